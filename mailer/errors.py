@@ -1,0 +1,101 @@
+"""Every error raised on purpose.
+
+MailerError                     one sentence for a person: what is wrong, where, what to do
+├── UsageError                  wrong use of a command (exit 2)
+├── SettingsError               mailer.toml or the environment is wrong (exit 2)
+├── SourceError                 an issue file or a pasted digest cannot be read (exit 1)
+├── TemplateError               an operator's template has a mistake (exit 1)
+├── ImportFileError             a list of subscribers cannot be read at all (exit 2)
+├── AddressError                not an address we would mail
+├── PublishError                the issue must not or cannot be published (exit 1)
+├── NotFound                    no such issue, subscriber, application (exit 2)
+├── StoreError                  the database is away, locked, read-only or full
+│   └── SchemaError             the database is of another version (exit 2)
+└── RelayError                  the relay cannot be used; carries phase and reply
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailer.mail.reply import Reply
+
+
+class MailerError(Exception):
+    """Base of every error meant for a person; `str()` is the one line to print.
+
+    `exit_code` is what a command that ends on it returns; `where` names file and line when there is one.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(MailerError):
+    """A command was called with arguments that cannot work."""
+
+
+class SettingsError(MailerError):
+    """The settings file or an environment variable is missing, broken or contradictory."""
+
+
+class SourceError(MailerError):
+    """An issue file or pasted digest that cannot be read; `where` is `file:line`."""
+
+    exit_code = 1
+
+
+class TemplateError(MailerError):
+    """A template of the club's has a mistake; `where` is `file:line`."""
+
+    exit_code = 1
+
+
+class ImportFileError(MailerError):
+    """A file of subscribers cannot be imported as a whole (single bad rows are reported, not raised)."""
+
+
+class AddressError(MailerError):
+    """A text that is not an address this program would mail."""
+
+
+class PublishError(MailerError):
+    """The issue must not be published: findings, a repeated number, nothing to send to."""
+
+    exit_code = 1
+
+
+class NotFound(MailerError):
+    """What was asked for does not exist."""
+
+
+class StoreError(MailerError):
+    """The database cannot do what was asked: away, locked, read-only or full."""
+
+
+class SchemaError(StoreError):
+    """The database was made by an older or a newer version of this program."""
+
+
+class RelayError(MailerError):
+    """The relay cannot be used now.
+
+    `phase` is the step of the SMTP dialogue that failed, `reply` the relay's answer when there was one,
+    `permanent` whether trying again without a change of settings is pointless.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, phase: str, reply: Reply | None = None, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.reply = reply
+        self.permanent = permanent

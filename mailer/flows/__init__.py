@@ -1,0 +1,1 @@
+"""What the program does, one file a journey; journeys do not call each other."""

@@ -1,0 +1,1 @@
+"""Mail in: listeners, mailboxes and logs."""

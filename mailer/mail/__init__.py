@@ -1,0 +1,1 @@
+"""What the mail RFCs say: pure reading and writing of addresses, headers, replies and reports."""

@@ -1,0 +1,105 @@
+"""Opening a database and running transactions on it: SQLite or PostgreSQL, the same statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import make_url
+
+from mailer.errors import SettingsError, StoreError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+class Database:
+    """One database by its URL (`sqlite:///path` or `postgresql://...`).
+
+    SQLite runs in WAL mode with full synchronisation, foreign keys on, and takes its write lock at BEGIN, so
+    that a transaction never fails half-way for want of it. Raises SettingsError for a URL that means nothing.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 10.0) -> None:
+        try:
+            parsed = make_url(url)
+        except exc.ArgumentError:
+            raise SettingsError("[database] url is not a database URL; try sqlite:///subscribers.db") from None
+        if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        try:
+            self.engine = self._create(parsed, busy_seconds)
+        except (exc.NoSuchModuleError, ModuleNotFoundError):
+            raise SettingsError(
+                f"[database] url: no driver for {parsed.drivername}; install mailer-newsletter[postgres]"
+            ) from None
+
+    def _create(self, url: Any, busy_seconds: float) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
+        engine = create_engine(url, json_serializer=_to_json, connect_args={"timeout": busy_seconds})
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            read_only = connection.get_execution_options().get("mailer_read_only", False)
+            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+        return engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that writes; commits at the end, rolls back on any exception. Raises StoreError."""
+        with _translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads: one snapshot, no write lock. Raises StoreError."""
+        with _translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(mailer_read_only=True)
+            with connection.begin():
+                yield connection
+
+    def run(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `step(connection, ...)` in one writing transaction; made for `asyncio.to_thread`."""
+        with self.transaction() as connection:
+            return step(connection, *args, **kwargs)
+
+    def read(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `step(connection, ...)` in one reading transaction."""
+        with self.reading() as connection:
+            return step(connection, *args, **kwargs)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError) as error:
+        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
+    except exc.ProgrammingError as error:
+        if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
+            raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
+        raise
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[0] if error and str(error).strip() else "no answer"

@@ -1,0 +1,368 @@
+"""The tables, as this version of the program knows them.
+
+Moments are stored as whole milliseconds since 1970 UTC (`Instant`), so that both databases compare and add
+them alike. Attempts, consents, bounces, reviews, suppressions and events are logs: appended to, never rewritten.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# SQLite counts rows by itself only for a column declared exactly INTEGER PRIMARY KEY.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment: an aware datetime in Python, milliseconds since the epoch in the database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_millis(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_millis(value)
+
+
+def to_millis(moment: datetime) -> int:
+    """Milliseconds since the epoch of an aware datetime."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_millis(millis: int) -> datetime:
+    """The aware UTC datetime of milliseconds since the epoch."""
+    return datetime.fromtimestamp(millis / 1000, UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("address", Text, nullable=False),  # as typed; what we mail
+    Column("match_key", Text, nullable=False, unique=True),  # case-folded, IDNA domain: what makes two the same
+    Column("domain", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),  # "" = the newsletter's default
+    Column("state", Text, nullable=False),  # pending | active | unsubscribed | erased
+    Column("attributes", JSON, nullable=False, server_default="{}"),
+    Column("created_at", Instant, nullable=False),
+    Column("joined_at", Instant),  # became active (last time)
+    Column("left_at", Instant),
+    Column("paused_until", Instant),
+    Index("ix_subscribers_state", "state"),
+    Index("ix_subscribers_domain", "domain"),
+)
+
+subscriber_tags = Table(
+    "subscriber_tags",
+    metadata,
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("ix_subscriber_tags_tag", "tag"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), index=True),
+    Column("at", Instant, nullable=False),
+    Column("action", Text, nullable=False),  # requested | confirmed | imported | added | withdrawn | restored
+    Column("wording", Text, nullable=False, server_default=""),  # the exact text agreed to
+    Column("language", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False, server_default=""),  # page, file, operator, "one-click", "mailto" ...
+    Column("client", Text, nullable=False, server_default=""),  # truncated client address
+    Column("user_agent", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),  # a reason given, an issue that brought him
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("match_key", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),  # kind of merchant, as declared in the settings
+    Column("answers", JSON, nullable=False, server_default="{}"),
+    Column("wants_newsletter", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False),  # unconfirmed | waiting | asked | approved | declined | expired
+    Column("source", Text, nullable=False, server_default=""),  # the issue or page that brought it
+    Column("client", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("decided_at", Instant),
+    Column("reminded_at", Instant),
+    Index("ix_applications_state", "state"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("application_id", BigInteger, ForeignKey("applications.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("action", Text, nullable=False),  # confirmed | asked | answered | approved | declined | reapplied | expired
+    Column("reviewer", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("newsletter", Text, nullable=False),
+    Column("identity", Text, nullable=False),  # the number, or the date where there is none
+    Column("number", Integer),
+    Column("date", Date, nullable=False),
+    Column("slug", Text, nullable=False, unique=True),  # how commands and permalinks call it
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),  # sending | paused | cancelled | finished
+    Column("state_cause", Text, nullable=False, server_default=""),
+    Column("policy", Text, nullable=False),
+    Column("audience", Text, nullable=False, server_default=""),  # the segment, as asked for
+    Column("frozen", Integer, nullable=False, server_default="0"),
+    Column("frozen_at", Instant, nullable=False),
+    Column("send_at", Instant, nullable=False),
+    Column("deadline", Instant),
+    Column("finished_at", Instant),
+    UniqueConstraint("newsletter", "identity"),
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("issue_id", BigInteger, ForeignKey("issues.id"), primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("issue_id", BigInteger, ForeignKey("issues.id"), nullable=False, index=True),
+    Column("language", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),  # raised by a correction
+    Column("file", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False),  # the issue file's text
+    Column("subject", Text, nullable=False),
+    Column("html", Text, nullable=False),  # the archive's page: personal parts stripped
+    Column("text", Text, nullable=False),
+    Column("program", LargeBinary, nullable=False),  # the compiled message: rendering.message.Program
+    Column("digest", Text, nullable=False),  # SHA-256 of the program, hex
+    Column("key_id", Integer, nullable=False),
+    Column("frozen_at", Instant, nullable=False),
+    UniqueConstraint("issue_id", "language", "version"),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", Text, nullable=False),  # the folder under templates/letters
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), index=True),
+    Column("application_id", BigInteger, ForeignKey("applications.id"), index=True),
+    Column("content", LargeBinary, nullable=False),  # the finished message
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),  # when its link stops working
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", BigId, primary_key=True),  # the fencing number: a later claim always has a greater one
+    Column("worker", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("boot", Text, nullable=False, server_default=""),  # the host's boot id: a journal does not outlive it
+    Column("journal", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("leased_until", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index(
+        "ix_claims_open",
+        "leased_until",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+_UNFINISHED = text("state IN ('pending', 'attempting', 'deferred')")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("issue_id", BigInteger, ForeignKey("issues.id")),
+    Column("edition_id", BigInteger, ForeignKey("editions.id")),
+    Column("letter_id", BigInteger, ForeignKey("letters.id")),
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id")),
+    Column("address", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("attributes", JSON, nullable=False, server_default="{}"),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("claim_id", BigInteger, ForeignKey("claims.id")),
+    Column("changed_at", Instant, nullable=False),
+    Column("cause", Text, nullable=False, server_default=""),  # why it stands where it stands: the last reply, a reason
+    UniqueConstraint("issue_id", "subscriber_id"),
+    Index("ix_deliveries_due", "due_at", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+    Index("ix_deliveries_subscriber", "subscriber_id"),
+    Index(
+        "ix_deliveries_letter",
+        "letter_id",
+        sqlite_where=text("letter_id IS NOT NULL"),
+        postgresql_where=text("letter_id IS NOT NULL"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False, index=True),
+    Column("claim_id", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("relay", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("state", Text, nullable=False),  # the state it led to
+    Column("code", Integer),
+    Column("status", Text, nullable=False, server_default=""),  # enhanced status code
+    Column("text", Text, nullable=False, server_default=""),  # the relay's words, or the cause
+    Column("millis", Integer, nullable=False, server_default="0"),
+)
+
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), index=True),  # NULL: unverified
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), index=True),
+    Column("issue_id", BigInteger, ForeignKey("issues.id"), index=True),
+    Column("domain", Text, nullable=False, server_default=""),
+    Column("via", Text, nullable=False),  # smtp | lmtp | imap | maildir | mbox | pipe | log | sns
+    Column("kind", Text, nullable=False),  # hard | soft | complaint | delay | auto-reply | none
+    Column("reason", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=""),
+    Column("recipient", Text, nullable=False, server_default=""),  # as the report names it: evidence only
+    Column("rule", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("fingerprint", Text, nullable=False, unique=True),  # makes repeats harmless
+    Column("raw_id", BigInteger, ForeignKey("returned_mails.id")),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_bounces_domain_at", "domain", "at"),
+)
+
+returned_mails = Table(
+    "returned_mails",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),  # received | read | unverified | reply | forwarded
+    Column("envelope_to", Text, nullable=False, server_default=""),
+    Column("content", LargeBinary, nullable=False),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("match_key", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),  # userunknown, complaint, erased, imported, manual ...
+    Column("state", Text, nullable=False),  # active | held (by a domain's breaker) | lifted
+    Column("at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("delivery_id", BigInteger),
+    Column("bounce_id", BigInteger),
+    Column("evidence", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False, server_default=""),  # who or what decided
+    Column("lifted_at", Instant),
+    Column("lifted_by", Text, nullable=False, server_default=""),
+    Index(
+        "ix_suppressions_active",
+        "match_key",
+        sqlite_where=text("state = 'active'"),
+        postgresql_where=text("state = 'active'"),
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),  # published, paused, resumed, cancelled, finished, corrected, imported ...
+    Column("issue_id", BigInteger, index=True),
+    Column("subscriber_id", BigInteger, index=True),
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("detail", JSON, nullable=False, server_default="{}"),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key", Text, primary_key=True),  # "relay:main:second", "domain:qq.com" ...
+    Column("window_start", Instant, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("rate", Integer),  # learned limit, per minute
+    Column("blocked_until", Instant),
+    Column("cause", Text, nullable=False, server_default=""),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+rate_marks = Table(
+    "rate_marks",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("key", Text, nullable=False),  # signup limits: "letter:<hash>", "client:<hash>" ...
+    Column("at", Instant, nullable=False),
+    Index("ix_rate_marks_key_at", "key", "at"),
+)

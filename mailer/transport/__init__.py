@@ -1,0 +1,1 @@
+"""Mail out: relays and the sessions that speak SMTP to them."""
