@@ -1,0 +1,110 @@
+"""The command line: a lazy group, so that `mailer --help` imports no command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailer import __version__
+from mailer.errors import MailerError
+
+if TYPE_CHECKING:
+    from mailer.wiring import Club
+
+# name: (module, what `mailer --help` says); each module has a command of the same name (dashes as underscores).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Make a club's folder that can publish at once."),
+    "demo": ("demo", "Run the whole journey on this machine, with an inbox to look into."),
+    "inbox": ("inbox", "Run a development mail server with a page that shows what arrived."),
+    "issue": ("issue", "Import, start, list, show and format issue files."),
+    "check": ("check", "Check an issue against every rule, with line numbers and fixes."),
+    "preview": ("preview", "Show an issue live in the browser while you write."),
+    "render": ("render", "Write an issue as issue.html, issue.txt and issue.eml."),
+    "publish": ("publish", "Freeze an issue and its audience, and send it."),
+    "dispatch": ("dispatch", "Send what is due; a worker on this or any other machine."),
+    "status": ("status", "Show what is being sent, how fast and by whom."),
+    "report": ("report", "Show what became of an issue."),
+    "audit": ("audit", "Prove that every reader of an issue is accounted for."),
+    "receipt": ("receipt", "Show all that happened to one reader's copy of an issue."),
+    "pause": ("control", "Stop sending an issue until it is resumed."),
+    "resume": ("control", "Go on sending a paused issue."),
+    "cancel": ("control", "Give up what is left of an issue."),
+    "retry": ("control", "Send an issue's failed or uncertain deliveries again."),
+    "subscribers": ("subscribers", "Import, export, list, show, add, remove and erase subscribers."),
+    "segments": ("segments", "List the club's segments and count who is in them."),
+    "suppressions": ("suppressions", "List, add, import and lift suppressed addresses."),
+    "applications": ("applications", "Review applications to join the club."),
+    "bounces": ("bounces", "Take in, explain and list returned mail."),
+    "serve": ("serve", "Serve the web pages: signup, application, unsubscribe, archive."),
+    "doctor": ("doctor", "Say what is right, what is not, and what to do."),
+    "db": ("db", "Upgrade, copy and back up the database."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"mailer.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MailerError as error:
+            click.echo(f"mailer: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mailer")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="MAILER_CONFIG",
+    help="The club's settings. Default: mailer.toml in this folder.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """Send a newsletter and prove who got it.
+
+    A morning: mailer issue import - -o today.md; mailer check today.md; mailer publish today.md --yes
+    """
+    ctx.obj = config
+
+
+def open_club(ctx: click.Context) -> Club:
+    """The club a command works on, by `--config` or the current folder. Raises SettingsError."""
+    from mailer.wiring import Club
+
+    return Club.open(ctx.find_root().obj)

@@ -1,0 +1,344 @@
+"""What an operator may set: mailer.toml, and MAILER_SECTION__KEY in the environment above it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from mailer.errors import SettingsError
+
+FILE = "mailer.toml"
+ENV_PREFIX = "MAILER_"
+
+
+class Section(BaseModel):
+    """A table of mailer.toml; a key nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class NewsletterSettings(Section):
+    """Who publishes, in which languages, on which clock."""
+
+    name: str = Field("My Newsletter", min_length=1, description="The newsletter's name, as readers know it.")
+    timezone: str = Field("UTC", description="IANA time zone in which times are read and printed.")
+    languages: tuple[str, ...] = Field(("en",), min_length=1, description="BCP 47 tags of the languages published in.")
+    default_language: str = Field(
+        "", description="Language of readers who chose none; empty: the first of `languages`."
+    )
+    postal_address: str = Field("", description="Postal address in every footer; several laws demand one.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Shanghai") from None
+        return value
+
+    @model_validator(mode="after")
+    def _default_is_published(self) -> NewsletterSettings:
+        if self.default_language and self.default_language not in self.languages:
+            raise ValueError("default_language is not among languages")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def language(self) -> str:
+        """The language of readers who chose none."""
+        return self.default_language or self.languages[0]
+
+
+class SenderSettings(Section):
+    """Whose name mail goes out under."""
+
+    from_: str = Field(
+        "Newsletter <news@example.com>", alias="from", description="The From: of every mail: `Name <address>`."
+    )
+    reply_to: str = Field("", description="Where readers' answers go; empty: the From address.")
+    bounce_domain: str = Field("", description="Domain of the signed return paths; empty: the From address's domain.")
+
+
+class RelaySettings(Section):
+    """A mail submission server and how much it may be asked."""
+
+    url: SecretStr = Field(
+        SecretStr("smtp://127.0.0.1:2525"),
+        description="`smtp+starttls://user:password@host:587`, `smtps://...:465`, or `smtp://` for loopback.",
+    )
+    name: str = Field("relay", description="What reports call it.")
+    connections: int = Field(10, ge=1, le=500, description="Connections held open at once.")
+    per_second: float = Field(0, ge=0, description="Most messages a second; 0: no limit.")
+    per_minute: int = Field(0, ge=0, description="Most messages a minute; 0: no limit.")
+    per_hour: int = Field(0, ge=0, description="Most messages an hour; 0: no limit.")
+    per_day: int = Field(0, ge=0, description="Most messages a day; 0: no limit.")
+    return_path: Literal["verp", "fixed"] = Field(
+        "verp",
+        description="`verp`: a signed return path per delivery; `fixed`: the From address, for relays that insist.",
+    )
+    plaintext: bool = Field(False, description="Allow `smtp://` to a host that is not loopback.")
+    ca_file: str = Field("", description="PEM file with the certificate authority of a relay with its own.")
+    weight: int = Field(1, ge=0, description="Share among several relays.")
+    domains: tuple[str, ...] = Field((), description="Recipient domains this relay takes first; empty: all.")
+    messages_per_connection: int = Field(100, ge=1, description="Messages after which a connection is renewed.")
+
+
+class DatabaseSettings(Section):
+    """Where everything is remembered."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite:///subscribers.db"),
+        description="`sqlite:///file` (relative to mailer.toml) or `postgresql://user@host/name`.",
+    )
+
+
+class WebSettings(Section):
+    """The public pages."""
+
+    base_url: str = Field("http://127.0.0.1:8080", description="Where readers reach the pages; no slash at the end.")
+    listen: str = Field("127.0.0.1:8080", description="`host:port` that `mailer serve` listens on.")
+    trusted_proxies: tuple[str, ...] = Field((), description="Addresses or networks of reverse proxies to believe.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not re.match(r"https?://[^/\s]+", value):
+            raise ValueError("base_url starts with https:// (or http:// on loopback)")
+        return value.rstrip("/")
+
+
+class MerchantKind(Section):
+    """A kind of merchant who may apply; labels and questions by language tag."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="Name in the data, also the member's tag.")
+    label: dict[str, str] = Field(description="What the form calls it, by language.")
+    fields: tuple[MerchantField, ...] = Field((), description="What this kind is asked.")
+
+
+class MerchantField(Section):
+    """One question of the application form."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name in the data.")
+    label: dict[str, str] = Field(description="What the form calls it, by language.")
+    type: Literal["text", "url", "number", "textarea"] = Field("text", description="How it is asked and checked.")
+    required: bool = Field(True, description="Whether an answer is needed.")
+    evidence: bool = Field(False, description="Whether reviewers should look at it as proof.")
+
+
+MerchantKind.model_rebuild()
+
+
+def _question(key: str, en: str, zh: str, **more: Any) -> MerchantField:
+    return MerchantField(key=key, label={"en": en, "zh": zh}, **more)
+
+
+def _kind(key: str, en: str, zh: str, *fields: MerchantField) -> MerchantKind:
+    return MerchantKind(key=key, label={"en": en, "zh": zh}, fields=fields)
+
+
+_COMPANY = _question("company", "Company", "公司名称")
+_SHOP = _question("shop_name", "Shop name", "店铺名称")
+_SHOP_URL = _question("shop_url", "Shop address", "店铺网址", type="url", evidence=True)
+DEFAULT_KINDS = (
+    _kind(
+        "own-business",
+        "Own business",
+        "自营商家",
+        _COMPANY,
+        _question("licence", "Business licence number", "营业执照号", evidence=True),
+    ),
+    _kind("tmall", "Tmall merchant", "天猫商家", _COMPANY, _SHOP, _SHOP_URL),
+    _kind("taobao-crown", "Taobao crown shop", "淘宝皇冠店", _SHOP, _SHOP_URL),
+    _kind("taobao-golden-crown", "Taobao golden-crown shop", "淘宝金冠店", _SHOP, _SHOP_URL),
+    _kind(
+        "other-platform", "Other platform", "其他平台商家", _question("platform", "Platform", "平台"), _SHOP, _SHOP_URL
+    ),
+)
+
+
+class JoinSettings(Section):
+    """The signup form and the club's door."""
+
+    wording: dict[str, str] = Field(
+        {
+            "en": "I would like to receive this newsletter by email. I can leave at any time.",
+            "zh": "我愿意通过电子邮件接收本资讯，并可随时退订。",
+        },
+        description="The consent's exact wording, by language; kept with every consent.",
+    )
+    confirm_hours: int = Field(72, ge=1, description="Hours a confirmation link works.")
+    purge_days: int = Field(7, ge=1, description="Days after which unconfirmed subscribers and applications go.")
+    per_address_day: int = Field(1, ge=1, description="Confirm letters to one address in 24 hours.")
+    per_address_month: int = Field(3, ge=1, description="Confirm letters to one address in 30 days.")
+    per_client_hour: int = Field(5, ge=0, description="Submissions of one client address in an hour; 0: no limit.")
+    per_domain_hour: int = Field(30, ge=0, description="Submissions for one mail domain in an hour; 0: no limit.")
+    total_hour: int = Field(200, ge=0, description="Submissions in an hour before proof of work and an alert; 0: off.")
+    unlimited_domains: tuple[str, ...] = Field(
+        ("qq.com", "163.com", "126.com", "gmail.com", "outlook.com", "foxmail.com"),
+        description="Mail domains without a domain limit.",
+    )
+    min_fill_seconds: float = Field(3, ge=0, description="A form sent faster than this was not filled in by a person.")
+    reviewers: tuple[str, ...] = Field((), description="Addresses told of applications to review.")
+    review_days: int = Field(2, ge=1, description="Days after which reviewers are reminded.")
+    answer_days: int = Field(30, ge=1, description="Days an applicant has to answer a question.")
+    kinds: tuple[MerchantKind, ...] = Field(DEFAULT_KINDS, min_length=1, description="Kinds of merchant.")
+
+
+class BounceSettings(Section):
+    """Where returned mail is fetched and when it matters."""
+
+    listen: str = Field("127.0.0.1:2526", description="`host:port` of `mailer bounces listen`.")
+    mailboxes: tuple[SecretStr, ...] = Field((), description="`imaps://user:password@host/folder`, one a mailbox.")
+    forward_to: str = Field("", description="Where people's answers to the return path go; empty: reply_to.")
+    topic_arns: tuple[str, ...] = Field((), description="SNS topics whose notifications are believed.")
+    max_age_days: int = Field(30, ge=1, description="Reports older than this are recorded, not acted on.")
+
+
+class LegalSettings(Section):
+    """What the law of the readers' country demands."""
+
+    profile: Literal["none", "china", "eu", "us"] = Field("none", description="Which law's items are demanded.")
+    label: str = Field("", description="Prefix of the Subject that the law demands, such as AD or 广告.")
+    refusal_address: str = Field("", description="Address that takes refusals; empty: reply_to.")
+    retention_days: int = Field(14, ge=1, description="Days after which client addresses in consents are dropped.")
+
+
+class AlertSettings(Section):
+    """Who is told when something needs a person."""
+
+    to: tuple[str, ...] = Field((), description="Addresses of the operators.")
+    ping_url: str = Field("", description="A dead man's switch: fetched when a send has finished well.")
+
+
+class SendingSettings(Section):
+    """How a send goes on when a relay says not now."""
+
+    backoff_minutes: tuple[float, ...] = Field(
+        (5, 15, 30, 60, 120, 240, 480),
+        min_length=1,
+        description="Waits after the first, second ... deferral; then 12 hours.",
+    )
+    give_up_hours: float = Field(
+        48, gt=0, description="When a deferred delivery is given up, counted from its first try."
+    )
+    uncertain: Literal["at_most_once", "at_least_once"] = Field(
+        "at_most_once", description="Whether an uncertain delivery of an issue is sent again (once)."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Build with `load`, which turns every mistake into one line for people."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", case_sensitive=False
+    )
+
+    newsletter: NewsletterSettings = NewsletterSettings()
+    sender: SenderSettings = SenderSettings()
+    relay: RelaySettings = RelaySettings()
+    relays: tuple[RelaySettings, ...] = ()
+    sending: SendingSettings = SendingSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    web: WebSettings = WebSettings()
+    join: JoinSettings = JoinSettings()
+    bounces: BounceSettings = BounceSettings()
+    legal: LegalSettings = LegalSettings()
+    alerts: AlertSettings = AlertSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load(path: Path) -> Settings:
+    """Read the settings in `path` with the environment above them. Raises SettingsError naming file, line and key."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"no {path.name} here; 'mailer init' makes a club's folder, or name one with --config", where=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot be read: {error}", where=str(path)) from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"not valid TOML: {error}", where=str(path)) from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _explain(error, path, text) from None
+
+
+def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"]]
+    name = _display(keys)
+    line = _line_of(text, keys)
+    variable = None if line else _variable_of(keys)
+    where = variable or (f"{path}:{line}" if line else str(path))
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"unknown setting {name}{_suggestion(keys)}", where=where)
+    message = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{name}: {message[:1].lower()}{message[1:]}", where=where)
+
+
+def _display(keys: list[str]) -> str:
+    return f"[{keys[0]}]" + (f" {'.'.join(keys[1:])}" if keys[1:] else "")
+
+
+def _variable_of(keys: list[str]) -> str | None:
+    wanted = ENV_PREFIX + "__".join(keys)
+    return next((name for name in os.environ if name.upper() == wanted.upper()), None)
+
+
+def _suggestion(keys: list[str]) -> str:
+    model: type[BaseModel] = Settings
+    for key in keys[:-1]:
+        field = model.model_fields.get(key)
+        annotation = field.annotation if field else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(keys[-1], known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """The line of a key, or of its table; 0 when the file does not name it."""
+    table, found = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([\w.\-]+)", line)
+        if header:
+            table = header[1]
+            if table == keys[0] and not found and len(keys) == 1:
+                return number
+        else:
+            key = re.match(r"""\s*["']?([\w\-]+)["']?\s*=""", line)
+            if key and ([table, key[1]] == keys[:2] or (not table and key[1] == keys[0])):
+                return number
+    return found

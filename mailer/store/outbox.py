@@ -1,0 +1,59 @@
+"""Letters into the outbox: a delivery written in the transaction of the fact that caused it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from mailer.model.delivery import State
+from mailer.store.schema import deliveries, letters
+
+
+def post_letter(
+    conn: Connection,
+    *,
+    kind: str,
+    address: str,
+    now: datetime,
+    compose: Callable[[int], bytes],
+    name: str = "",
+    subscriber_id: int | None = None,
+    application_id: int | None = None,
+    expires_at: datetime | None = None,
+    due_at: datetime | None = None,
+) -> int:
+    """Put one letter into the outbox and return its delivery's id.
+
+    `compose(delivery_id)` gives the finished message (CRLF, no line led by a dot), so that its links and its
+    Message-ID carry the delivery's own tokens; every attempt sends exactly these bytes.
+    """
+    letter_id = conn.execute(
+        insert(letters)
+        .values(
+            kind=kind,
+            subscriber_id=subscriber_id,
+            application_id=application_id,
+            content=b"",
+            created_at=now,
+            expires_at=expires_at,
+        )
+        .returning(letters.c.id)
+    ).scalar_one()
+    delivery_id: int = conn.execute(
+        insert(deliveries)
+        .values(
+            letter_id=letter_id,
+            subscriber_id=subscriber_id,
+            address=address,
+            domain=address.rpartition("@")[2].lower(),
+            name=name,
+            state=State.PENDING,
+            due_at=due_at or now,
+            changed_at=now,
+        )
+        .returning(deliveries.c.id)
+    ).scalar_one()
+    conn.execute(update(letters).where(letters.c.id == letter_id).values(content=compose(delivery_id)))
+    return delivery_id
