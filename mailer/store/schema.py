@@ -219,6 +219,7 @@ claims = Table(
     ),
 )
 
+_CLAIMED = text("state = 'attempting'")
 _UNFINISHED = text("state IN ('pending', 'attempting', 'deferred')")
 
 deliveries = Table(
@@ -235,12 +236,15 @@ deliveries = Table(
     Column("attributes", JSON, nullable=False, server_default="{}"),
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),  # transactions that ended with an answer
+    Column("losses", Integer, nullable=False, server_default="0"),  # workers lost while composing it
+    Column("repeats", Integer, nullable=False, server_default="0"),  # sent again although uncertain
     Column("claim_id", BigInteger, ForeignKey("claims.id")),
     Column("changed_at", Instant, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),  # why it stands where it stands: the last reply, a reason
     UniqueConstraint("issue_id", "subscriber_id"),
-    Index("ix_deliveries_due", "due_at", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+    Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+    Index("ix_deliveries_claim", "claim_id", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
     Index("ix_deliveries_subscriber", "subscriber_id"),
     Index(
         "ix_deliveries_letter",
