@@ -1,0 +1,265 @@
+"""A compiled edition: everything fixed at the freeze, with slots for what differs per reader.
+
+Compiling costs milliseconds and happens once; composing a reader's message copies the fixed bytes and encodes
+only the values. The same program and the same `Personal` give the same bytes, today and at a replay: what is
+stored is the text of both parts, and the encoders here belong to `FORMAT`.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from urllib.parse import quote
+
+from mailer.mail import header, list_headers
+from mailer.rendering import transfer
+
+FORMAT = 1
+_DUMMY = "a" * 26
+_TOKEN = re.compile(r"[a-z2-7]{26}")
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What differs per recipient, all plain text.
+
+    `fields` are the merge fields (name, first_name, email, attributes), `tokens` the 26-character token of each
+    purpose: message, unsubscribe, preferences, view, apply.
+    """
+
+    address: str
+    name: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+
+
+class Place(StrEnum):
+    """Where a value stands, and so how it is escaped."""
+
+    HTML = "html"  # text or a quoted attribute
+    URL = "url"  # inside a link's address, HTML or plain text
+    TEXT = "text"  # the plain-text part
+    TOKEN = "token"  # noqa: S105 - a signed token, which needs no escaping anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place for one value: a purpose's token, or a merge field with the joiner before it or its default."""
+
+    name: str
+    place: Place
+    joiner: str = ""
+    default: str = ""
+
+    def value(self, personal: Personal) -> str:
+        """The escaped value for one reader; "" where it is missing and has no default."""
+        if self.place is Place.TOKEN:
+            return _token(personal, self.name)
+        plain = personal.fields.get(self.name, "").strip()
+        plain = _clean(self.joiner + plain if plain else self.default)
+        if self.place is Place.HTML:
+            return html.escape(plain)
+        if self.place is Place.URL:
+            return quote(plain, safe="")
+        return plain
+
+
+Part = tuple["str | Slot", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is fixed in the header of every copy of an edition.
+
+    `sender` and `reply_to` are (display name, address), the latter ("", "") for none; `message_domain` is the right
+    side of Message-ID, `unsubscribe_address` the mailbox of the mailto in List-Unsubscribe or "", `base_url` where the
+    personal links lead, without a closing slash, `feedback_id` "" or a Feedback-ID that names the issue only.
+    """
+
+    sender: tuple[str, str]
+    subject: str
+    date: datetime
+    list_name: str
+    list_id: str
+    base_url: str
+    message_domain: str
+    lang: str
+    reply_to: tuple[str, str] = ("", "")
+    unsubscribe_address: str = ""
+    feedback_id: str = ""
+
+
+class Program:
+    """A compiled edition; immutable, safe to share between threads."""
+
+    def __init__(self, head: Sequence[str], boundary: str, text: Part, html_part: Part) -> None:
+        """Made by `compile_program` or `from_bytes`.
+
+        `head` is the header in five literals: up to To, up to the token of Message-ID, up to the first unsubscribe
+        token, up to the second, and the rest ("" where there is no second).
+        """
+        self._head = tuple(head)
+        self._text = text
+        self._html = html_part
+        self._boundary = boundary
+        slots = dict.fromkeys(piece for piece in (*text, *html_part) if isinstance(piece, Slot))
+        self._slots = tuple(slots)
+        index = {slot: number for number, slot in enumerate(self._slots)}
+        self._literals = tuple(piece.encode("ascii") for piece in head)
+        self._body = _body(boundary, text, html_part, index)
+        self.purposes = frozenset(
+            {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
+        )
+
+    def compose(self, personal: Personal) -> bytes:
+        """The finished message of one reader: CRLF, no line starting with a dot, ready for DATA without the final dot.
+
+        Raises AddressError for an address that cannot be mailed, ValueError for a missing or malformed token. A
+        display name that must not stand in a header is left out.
+        """
+        name = personal.name if header.is_safe_name(personal.name) else ""
+        recipient = header.address_field("To", [(name, personal.address)]).encode("ascii")
+        message = _token(personal, "message").encode("ascii")
+        leave = _token(personal, "unsubscribe").encode("ascii")
+        values = [slot.value(personal) for slot in self._slots]
+        first, before_id, before_page, before_mailto, last = self._literals
+        out = [first, recipient, before_id, message, before_page, leave, before_mailto]
+        if last:
+            out += [leave, last]
+        for piece in self._body:
+            if isinstance(piece, bytes):
+                out.append(piece)
+            else:
+                piece.fill(values, out)
+        return b"".join(out)
+
+    def page(self, personal: Personal) -> str:
+        """The HTML part as one reader sees it, for the view in the browser."""
+        return fill(self._html, personal)
+
+    def plain(self, personal: Personal) -> str:
+        """The text part as one reader sees it."""
+        return fill(self._text, personal)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the program, hex: two editions with the same digest send the same bytes."""
+        return sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The program for the database; equal programs give equal bytes."""
+        slots = [[slot.name, slot.place.value, slot.joiner, slot.default] for slot in self._slots]
+        number = {slot: index for index, slot in enumerate(self._slots)}
+        parts = [
+            [number[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (self._text, self._html)
+        ]
+        document = {
+            "format": FORMAT,
+            "head": self._head,
+            "slots": slots,
+            "text": parts[0],
+            "html": parts[1],
+            "boundary": self._boundary,
+        }
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Program:
+        """The program that `to_bytes` wrote. Raises ValueError for anything else."""
+        document = json.loads(raw)
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise ValueError("not a compiled edition of this version")
+        slots = [Slot(name, Place(place), joiner, default) for name, place, joiner, default in document["slots"]]
+        text, html_part = (
+            tuple(slots[piece] if isinstance(piece, int) else piece for piece in document[part])
+            for part in ("text", "html")
+        )
+        return cls(document["head"], document["boundary"], text, html_part)
+
+
+def compile_program(frame: Frame, text: Part, html_part: Part) -> Program:
+    """Compile both parts under one header. Raises ValueError or AddressError for a frame that no header can hold."""
+    mark = "b" * 26
+    mailto = ""
+    if frame.unsubscribe_address:
+        mailto = list_headers.unsubscribe_mailto(frame.unsubscribe_address, f"unsubscribe {mark}")
+    text, html_part = _joined(text), _joined(html_part)
+    boundary = "=_" + sha256(json.dumps([frame.subject, _outline(text), _outline(html_part)]).encode()).hexdigest()[:30]
+    before = header.address_field("From", [frame.sender])
+    if frame.reply_to[1]:
+        before += header.address_field("Reply-To", [frame.reply_to])
+    after = (
+        header.text_field("Subject", frame.subject)
+        + header.date_field(frame.date)
+        + header.message_id_field(f"{_DUMMY}@{frame.message_domain}")
+        + list_headers.list_id_field(frame.list_name, frame.list_id)
+        + list_headers.list_unsubscribe_fields(f"{frame.base_url}/u/{mark}", mailto)
+        + (header.token_field("Feedback-ID", frame.feedback_id) if frame.feedback_id else "")
+        + f"Precedence: bulk{header.CRLF}"
+        + header.token_field("Content-Language", frame.lang)
+        + f"MIME-Version: 1.0{header.CRLF}"
+        + f'Content-Type: multipart/alternative; boundary="{boundary}"{header.CRLF}'
+        + header.CRLF
+    )
+    before_id, rest = after.split(_DUMMY, 1)
+    pieces = rest.split(mark)
+    if len(pieces) == 2:
+        pieces.append("")
+    return Program((before, before_id, *pieces), boundary, text, html_part)
+
+
+def fill(part: Part, personal: Personal) -> str:
+    """One part with a reader's values, before any transfer encoding."""
+    return "".join(piece.value(personal) if isinstance(piece, Slot) else piece for piece in part)
+
+
+def _outline(part: Part) -> list[str]:
+    return [piece.name if isinstance(piece, Slot) else piece for piece in part]
+
+
+def _body(boundary: str, text: Part, html_part: Part, index: Mapping[Slot, int]) -> list[bytes | transfer.Encoded]:
+    out: list[bytes | transfer.Encoded] = []
+    for kind, part in (("plain", text), ("html", html_part)):
+        encoded = transfer.encode([index[piece] if isinstance(piece, Slot) else piece for piece in part])
+        out.append(
+            f"--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
+            f"Content-Transfer-Encoding: {encoded.name}\r\n\r\n".encode("ascii")
+        )
+        out += [encoded, b"\r\n"]
+    out.append(f"--{boundary}--\r\n".encode("ascii"))
+    return out
+
+
+def _joined(part: Part) -> Part:
+    """The same part with neighbouring literals joined and empty ones dropped."""
+    out: list[str | Slot] = []
+    for piece in part:
+        if isinstance(piece, str) and out and isinstance(out[-1], str):
+            out[-1] += piece
+        elif piece != "":
+            out.append(piece)
+    return tuple(out)
+
+
+def _token(personal: Personal, purpose: str) -> str:
+    token = personal.tokens.get(purpose, "")
+    if not _TOKEN.fullmatch(token):
+        raise ValueError(f"no token for {purpose!r}")
+    return token
+
+
+def _clean(value: str) -> str:
+    """A value in one line: runs of controls become a blank, direction overrides go, lone surrogates become U+FFFD."""
+    if value.isprintable():
+        return value
+    return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", _BREAKING.sub(" ", value)))

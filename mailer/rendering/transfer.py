@@ -1,0 +1,136 @@
+"""Transfer encodings of a text with slots (RFC 2045 section 6): literal runs encoded once, values alone.
+
+Quoted-printable keeps every slot between two soft line breaks. Base64 has no such breaks, so each run is kept in
+the three alignments a value before it may cause; lines shorter than 76 in the middle are legal and decode alike.
+In both no line ever begins with a dot, and the decoded text equals the runs and values joined.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from collections.abc import Sequence
+
+LINE = 75  # RFC 2045 6.7 rule 5 allows 76, one of which is the soft break's =
+_PLAIN = re.compile(r"(?!From )[A-Za-z0-9,:;()/@!?'_+\-][A-Za-z0-9 .,:;()/@!?'_+\-&#%]{0,73}")
+_BYTES = tuple(
+    "=0D" if byte == 13 else chr(byte) if 32 <= byte < 127 and byte != 61 else f"={byte:02X}" for byte in range(256)
+)
+_SHORT = 60
+
+
+class QuotedPrintable:
+    """Pieces are bytes, or the number of a value."""
+
+    name = "quoted-printable"
+
+    def __init__(self, pieces: Sequence[str | int]) -> None:
+        self._pieces: list[bytes | int] = []
+        for position, piece in enumerate(pieces):
+            if isinstance(piece, int):
+                self._pieces.append(piece)
+                continue
+            encoded = quoted_printable(piece)
+            if position + 1 < len(pieces) and not encoded.endswith(b"\r\n"):
+                encoded += b"=\r\n"
+            self._pieces.append(encoded)
+
+    def fill(self, values: Sequence[str], out: list[bytes]) -> None:
+        """Append the encoded part to `out`, each value (one line) in its place."""
+        done: dict[int, bytes] = {}
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                out.append(piece)
+                continue
+            encoded = done.get(piece)
+            if encoded is None:
+                encoded = done[piece] = _value(values[piece])
+            out.append(encoded)
+
+
+class Base64:
+    """Runs alternate with values; `_runs` holds each run with its three alignments, `_slots` the values after them."""
+
+    name = "base64"
+
+    def __init__(self, pieces: Sequence[str | int]) -> None:
+        self._steps: list[int | bytes | tuple[tuple[bytes, bytes, bytes], ...]] = []
+        for piece in pieces:
+            if isinstance(piece, int):
+                self._steps.append(piece)
+                continue
+            raw = piece.replace("\n", "\r\n").encode("utf-8")
+            self._steps.append(raw if len(raw) < _SHORT else tuple(_aligned(raw, head) for head in range(3)))
+
+    def fill(self, values: Sequence[str], out: list[bytes]) -> None:
+        """Append the encoded part to `out`, each value in its place."""
+        carry = b""
+        for step in self._steps:
+            if isinstance(step, int):
+                carry += values[step].encode("utf-8")
+            elif isinstance(step, bytes):
+                carry += step
+            else:
+                head, body, tail = step[-len(carry) % 3]
+                out.append(_base64_lines(carry + head))
+                out.append(body)
+                carry = tail
+        out.append(_base64_lines(carry))
+
+
+Encoded = QuotedPrintable | Base64
+
+
+def encode(pieces: Sequence[str | int]) -> Encoded:
+    """The part in the encoding that makes it smaller: quoted-printable for English, base64 for Chinese."""
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    raw = len(text.encode("utf-8"))
+    extra = sum(2 for character in text if character == "=") + sum(
+        2 * len(character.encode("utf-8")) for character in text if character > "~"
+    )
+    return QuotedPrintable(pieces) if extra * 3 <= raw else Base64(pieces)
+
+
+def quoted_printable(text: str) -> bytes:
+    """`text` with LF line ends in quoted-printable with CRLF (RFC 2045 6.7), no line dot-led, none over 76."""
+    return "\r\n".join(_soft(line) for line in text.split("\n")).encode("ascii")
+
+
+def _soft(line: str) -> str:
+    encoded = "".join([_BYTES[byte] for byte in line.encode("utf-8")])
+    if encoded.endswith(" "):
+        encoded = encoded[:-1] + "=20"
+    if len(encoded) <= LINE and not encoded.startswith((".", "From ")):
+        return encoded
+    lines: list[str] = []
+    while True:
+        if encoded.startswith("."):
+            encoded = "=2E" + encoded[1:]
+        elif encoded.startswith("From "):
+            encoded = "=46" + encoded[1:]
+        if len(encoded) <= LINE:
+            lines.append(encoded)
+            return "=\r\n".join(lines)
+        cut = LINE
+        if "=" in encoded[cut - 2 : cut]:
+            cut = encoded.rindex("=", 0, cut)
+        lines.append(encoded[:cut])
+        encoded = encoded[cut:]
+
+
+def _value(value: str) -> bytes:
+    if _PLAIN.fullmatch(value):
+        return value.encode("ascii") + b"=\r\n"
+    return quoted_printable(value) + b"=\r\n" if value else b""
+
+
+def _aligned(raw: bytes, head: int) -> tuple[bytes, bytes, bytes]:
+    """The run split for a carry that lacks `head` bytes to a multiple of three: head, encoded lines, tail."""
+    end = len(raw) - (len(raw) - head) % 3
+    return raw[:head], _base64_lines(raw[head:end]), raw[end:]
+
+
+def _base64_lines(raw: bytes) -> bytes:
+    if len(raw) <= 57:
+        return b2a_base64(raw, newline=False) + b"\r\n" if raw else b""
+    return b"".join([b2a_base64(raw[start : start + 57], newline=False) + b"\r\n" for start in range(0, len(raw), 57)])
