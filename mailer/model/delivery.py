@@ -105,12 +105,12 @@ def judge(result: Result) -> Verdict:
             return Verdict(State.UNCERTAIN, Blame.RELAY)
         if reply.positive:
             return Verdict(State.ACCEPTED, Blame.RECIPIENT)
-    if reply is None or result.phase in {Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH}:
+    if result.phase in {Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH}:
         return Verdict(State.PENDING, Blame.RELAY)
-    if reply.code == 421:  # RFC 5321 4.2.3: the service is closing the channel
+    if reply is None or reply.code == 421:  # RFC 5321 4.2.3: the service is closing the channel
         return Verdict(State.DEFERRED, Blame.RELAY)
     if result.phase is Phase.MAIL:
-        return Verdict(State.PENDING, Blame.SENDER)
+        return Verdict(State.PENDING, Blame.SENDER) if reply.permanent else Verdict(State.DEFERRED, Blame.RELAY)
     if reply.permanent:
         if reply.status == "5.3.4" or (reply.code == 552 and reply.status not in {"5.2.2", ""}):
             return Verdict(State.PENDING, Blame.SENDER)  # RFC 1870 section 6: the message is too big for the relay

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -55,10 +55,14 @@ class Keyring:
 
     def sign(self, delivery: int, purpose: Purpose, key_id: int | None = None) -> str:
         """The token of `delivery` (0 <= delivery < 2^56) for `purpose`, signed with `key_id` or the current key."""
+        return self.sign_all(delivery, (purpose,), key_id)[purpose]
+
+    def sign_all(self, delivery: int, purposes: Iterable[str], key_id: int | None = None) -> dict[str, str]:
+        """The tokens of `delivery` by purpose, for all the links of one message at once."""
         key_id = self.current if key_id is None else key_id
         key = self.keys[key_id]
         head = bytes([VERSION << 4 | key_id]) + _permute(delivery, key).to_bytes(7, "big")
-        return _encode(head + _mac(key, head, purpose))
+        return {purpose: _encode(head + _mac(key, head, purpose)) for purpose in purposes}
 
     def read(self, token: str, purpose: Purpose) -> int | None:
         """The delivery a token was signed for, or None when it is not exactly one of ours for this purpose.
@@ -88,7 +92,7 @@ def _decode(token: str) -> bytes | None:
     return raw if _encode(raw) == token.lower() else None
 
 
-def _mac(key: bytes, head: bytes, purpose: Purpose) -> bytes:
+def _mac(key: bytes, head: bytes, purpose: str) -> bytes:
     return hmac.digest(key, head + purpose.encode(), "sha256")[:8]
 
 

@@ -258,7 +258,7 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False, index=True),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
     Column("claim_id", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),
     Column("relay", Text, nullable=False),
@@ -268,6 +268,7 @@ attempts = Table(
     Column("status", Text, nullable=False, server_default=""),  # enhanced status code
     Column("text", Text, nullable=False, server_default=""),  # the relay's words, or the cause
     Column("millis", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("delivery_id", "claim_id"),  # recording the same outcome twice is harmless
 )
 
 bounces = Table(

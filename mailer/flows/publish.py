@@ -1,0 +1,72 @@
+"""Publish: editions already rendered -> one transaction that freezes the issue with its audience -> outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement
+
+from mailer.errors import PublishError
+from mailer.store import issues
+from mailer.store.engine import Database
+from mailer.store.issues import Audience, NewEdition, NewIssue
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An issue in the outbox: how commands call it, and whom it goes to."""
+
+    issue_id: int
+    slug: str
+    audience: Audience
+
+
+def preview(db: Database, segment: ColumnElement[bool] | None, now: datetime) -> Audience:
+    """Whom an issue would go to if it were published now; changes nothing."""
+    return db.read(issues.audience, segment, now)
+
+
+def publish(
+    db: Database,
+    issue: NewIssue,
+    editions: Sequence[NewEdition],
+    default_language: str,
+    segment: ColumnElement[bool] | None,
+    actor: str,
+    now: datetime,
+) -> Published:
+    """Freeze an issue, its editions and its audience. Raises PublishError when it was published before or nobody
+    would get it; then nothing has changed."""
+    with db.transaction() as conn:
+        issue_id, slug = issues.add(conn, issue, now)
+        by_language = {edition.language: issues.add_edition(conn, issue_id, edition, now) for edition in editions}
+        audience = issues.freeze(conn, issue_id, by_language, default_language, segment, issue.send_at, now)
+        if not audience.readers:
+            raise PublishError("nobody would get this issue: " + _explain(audience))
+        issues.note(conn, "published", issue_id, actor, {"readers": audience.readers}, now)
+    return Published(issue_id, slug, audience)
+
+
+def _explain(audience: Audience) -> str:
+    if not audience.excluded:
+        return "there are no subscribers; add some with 'mailer subscribers import'"
+    return "all are left out (" + ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) + ")"
+
+
+def correct(
+    db: Database, newsletter: str, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime
+) -> tuple[str, int]:
+    """Replace a published issue's text for the readers not yet attempted; those who have it get nothing.
+
+    Returns the slug and how many will get the corrected text. Raises PublishError when there is no such issue.
+    """
+    with db.transaction() as conn:
+        known = issues.find_identity(conn, newsletter, identity)
+        if known is None:
+            raise PublishError(f"issue {identity} of {newsletter} has not been published yet; leave out --correct")
+        by_language = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in editions}
+        count = issues.correct(conn, known.id, by_language, now)
+        issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)
+    return known.slug, count

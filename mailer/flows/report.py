@@ -1,0 +1,148 @@
+"""Report: what became of an issue, proved by its counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from mailer.errors import NotFound
+from mailer.model.delivery import UNFINISHED, State
+from mailer.model.tokens import Keyring
+from mailer.rendering.message import Program
+from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
+from mailer.store import issues, ledger, reports
+from mailer.store.engine import Database
+from mailer.store.issues import KnownIssue
+from mailer.store.reports import Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The accounting identity of one issue (contract C1)."""
+
+    issue: KnownIssue
+    counts: dict[str, int]
+    excluded: dict[str, int]
+    uncertain: list[Uncertain]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every frozen reader stands in exactly one state."""
+        return self.issue.frozen == sum(self.counts.values())
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is pending, attempting or deferred."""
+        return not any(self.counts[state] for state in UNFINISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an operator wants to know of one issue."""
+
+    audit: Audit
+    first_accepted: datetime | None
+    last_accepted: datetime | None
+    failures: list[tuple[str, str, int]]
+    domains: list[tuple[str, int, int]]
+    bounces: list[tuple[str, str, int]]
+    bounce_days: dict[str, int]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """All that is known of one reader's copy: who, what exactly, on whose consent, every attempt and reply."""
+
+    issue: KnownIssue
+    delivery: Row[Any]
+    consents: list[Row[Any]]
+    attempts: list[Row[Any]]
+    bounces: list[Row[Any]]
+    message: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How one issue's sending goes: `per_second` over the last minute, `finish_at` at that rate."""
+
+    issue: KnownIssue
+    counts: dict[str, int]
+    per_second: float
+    finish_at: datetime | None
+
+
+def audit(db: Database, reference: str) -> Audit:
+    """The accounting of an issue in one snapshot. Raises NotFound."""
+    with db.reading() as conn:
+        issue = issues.find(conn, reference)
+        return Audit(
+            issue, ledger.counts(conn, issue.id), reports.excluded(conn, issue.id), reports.uncertain(conn, issue.id)
+        )
+
+
+def report(db: Database, reference: str, zone: ZoneInfo) -> Report:
+    """The report of an issue, days counted in `zone`. Raises NotFound."""
+    accounting = audit(db, reference)
+    issue_id = accounting.issue.id
+    with db.reading() as conn:
+        first, last = reports.span(conn, issue_id)
+        days = Counter(at.astimezone(zone).date().isoformat() for at, _ in reports.bounces_by_day(conn, issue_id))
+        return Report(
+            audit=accounting,
+            first_accepted=first,
+            last_accepted=last,
+            failures=reports.failures(conn, issue_id, 10),
+            domains=reports.by_domain(conn, issue_id, 10),
+            bounces=reports.bounces_by_reason(conn, issue_id),
+            bounce_days=dict(days),
+            left=reports.left_because_of(conn, issue_id),
+        )
+
+
+def proof(db: Database, reference: str) -> Iterator[Row[Any]]:
+    """The proof per reader, streamed. Raises NotFound."""
+    with db.reading() as conn:
+        issue = issues.find(conn, reference)
+        yield from reports.proof(conn, issue.id)
+
+
+def receipt(db: Database, keyring: Keyring, reference: str, match_key: str) -> Receipt:
+    """One reader's copy of an issue, its message composed anew byte for byte. Raises NotFound."""
+    with db.reading() as conn:
+        issue = issues.find(conn, reference)
+        row = reports.delivery_of(conn, issue.id, match_key)
+        if row is None:
+            raise NotFound(f"this address was not in the audience of {issue.slug}; 'mailer subscribers show' tells why")
+        edition = Frozen(Program.from_bytes(row.program), row.key_id)
+        return Receipt(
+            issue=issue,
+            delivery=row,
+            consents=reports.consents_of(conn, row.subscriber_id),
+            attempts=reports.attempts_of(conn, row.id),
+            bounces=reports.bounces_of(conn, row.id),
+            message=compose_issue(edition, keyring, row.id, row.address, row.name, row.attributes),
+        )
+
+
+def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progress], list[Row[Any]]]:
+    """The newest issues with their rates, and the workers that hold claims at this moment."""
+    with db.reading() as conn:
+        found = [_progress(conn, issue, now) for issue in issues.latest(conn, limit)]
+        return found, reports.workers_now(conn)
+
+
+def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
+    counts = ledger.counts(conn, issue.id)
+    if issue.state != "sending":
+        return Progress(issue, counts, 0.0, None)
+    seconds = max(1.0, min(60.0, (now - max(issue.send_at, issue.frozen_at)).total_seconds()))
+    rate = reports.accepted_since(conn, issue.id, now - timedelta(seconds=seconds)) / seconds
+    waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
+    return Progress(issue, counts, rate, now + timedelta(seconds=waiting / rate) if rate else None)

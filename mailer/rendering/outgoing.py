@@ -1,0 +1,45 @@
+"""From a frozen delivery to the bytes on the wire, the same at every attempt and every replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mailer.model.subscriber import first_name
+from mailer.model.tokens import Keyring, Purpose
+from mailer.rendering.message import Personal, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """An edition as kept: its program and the key its tokens are signed with."""
+
+    program: Program
+    key_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message ready for a relay; `bounce_token` is for the return path."""
+
+    recipient: str
+    bounce_token: str
+    content: bytes
+
+
+def compose_issue(
+    edition: Frozen, keyring: Keyring, delivery_id: int, address: str, name: str, attributes: Mapping[str, Any]
+) -> Outgoing:
+    """The message of one delivery of an issue."""
+    tokens = keyring.sign_all(delivery_id, (*edition.program.purposes, Purpose.BOUNCE), edition.key_id)
+    fields = {key: str(value) for key, value in attributes.items() if isinstance(value, str | int | float)}
+    fields.setdefault("first_name", first_name(name))
+    fields |= {"name": name, "email": address}
+    content = edition.program.compose(Personal(address, name, fields, tokens))
+    return Outgoing(address, tokens[Purpose.BOUNCE], content)
+
+
+def address_letter(keyring: Keyring, delivery_id: int, address: str, content: bytes) -> Outgoing:
+    """The message of a letter, which was finished when it was written."""
+    return Outgoing(address, keyring.sign(delivery_id, Purpose.BOUNCE), content)

@@ -1,0 +1,343 @@
+"""Statements on issues and their editions: freezing an audience, finding, pausing, correcting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, literal, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from mailer.errors import NotFound, PublishError
+from mailer.model.delivery import State
+from mailer.store.schema import Instant, deliveries, editions, events, exclusions, issues, subscribers
+from mailer.store.suppressions import is_suppressed
+
+
+@dataclass(frozen=True, slots=True)
+class NewIssue:
+    """What identifies an issue and how it shall be sent."""
+
+    newsletter: str
+    identity: str
+    number: int | None
+    date: date
+    title: str
+    policy: str
+    audience: str
+    send_at: datetime
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdition:
+    """An issue rendered in one language, to be frozen."""
+
+    language: str
+    file: str
+    source: str
+    subject: str
+    html: str
+    text: str
+    program: bytes
+    digest: str
+    key_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many would get an issue, and how many are left out, by reason."""
+
+    readers: int
+    excluded: Mapping[str, int]
+
+
+def audience(conn: Connection, segment: ColumnElement[bool] | None, now: datetime) -> Audience:
+    """Count the readers an issue would go to now, and the others by the first reason that leaves them out."""
+    reason = _reason_left_out(segment, now)
+    rows = conn.execute(
+        select(reason.label("reason"), func.count()).where(subscribers.c.state != "erased").group_by("reason")
+    )
+    found = {row[0]: row[1] for row in rows}
+    return Audience(found.pop("", 0), dict(sorted(found.items())))
+
+
+def _reason_left_out(segment: ColumnElement[bool] | None, now: datetime) -> ColumnElement[str]:
+    s = subscribers.c
+    reasons = [
+        (s.state == "unsubscribed", "unsubscribed"),
+        (s.state != "active", "unconfirmed"),
+        (is_suppressed(s.match_key, now), "suppressed"),
+        (s.paused_until > now, "paused"),
+    ]
+    if segment is not None:
+        reasons.append((~segment, "not in the segment"))
+    return case(*reasons, else_="")
+
+
+def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
+    """Register an issue; returns its id and slug. Raises PublishError when this issue was published before."""
+    known = conn.execute(
+        select(issues.c.slug, issues.c.frozen_at).where(
+            issues.c.newsletter == issue.newsletter, issues.c.identity == issue.identity
+        )
+    ).first()
+    if known is None:
+        values = {
+            "newsletter": issue.newsletter,
+            "identity": issue.identity,
+            "number": issue.number,
+            "date": issue.date,
+            "slug": _free_slug(conn, issue),
+            "title": issue.title,
+            "state": "sending",
+            "policy": issue.policy,
+            "audience": issue.audience,
+            "frozen_at": now,
+            "send_at": issue.send_at,
+            "deadline": issue.deadline,
+        }
+        try:
+            with conn.begin_nested():
+                row = conn.execute(insert(issues).values(**values).returning(issues.c.id, issues.c.slug)).one()
+        except IntegrityError:
+            raise PublishError(f"issue {issue.identity} is being published by somebody else at this moment") from None
+        return row.id, row.slug
+    raise PublishError(
+        f"issue {issue.identity} of {issue.newsletter} was published before, as {known.slug}; nobody gets it twice."
+        " To mend its text for those still waiting use 'mailer publish --correct'"
+    )
+
+
+def _free_slug(conn: Connection, issue: NewIssue) -> str:
+    base = issue.date.isoformat() + (f"-{issue.number}" if issue.number is not None else "")
+    taken = set(conn.execute(select(issues.c.slug).where(issues.c.slug.startswith(base, autoescape=True))).scalars())
+    slug, count = base, 2
+    while slug in taken:
+        slug, count = f"{base}-{count}", count + 1
+    return slug
+
+
+def add_edition(conn: Connection, issue_id: int, edition: NewEdition, now: datetime) -> int:
+    """Keep an edition, as the next version of its language; returns its id."""
+    version = conn.execute(
+        select(func.coalesce(func.max(editions.c.version), 0) + 1).where(
+            editions.c.issue_id == issue_id, editions.c.language == edition.language
+        )
+    ).scalar_one()
+    edition_id: int = conn.execute(
+        insert(editions)
+        .values(
+            issue_id=issue_id,
+            language=edition.language,
+            version=version,
+            file=edition.file,
+            source=edition.source,
+            subject=edition.subject,
+            html=edition.html,
+            text=edition.text,
+            program=edition.program,
+            digest=edition.digest,
+            key_id=edition.key_id,
+            frozen_at=now,
+        )
+        .returning(editions.c.id)
+    ).scalar_one()
+    return edition_id
+
+
+def freeze(
+    conn: Connection,
+    issue_id: int,
+    by_language: Mapping[str, int],
+    default_language: str,
+    segment: ColumnElement[bool] | None,
+    due_at: datetime,
+    now: datetime,
+) -> Audience:
+    """Take the audience's snapshot: a pending delivery for every reader who may get the issue, in one statement.
+
+    `by_language` maps language tags to edition ids; each reader gets the edition of his language, else of the
+    same primary language, else the default one.
+    """
+    s = subscribers.c
+    conn.execute(
+        insert(deliveries).from_select(
+            [
+                "issue_id",
+                "edition_id",
+                "subscriber_id",
+                "address",
+                "domain",
+                "name",
+                "attributes",
+                "state",
+                "due_at",
+                "changed_at",
+            ],
+            _readers(segment, now).with_only_columns(
+                literal(issue_id),
+                _edition_for(by_language, default_language),
+                s.id,
+                s.address,
+                s.domain,
+                s.name,
+                s.attributes,
+                literal(State.PENDING.value),
+                literal(due_at, Instant),
+                literal(now, Instant),
+            ),
+            include_defaults=False,
+        )
+    )
+    counted = audience(conn, segment, now)
+    conn.execute(update(issues).where(issues.c.id == issue_id).values(frozen=counted.readers))
+    if counted.excluded:
+        conn.execute(
+            insert(exclusions),
+            [{"issue_id": issue_id, "reason": reason, "count": n} for reason, n in counted.excluded.items()],
+        )
+    return counted
+
+
+def _readers(segment: ColumnElement[bool] | None, now: datetime) -> Select[Any]:
+    s = subscribers.c
+    return (
+        select(s.id)
+        .where(
+            s.state == "active",
+            or_(s.paused_until.is_(None), s.paused_until <= now),
+            ~is_suppressed(s.match_key, now),
+            true() if segment is None else segment,
+        )
+        .order_by(s.id)
+    )
+
+
+def _edition_for(by_language: Mapping[str, int], default_language: str) -> ColumnElement[int]:
+    language = func.lower(subscribers.c.language)
+    default = by_language.get(default_language, next(iter(by_language.values())))
+    exact = [(language == tag.lower(), literal(edition)) for tag, edition in by_language.items()]
+    same = [
+        (or_(language == _primary(tag), language.startswith(_primary(tag) + "-")), literal(edition))
+        for tag, edition in by_language.items()
+    ]
+    return case(*exact, *same, else_=literal(default))
+
+
+def _primary(tag: str) -> str:
+    return tag.lower().partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIssue:
+    """An issue as the database knows it."""
+
+    id: int
+    newsletter: str
+    identity: str
+    number: int | None
+    slug: str
+    title: str
+    state: str
+    state_cause: str
+    policy: str
+    audience: str
+    frozen: int
+    frozen_at: datetime
+    send_at: datetime
+    deadline: datetime | None
+    finished_at: datetime | None
+
+
+_KNOWN = [issues.c[name] for name in KnownIssue.__dataclass_fields__]
+
+
+def find(conn: Connection, reference: str) -> KnownIssue:
+    """The issue of a slug, number or identity; the newest where several bear it. Raises NotFound."""
+    conditions = [issues.c.slug == reference, issues.c.identity == reference]
+    if reference.isdigit():
+        conditions.append(issues.c.number == int(reference))
+    row = conn.execute(select(*_KNOWN).where(or_(*conditions)).order_by(issues.c.id.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound(f"no issue {reference!r} has been published; 'mailer status' lists those that have")
+    return KnownIssue(*row)
+
+
+def find_identity(conn: Connection, newsletter: str, identity: str) -> KnownIssue | None:
+    """The issue of a file: newsletter and number, or date."""
+    row = conn.execute(
+        select(*_KNOWN).where(and_(issues.c.newsletter == newsletter, issues.c.identity == identity))
+    ).first()
+    return KnownIssue(*row) if row else None
+
+
+def latest(conn: Connection, limit: int) -> list[KnownIssue]:
+    """The newest issues, newest first."""
+    return [KnownIssue(*row) for row in conn.execute(select(*_KNOWN).order_by(issues.c.id.desc()).limit(limit))]
+
+
+def set_state(
+    conn: Connection, issue_id: int, before: Sequence[str], after: str, cause: str, actor: str, now: datetime
+) -> bool:
+    """Move an issue between sending, paused, cancelled and finished; False when it is not in `before`."""
+    changed = conn.execute(
+        update(issues).where(issues.c.id == issue_id, issues.c.state.in_(before)).values(state=after, state_cause=cause)
+    )
+    if changed.rowcount:
+        note(conn, after, issue_id, actor, {"cause": cause} if cause else {}, now)
+    return changed.rowcount == 1
+
+
+def note(conn: Connection, kind: str, issue_id: int, actor: str, detail: Mapping[str, Any], now: datetime) -> None:
+    """Append to the log of what was done to an issue."""
+    conn.execute(insert(events).values(at=now, kind=kind, issue_id=issue_id, actor=actor, detail=dict(detail)))
+
+
+def cancel_waiting(conn: Connection, issue_id: int, now: datetime) -> int:
+    """Cancel what is pending or deferred; returns how many."""
+    return conn.execute(
+        update(deliveries)
+        .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_((State.PENDING, State.DEFERRED)))
+        .values(state=State.CANCELLED, changed_at=now, cause="the operator cancelled the issue")
+    ).rowcount
+
+
+def retry(conn: Connection, issue_id: int, state: State, now: datetime) -> int:
+    """Put an issue's failed or uncertain deliveries back to pending and the issue back to sending; returns how many."""
+    changed = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.issue_id == issue_id, deliveries.c.state == state)
+        .values(state=State.PENDING, due_at=now, changed_at=now, cause="")
+    ).rowcount
+    if changed:
+        conn.execute(
+            update(issues)
+            .where(issues.c.id == issue_id, issues.c.state.in_(("sending", "finished", "cancelled")))
+            .values(state="sending", finished_at=None)
+        )
+    return changed
+
+
+def correct(conn: Connection, issue_id: int, by_language: Mapping[str, int], now: datetime) -> int:
+    """Give readers not yet attempted the new edition of the language they had; returns how many."""
+    languages = dict(
+        conn.execute(select(editions.c.id, editions.c.language).where(editions.c.issue_id == issue_id)).all()  # type: ignore[arg-type]
+    )
+    changed = 0
+    for language, edition_id in by_language.items():
+        older = [known for known, tag in languages.items() if tag == language and known != edition_id]
+        changed += conn.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.issue_id == issue_id,
+                deliveries.c.edition_id.in_(older),
+                deliveries.c.state == State.PENDING,
+                deliveries.c.tries == 0,
+                deliveries.c.repeats == 0,
+            )
+            .values(edition_id=edition_id, changed_at=now)
+        ).rowcount
+    return changed

@@ -1,0 +1,419 @@
+"""The delivery log's statements: claim a batch, record its outcomes, take over what a dead worker held.
+
+Every change of a delivery's state stands here or beside the fact that causes it, and names in its WHERE the
+states it may leave (model.delivery.EDGES). The claim's number is the fence: an outcome counts only for the
+worker whose claim the row still carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, insert, literal, not_, or_, select, true, update
+
+from mailer.model.delivery import Phase, State
+from mailer.store.journal import Mark
+from mailer.store.schema import Instant, attempts, claims, deliveries, events, issues, letters, subscribers
+from mailer.store.suppressions import is_suppressed
+
+MAX_LOSSES = 3
+WAITING = (State.PENDING, State.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who sends: a name of its own, its host, process and the host's boot (for the journal)."""
+
+    name: str
+    host: str
+    pid: int
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One claimed delivery, with all that composing and judging it needs."""
+
+    id: int
+    issue_id: int | None
+    edition_id: int | None
+    letter_id: int | None
+    subscriber_id: int | None
+    address: str
+    domain: str
+    name: str
+    attributes: dict[str, Any]
+    tries: int
+    since: datetime  # when its issue was due or its letter written: what giving up is counted from
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one claimed delivery. `due_at` is when a deferred or returned one may be tried again."""
+
+    delivery: Claimed
+    state: State
+    at: datetime
+    relay: str
+    phase: Phase
+    code: int | None = None
+    status: str = ""
+    text: str = ""
+    millis: int = 0
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClaim:
+    """A claim that has not ended: who holds it, until when, and where its journal is."""
+
+    id: int
+    worker: str
+    host: str
+    boot: str
+    journal: str
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """An issue that may be sent now; `id` None stands for the letters."""
+
+    id: int | None
+    since: datetime | None = None
+
+
+def sendable(conn: Connection, now: datetime) -> list[Sendable]:
+    """Letters first, then the issues being sent whose time has come, oldest first."""
+    rows = conn.execute(
+        select(issues.c.id, issues.c.send_at)
+        .where(issues.c.state == "sending", issues.c.send_at <= now)
+        .order_by(issues.c.send_at, issues.c.id)
+    )
+    return [Sendable(None), *(Sendable(*row) for row in rows)]
+
+
+def open_claim(conn: Connection, worker: Worker, journal_folder: str, now: datetime, lease: timedelta) -> int:
+    """Register a claim and return its number; greater than every earlier one."""
+    number: int = conn.execute(
+        insert(claims)
+        .values(
+            worker=worker.name,
+            host=worker.host,
+            pid=worker.pid,
+            boot=worker.boot,
+            journal=journal_folder,
+            created_at=now,
+            leased_until=now + lease,
+        )
+        .returning(claims.c.id)
+    ).scalar_one()
+    return number
+
+
+def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
+    """Move up to `limit` due deliveries of one issue, or of the letters, to attempting, under `claim_id`.
+
+    Readers who left or were suppressed since the freeze are set aside as suppressed instead. On PostgreSQL rows
+    that another worker is claiming at this moment are skipped.
+    """
+    d, s = deliveries.c, subscribers.c
+    gone = (
+        or_(s.state != "active", is_suppressed(s.match_key, now))
+        if issue.id is not None
+        else and_(s.id.is_not(None), s.state == "erased")
+    )
+    source = deliveries.outerjoin(subscribers, s.id == d.subscriber_id)
+    if issue.id is None:
+        source = source.outerjoin(letters, letters.c.id == d.letter_id)
+    picked = conn.execute(
+        select(
+            d.id,
+            d.issue_id,
+            d.edition_id,
+            d.letter_id,
+            d.subscriber_id,
+            d.address,
+            d.domain,
+            d.name,
+            d.attributes,
+            d.tries,
+            letters.c.created_at if issue.id is None else literal(issue.since, Instant).label("since"),
+            func.coalesce(case((gone, 1), else_=0), 0).label("gone"),
+        )
+        .select_from(source)
+        .where(
+            d.issue_id == issue.id if issue.id is not None else d.issue_id.is_(None),
+            d.state.in_(WAITING),
+            d.due_at <= now,
+        )
+        .order_by(d.due_at, d.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=deliveries)
+    ).all()
+    left = [row.id for row in picked if row.gone]
+    kept = [Claimed(*row[:-1]) for row in picked if not row.gone]
+    if left:
+        conn.execute(
+            update(deliveries)
+            .where(d.id.in_(left), d.state.in_(WAITING))
+            .values(state=State.SUPPRESSED, changed_at=now, cause="left or was suppressed before this message")
+        )
+    if kept:
+        conn.execute(
+            update(deliveries)
+            .where(d.id.in_([row.id for row in kept]), d.state.in_(WAITING))
+            .values(state=State.ATTEMPTING, claim_id=claim_id, changed_at=now)
+        )
+    return kept
+
+
+def renew(conn: Connection, claim_ids: Iterable[int], until: datetime) -> set[int]:
+    """Extend the leases of open claims; returns those still held. One that is missing was taken over."""
+    wanted = list(claim_ids)
+    rows = conn.execute(
+        update(claims)
+        .where(claims.c.id.in_(wanted), claims.c.ended_at.is_(None))
+        .values(leased_until=until)
+        .returning(claims.c.id)
+    )
+    return {row.id for row in rows}
+
+
+def end_claim(conn: Connection, claim_id: int, now: datetime) -> bool:
+    """Close a claim; False when it had been closed before (somebody took over)."""
+    changed = conn.execute(
+        update(claims).where(claims.c.id == claim_id, claims.c.ended_at.is_(None)).values(ended_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
+
+    An accepted outcome also counts when the row has become uncertain meanwhile (the answer was seen after all);
+    every other outcome counts only while the row is still this claim's.
+    """
+    d = deliveries.c
+    accepted = [o.delivery.id for o in outcomes if o.state is State.ACCEPTED]
+    if accepted:
+        conn.execute(
+            update(deliveries)
+            .where(
+                d.id.in_(accepted),
+                d.claim_id == claim_id,
+                d.state.in_((State.ATTEMPTING, State.UNCERTAIN)),
+            )
+            .values(state=State.ACCEPTED, changed_at=now, tries=d.tries + 1, cause="")
+        )
+    for outcome in outcomes:
+        if outcome.state is not State.ACCEPTED:
+            counts = outcome.state in {State.DEFERRED, State.FAILED, State.UNCERTAIN}
+            values: dict[str, Any] = {
+                "state": outcome.state,
+                "changed_at": now,
+                "cause": _cause(outcome),
+                "tries": d.tries + (1 if counts else 0),
+            }
+            if outcome.due_at is not None:
+                values["due_at"] = outcome.due_at
+            conn.execute(
+                update(deliveries)
+                .where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)
+                .values(**values)
+            )
+    if outcomes:
+        conn.execute(insert(attempts), [_attempt(claim_id, outcome) for outcome in outcomes])
+
+
+def _cause(outcome: Outcome) -> str:
+    return f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
+
+
+def _attempt(claim_id: int, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "delivery_id": outcome.delivery.id,
+        "claim_id": claim_id,
+        "at": outcome.at,
+        "relay": outcome.relay,
+        "phase": outcome.phase,
+        "state": outcome.state,
+        "code": outcome.code,
+        "status": outcome.status,
+        "text": outcome.text,
+        "millis": outcome.millis,
+    }
+
+
+def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
+    """Give back claimed deliveries that nothing was done with."""
+    if delivery_ids:
+        conn.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id.in_(delivery_ids),
+                deliveries.c.claim_id == claim_id,
+                deliveries.c.state == State.ATTEMPTING,
+            )
+            .values(state=State.PENDING, changed_at=now)
+        )
+
+
+def open_claims(conn: Connection) -> list[OpenClaim]:
+    """All claims that have not ended, oldest first."""
+    c = claims.c
+    rows = conn.execute(
+        select(c.id, c.worker, c.host, c.boot, c.journal, c.leased_until).where(c.ended_at.is_(None)).order_by(c.id)
+    )
+    return [OpenClaim(*row) for row in rows]
+
+
+def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
+    """End a dead worker's claim and give each of its deliveries the state its journal proves.
+
+    `marks` None: no journal can be believed, so everything not recorded is uncertain. False when another
+    worker was faster.
+    """
+    if not end_claim(conn, claim_id, now):
+        return False
+    d = deliveries.c
+    held = [
+        row.id
+        for row in conn.execute(select(d.id).where(d.claim_id == claim_id, d.state == State.ATTEMPTING).order_by(d.id))
+    ]
+    if marks is None:
+        marks = {}
+        default = Mark.HANDED_OVER
+    else:
+        default = Mark.UNTOUCHED
+    groups: dict[Mark, list[int]] = {mark: [] for mark in Mark}
+    for delivery_id in held:
+        groups[marks.get(delivery_id, default)].append(delivery_id)
+
+    _settle(conn, claim_id, groups[Mark.ACCEPTED], State.ACCEPTED, "accepted, by the worker's journal", now)
+    _settle(conn, claim_id, groups[Mark.HANDED_OVER], State.UNCERTAIN, cause, now)
+    release(conn, claim_id, groups[Mark.UNTOUCHED] + groups[Mark.ANSWERED], now)
+    _lose(conn, claim_id, groups[Mark.COMPOSING], now)
+    return True
+
+
+def _settle(conn: Connection, claim_id: int, ids: Sequence[int], state: State, cause: str, now: datetime) -> None:
+    if not ids:
+        return
+    d = deliveries.c
+    conn.execute(
+        update(deliveries)
+        .where(d.id.in_(ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
+        .values(state=state, changed_at=now, cause="" if state is State.ACCEPTED else cause, tries=d.tries + 1)
+    )
+    row = {
+        "claim_id": claim_id,
+        "at": now,
+        "relay": "",
+        "phase": Phase.DOT,
+        "state": state,
+        "text": cause,
+        "millis": 0,
+    }
+    conn.execute(insert(attempts), [{**row, "delivery_id": delivery_id} for delivery_id in ids])
+
+
+def _lose(conn: Connection, claim_id: int, ids: Sequence[int], now: datetime) -> None:
+    """A worker died while composing these; after the third such death one is quarantined."""
+    if not ids:
+        return
+    d = deliveries.c
+    last = d.losses + 1 >= MAX_LOSSES
+    conn.execute(
+        update(deliveries)
+        .where(d.id.in_(ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
+        .values(
+            state=case((last, State.FAILED.value), else_=State.PENDING.value),
+            cause=case((last, f"quarantined: {MAX_LOSSES} workers were lost while composing it"), else_=""),
+            losses=d.losses + 1,
+            changed_at=now,
+        )
+    )
+
+
+def repeat_uncertain(conn: Connection, now: datetime) -> None:
+    """Send again, once and with the same Message-ID, what is uncertain and may rather come twice than not at all.
+
+    Those are letters, and issues published with the policy at_least_once.
+    """
+    d = deliveries.c
+    chosen = select(issues.c.id).where(issues.c.policy == "at_least_once", issues.c.state == "sending")
+    conn.execute(
+        update(deliveries)
+        .where(or_(d.letter_id.is_not(None), d.issue_id.in_(chosen)), d.state == State.UNCERTAIN, d.repeats == 0)
+        .values(state=State.PENDING, repeats=1, due_at=now, changed_at=now)
+    )
+
+
+def pause(conn: Connection, issue_id: int, cause: str, now: datetime) -> bool:
+    """Stop an issue that is being sent; False when it was not."""
+    changed = conn.execute(
+        update(issues)
+        .where(issues.c.id == issue_id, issues.c.state == "sending")
+        .values(state="paused", state_cause=cause)
+    )
+    if changed.rowcount:
+        conn.execute(
+            insert(events).values(at=now, kind="paused", issue_id=issue_id, actor="dispatch", detail={"cause": cause})
+        )
+    return changed.rowcount == 1
+
+
+def expire_overdue(conn: Connection, now: datetime) -> None:
+    """Nothing stale leaves: past an issue's deadline what waits is cancelled, what was deferred has failed."""
+    overdue = select(issues.c.id).where(issues.c.state == "sending", issues.c.deadline <= now)
+    for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
+        conn.execute(
+            update(deliveries)
+            .where(deliveries.c.issue_id.in_(overdue), deliveries.c.state == before)
+            .values(state=after, changed_at=now, cause="the issue's deadline has passed")
+        )
+
+
+def finish_issues(conn: Connection, now: datetime) -> list[str]:
+    """Mark the issues as finished that have nothing pending, attempting or deferred; returns their slugs."""
+    d = deliveries.c
+    unfinished = (
+        select(true())
+        .where(d.issue_id == issues.c.id, d.state.in_((*WAITING, State.ATTEMPTING)))
+        .correlate(issues)
+        .exists()
+    )
+    rows = conn.execute(
+        update(issues)
+        .where(issues.c.state == "sending", issues.c.send_at <= now, not_(unfinished))
+        .values(state="finished", finished_at=now)
+        .returning(issues.c.slug)
+    )
+    return [row.slug for row in rows]
+
+
+def next_due(conn: Connection) -> datetime | None:
+    """When the next delivery of a running issue or letter is due; None when nothing waits."""
+    d = deliveries.c
+    running = select(issues.c.id).where(issues.c.state == "sending")
+    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), d.state.in_(WAITING))
+    due = [conn.execute(letters_due).scalar()]
+    for (issue_id,) in conn.execute(running):
+        start = conn.execute(select(issues.c.send_at).where(issues.c.id == issue_id)).scalar_one()
+        first = conn.execute(select(func.min(d.due_at)).where(d.issue_id == issue_id, d.state.in_(WAITING))).scalar()
+        due.append(max(first, start) if first else None)
+    return min((moment for moment in due if moment is not None), default=None)
+
+
+def counts(conn: Connection, issue_id: int) -> dict[str, int]:
+    """How many deliveries of an issue stand in each state; every state is named."""
+    found = dict.fromkeys((state.value for state in State), 0)
+    rows = conn.execute(
+        select(deliveries.c.state, func.count()).where(deliveries.c.issue_id == issue_id).group_by(deliveries.c.state)
+    )
+    found.update((state, count) for state, count in rows)
+    return found

@@ -1,0 +1,227 @@
+"""Questions about what became of an issue: counts, uncertain ones, refusals, one reader's copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from mailer.model.delivery import State
+from mailer.store.schema import (
+    attempts,
+    bounces,
+    claims,
+    consents,
+    deliveries,
+    editions,
+    exclusions,
+    subscribers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A delivery handed over whose answer nobody saw."""
+
+    delivery_id: int
+    address: str
+    at: datetime
+    worker: str
+    relay: str
+    cause: str
+
+
+def excluded(conn: Connection, issue_id: int) -> dict[str, int]:
+    """How many were left out at the freeze, by reason."""
+    rows = conn.execute(
+        select(exclusions.c.reason, exclusions.c.count)
+        .where(exclusions.c.issue_id == issue_id)
+        .order_by(exclusions.c.reason)
+    )
+    return {reason: count for reason, count in rows}  # noqa: C416 - a Row is a tuple to dict(), not to mypy
+
+
+def uncertain(conn: Connection, issue_id: int) -> list[Uncertain]:
+    """Every uncertain delivery of an issue, with when, by whom, to which relay and why."""
+    d, a, c = deliveries.c, attempts.c, claims.c
+    rows = conn.execute(
+        select(d.id, d.address, func.coalesce(a.at, d.changed_at), c.worker, a.relay, d.cause)
+        .select_from(
+            deliveries.outerjoin(claims, c.id == d.claim_id).outerjoin(
+                attempts, (a.delivery_id == d.id) & (a.claim_id == d.claim_id)
+            )
+        )
+        .where(d.issue_id == issue_id, d.state == State.UNCERTAIN)
+        .order_by(d.id)
+    )
+    return [Uncertain(row[0], row[1], row[2], row[3] or "", row[4] or "", row[5]) for row in rows]
+
+
+def failures(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, str, int]]:
+    """The commonest reasons why deliveries failed or wait: (state, cause, how many)."""
+    d = deliveries.c
+    count = func.count()
+    rows = conn.execute(
+        select(d.state, d.cause, count)
+        .where(d.issue_id == issue_id, d.state.in_((State.FAILED, State.DEFERRED)))
+        .group_by(d.state, d.cause)
+        .order_by(count.desc(), d.cause)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def by_domain(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, int, int]]:
+    """The biggest recipient domains: (domain, deliveries, accepted)."""
+    d = deliveries.c
+    total = func.count()
+    rows = conn.execute(
+        select(d.domain, total, func.count().filter(d.state == State.ACCEPTED))
+        .where(d.issue_id == issue_id)
+        .group_by(d.domain)
+        .order_by(total.desc(), d.domain)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def bounces_by_reason(conn: Connection, issue_id: int) -> list[tuple[str, str, int]]:
+    """Bounces of an issue: (kind, reason, how many)."""
+    b = bounces.c
+    count = func.count()
+    rows = conn.execute(
+        select(b.kind, b.reason, count)
+        .where(b.issue_id == issue_id)
+        .group_by(b.kind, b.reason)
+        .order_by(count.desc(), b.reason)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def bounces_by_day(conn: Connection, issue_id: int) -> list[tuple[datetime, str]]:
+    """When each bounce of an issue came, and its domain."""
+    rows = conn.execute(
+        select(bounces.c.at, bounces.c.domain).where(bounces.c.issue_id == issue_id).order_by(bounces.c.at)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def span(conn: Connection, issue_id: int) -> tuple[datetime | None, datetime | None]:
+    """When the first and the last delivery of an issue were accepted."""
+    row = conn.execute(
+        select(func.min(deliveries.c.changed_at), func.max(deliveries.c.changed_at)).where(
+            deliveries.c.issue_id == issue_id, deliveries.c.state == State.ACCEPTED
+        )
+    ).one()
+    return row[0], row[1]
+
+
+def left_because_of(conn: Connection, issue_id: int) -> int:
+    """How many readers left by a link of this issue."""
+    return conn.execute(
+        select(func.count())
+        .select_from(consents)
+        .where(
+            consents.c.action == "withdrawn",
+            consents.c.subscriber_id.in_(select(deliveries.c.subscriber_id).where(deliveries.c.issue_id == issue_id)),
+            consents.c.at
+            >= select(func.min(deliveries.c.changed_at)).where(deliveries.c.issue_id == issue_id).scalar_subquery(),
+        )
+    ).scalar_one()
+
+
+def proof(conn: Connection, issue_id: int) -> Iterator[Row[Any]]:
+    """One row a reader, in the order of freezing, streamed: what the proof per reader holds."""
+    d, a, e = deliveries.c, attempts.c, editions.c
+    last = select(func.max(a.id)).where(a.delivery_id == d.id).correlate(deliveries).scalar_subquery()
+    return iter(
+        conn.execution_options(yield_per=1000).execute(
+            select(
+                d.id, d.address, d.state, e.language, e.digest, d.tries, d.changed_at, d.cause,
+                a.at, a.relay, a.phase, a.code, a.status, a.text,
+            )
+            .select_from(
+                deliveries.join(editions, e.id == d.edition_id).outerjoin(attempts, a.id == last)
+            )
+            .where(d.issue_id == issue_id)
+            .order_by(d.id)
+        )
+    )  # fmt: skip
+
+
+def delivery_of(conn: Connection, issue_id: int, match_key: str) -> Row[Any] | None:
+    """One reader's delivery of an issue, with the edition it is made from; None when he was not in the audience."""
+    d, e, s = deliveries.c, editions.c, subscribers.c
+    return conn.execute(
+        select(
+            d.id, d.address, d.name, d.attributes, d.state, d.tries, d.due_at, d.changed_at, d.cause, d.subscriber_id,
+            e.language, e.version, e.digest, e.key_id, e.subject, e.program, e.frozen_at,
+        )
+        .select_from(deliveries.join(editions, e.id == d.edition_id).join(subscribers, s.id == d.subscriber_id))
+        .where(d.issue_id == issue_id, s.match_key == match_key)
+    ).first()  # fmt: skip
+
+
+def attempts_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
+    """Every attempt at a delivery with its worker, oldest first."""
+    a, c = attempts.c, claims.c
+    return list(
+        conn.execute(
+            select(a.at, c.worker, c.host, a.relay, a.phase, a.state, a.code, a.status, a.text, a.millis)
+            .select_from(attempts.outerjoin(claims, c.id == a.claim_id))
+            .where(a.delivery_id == delivery_id)
+            .order_by(a.id)
+        )
+    )
+
+
+def consents_of(conn: Connection, subscriber_id: int) -> list[Row[Any]]:
+    """A reader's consents, oldest first."""
+    c = consents.c
+    return list(
+        conn.execute(
+            select(c.at, c.action, c.source, c.language, c.wording, c.client)
+            .where(c.subscriber_id == subscriber_id)
+            .order_by(c.id)
+        )
+    )
+
+
+def bounces_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
+    """What came back for a delivery, oldest first."""
+    b = bounces.c
+    return list(
+        conn.execute(
+            select(b.at, b.via, b.kind, b.reason, b.status, b.text).where(b.delivery_id == delivery_id).order_by(b.id)
+        )
+    )
+
+
+def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> int:
+    """How many deliveries of an issue were accepted since a moment: the rate's numerator."""
+    return conn.execute(
+        select(func.count())
+        .select_from(deliveries)
+        .where(
+            deliveries.c.issue_id == issue_id,
+            deliveries.c.state == State.ACCEPTED,
+            deliveries.c.changed_at >= moment,
+        )
+    ).scalar_one()
+
+
+def workers_now(conn: Connection) -> list[Row[Any]]:
+    """Who holds open claims: worker, host, process, until when, how many deliveries."""
+    c, d = claims.c, deliveries.c
+    return list(
+        conn.execute(
+            select(c.worker, c.host, c.pid, func.max(c.leased_until), func.count(d.id))
+            .select_from(claims.outerjoin(deliveries, (d.claim_id == c.id) & (d.state == State.ATTEMPTING)))
+            .where(c.ended_at.is_(None))
+            .group_by(c.worker, c.host, c.pid)
+            .order_by(c.worker)
+        )
+    )
