@@ -1,0 +1,37 @@
+"""One finding of `mailer check`: which rule, how grave, where, what is wrong and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """`line` counts from 1 in the issue file; 0 is the issue as a whole. `fix` is one imperative sentence."""
+
+    line: int
+    id: str
+    level: Level
+    message: str
+    fix: str = ""
+
+    def as_json(self) -> dict[str, str | int]:
+        """The object that `mailer check --json` prints, one a finding."""
+        return {key: asdict(self)[key] for key in ("id", "level", "line", "message", "fix")}
+
+    def __str__(self) -> str:
+        text = f"{self.level} {self.id}: {self.message}"
+        return f"{text} {self.fix}" if self.fix else text
+
+
+def error(rule: str, line: int, message: str, fix: str = "") -> Finding:
+    """A finding that stops an issue from being published."""
+    return Finding(line, rule, "error", message, fix)
+
+
+def warning(rule: str, line: int, message: str, fix: str = "") -> Finding:
+    """A finding that an editor should see, and may publish with."""
+    return Finding(line, rule, "warning", message, fix)

@@ -1,0 +1,164 @@
+"""The Markdown of issue files: CommonMark without raw HTML, with emphasis that works beside Chinese letters.
+
+Merge tags are ordinary text here and come out as written (escaped); whoever fills them puts ASCII words in their
+place first, with `merge_tags.replace`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline.state_inline import Delimiter, StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.attrs import attrs_plugin
+
+TAGS = frozenset(
+    ["p", "br", "strong", "em", "a", "ul", "ol", "li", "blockquote", "code", "pre", "hr", "h4", "h5", "h6", "img"]
+)
+ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width"}, "ol": {"start"}}
+SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link or image (`image`: True) as written, whether or not it may be sent; `line` counts from 1."""
+
+    url: str
+    text: str
+    line: int
+    image: bool = False
+    alt: str = ""
+    width: str = ""
+
+
+def to_html(markdown: str) -> str:
+    """HTML of a text of paragraphs, lists and the like: allowed elements and attributes only."""
+    return _clean(_parser().render(markdown))
+
+
+def to_inline_html(markdown: str) -> str:
+    """HTML of one line of running text, without a paragraph around it."""
+    return _clean(_parser().renderInline(markdown))
+
+
+def tokens(markdown: str) -> list[Token]:
+    """The block tokens (the inline ones are their children) from which the text part is made.
+
+    A token's `map` holds its lines, counted from 0 in `markdown`.
+    """
+    return _parser().parse(markdown)
+
+
+def plain_text(markdown: str) -> str:
+    """The words alone: no marks, no addresses; blocks and hard breaks on lines of their own."""
+    return "\n".join(_words(token.children or []) for token in tokens(markdown) if token.type == "inline")
+
+
+def links(markdown: str, *, line: int = 1) -> list[Link]:
+    """Every link and image, in order, also those that `to_html` refuses; `line` is the number of the first line."""
+    found: list[Link] = []
+    for block in _lenient_parser().parse(markdown):
+        if block.type == "inline" and block.children:
+            found.extend(_links_of(block.children, line + (block.map[0] if block.map else 0)))
+    return found
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False})
+    parser.use(attrs_plugin, after=("image",), spans=False, allowed=("width",))
+    parser.inline.ruler.at("emphasis", _emphasis)
+    return parser
+
+
+@cache
+def _lenient_parser() -> MarkdownIt:
+    parser = _parser.__wrapped__()
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
+    return parser
+
+
+def _clean(html: str) -> str:
+    return nh3.clean(html, tags=set(TAGS), attributes=ATTRIBUTES, url_schemes=set(SCHEMES), link_rel=None).strip()
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """The tokenizer of `*` and `_`, with flanking as CommonMark 6.2 has it but for neighbours in Chinese.
+
+    CommonMark wants a blank between a letter and a delimiter that has punctuation on its other side; Chinese has no
+    blanks, and `他说**“好”**了` would not be bold (commonmark-spec 650). A Chinese neighbour counts as a blank here.
+    """
+    marker = state.src[state.pos]
+    if silent or marker not in "*_":
+        return False
+    end = state.pos
+    while end < state.posMax and state.src[end] == marker:
+        end += 1
+    before = state.src[state.pos - 1] if state.pos else " "
+    after = state.src[end] if end < state.posMax else " "
+    left = _flanks(outside=before, inside=after)
+    right = _flanks(outside=after, inside=before)
+    can_open = left and (marker == "*" or not right or _is_mark(before) or is_cjk(before))
+    can_close = right and (marker == "*" or not left or _is_mark(after) or is_cjk(after))
+    length = end - state.pos
+    for _ in range(length):
+        state.push("text", "", 0).content = marker
+        state.delimiters.append(Delimiter(ord(marker), length, len(state.tokens) - 1, -1, can_open, can_close))
+    state.pos = end
+    return True
+
+
+def _flanks(*, outside: str, inside: str) -> bool:
+    if inside.isspace():
+        return False
+    return not _is_mark(inside) or outside.isspace() or _is_mark(outside) or is_cjk(outside) or is_cjk(inside)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def is_cjk(character: str) -> bool:
+    """Whether a character is Han, kana, Hangul or their punctuation."""
+    code = ord(character)
+    return (
+        0x2E80 <= code <= 0x9FFF
+        or 0xAC00 <= code <= 0xD7AF
+        or 0xF900 <= code <= 0xFAFF
+        or 0xFE30 <= code <= 0xFE4F
+        or 0xFF00 <= code <= 0xFFEF
+        or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def _words(children: list[Token]) -> str:
+    parts: list[str] = []
+    for token in children:
+        if token.type in ("text", "code_inline", "image"):
+            parts.append(token.content)
+        elif token.type == "hardbreak":
+            parts.append("\n")
+        elif token.type == "softbreak":
+            parts.append(" ")
+    return "".join(parts)
+
+
+def _links_of(children: list[Token], line: int) -> Iterator[Link]:
+    opened: tuple[str, int, int] | None = None
+    for index, token in enumerate(children):
+        if token.type in ("softbreak", "hardbreak"):
+            line += 1
+        elif token.type == "link_open":
+            opened = str(token.attrs["href"]), index, line
+        elif token.type == "link_close" and opened:
+            url, start, at = opened
+            yield Link(url, _words(children[start:index]), at)
+        elif token.type == "image":
+            src, width = str(token.attrs["src"]), str(token.attrs.get("width", ""))
+            yield Link(src, token.content, line, image=True, alt=token.content, width=width)

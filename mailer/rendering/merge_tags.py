@@ -1,0 +1,139 @@
+"""The small grammar of merge tags: known fields with a joiner or a default, nothing that runs.
+
+    {{ email }}                         the value; only a field that every reader has may stand alone
+    {{ first_name | ", " }}             the value with the joiner in front of it, or nothing
+    {{ first_name ?? "reader" }}        the value, or the default
+    {{ first_name | ", " ?? "reader" }} the joiner, then the value or the default
+
+Fields are `email`, `name`, `first_name` and `attributes.COLUMN` for any other column of the subscribers' list.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mailer.errors import SourceError
+
+FIELDS = ("email", "name", "first_name")
+ALWAYS_THERE = frozenset({"email"})
+ATTRIBUTE = "attributes."
+
+_OPEN = re.compile(r"\{\{")
+_STRING = r'"((?:[^"\\\n]|\\["\\])*)"'
+_TAG = re.compile(rf"\{{\{{[ \t]*([\w.\-]+)[ \t]*(?:\|[ \t]*{_STRING}[ \t]*)?(?:\?\?[ \t]*{_STRING}[ \t]*)?\}}\}}")
+_END = re.compile(r"\}\}|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTag:
+    """A place filled for each reader: `joiner` stands before a value, `default` for a missing one; None: not given."""
+
+    field: str
+    joiner: str | None = None
+    default: str | None = None
+    line: int = 0
+
+    def value(self, value: str | None) -> str:
+        """What stands in the mail of a reader whose field is `value` (None or "": he has none)."""
+        text = value or self.default or ""
+        return f"{self.joiner}{text}" if text and self.joiner else text
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether the tag neither always has a value nor says what happens without one."""
+        return self.field not in ALWAYS_THERE and self.joiner is None and self.default is None
+
+    def __str__(self) -> str:
+        joiner = f" | {_quote(self.joiner)}" if self.joiner is not None else ""
+        default = f" ?? {_quote(self.default)}" if self.default is not None else ""
+        return f"{{{{ {self.field}{joiner}{default} }}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something between double braces that is no merge tag: the text as written, and why in one sentence."""
+
+    text: str
+    message: str
+    line: int = 0
+
+
+def scan(text: str, *, line: int = 1) -> Iterator[str | MergeTag | Mistake]:
+    """Cut `text`, whose first line is number `line`, into literals, tags and mistakes; joined they are the text."""
+    position = 0
+    while opening := _OPEN.search(text, position):
+        start = opening.start()
+        if start > position:
+            yield text[position:start]
+            line += text.count("\n", position, start)
+        piece, position = _tag_at(text, start, line)
+        yield piece
+    if position < len(text):
+        yield text[position:]
+
+
+def parse(text: str, *, line: int = 1) -> tuple[str | MergeTag, ...]:
+    """The literals and merge tags of `text`, in order.
+
+    Raises SourceError at the first thing between double braces that is no merge tag; `where` is `line N`.
+    """
+    return tuple(_no_mistake(piece) for piece in scan(text, line=line))
+
+
+def replace(text: str, place: Callable[[MergeTag], str], *, line: int = 1) -> str:
+    """`text` with `place(tag)` for each tag: opaque ASCII words, say, that pass Markdown and a CSS inliner unharmed.
+
+    Raises SourceError as `parse` does.
+    """
+    return "".join(piece if isinstance(piece, str) else place(piece) for piece in parse(text, line=line))
+
+
+def is_known(field: str) -> bool:
+    """Whether a field may stand in a merge tag."""
+    return field in FIELDS or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE))
+
+
+def _tag_at(text: str, start: int, line: int) -> tuple[MergeTag | Mistake, int]:
+    match = _TAG.match(text, start)
+    if match is None:
+        end = _END.search(text, start)
+        stop = len(text) if end is None else end.end() if end[0] == "}}" else end.start()
+        written = text[start:stop]
+        return Mistake(written, _why(written), line), stop
+    field, joiner, default = match.groups()
+    if not is_known(field):
+        return Mistake(match[0], _unknown(field), line), match.end()
+    return MergeTag(field, _unquote(joiner), _unquote(default), line), match.end()
+
+
+def _why(written: str) -> str:
+    shown = written if len(written) <= 60 else written[:57] + "..."
+    if not written.endswith("}}"):
+        return f"merge tag {shown!r} is not closed with }}}} on its line"
+    if any(mark in written for mark in "“”‘’'＂"):
+        return f'merge tag {shown} needs straight double quotes: {{{{ first_name | ", " }}}}'
+    return f'{shown} is not a merge tag; write {{{{ first_name | ", " }}}} or {{{{ first_name ?? "reader" }}}}'
+
+
+def _unknown(field: str) -> str:
+    close = difflib.get_close_matches(field.lower(), FIELDS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(FIELDS)} and attributes.COLUMN"
+    return f"merge tag of an unknown field {field!r}; {hint}"
+
+
+def _no_mistake(piece: str | MergeTag | Mistake) -> str | MergeTag:
+    if isinstance(piece, Mistake):
+        raise SourceError(piece.message, where=f"line {piece.line}")
+    return piece
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquote(text: str | None) -> str | None:
+    return None if text is None else re.sub(r"\\(.)", r"\1", text)
