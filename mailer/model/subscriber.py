@@ -1,0 +1,178 @@
+"""A subscriber: the states, the edges between them and the rules for names, tags, languages and attributes."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mailer.model.tokens import Keyring
+
+MAX_FIELD_OCTETS = 1024
+MAX_ATTRIBUTES = 64
+
+
+class State(StrEnum):
+    """Where a subscriber stands."""
+
+    PENDING = "pending"  # asked to join, not confirmed; gets nothing but the confirm letter
+    ACTIVE = "active"  # gets the newsletter
+    UNSUBSCRIBED = "unsubscribed"  # left; only a confirmed new opt-in brings him back
+    ERASED = "erased"  # nothing personal is left in the row; a tombstone keeps the address out
+
+
+EDGES: Mapping[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.ACTIVE, State.UNSUBSCRIBED, State.ERASED}),
+    State.ACTIVE: frozenset({State.UNSUBSCRIBED, State.ERASED}),
+    State.UNSUBSCRIBED: frozenset({State.PENDING, State.ACTIVE, State.ERASED}),
+    State.ERASED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One subscriber as stored, with his tags in order."""
+
+    id: int
+    address: str
+    match_key: str
+    domain: str
+    name: str
+    language: str  # "" stands for the newsletter's default
+    state: State
+    attributes: Mapping[str, str]
+    tags: tuple[str, ...]
+    created_at: datetime
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+    paused_until: datetime | None = None
+
+
+_LINE_SEPARATORS = "\u2028\u2029"
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_LINE_SEPARATORS}{_BIDI}\ufffd]")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?", re.IGNORECASE)  # RFC 2047 section 2
+
+
+def fault_in_text(text: str) -> str:
+    """Why a text must not be kept of a stranger (a clause for people), or "" when it may.
+
+    Controls and line separators would break a header apart, direction marks would lie to whoever reads the list,
+    an encoded word is a header in disguise (RFC 2047).
+    """
+    if text.isascii() and text.isprintable():  # the common case, at the price of two scans in C
+        if "=?" in text and _ENCODED_WORD.search(text):
+            return "holds an encoded header word"
+    else:
+        unsafe = _UNSAFE.search(text)
+        if unsafe:
+            return _name_of_character(unsafe[0])
+        if _ENCODED_WORD.search(text):
+            return "holds an encoded header word"
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            return "holds half a character"
+    if len(text) > MAX_FIELD_OCTETS or len(text.encode()) > MAX_FIELD_OCTETS:
+        return f"is longer than {MAX_FIELD_OCTETS} octets"
+    return ""
+
+
+def _name_of_character(char: str) -> str:
+    if char in "\r\n" or char in _LINE_SEPARATORS:
+        return "holds a line break"
+    if char == "\ufffd":
+        return "holds bytes that are no letters in the file's encoding"
+    return f"holds the control character U+{ord(char):04X}"
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.ASCII | re.IGNORECASE)  # RFC 5646, its usual tags
+
+
+def language_tag(text: str) -> str | None:
+    """A language tag as written by RFC 5646 2.1.1 (`zh-cn` -> `zh-CN`, `zh_Hans` -> `zh-Hans`); None for no tag."""
+    text = text.strip().replace("_", "-")
+    if not text:
+        return ""
+    if not _LANGUAGE.fullmatch(text):
+        return None
+    first, *others = text.split("-")
+    return "-".join([first.lower(), *(_subtag(part) for part in others)])
+
+
+def _subtag(part: str) -> str:
+    if len(part) == 2:
+        return part.upper()
+    return part.title() if len(part) == 4 and part.isalpha() else part.lower()
+
+
+def tag_name(text: str) -> str:
+    """A tag as it is kept: lower case, single spaces, so that `Tmall ` and `tmall` are one."""
+    return " ".join(text.split()).casefold()
+
+
+def split_tags(text: str) -> tuple[str, ...]:
+    """The tags in a `;`-separated cell (a full-width `；` too), each once, in order."""
+    return tuple(dict.fromkeys(tag for tag in map(tag_name, re.split("[;；]", text)) if tag)) if text else ()
+
+
+def attribute_name(text: str) -> str:
+    """An attribute's name from a column's heading: `Favourite City` -> `favourite_city`; "" when nothing is left."""
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text).strip().casefold()).strip("_")
+    return name[:64] if name and not name[0].isdigit() else ""
+
+
+_TITLES = frozenset({"dr", "prof", "mr", "mrs", "ms", "miss", "mx", "sir", "dame", "herr", "frau"})
+
+
+def first_name(name: str, attributes: Mapping[str, str] | None = None) -> str:
+    """How a letter calls a reader: the attribute `first_name`, or else made from his name; "" when there is none.
+
+    `Dr. Alice Doe`, `Doe, Alice` and `DOE Alice` are Alice. A name in Han, Kana or Hangul stays whole: a bare
+    given name would be too familiar there.
+    """
+    given = (attributes or {}).get("first_name", "").strip()
+    name = " ".join(name.split())
+    if given or not name or _is_east_asian(name):
+        return given or name
+    family, comma, rest = name.partition(",")
+    words = [word for word in (rest if comma and rest.strip() else family).split() if not _is_title(word)]
+    if not words:
+        return name
+    if len(words) > 1 and len(words[0]) > 1 and words[0].isupper() and not words[1].isupper():
+        return words[1]
+    return words[0]
+
+
+def _is_title(word: str) -> bool:
+    return word.rstrip(".").lower() in _TITLES
+
+
+def _is_east_asian(name: str) -> bool:
+    return any(
+        "\u3040" <= char <= "\u30ff"
+        or "\u3400" <= char <= "\u9fff"
+        or "\uac00" <= char <= "\ud7af"
+        or char >= "\U00020000"
+        for char in name
+    )
+
+
+TOMBSTONE = "erased:"
+
+
+def tombstone(match_key: str, keyring: Keyring, key_id: int | None = None) -> str:
+    """What stands for an erased address: it can be recognised with the club's key, and not be read back.
+
+    `erased:<key id>:<HMAC-SHA256 in hex>`, under the ring's current key unless `key_id` names another.
+    """
+    key_id = keyring.current if key_id is None else key_id
+    mac = hmac.digest(keyring.keys[key_id], b"erased\0" + match_key.encode(), "sha256")
+    return f"{TOMBSTONE}{key_id}:{mac.hex()}"
+
+
+def tombstones(match_key: str, keyring: Keyring) -> tuple[str, ...]:
+    """The tombstones an address may have, one for each key of the ring."""
+    return tuple(tombstone(match_key, keyring, key_id) for key_id in keyring.keys)

@@ -1,0 +1,140 @@
+"""The subscribers' statements: find, add, change, list and erase one, and the counts by state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from mailer.mail.address import Address
+from mailer.model.subscriber import EDGES, State, Subscriber
+from mailer.store.schema import subscriber_tags, subscribers
+
+
+def find(conn: Connection, match_key: str) -> Subscriber | None:
+    """The subscriber with this match key (mail.address.match_key), or None."""
+    return _one(conn, conn.execute(select(subscribers).where(subscribers.c.match_key == match_key)).one_or_none())
+
+
+def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
+    """The subscriber with this id, or None."""
+    return _one(conn, conn.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none())
+
+
+def _one(conn: Connection, row: Row[Any] | None) -> Subscriber | None:
+    return None if row is None else subscriber_of(row, tags_of(conn, [row.id]).get(row.id, ()))
+
+
+def subscriber_of(row: Row[Any], tags: Sequence[str]) -> Subscriber:
+    """A row of the subscribers table, with its tags, as the model's noun."""
+    return Subscriber(
+        id=row.id,
+        address=row.address,
+        match_key=row.match_key,
+        domain=row.domain,
+        name=row.name,
+        language=row.language,
+        state=State(row.state),
+        attributes=row.attributes,
+        tags=tuple(tags),
+        created_at=row.created_at,
+        joined_at=row.joined_at,
+        left_at=row.left_at,
+        paused_until=row.paused_until,
+    )
+
+
+def tags_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    """The tags of these subscribers, in alphabetical order; who has none is not in the answer."""
+    found: dict[int, list[str]] = {}
+    rows = conn.execute(
+        select(subscriber_tags.c.subscriber_id, subscriber_tags.c.tag)
+        .where(subscriber_tags.c.subscriber_id.in_(ids))
+        .order_by(subscriber_tags.c.subscriber_id, subscriber_tags.c.tag)
+    )
+    for subscriber_id, tag in rows:
+        found.setdefault(subscriber_id, []).append(tag)
+    return found
+
+
+def add(
+    conn: Connection,
+    address: Address,
+    *,
+    name: str = "",
+    language: str = "",
+    state: State = State.PENDING,
+    attributes: Mapping[str, str] | None = None,
+    tags: Iterable[str] = (),
+    now: datetime,
+) -> int:
+    """Add a subscriber and return his id. The address must be new (find it first, in the same transaction)."""
+    subscriber_id: int = conn.execute(
+        insert(subscribers)
+        .values(
+            address=address.address,
+            match_key=address.match_key,
+            domain=address.domain,
+            name=name,
+            language=language,
+            state=state,
+            attributes=dict(attributes or {}),
+            created_at=now,
+            joined_at=now if state is State.ACTIVE else None,
+            left_at=now if state is State.UNSUBSCRIBED else None,
+        )
+        .returning(subscribers.c.id)
+    ).scalar_one()
+    add_tags(conn, subscriber_id, tags)
+    return subscriber_id
+
+
+def set_state(conn: Connection, subscriber_id: int, state: State, now: datetime) -> bool:
+    """Move a subscriber to another state, if an edge leads there (model.subscriber.EDGES); True when he moved.
+
+    Becoming active sets `joined_at`, leaving sets `left_at`; the row of the consents log is the caller's.
+    """
+    values: dict[str, Any] = {"state": state}
+    if state is State.ACTIVE:
+        values["joined_at"] = now
+    elif state is State.UNSUBSCRIBED:
+        values["left_at"] = now
+    sources = [source for source, targets in EDGES.items() if state in targets]
+    moved = conn.execute(
+        update(subscribers).where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(sources)).values(values)
+    )
+    return moved.rowcount == 1
+
+
+def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
+    """Set some of a subscriber's `name`, `language`, `attributes` (the whole mapping), `paused_until`."""
+    allowed = {"name", "language", "attributes", "paused_until"}
+    assert values.keys() <= allowed, values.keys() - allowed  # noqa: S101 - a mistake of ours, not of a user's
+    conn.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(values))
+
+
+def add_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
+    """Give a subscriber tags (as kept: model.subscriber.tag_name); those he has already stay."""
+    has = set(tags_of(conn, [subscriber_id]).get(subscriber_id, ()))
+    new = [{"subscriber_id": subscriber_id, "tag": tag} for tag in dict.fromkeys(tags) if tag not in has]
+    if new:
+        conn.execute(insert(subscriber_tags), new)
+
+
+def remove_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
+    """Take tags from a subscriber; those he does not have do not matter."""
+    conn.execute(
+        delete(subscriber_tags).where(
+            subscriber_tags.c.subscriber_id == subscriber_id, subscriber_tags.c.tag.in_(list(tags))
+        )
+    )
+
+
+def count_by_state(conn: Connection) -> dict[State, int]:
+    """How many subscribers stand in each state; every state is in the answer."""
+    counts = dict.fromkeys(State, 0)
+    for state, count in conn.execute(select(subscribers.c.state, func.count()).group_by(subscribers.c.state)):
+        counts[State(state)] = count
+    return counts
