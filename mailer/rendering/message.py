@@ -54,7 +54,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place for one value: a purpose's token, or a merge field with the joiner before it or its default."""
+    """One place for one value: a purpose's token, or a merge field or its default with the joiner before it."""
 
     name: str
     place: Place
@@ -65,8 +65,8 @@ class Slot:
         """The escaped value for one reader; "" where it is missing and has no default."""
         if self.place is Place.TOKEN:
             return _token(personal, self.name)
-        plain = personal.fields.get(self.name, "").strip()
-        plain = _clean(self.joiner + plain if plain else self.default)
+        plain = personal.fields.get(self.name, "").strip() or self.default
+        plain = _clean(self.joiner + plain) if plain else ""
         if self.place is Place.HTML:
             return html.escape(plain)
         if self.place is Place.URL:

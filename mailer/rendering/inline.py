@@ -1,0 +1,78 @@
+"""CSS into style attributes, by premailer with the settings that keep it harmless; once per edition."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import cssutils
+from premailer import Premailer
+
+_DISABLED = ("align", "valign", "width", "height", "bgcolor")
+_SILENT = logging.getLogger("mailer.css.silent")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+@cache
+def _quiet() -> None:
+    """cssutils logs to stderr by default; premailer's own switch adds a handler per call, so it is done once here."""
+    cssutils.log.setLog(_SILENT)
+    cssutils.log.setLevel(logging.CRITICAL)
+
+
+def inline(html: str) -> str:
+    """`html` with every rule of its plain `<style>` blocks in style attributes.
+
+    Blocks with data-premailer="ignore" are kept byte for byte (without the mark), `!important` included; nothing is
+    fetched, no link is touched and no attribute is invented.
+    """
+    _quiet()
+    premailer = Premailer(
+        keep_style_tags=False,
+        strip_important=False,
+        remove_classes=False,
+        include_star_selectors=False,
+        disable_basic_attributes=list(_DISABLED),
+        align_floating_images=False,
+        disable_link_rewrites=True,
+        allow_network=False,
+        disable_validation=True,
+        cache_css_parsing=True,
+        cssutils_logging_level=logging.CRITICAL,
+    )
+    done: str = premailer.transform(html, pretty_print=False)
+    return done
+
+
+def css_mistakes(css: str) -> list[tuple[int, str]]:
+    """Lines of `css` that cssutils drops, as (line, what it says): such a rule would silently never reach a reader."""
+    with _collected() as records:
+        cssutils.CSSParser(validate=False).parseString(css)
+    found = []
+    for message in records:
+        place = re.search(r"\[(\d+):\d+:", message)
+        found.append((int(place[1]) if place else 1, message.split(" [")[0]))
+    return found
+
+
+@contextmanager
+def _collected() -> Iterator[list[str]]:
+    _quiet()
+    messages: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    handler = Collector(logging.ERROR)
+    _SILENT.addHandler(handler)
+    cssutils.log.setLevel(logging.ERROR)
+    try:
+        yield messages
+    finally:
+        _SILENT.removeHandler(handler)
+        cssutils.log.setLevel(logging.CRITICAL)
