@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+
+from mailer.errors import SchemaError
+from mailer.store import migrate, schema
+from mailer.store.engine import Database
+
+
+def shape(database: Database) -> dict[str, Any]:
+    """All that the database says about its tables, in an order of our own."""
+    inspector = inspect(database.engine)
+
+    def plain(value: Any) -> str:
+        inner = sorted((key, plain(one)) for key, one in value.items()) if isinstance(value, dict) else value
+        return str(inner)
+
+    def tidy(rows: Any) -> list[str]:
+        return sorted(plain(row) for row in rows)
+
+    return {
+        table: {
+            "columns": tidy(inspector.get_columns(table)),
+            "primary": str(inspector.get_pk_constraint(table)["constrained_columns"]),
+            "foreign": tidy(inspector.get_foreign_keys(table)),
+            "unique": tidy(inspector.get_unique_constraints(table)),
+            "indexes": tidy(inspector.get_indexes(table)),
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def set_version(database: Database, version: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_the_migrations_make_the_tables_of_the_schema(empty_db: Database) -> None:
+    migrate.upgrade(empty_db)
+    migrated = shape(empty_db)
+    with empty_db.transaction() as connection:
+        schema.metadata.drop_all(connection)
+        schema.metadata.create_all(connection)
+    assert migrated == shape(empty_db), "schema.py and the migrations differ; make migration NAME='what changed'"
+
+
+def test_head_is_the_newest_migration() -> None:
+    folder = Path(migrate.__file__).parent / "migrations" / "versions"
+    numbers = sorted(file.name[:4] for file in folder.glob("[0-9]*.py"))
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+    assert numbers[-1] == migrate.HEAD
+
+
+def test_an_upgrade_says_from_where_to_where_and_the_second_does_nothing(empty_db: Database) -> None:
+    assert migrate.current(empty_db) == ""
+    assert migrate.upgrade(empty_db) == ("", migrate.HEAD)
+    assert migrate.upgrade(empty_db) == (migrate.HEAD, migrate.HEAD)
+    assert migrate.current(empty_db) == migrate.HEAD
+
+
+def test_a_database_nobody_set_up_is_refused_with_the_command_to_run(empty_db: Database) -> None:
+    with pytest.raises(SchemaError, match="not been set up; run 'mailer db upgrade'"):
+        migrate.require_current(empty_db)
+
+
+def test_looking_at_a_missing_sqlite_file_does_not_make_it(tmp_path: Path) -> None:
+    file = tmp_path / "nobody.db"
+    with pytest.raises(SchemaError):
+        migrate.require_current(Database(f"sqlite:///{file}"))
+    assert not file.exists()
+
+
+def test_an_older_database_is_refused_with_the_command_to_run(db: Database) -> None:
+    set_version(db, "0000")
+    with pytest.raises(SchemaError, match=r"version 0000.*run 'mailer db upgrade'"):
+        migrate.require_current(db)
+
+
+def test_a_newer_database_is_refused_and_never_touched(db: Database) -> None:
+    set_version(db, "9999")
+    with pytest.raises(SchemaError, match="newer than this program"):
+        migrate.require_current(db)
+    with pytest.raises(SchemaError, match="newer than this program"):
+        migrate.upgrade(db)
+    assert migrate.current(db) == "9999"
+
+
+def test_two_upgrades_at_once_wait_for_each_other(empty_db: Database) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: migrate.upgrade(empty_db), range(2)))
+    assert [after for _, after in results] == [migrate.HEAD] * 2
+    migrate.require_current(empty_db)
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(empty_db: Database) -> None:
+    with empty_db.transaction() as connection:
+        connection.execute(text("CREATE TABLE deliveries (id INTEGER)"))  # in the way of a later step
+    with pytest.raises(SchemaError, match="already"):
+        migrate.upgrade(empty_db)
+    assert inspect(empty_db.engine).get_table_names() == ["deliveries"]
+    assert migrate.current(empty_db) == ""
+
+
+def test_the_check_at_start_up_does_not_import_alembic(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    migrate.require_current(db)
