@@ -19,7 +19,7 @@ from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
 from mailer.store import issues, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
-from mailer.store.reports import Uncertain
+from mailer.store.reports import Holder, Uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str) -> R
         )
 
 
-def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progress], list[Row[Any]]]:
+def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progress], list[Holder]]:
     """The newest issues with their rates, and the workers that hold claims at this moment."""
     with db.reading() as conn:
         found = [_progress(conn, issue, now) for issue in issues.latest(conn, limit)]

@@ -34,6 +34,17 @@ class Uncertain:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A worker that holds claims: until when at the latest, and how many deliveries."""
+
+    name: str
+    host: str
+    pid: int
+    leased_until: datetime
+    holds: int
+
+
 def excluded(conn: Connection, issue_id: int) -> dict[str, int]:
     """How many were left out at the freeze, by reason."""
     rows = conn.execute(
@@ -213,15 +224,14 @@ def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> int:
     ).scalar_one()
 
 
-def workers_now(conn: Connection) -> list[Row[Any]]:
-    """Who holds open claims: worker, host, process, until when, how many deliveries."""
+def workers_now(conn: Connection) -> list[Holder]:
+    """Who holds open claims."""
     c, d = claims.c, deliveries.c
-    return list(
-        conn.execute(
-            select(c.worker, c.host, c.pid, func.max(c.leased_until), func.count(d.id))
-            .select_from(claims.outerjoin(deliveries, (d.claim_id == c.id) & (d.state == State.ATTEMPTING)))
-            .where(c.ended_at.is_(None))
-            .group_by(c.worker, c.host, c.pid)
-            .order_by(c.worker)
-        )
+    rows = conn.execute(
+        select(c.worker, c.host, c.pid, func.max(c.leased_until), func.count(d.id))
+        .select_from(claims.outerjoin(deliveries, (d.claim_id == c.id) & (d.state == State.ATTEMPTING)))
+        .where(c.ended_at.is_(None))
+        .group_by(c.worker, c.host, c.pid)
+        .order_by(c.worker)
     )
+    return [Holder(*row) for row in rows]

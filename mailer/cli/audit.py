@@ -1,0 +1,100 @@
+"""`mailer audit`: the proof that every reader is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mailer.cli import open_club
+
+PROOF = (
+    *("delivery", "address", "state", "language", "edition_sha256", "tries", "changed_at", "cause"),
+    *("attempt_at", "relay", "phase", "code", "status", "reply"),
+)
+
+
+@click.command()
+@click.argument("issue")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the proof per reader, one row each; - is stdout.",
+)
+@click.pass_context
+def audit(ctx: click.Context, issue: str, as_json: bool, csv_file: Path | None) -> None:
+    """Prove that every reader of an issue stands in exactly one state.
+
+    Exits 1 when the counts do not add up, when deliveries are uncertain, or when the send has not finished.
+    """
+    from mailer.cli.output import at, counted, print_json, table, talk
+    from mailer.cli.references import published
+    from mailer.flows import report as flow
+
+    club = open_club(ctx)
+    reference = published(club, issue)
+    found = flow.audit(club.db, reference)
+    if csv_file is not None:
+        _write_proof(flow.proof(club.db, reference), csv_file)
+    elif as_json:
+        print_json(
+            {
+                "issue": found.issue.slug,
+                "state": found.issue.state,
+                "frozen": found.issue.frozen,
+                "counts": found.counts,
+                "excluded": found.excluded,
+                "balanced": found.balanced,
+                "finished": found.finished,
+                "uncertain": [
+                    {
+                        "address": one.address,
+                        "at": one.at,
+                        "worker": one.worker,
+                        "relay": one.relay,
+                        "cause": one.cause,
+                    }
+                    for one in found.uncertain
+                ],
+            }
+        )
+    else:
+        zone = club.settings.newsletter.zone
+        click.echo(f"{found.issue.slug}  {found.issue.title}")
+        terms = " + ".join(f"{count:,} {state}" for state, count in found.counts.items() if count)
+        sign = "=" if found.balanced else "≠"
+        click.echo(f"{found.issue.frozen:,} frozen {sign} {terms or 0}")
+        for reason, count in found.excluded.items():
+            click.echo(f"{count:,} left out: {reason}")
+        if found.uncertain:
+            click.echo("\nUncertain: handed over, answer never seen")
+            table(
+                ("reader", "at", "worker", "relay", "cause"),
+                ((one.address, at(one.at, zone), one.worker, one.relay, one.cause) for one in found.uncertain),
+            )
+    if not found.balanced:
+        talk("the counts do not add up: stop sending, keep the database as it is, and report this as a bug")
+    elif found.uncertain:
+        talk(
+            f"{counted(len(found.uncertain), 'reader')} uncertain:"
+            f" 'mailer retry {found.issue.slug} --uncertain' may give them a second copy"
+        )
+    elif not found.finished:
+        talk("the send has not finished; 'mailer status' shows what is waited for")
+    ctx.exit(0 if found.balanced and found.finished and not found.uncertain else 1)
+
+
+def _write_proof(rows: Iterable[Iterable[Any]], path: Path) -> None:
+    import csv
+
+    from mailer.cli.output import cell
+
+    with click.open_file(str(path), "w", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PROOF)
+        for row in rows:
+            writer.writerow([cell(value) for value in row])

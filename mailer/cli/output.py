@@ -1,0 +1,89 @@
+"""How commands print: data to stdout, talk and progress to stderr, times in the newsletter's zone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout; moments in ISO 8601."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not data")
+
+
+def talk(text: str) -> None:
+    """A line for the person at the terminal; never part of the data."""
+    click.echo(text, err=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
+    """A moment in the newsletter's zone, with how far away it is: `08:00 Asia/Shanghai, in 23 min`."""
+    local = moment.astimezone(zone)
+    today = now.astimezone(zone).date() if now else None
+    text = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M") + f" {zone.key}"
+    if now is None:
+        return text
+    seconds = (moment - now).total_seconds()
+    return f"{text}, in {span(seconds)}" if seconds > 0 else f"{text}, {span(-seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: `40 s`, `23 min`, `5 h`, `3 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= 90):
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds)} s"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Columns on stdout, as wide as their widest cell."""
+    from unicodedata import east_asian_width
+
+    def width(text: str) -> int:
+        return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        padded = (cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 reader`, `2 readers`, `12,000 readers`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def cell(value: Any) -> str:
+    """A value for a CSV cell that no spreadsheet runs as a formula (OWASP, "CSV Injection")."""
+    if value is None:
+        return ""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠"} else text

@@ -1,0 +1,69 @@
+"""`mailer receipt`: all that happened to one reader's copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mailer.cli import open_club
+
+
+@click.command()
+@click.argument("issue")
+@click.argument("address")
+@click.option(
+    "--eml", type=click.Path(path_type=Path, dir_okay=False), help="Write the message, byte for byte, to FILE."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_json: bool) -> None:
+    """Show what one reader was sent: which bytes, on whose consent, every attempt and reply."""
+    from hashlib import sha256
+
+    from mailer.cli.output import at, print_json, table
+    from mailer.cli.references import published
+    from mailer.flows import report as flow
+    from mailer.mail.address import match_key
+
+    club = open_club(ctx)
+    zone = club.settings.newsletter.zone
+    found = flow.receipt(club.db, club.keyring, published(club, issue), match_key(address))
+    row, message = found.delivery, found.message
+    if eml is not None:
+        eml.write_bytes(message.content)
+    facts = {
+        "issue": found.issue.slug,
+        "address": row.address,
+        "state": row.state,
+        "cause": row.cause,
+        "tries": row.tries,
+        "changed_at": row.changed_at,
+        "language": row.language,
+        "subject": row.subject,
+        "edition_version": row.version,
+        "edition_sha256": row.digest,
+        "message_sha256": sha256(message.content).hexdigest(),
+        "message_bytes": len(message.content),
+    }
+    if as_json:
+        lists = {"consents": found.consents, "attempts": found.attempts, "bounces": found.bounces}
+        print_json(facts | {name: [dict(entry._mapping) for entry in rows] for name, rows in lists.items()})
+        return
+    table(("", ""), ((name.replace("_", " "), at(v, zone) if name == "changed_at" else v) for name, v in facts.items()))
+    for title, header, rows in (
+        ("Consents", ("at", "what", "from", "language", "wording"), [r[:5] for r in found.consents]),
+        (
+            "Attempts",
+            ("at", "worker", "relay", "phase", "state", "reply"),
+            [(r.at, r.worker, r.relay, r.phase, r.state, f"{r.code or ''} {r.text}".strip()) for r in found.attempts],
+        ),
+        (
+            "Bounces",
+            ("at", "by", "kind", "reason", "text"),
+            [(r.at, r.via, r.kind, r.reason, r.text) for r in found.bounces],
+        ),
+    ):
+        if rows:
+            click.echo(f"\n{title}")
+            table(header, ((at(r[0], zone), *(value or "" for value in r[1:])) for r in rows))

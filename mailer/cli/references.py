@@ -1,0 +1,70 @@
+"""What ISSUE may be on the command line: a path, `-`, a slug or a number."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailer.errors import SourceError
+
+if TYPE_CHECKING:
+    from mailer.wiring import Club
+
+
+def published(club: Club, reference: str) -> str:
+    """The slug of a published issue, from its file, slug or number. Raises NotFound, SourceError."""
+    from mailer.store import issues
+
+    if not (reference == "-" or Path(reference).suffix == ".md"):
+        return reference
+    from mailer.errors import NotFound
+    from mailer.rendering import source
+
+    text, name = read_text(club, reference)
+    issue = source.read(text, name)
+    known = club.db.read(issues.find_identity, club.newsletter_of(issue), issue.identity)
+    if known is None:
+        raise NotFound(f"issue {issue.identity} has not been published", where=name)
+    return known.slug
+
+
+def read_text(club: Club | None, reference: str) -> tuple[str, str]:
+    """The text of an issue file and the name to call it by in messages.
+
+    A reference that is no path is looked for as a slug or number among the club's issues/ files.
+    Raises SourceError.
+    """
+    if reference == "-":
+        return _decode(sys.stdin.buffer.read(), "stdin"), "stdin"
+    path = Path(reference)
+    if not path.exists() and club is not None:
+        path = _among_issues(club.folder / "issues", reference) or path
+    try:
+        return _decode(path.read_bytes(), str(path)), str(path)
+    except FileNotFoundError:
+        raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=reference) from None
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
+
+
+def _among_issues(folder: Path, reference: str) -> Path | None:
+    direct = folder / f"{reference}.md"
+    if direct.exists():
+        return direct
+    if reference.isdigit():
+        import re
+
+        number = re.compile(rf"^number:\s*{int(reference)}\s*$", re.MULTILINE)
+        for path in sorted(folder.glob("*.md")):
+            if number.search(path.read_text(encoding="utf-8", errors="replace")[:2000]):
+                return path
+    return None
+
+
+def _decode(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SourceError("not UTF-8; 'mailer issue import' reads other encodings", where=f"{name}:{line}") from None

@@ -1,0 +1,138 @@
+"""Running a dispatcher from the command line: signals, progress, the closing lines, the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mailer.cli.output import at, talk
+from mailer.flows.dispatch import Observer, Tally
+from mailer.model.delivery import State
+
+if TYPE_CHECKING:
+    from mailer.errors import RelayError, StoreError
+    from mailer.store.ledger import Outcome, Worker
+    from mailer.wiring import Club
+
+
+class Talk(Observer):
+    """Tells the operator what a dispatcher does: a progress bar on a terminal, lines otherwise."""
+
+    def __init__(self, total: int, log: Any) -> None:
+        self._total = total
+        self._log = log
+        self._bar: Any = None
+        self._task: Any = None
+        self.slugs: list[str] = []
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show a progress bar while the block runs, on a terminal."""
+        if not sys.stderr.isatty() or not self._total:
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("sending"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as self._bar:
+            self._task = self._bar.add_task("sending", total=self._total, rate="")
+            yield
+        self._bar = None
+
+    def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        self._log.attempt(outcome, worker)
+        if self._bar is not None:
+            task = self._bar.tasks[0]
+            self._bar.update(self._task, advance=1, rate=f"{task.speed or 0:.0f}/s")
+
+    def relay_down(self, name: str, error: RelayError) -> None:
+        self._log.warning("relay down", relay=name, cause=str(error))
+        talk(f"{name}: {error}")
+
+    def store_down(self, error: StoreError) -> None:
+        self._log.error("database away", cause=str(error))
+        talk(f"{error}; nothing more is sent until it answers")
+
+    def paused(self, issue_id: int, cause: str) -> None:
+        self._log.error("issue paused", issue=issue_id, cause=cause)
+        talk(f"paused: {cause}; mend it, then 'mailer resume'")
+
+    def finished(self, slugs: Sequence[str]) -> None:
+        self.slugs.extend(slugs)
+        for slug in slugs:
+            self._log.info("issue finished", issue=slug)
+
+    def taken_over(self, worker: str, cause: str) -> None:
+        self._log.warning("claim taken over", worker=worker, cause=cause)
+
+
+def send(club: Club, *, total: int = 0, forever: bool = False) -> Tally:
+    """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order."""
+    from mailer.logs import outcome_log
+
+    observer = Talk(total, outcome_log())
+    dispatcher = club.dispatcher(observer)
+
+    async def run() -> Tally:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, dispatcher.stop)
+        try:
+            return await dispatcher.run(forever=forever)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    with observer.shown():
+        return asyncio.run(run())
+
+
+def say(club: Club, tally: Tally) -> None:
+    """The closing lines on stderr: what was done, and when the next delivery is due."""
+    talk(", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state]) or "nothing was due")
+    if tally.error:
+        talk(f"the relay could not be used: {tally.error}")
+    if tally.next_due:
+        now = club.clock()
+        when = at(max(tally.next_due, now), club.settings.newsletter.zone, now)
+        talk(f"the next delivery is due at {when}; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'")
+
+
+def exit_code(tally: Tally) -> int:
+    """0 when all went well; 1 when the send did not finish or left uncertain deliveries."""
+    return 1 if tally.error or tally[State.UNCERTAIN] else 0
+
+
+def send_in_processes(config: Path | None, count: int, forever: bool) -> int:
+    """Run `count` workers as processes of their own until all have ended; the worst exit code."""
+    command = [sys.executable, "-m", "mailer", *(["--config", str(config)] if config else []), "dispatch"]
+    if forever:
+        command.append("--forever")
+    workers = [subprocess.Popen(command) for _ in range(count)]  # noqa: S603 - our own program
+
+    def stop(*_: object) -> None:
+        for worker in workers:
+            worker.terminate()
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        while True:
+            try:
+                return max(worker.wait() for worker in workers)
+            except KeyboardInterrupt:
+                stop()
+    finally:
+        signal.signal(signal.SIGTERM, before)

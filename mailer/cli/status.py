@@ -1,0 +1,77 @@
+"""`mailer status`: what is being sent, how fast, by whom."""
+
+from __future__ import annotations
+
+import click
+
+from mailer.cli import open_club
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show what is being sent, how fast and by whom; the newest ten issues."""
+    from dataclasses import asdict
+
+    from mailer.cli.output import at, counted, print_json, span, table, talk
+    from mailer.flows import report
+    from mailer.model.delivery import State
+
+    club = open_club(ctx)
+    now, zone = club.clock(), club.settings.newsletter.zone
+    issues, workers = report.progress(club.db, now)
+    if as_json:
+        print_json(
+            {
+                "issues": [
+                    {
+                        "issue": entry.issue.slug,
+                        "state": entry.issue.state,
+                        "cause": entry.issue.state_cause,
+                        "frozen": entry.issue.frozen,
+                        "counts": entry.counts,
+                        "per_second": round(entry.per_second, 2),
+                        "finish_at": entry.finish_at,
+                    }
+                    for entry in issues
+                ],
+                "workers": [asdict(worker) for worker in workers],
+            }
+        )
+        return
+    if not issues:
+        talk("nothing has been published yet; 'mailer publish ISSUE' does")
+        return
+    table(
+        ("issue", "state", "readers", "accepted", "waiting", "deferred", "failed", "uncertain", "rate"),
+        (
+            (
+                entry.issue.slug,
+                entry.issue.state,
+                f"{entry.issue.frozen:,}",
+                f"{entry.counts[State.ACCEPTED]:,}",
+                f"{entry.counts[State.PENDING] + entry.counts[State.ATTEMPTING]:,}",
+                f"{entry.counts[State.DEFERRED]:,}",
+                f"{entry.counts[State.FAILED]:,}",
+                f"{entry.counts[State.UNCERTAIN]:,}",
+                f"{entry.per_second:.1f}/s" if entry.per_second else "",
+            )
+            for entry in issues
+        ),
+    )
+    for entry in issues:
+        if entry.issue.state_cause:
+            talk(f"{entry.issue.slug} is {entry.issue.state}: {entry.issue.state_cause}")
+        if entry.issue.state == "sending" and entry.issue.send_at > now:
+            due = at(entry.issue.send_at, zone, now)
+            talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers), 'worker')} running")
+        elif entry.finish_at:
+            talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
+    for worker in workers:
+        left = (worker.leased_until - now).total_seconds()
+        lease = f"lease for {span(left)} more" if left > 0 else "its lease has run out: the next dispatch takes over"
+        who = f"worker {worker.name} on {worker.host} (process {worker.pid})"
+        talk(f"{who} holds {counted(worker.holds, 'reader')}, {lease}")
+    if not workers and any(entry.issue.state == "sending" for entry in issues):
+        talk("nobody is working; run 'mailer dispatch'")

@@ -1,0 +1,47 @@
+"""Control: the operator pauses, resumes, cancels a send, or sends again what did not arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mailer.model.delivery import State
+from mailer.store import issues
+from mailer.store.engine import Database
+
+
+def pause(db: Database, reference: str, actor: str, now: datetime) -> bool:
+    """Stop an issue that is being sent; False when it is not. Raises NotFound."""
+    return _move(db, reference, ("sending",), "paused", "paused by the operator", actor, now)
+
+
+def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
+    """Go on with a paused issue; False when it is not paused. Raises NotFound."""
+    return _move(db, reference, ("paused",), "sending", "", actor, now)
+
+
+def cancel(db: Database, reference: str, actor: str, now: datetime) -> int | None:
+    """Give up what waits of an issue: how many will not get it, None when it is not being sent. Raises NotFound."""
+    with db.transaction() as conn:
+        issue = issues.find(conn, reference)
+        cause = "cancelled by the operator"
+        if not issues.set_state(conn, issue.id, ("sending", "paused"), "cancelled", cause, actor, now):
+            return None
+        return issues.cancel_waiting(conn, issue.id, now)
+
+
+def retry(db: Database, reference: str, state: State, actor: str, now: datetime) -> int:
+    """Put an issue's failed or uncertain deliveries back to pending; returns how many. Raises NotFound."""
+    with db.transaction() as conn:
+        issue = issues.find(conn, reference)
+        count = issues.retry(conn, issue.id, state, now)
+        issues.note(conn, f"retried {state}", issue.id, actor, {"readers": count}, now)
+        return count
+
+
+def _move(
+    db: Database, reference: str, before: Sequence[str], after: str, cause: str, actor: str, now: datetime
+) -> bool:
+    with db.transaction() as conn:
+        issue = issues.find(conn, reference)
+        return issues.set_state(conn, issue.id, before, after, cause, actor, now)
