@@ -1,0 +1,69 @@
+# Everything needs python3 (3.11 or newer) with venv, and make; uv is used when it is there, because it is faster.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+# Wheels only, each with its hash: nothing unpinned is fetched or built.
+INSTALL := $(if $(UV),$(UV) pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
+LOCKED := $(INSTALL) --require-hashes --only-binary :all: -r
+OURSELVES := $(INSTALL) --no-deps --no-build-isolation -e .
+EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts docs bench lock migration clean
+
+help:  ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-16s %s\n' "$$what" "$$does"; done
+
+demo: .stamp/runtime  ## set everything up and run the whole journey on this machine
+	$(BIN)/mailer demo
+
+test: .stamp/dev  ## set everything up and run all tests (PYTEST_ARGS="-k word" for some)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: lint types contracts  ## lint, types, contracts between the rooms, docs
+	$(BIN)/python tools/docs.py --check
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+lint: .stamp/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .stamp/dev
+	$(BIN)/mypy
+
+contracts: .stamp/dev
+	$(BIN)/lint-imports --no-cache
+
+docs: .stamp/dev  ## write docs/settings.md and docs/cli.md anew from the program
+	$(BIN)/python tools/docs.py
+
+bench: .stamp/dev  ## run the benchmarks, one after the other
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+lock: .stamp/dev  ## resolve the newest versions again and write requirements/*.txt (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv on the PATH"; exit 1; }
+	$(UV) lock --upgrade -q
+	$(UV) $(EXPORT) --extra postgres --no-default-groups --group build -o requirements/runtime.txt
+	$(UV) $(EXPORT) --extra postgres --group dev -o requirements/dev.txt
+
+migration: .stamp/dev  ## write the next migration after a change of schema.py: make migration NAME="what changed"
+	$(BIN)/python tools/migration.py "$(NAME)"
+
+clean:  ## remove all that these commands made
+	rm -rf $(VENV) .stamp build dist demo-club .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mailer needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+.stamp/runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(LOCKED) requirements/runtime.txt
+	$(OURSELVES)
+	@mkdir -p .stamp && touch $@
+
+.stamp/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(LOCKED) requirements/dev.txt
+	$(OURSELVES)
+	@mkdir -p .stamp && touch .stamp/runtime $@
