@@ -1,0 +1,80 @@
+"""How a log line looks: JSON for machines, columns on a terminal, and never a whole address at INFO."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[\w.-]*\w")
+_LEVELS_WITH_ADDRESSES = frozenset({"debug"})
+
+
+def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
+    """Send all log lines, our own and the libraries', to `stream` (default: stderr).
+
+    A line has `event` (`dispatch.started`: the flow, then what happened), `level`, `timestamp` (ISO 8601, UTC)
+    and the event's values; a JSON object unless the stream is a terminal. Addresses are masked but for DEBUG lines.
+    """
+    stream = stream or sys.stderr
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    terminal = stream.isatty()
+    last: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if terminal else [structlog.processors.format_exc_info]),
+                mask_addresses,
+                last,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def masked(text: str) -> str:
+    """The text with every address in it cut to its first letter and its domain: `a***@example.com`."""
+    return _ADDRESS.sub(lambda found: f"{found[0][0]}***@{found[0].rpartition('@')[2]}", text)
+
+
+def mask_addresses(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The processor that masks addresses wherever they stand in an event of INFO or above."""
+    if event.get("level") not in _LEVELS_WITH_ADDRESSES:
+        for key, value in event.items():
+            event[key] = _masked_within(value)
+    return event
+
+
+def _masked_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: _masked_within(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked_within(one) for one in value]
+    return value if isinstance(value, int | float | bool | None) else masked(str(value))
