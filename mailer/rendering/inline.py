@@ -12,6 +12,7 @@ import cssutils
 from premailer import Premailer
 
 _DISABLED = ("align", "valign", "width", "height", "bgcolor")
+_STYLE = re.compile(r' style="[^"]*"')
 _SILENT = logging.getLogger("mailer.css.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -44,8 +45,11 @@ def inline(html: str) -> str:
         cache_css_parsing=True,
         cssutils_logging_level=logging.CRITICAL,
     )
-    done: str = premailer.transform(html, pretty_print=False)
-    return done
+    return _STYLE.sub(_squeeze, premailer.transform(html, pretty_print=False))
+
+
+def _squeeze(match: re.Match[str]) -> str:
+    return match[0].replace("; ", ";").replace(", ", ",")
 
 
 def css_mistakes(css: str) -> list[tuple[int, str]]:

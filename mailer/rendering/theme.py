@@ -45,7 +45,7 @@ class Theme:
 
     def font(self, lang: str) -> str:
         """The font stack for `lang`."""
-        return _closest(self.fonts, lang, "en")
+        return str(_closest(self.fonts, lang, "en"))
 
 
 def load(templates: Templates, folder: str = "issue") -> Theme:
