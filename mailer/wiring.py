@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,17 @@ from mailer.errors import SettingsError
 from mailer.model.tokens import Keyring
 
 if TYPE_CHECKING:
-    from mailer.settings import Settings
+    from mailer.flows.dispatch import Dispatcher, Observer
+    from mailer.model.issue import Issue
+    from mailer.rendering.edition import ClubFacts, Edition
+    from mailer.rendering.templates import Templates
+    from mailer.settings import RelaySettings, Settings
     from mailer.store.engine import Database
+    from mailer.transport.lane import Lane
 
 KEY_FILE = "mailer.key"
 KEY_VARIABLE = "MAILER_SECRET_KEY"
+JOURNAL_FOLDER = "journal"
 
 Clock = Callable[[], datetime]
 
@@ -101,6 +108,112 @@ class Club:
         from email.utils import parseaddr
 
         return parseaddr(self.settings.sender.from_)[0] or self.settings.newsletter.name
+
+    # --- rendering
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The club's own templates before the shipped ones."""
+        from mailer.rendering.templates import Templates
+
+        own = self.folder / "templates"
+        return Templates(own if own.is_dir() else None)
+
+    @cached_property
+    def facts(self) -> ClubFacts:
+        """What an edition says of the club."""
+        from mailer.rendering.edition import ClubFacts
+
+        settings = self.settings
+        return ClubFacts(
+            newsletter=settings.newsletter.name,
+            base_url=settings.web.base_url,
+            sender_address=self.sender_address,
+            sender_name=self.sender_name,
+            reply_to=settings.sender.reply_to,
+            unsubscribe_address=self.unsubscribe_address,
+            postal_address=settings.newsletter.postal_address,
+            label_prefix=settings.legal.label,
+            message_domain=self.bounce_domain,
+        )
+
+    @property
+    def unsubscribe_address(self) -> str:
+        """The mailbox that takes requests to leave by mail."""
+        settings = self.settings
+        return settings.legal.refusal_address or settings.sender.reply_to or self.sender_address
+
+    def newsletter_of(self, issue: Issue) -> str:
+        """The newsletter an issue file belongs to: as it says, or the club's."""
+        return issue.newsletter or self.settings.newsletter.name
+
+    def render(self, issue: Issue, frozen_at: datetime | None = None, facts: ClubFacts | None = None) -> Edition:
+        """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""
+        from mailer.rendering import edition, theme
+
+        return edition.render(
+            issue,
+            club=facts or self.facts,
+            theme=theme.load(self.templates),
+            templates=self.templates,
+            frozen_at=frozen_at,
+        )
+
+    # --- sending
+
+    @property
+    def pace(self) -> float:
+        """The most messages a second that all relays together allow; 0 where none sets a limit."""
+        paces = []
+        for relay in self.settings.relays or (self.settings.relay,):
+            limits = (relay.per_second, relay.per_minute / 60, relay.per_hour / 3600, relay.per_day / 86400)
+            paces.append(min((limit for limit in limits if limit), default=0.0))
+        return sum(paces) if all(paces) else 0.0
+
+    def lanes(self) -> list[Lane]:
+        """The relays mail may go over: [[relays]] where there are any, else [relay]."""
+        chosen = self.settings.relays or (self.settings.relay,)
+        return [self._lane(relay) for relay in chosen]
+
+    def _lane(self, relay: RelaySettings) -> Lane:
+        from mailer.transport import url
+        from mailer.transport.lane import Lane
+        from mailer.transport.smtp import SmtpRelay
+
+        sender, domain = self.sender_address, self.bounce_domain
+        fixed = relay.return_path == "fixed"
+        server = url.parse(relay.url.get_secret_value(), plaintext=relay.plaintext)
+        return Lane(
+            relay=SmtpRelay(server, name=relay.name, ca_file=self.folder / relay.ca_file if relay.ca_file else None),
+            connections=relay.connections,
+            return_path=(lambda token: sender) if fixed else (lambda token: f"b+{token}@{domain}"),
+            per_second=relay.per_second,
+            messages_per_connection=relay.messages_per_connection,
+        )
+
+    def dispatcher(self, observer: Observer | None = None) -> Dispatcher:
+        """A worker over all relays, with a name of its own."""
+        from mailer.flows import bounce
+        from mailer.flows.compose import Composer
+        from mailer.flows.dispatch import Dispatcher, Retry
+        from mailer.store.journal import boot_id
+        from mailer.store.ledger import Worker
+
+        host, sending = socket.gethostname(), self.settings.sending
+        return Dispatcher(
+            db=self.db,
+            lanes=self.lanes(),
+            composer=Composer(self.keyring),
+            record_refusals=bounce.record_refusals,
+            clock=self.clock,
+            worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
+            journal_folder=self.folder / JOURNAL_FOLDER,
+            retry=Retry(
+                tuple(timedelta(minutes=minutes) for minutes in sending.backoff_minutes),
+                timedelta(hours=sending.give_up_hours),
+            ),
+            observer=observer,
+        )
 
 
 def new_key() -> str:

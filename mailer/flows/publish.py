@@ -9,9 +9,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 
 from mailer.errors import PublishError
+from mailer.model.tokens import Keyring
+from mailer.rendering.message import Program
+from mailer.rendering.outgoing import Frozen, compose_issue
 from mailer.store import issues
 from mailer.store.engine import Database
 from mailer.store.issues import Audience, NewEdition, NewIssue
+from mailer.store.outbox import post_letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +74,16 @@ def correct(
         count = issues.correct(conn, known.id, by_language, now)
         issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)
     return known.slug, count
+
+
+def post_test(db: Database, keyring: Keyring, program: Program, address: str, now: datetime) -> None:
+    """Put one copy of an edition into the outbox for an editor to look at; no reader is touched."""
+    frozen = Frozen(program, keyring.current)
+    with db.transaction() as conn:
+        post_letter(
+            conn,
+            kind="test",
+            address=address,
+            now=now,
+            compose=lambda delivery_id: compose_issue(frozen, keyring, delivery_id, address, "", {}).content,
+        )

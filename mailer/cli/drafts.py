@@ -1,0 +1,153 @@
+"""From an issue's file to what publishing needs: checked, rendered in every language, with audience and times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailer.cli.output import counted, talk
+from mailer.cli.references import read_text
+from mailer.errors import PublishError, UsageError
+from mailer.flows import publish as flow
+from mailer.rendering import source
+from mailer.store.issues import NewEdition, NewIssue
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from mailer.flows.publish import Published
+    from mailer.model.issue import Issue
+    from mailer.wiring import Club
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An issue ready to be frozen; `issue` is the one named, `editions` one a language."""
+
+    issue: Issue
+    issues: Sequence[Issue]
+    editions: Sequence[NewEdition]
+
+
+def prepare(club: Club, reference: str, now: datetime) -> Draft:
+    """Read, check and render an issue and its sister editions. Raises SourceError, TemplateError, PublishError."""
+    texts = [read_text(club, reference)]
+    texts += [read_text(club, str(path)) for path in source.sisters(Path(texts[0][1]))]
+    issues = [source.read(text, name) for text, name in texts]
+    first = issues[0]
+    for issue, (_, name) in zip(issues, texts, strict=True):
+        if issue.identity != first.identity:
+            raise PublishError(f"is number {issue.identity}, but {texts[0][1]} is {first.identity}", where=name)
+    editions = []
+    for issue, (text, name) in zip(issues, texts, strict=True):
+        _refuse_errors(club, issue, text, name)
+        rendered = club.render(issue, now)
+        program = rendered.program.to_bytes()
+        editions.append(
+            NewEdition(
+                language=issue.lang,
+                file=Path(name).name,
+                source=text,
+                subject=rendered.subject,
+                html=rendered.archive_html,
+                text=rendered.text,
+                program=program,
+                digest=sha256(program).hexdigest(),
+                key_id=club.keyring.current,
+            )
+        )
+    _refuse_unlawful(club)
+    return Draft(first, issues, editions)
+
+
+def _refuse_errors(club: Club, issue: Issue, text: str, name: str) -> None:
+    findings = club.check(issue, text)
+    errors = [finding for finding in findings if finding.level == "error"]
+    for finding in errors:
+        talk(f"{name}:{finding.line}: {finding}")
+    if errors:
+        raise PublishError(f"{counted(len(errors), 'error')}; 'mailer check' shows them all", where=name)
+
+
+def _refuse_unlawful(club: Club) -> None:
+    missing = club.missing_by_law()
+    if missing:
+        raise PublishError(f"[legal] profile {club.settings.legal.profile} demands: {'; '.join(missing)}")
+
+
+def audience(club: Club, include: str | None, exclude: str | None, now: datetime) -> ColumnElement[bool] | None:
+    """The condition for who gets the issue, from segment names or expressions. Raises UsageError."""
+    condition = club.segment(include, now) if include else None
+    if exclude:
+        unwanted = ~club.segment(exclude, now)
+        condition = unwanted if condition is None else condition & unwanted
+    return condition
+
+
+def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) -> tuple[datetime, datetime | None]:
+    """When to start and when to stop. Raises UsageError."""
+    send_at = _moment(club, at_text, now) if at_text else now
+    if at_text and send_at < now - timedelta(minutes=1):
+        raise UsageError(f"--at {at_text} is past")
+    if deadline:
+        stop_at = _moment(club, deadline, send_at)
+        if stop_at <= send_at:
+            raise UsageError(f"--deadline {deadline} is before the send starts")
+        return send_at, stop_at
+    if not at_text:
+        return send_at, None
+    local = send_at.astimezone(club.settings.newsletter.zone)
+    return send_at, datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
+
+
+def _moment(club: Club, text: str, now: datetime) -> datetime:
+    zone = club.settings.newsletter.zone
+    try:
+        if len(text) <= 5:
+            moment = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(text.zfill(5)), zone)
+            return moment if moment >= now - timedelta(minutes=1) else moment + timedelta(days=1)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time; write 08:00 or 2026-05-22 08:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def freeze(
+    club: Club,
+    draft: Draft,
+    segment: ColumnElement[bool] | None,
+    wanted: str,
+    send_at: datetime,
+    deadline: datetime | None,
+    actor: str,
+    now: datetime,
+) -> Published:
+    """Publish a draft. Raises PublishError."""
+    issue = draft.issue
+    new = NewIssue(
+        newsletter=club.newsletter_of(issue),
+        identity=issue.identity,
+        number=issue.number,
+        date=issue.date,
+        title=issue.digest_title,
+        policy=club.settings.sending.uncertain,
+        audience=wanted,
+        send_at=send_at,
+        deadline=deadline,
+    )
+    return flow.publish(club.db, new, draft.editions, club.settings.newsletter.language, segment, actor, now)
+
+
+def post_test(club: Club, draft: Draft, address: str, now: datetime) -> int:
+    """Put a copy of each edition, its Subject marked [TEST], into the outbox for one address; returns how many."""
+    from mailer.mail.address import parse
+
+    recipient = parse(address)
+    facts = replace(club.facts, label_prefix=f"[TEST] {club.facts.label_prefix}".strip())
+    for issue in draft.issues:
+        flow.post_test(club.db, club.keyring, club.render(issue, now, facts).program, recipient.address, now)
+    return len(draft.issues)

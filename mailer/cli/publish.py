@@ -1,0 +1,183 @@
+"""`mailer publish`: freeze an issue and its audience, and send it."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli import open_club
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from mailer.cli.drafts import Draft
+    from mailer.flows.publish import Published
+    from mailer.store.issues import Audience
+    from mailer.wiring import Club
+
+
+@click.command()
+@click.argument("issue")
+@click.option("--dry-run", is_flag=True, help="Say who would get it, who not and why, and when; change nothing.")
+@click.option("--test", "test_address", metavar="ADDRESS", help="Send one copy, marked [TEST], to ADDRESS only.")
+@click.option(
+    "--at", "at_text", metavar="TIME", help="Start then: 08:00, or 2026-05-22 08:00, in the newsletter's zone."
+)
+@click.option("--deadline", metavar="TIME", help="Send nothing after. Default with --at: the end of that day.")
+@click.option("--to", "include", metavar="SEGMENT", help="Only readers in this segment: a name or an expression.")
+@click.option("--not-to", "exclude", metavar="SEGMENT", help="Not to readers in this segment.")
+@click.option("--queue-only", is_flag=True, help="Put it into the outbox and leave sending to 'mailer dispatch'.")
+@click.option("--correct", is_flag=True, help="Replace the text of a published issue for readers not yet attempted.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.pass_context
+def publish(
+    ctx: click.Context,
+    issue: str,
+    dry_run: bool,
+    test_address: str | None,
+    at_text: str | None,
+    deadline: str | None,
+    include: str | None,
+    exclude: str | None,
+    queue_only: bool,
+    correct: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Freeze an issue and its audience in one step, and send it.
+
+    ISSUE is a file, - for stdin, or the slug or number of a file in issues/. Errors of 'mailer check' refuse it.
+    Stopped or killed, 'mailer dispatch' goes on where it was: nobody gets a second copy.
+    """
+    from mailer.cli import drafts
+
+    club = open_club(ctx)
+    now = club.clock()
+    draft = drafts.prepare(club, issue, now)
+    if test_address is not None:
+        ctx.exit(_test(club, draft, test_address, now))
+    if correct:
+        ctx.exit(_correct(club, draft, queue_only, now))
+    segment = drafts.audience(club, include, exclude, now)
+    send_at, stop_at = drafts.times(club, at_text, deadline, now)
+    if dry_run:
+        _dry_run(club, draft, segment, send_at, as_json, now)
+        return
+    if not yes:
+        _ask(club, draft, segment, now)
+    wanted = " and not ".join(text for text in (include or "", exclude or "") if text)
+    published = drafts.freeze(club, draft, segment, wanted, send_at, stop_at, getpass.getuser(), now)
+    ctx.exit(_send(club, published, send_at, queue_only, as_json))
+
+
+def _dry_run(
+    club: Club, draft: Draft, segment: ColumnElement[bool] | None, send_at: datetime, as_json: bool, now: datetime
+) -> None:
+    from datetime import timedelta
+
+    from mailer.cli.output import at, counted, print_json, span
+    from mailer.flows import publish as flow
+
+    audience = flow.preview(club.db, segment, now)
+    pace = club.pace
+    seconds = audience.readers / pace if pace else None
+    end = send_at + timedelta(seconds=seconds) if seconds is not None else None
+    if as_json:
+        print_json(
+            {
+                "issue": draft.issue.identity,
+                "subject": draft.editions[0].subject,
+                "languages": [edition.language for edition in draft.editions],
+                "readers": audience.readers,
+                "excluded": audience.excluded,
+                "send_at": send_at,
+                "finish_at": end,
+            }
+        )
+        return
+    zone = club.settings.newsletter.zone
+    click.echo(f"{draft.issue.identity}  {draft.editions[0].subject}")
+    click.echo(f"{counted(audience.readers, 'reader')} would get it")
+    for reason, count in audience.excluded.items():
+        click.echo(f"{count:,} left out: {reason}")
+    click.echo(f"it would start at {at(send_at, zone, now)}")
+    if end is None or seconds is None:
+        click.echo("it would go as fast as the relay answers ([relay] sets no limit)")
+    else:
+        click.echo(f"it would be finished at {at(end, zone, now)}, after {span(seconds)} at the relay's pace")
+
+
+def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:
+    from mailer.cli.output import counted, is_terminal, talk
+    from mailer.errors import UsageError
+    from mailer.flows import publish as flow
+
+    if not is_terminal():
+        raise UsageError("say --yes to publish without being asked, or --dry-run to see who would get it")
+    audience: Audience = flow.preview(club.db, segment, now)
+    talk(draft.editions[0].subject)
+    for reason, count in audience.excluded.items():
+        talk(f"{count:,} left out: {reason}")
+    click.confirm(f"Send it to {counted(audience.readers, 'reader')}?", abort=True, err=True)
+
+
+def _send(club: Club, published: Published, send_at: datetime, queue_only: bool, as_json: bool) -> int:
+    from mailer.cli.output import at, counted, print_json, talk
+    from mailer.cli.sending import exit_code, say, send
+    from mailer.flows import report
+
+    readers = published.audience.readers
+    talk(f"{published.slug} is frozen for {counted(readers, 'reader')}")
+    code = 0
+    if send_at > club.clock():
+        when = at(send_at, club.settings.newsletter.zone, club.clock())
+        talk(f"due at {when}; a 'mailer dispatch --forever' must be running then")
+    elif queue_only:
+        talk("in the outbox; 'mailer dispatch' sends it")
+    else:
+        tally = send(club, total=readers)
+        say(club, tally)
+        code = exit_code(tally)
+    if as_json:
+        audit = report.audit(club.db, published.slug)
+        print_json(
+            {
+                "issue": published.slug,
+                "frozen": readers,
+                "counts": audit.counts,
+                "excluded": published.audience.excluded,
+            }
+        )
+    return code
+
+
+def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
+    from mailer.cli import drafts
+    from mailer.cli.output import talk
+    from mailer.cli.sending import exit_code, say, send
+
+    copies = drafts.post_test(club, draft, address, now)
+    tally = send(club)
+    say(club, tally)
+    talk(f"{copies} test cop{'y' if copies == 1 else 'ies'} sent")
+    return exit_code(tally)
+
+
+def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
+    from mailer.cli.output import counted, talk
+    from mailer.cli.sending import exit_code, say, send
+    from mailer.flows import publish as flow
+
+    newsletter = club.newsletter_of(draft.issue)
+    slug, count = flow.correct(club.db, newsletter, draft.issue.identity, draft.editions, getpass.getuser(), now)
+    talk(f"{slug}: {counted(count, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
+    if queue_only or not count:
+        return 0
+    tally = send(club, total=count)
+    say(club, tally)
+    return exit_code(tally)
