@@ -1,0 +1,195 @@
+"""The YAML head of an issue file: known keys only, each value with its line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import yaml
+
+from mailer.model.issue import Silence
+from mailer.rendering import language
+from mailer.rendering.finding import Finding, error
+
+KEYS = (
+    "newsletter", "number", "date", "lang", "title", "subject", "preheader", "template", "cta", "tags", "silence",
+)  # fmt: skip
+REQUIRED = ("newsletter", "date", "lang")
+AUTO = "auto"
+LIMIT = 20_000
+
+_WORD = re.compile(r"[\w][\w.-]*")
+_RULE = re.compile(r"[A-Z]\d\d")
+
+
+@dataclass(slots=True)
+class FrontMatter:
+    """The head's values as they will stand in the Issue; `lines` maps a key to its line."""
+
+    newsletter: str = ""
+    number: int | None = None
+    date: date | None = None
+    lang: str = ""
+    title: str = ""
+    subject: str = ""
+    preheader: str = ""
+    template: str = "digest"
+    cta: str = ""
+    tags: tuple[str, ...] = ()
+    silenced: tuple[Silence, ...] = ()
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
+    """The head between the `---` lines; every mistake is a finding, and its key keeps the default."""
+    head = FrontMatter()
+    findings: list[Finding] = []
+    for key, node, line in _pairs(text, first_line, findings):
+        if key in head.lines:
+            findings.append(
+                error("I01", line, f"{key!r} is given twice, first on line {head.lines[key]}.", "Keep one.")
+            )
+            continue
+        head.lines[key] = line
+        reader = _READERS.get(key)
+        if reader is None:
+            findings.append(error("I01", line, f"unknown front matter key {key!r}.", _suggestion(key)))
+        elif not _is_empty(node):
+            try:
+                setattr(head, "silenced" if key == "silence" else key, reader(node, first_line))
+            except ValueError as problem:
+                rule = "I02" if key == "date" else "I01"
+                findings.append(error(rule, line, f"{key}: {problem.args[0]}.", *problem.args[1:]))
+    last_line = first_line + text.count("\n") + 1
+    for key in REQUIRED:
+        if head.lines and (key not in head.lines or _empty_value(head, key, findings)):
+            findings.append(error("I01", last_line, f"front matter has no {key!r}.", f"Add: {_EXAMPLES[key]}"))
+    return head, findings
+
+
+def _empty_value(head: FrontMatter, key: str, findings: list[Finding]) -> bool:
+    said = any(finding.line == head.lines[key] for finding in findings)
+    return not said and not getattr(head, key)
+
+
+def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[str, yaml.Node, int]]:
+    if len(text) > LIMIT:
+        findings.append(error("I01", first_line, "the front matter is longer than 20,000 characters.", _CLOSE))
+        return []
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        findings.append(error("I01", first_line, "the front matter is nested too deeply.", "Write `key: value` lines."))
+        return []
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        line = first_line + (mark.line if mark else 0)
+        why = (problem.problem or "it cannot be read").replace("\n", " ")
+        findings.append(error("I01", line, f"the front matter is not valid YAML: {why}.", _QUOTE))
+        return []
+    except yaml.YAMLError:
+        findings.append(error("I01", first_line, "the front matter holds a character YAML forbids.", "Delete it."))
+        return []
+    if root is None or (isinstance(root, yaml.MappingNode) and not root.value):
+        findings.append(error("I01", first_line, "the front matter is empty.", "Add newsletter, date and lang."))
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        findings.append(error("I01", first_line, "the front matter is not made of `key: value` lines.", _QUOTE))
+        return []
+    return [(str(key.value), value, first_line + key.start_mark.line) for key, value in root.value]
+
+
+def _suggestion(key: str) -> str:
+    names = {"language": "lang", "no": "number", "issue": "number", "name": "newsletter", "silenced": "silence"}
+    close = [names[key.lower()]] if key.lower() in names else difflib.get_close_matches(key.lower(), KEYS, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(KEYS)}."
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
+
+
+def _text(node: yaml.Node, _line: int = 0) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise ValueError("must be one text", "Put it in quotes on one line.")
+    return " ".join(str(node.value).split())
+
+
+def _title(node: yaml.Node, line: int) -> str:
+    text = _text(node)
+    return "" if text == AUTO else text
+
+
+def _word(node: yaml.Node, line: int) -> str:
+    text = _text(node)
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"{text!r} is not a word of letters, digits and dashes", "Write, for example: digest.")
+    return text
+
+
+def _number(node: yaml.Node, line: int) -> int:
+    text = _text(node)
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"{text!r} is not a whole number", "Write, for example: number: 214.")
+    return int(text)
+
+
+def _date(node: yaml.Node, line: int) -> date:
+    text = _text(node)
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(f"{text!r} is not a full date", "Write year-month-day, for example: date: 2026-05-21.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"there is no day {text}", "Write the day the issue goes out.") from None
+
+
+def _lang(node: yaml.Node, line: int) -> str:
+    text = _text(node)
+    if not language.is_tag(text):
+        raise ValueError(f"{text!r} is not a language tag", "Write, for example: lang: en, or lang: zh-Hans.")
+    return language.canonical_tag(text)
+
+
+def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:
+    tags = [_text(part) for part in node.value] if isinstance(node, yaml.SequenceNode) else _text(node).split(",")
+    return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+
+
+def _silence(node: yaml.Node, first_line: int) -> tuple[Silence, ...]:
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError("must name a rule and its reason", "Write, on a line below it:   I03: our own story.")
+    silenced: dict[str, Silence] = {}
+    for key, value in node.value:
+        rule, reason, line = _text(key), _text(value), first_line + key.start_mark.line
+        if not _RULE.fullmatch(rule):
+            raise ValueError(f"{rule!r} is not a rule's id", "Write, for example:   I03: our own story.")
+        if not reason or reason == "~":
+            raise ValueError(
+                f"rule {rule} is silenced without a reason", f"Write, for example:   {rule}: our own story."
+            )
+        if rule in silenced:
+            raise ValueError(f"rule {rule} is silenced twice", "Keep one.")
+        silenced[rule] = Silence(rule, reason, line)
+    return tuple(silenced.values())
+
+
+_CLOSE = "Close it with a line of three dashes."
+_QUOTE = 'Write `key: value` lines, and put a value that holds ": " or begins with a sign in double quotes.'
+_EXAMPLES = {"newsletter": "newsletter: harbour-morning", "date": "date: 2026-05-21", "lang": "lang: en"}
+_READERS: dict[str, Callable[[yaml.Node, int], object]] = {
+    "newsletter": _text,
+    "number": _number,
+    "date": _date,
+    "lang": _lang,
+    "title": _title,
+    "subject": _text,
+    "preheader": _text,
+    "template": _word,
+    "cta": _word,
+    "tags": _tags,
+    "silence": _silence,
+}

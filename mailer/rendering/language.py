@@ -1,0 +1,71 @@
+"""Which language a run of text is in, told by its script: Han, kana, Hangul or Latin letters."""
+
+from __future__ import annotations
+
+import re
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd〇]")
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
+
+# Language -> the script it is written in, where that is not Latin.
+_SCRIPTS = {"zh": "han", "yue": "han", "ja": "kana", "ko": "hangul"}
+_TAGS = {"han": "zh-Hans", "kana": "ja", "hangul": "ko", "latin": "en"}
+
+
+def is_tag(text: str) -> bool:
+    """Whether `text` has the form of a BCP 47 language tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def canonical_tag(tag: str) -> str:
+    """A tag with the capitals RFC 5646 2.1.1 recommends: `ZH-hans-cn` -> `zh-Hans-CN`."""
+    first, *rest = tag.split("-")
+    shaped = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
+    return "-".join([first.lower(), *shaped])
+
+
+def primary(tag: str) -> str:
+    """The language alone: `zh` of `zh-Hans`."""
+    return tag.partition("-")[0].lower()
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two tags name one language, whatever their script or region."""
+    return primary(one) == primary(other)
+
+
+def is_chinese(tag: str) -> bool:
+    """Whether a tag names Chinese."""
+    return _SCRIPTS.get(primary(tag)) == "han"
+
+
+def han_share(text: str) -> float:
+    """The share of Han characters among Han characters and Latin words, 0 for a text with neither."""
+    han, words = len(_HAN.findall(text)), len(_WORD.findall(text))
+    return han / (han + words) if han + words else 0.0
+
+
+def detect(text: str, default: str) -> str:
+    """The tag of the language `text` is in: `default` where its script fits, else the commonest of that script.
+
+    A Han character counts as much as a Latin word, so that a Chinese headline may hold foreign names.
+    """
+    script = _script(text)
+    if script is None or script == _SCRIPTS.get(primary(default), "latin"):
+        return default
+    return _TAGS[script]
+
+
+def _script(text: str) -> str | None:
+    han, kana, hangul = (len(pattern.findall(text)) for pattern in (_HAN, _KANA, _HANGUL))
+    words = len(_WORD.findall(text))
+    if not han + kana + hangul + words:
+        return None
+    if words > han + kana + hangul:
+        return "latin"
+    if kana and kana * 8 >= han:
+        return "kana"
+    return "hangul" if hangul > han else "han"
