@@ -117,6 +117,7 @@ applications = Table(
     Column("kind", Text, nullable=False),  # kind of merchant, as declared in the settings
     Column("answers", JSON, nullable=False, server_default="{}"),
     Column("wants_newsletter", Boolean, nullable=False, server_default=text("false")),
+    Column("wording", Text, nullable=False, server_default=""),  # the newsletter's consent, as it was ticked
     Column("state", Text, nullable=False),  # unconfirmed | waiting | asked | approved | declined | expired
     Column("source", Text, nullable=False, server_default=""),  # the issue or page that brought it
     Column("client", Text, nullable=False, server_default=""),

@@ -1,0 +1,170 @@
+"""A reader joins: form, confirm letter, button, welcome letter. Every answer to a stranger is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailer.mail.address import Address
+from mailer.model.letter import Links, WriteLetter
+from mailer.model.signup import HOUR, Answer, Limits, Visit, mark, truncated
+from mailer.model.tokens import Purpose
+from mailer.store import admission, consents, marks, signups
+from mailer.store.consents import Step
+from mailer.store.engine import Database
+from mailer.store.outbox import post_letter
+
+
+class Outcome(StrEnum):
+    """What a confirm link leads to."""
+
+    READY = "ready"  # the button may be shown
+    CONFIRMED = "confirmed"  # done now, or done before
+    EXPIRED = "expired"  # too old, or overtaken by a later leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A confirm link's outcome; `delivery_id` is the welcome letter's, 0 for none."""
+
+    outcome: Outcome
+    language: str
+    address: str
+    welcome_id: int = 0
+
+
+class Join:
+    """The journey of a reader; `wording` maps languages to the exact text agreed to, `key` names rate marks."""
+
+    def __init__(
+        self,
+        db: Database,
+        links: Links,
+        write_letter: WriteLetter,
+        clock: Callable[[], datetime],
+        *,
+        limits: Limits,
+        key: bytes,
+        confirm_for: timedelta = timedelta(hours=72),
+    ) -> None:
+        self.db = db
+        self.links = links
+        self.write_letter = write_letter
+        self.clock = clock
+        self.limits = limits
+        self.key = key
+        self.confirm_for = confirm_for
+
+    def subscribe(self, address: Address, name: str, wording: str, visit: Visit) -> Answer:
+        """Take a signup; the answer says what the visitor may see: SEND and SILENT must look alike."""
+        now = self.clock()
+        with self.db.transaction() as conn:
+            answer = admission.admit(conn, self.limits, self.key, address, visit, now)
+            if answer is Answer.SEND:
+                self._invite(conn, address, name, wording, visit, now)
+        return answer
+
+    def _invite(self, conn: Connection, address: Address, name: str, wording: str, visit: Visit, now: datetime) -> None:
+        person = signups.find(conn, address.match_key)
+        if person is not None and person.state == "erased":
+            return
+        subscriber_id: int = person.id if person else signups.add_pending(conn, address, name, visit.language, now)
+        known = person is not None and person.state == "active"
+        if not known:
+            step = Step(
+                "requested", wording, visit.language, visit.source, truncated(visit.client), visit.user_agent[:200]
+            )
+            consents.append(conn, subscriber_id, step, now)
+        self._post(
+            conn,
+            "already-subscribed" if known else "confirm",
+            visit.language,
+            person.address if person is not None else address.address,
+            subscriber_id,
+            now,
+        )
+
+    def _post(self, conn: Connection, kind: str, language: str, address: str, subscriber_id: int, now: datetime) -> int:
+        expires_at = now + self.confirm_for if kind == "confirm" else None
+
+        def compose(delivery_id: int) -> bytes:
+            values = {
+                "confirm_url": self.links.to(Purpose.CONFIRM, delivery_id),
+                "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
+                "unsubscribe_url": self.links.to(Purpose.UNSUBSCRIBE, delivery_id),
+                "base_url": self.links.base_url,
+                "hours": int(self.confirm_for / HOUR),
+            }
+            return self.write_letter(kind, language, address, "", delivery_id, values)
+
+        return post_letter(
+            conn,
+            kind=kind,
+            address=address,
+            now=now,
+            compose=compose,
+            subscriber_id=subscriber_id,
+            expires_at=expires_at,
+        )
+
+    def look(self, delivery_id: int) -> Confirmation | None:
+        """What the confirm link of a delivery would do; None when it is no confirm letter. Changes nothing."""
+        with self.db.reading() as conn:
+            found = self._read(conn, delivery_id)
+            return None if found is None else self._outcome(*found)
+
+    def confirm(self, delivery_id: int, visit: Visit) -> Confirmation | None:
+        """Press the button of a confirm link; pressing again changes nothing. None for no confirm letter."""
+        now = self.clock()
+        with self.db.transaction() as conn:
+            found = self._read(conn, delivery_id)
+            if found is None:
+                return None
+            letter, person = found
+            state = self._outcome(letter, person)
+            if state.outcome is not Outcome.READY:
+                return state
+            requested = consents.last(conn, person.id, "requested")
+            wording, language = (requested.wording, requested.language) if requested else ("", person.language)
+            welcome = self._admit_reader(conn, person, wording, language, visit, now)
+            return Confirmation(Outcome.CONFIRMED, language, person.address, welcome)
+
+    def _admit_reader(
+        self, conn: Connection, person: Row[Any], wording: str, language: str, visit: Visit, now: datetime
+    ) -> int:
+        admission.enter(conn, person.id, person.match_key, wording, language, visit, now)
+        return self._post(conn, "welcome", language, person.address, person.id, now)
+
+    def _read(self, conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:
+        letter = signups.delivery(conn, delivery_id)
+        if letter is None or letter.kind != "confirm" or letter.subscriber_id is None:
+            return None
+        person = signups.get(conn, letter.subscriber_id)
+        return None if person is None else (letter, person)
+
+    def _outcome(self, letter: Row[Any], person: Row[Any]) -> Confirmation:
+        if person.state == "active":
+            outcome = Outcome.CONFIRMED
+        elif self.clock() > letter.expires_at or person.state == "erased" or _left_since(letter, person):
+            outcome = Outcome.EXPIRED
+        else:
+            outcome = Outcome.READY
+        return Confirmation(outcome, person.language, person.address)
+
+    def is_hot(self) -> bool:
+        """Whether forms should ask for a proof of work now."""
+        now = self.clock()
+        with self.db.reading() as conn:
+            return self.limits.total_hour > 0 and (
+                marks.count(conn, mark(self.key, "total", ""), now - HOUR) >= self.limits.total_hour
+            )
+
+
+def _left_since(letter: Row[Any], person: Row[Any]) -> bool:
+    left: datetime | None = person.left_at
+    return person.state == "unsubscribed" and left is not None and left >= letter.created_at

@@ -1,0 +1,166 @@
+"""A reader leaves, or asks for less: a signed link, no login, durable before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailer.mail.address import Address, masked
+from mailer.model.letter import Links, WriteLetter
+from mailer.model.signup import Answer, Limits, Visit, truncated
+from mailer.model.tokens import Purpose
+from mailer.store import admission, consents, signups
+from mailer.store.consents import Step
+from mailer.store.engine import Database
+from mailer.store.outbox import post_letter
+
+PAUSE = timedelta(days=30)
+UNDO_WITHIN = timedelta(hours=1)
+REASONS = ("too-often", "not-interested", "never-signed-up", "elsewhere", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What a reader's page may show: never the whole address, because mails get forwarded."""
+
+    masked: str
+    state: str
+    language: str
+    paused_until: datetime | None = None
+    unwanted: tuple[str, ...] = ()
+    may_undo: bool = False
+    reason: str = ""
+
+
+class Leave:
+    """The journey out; `clock` tells the time."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self.db = db
+        self.clock = clock
+
+    def look(self, delivery_id: int) -> Reader | None:
+        """The reader a delivery's link is about, or None. Changes nothing."""
+        with self.db.reading() as conn:
+            person = _person(conn, delivery_id)
+            return None if person is None else self._reader(conn, person)
+
+    def leave(self, delivery_id: int, source: str, client: str = "", user_agent: str = "") -> bool:
+        """Stop all issues for the reader of a delivery, also those queued. False for a delivery of nobody.
+
+        Leaving twice changes nothing. `source` is one-click, page, preferences or mailto.
+        """
+        with self.db.transaction() as conn:
+            return self.leave_in(conn, delivery_id, source, client, user_agent)
+
+    def leave_in(self, conn: Connection, delivery_id: int, source: str, client: str = "", user_agent: str = "") -> bool:
+        """The same in the caller's transaction."""
+        subscriber_id = signups.subscriber_of(conn, delivery_id)
+        if subscriber_id is None:
+            return False
+        now = self.clock()
+        if signups.depart(conn, subscriber_id, now):
+            step = Step("withdrawn", source=source, client=truncated(client), user_agent=user_agent[:200])
+            consents.append(conn, subscriber_id, step, now)
+        return True
+
+    def undo(self, delivery_id: int) -> bool:
+        """Take a leaving by the page back within the hour; False when it is too late or was not by the page."""
+        with self.db.transaction() as conn:
+            person = _person(conn, delivery_id)
+            if person is None or not self._may_undo(conn, person):
+                return False
+            signups.restore(conn, person.id)
+            consents.append(conn, person.id, Step("restored", source="page"), self.clock())
+            return True
+
+    def give_reason(self, delivery_id: int, reason: str) -> bool:
+        """Record why a reader left, once per leaving; False for no such reason or nobody who left."""
+        with self.db.transaction() as conn:
+            person = _person(conn, delivery_id)
+            if person is None or reason not in REASONS or person.state != "unsubscribed":
+                return False
+            last = consents.last(conn, person.id)
+            if last is not None and not last.detail:
+                consents.append(conn, person.id, Step("withdrawn", source="page", detail=reason), self.clock())
+            return True
+
+    def prefer(self, delivery_id: int, language: str, *, pause: bool, unwanted: tuple[str, ...] | None) -> bool:
+        """Set language, a pause of 30 days, and the sections not wanted (None: as they are), of an active reader."""
+        with self.db.transaction() as conn:
+            person = _person(conn, delivery_id)
+            if person is None or person.state != "active":
+                return False
+            now = self.clock()
+            paused = person.paused_until is not None and person.paused_until > now
+            values: dict[str, Any] = {"language": language}
+            if pause != paused:
+                values["paused_until"] = now + PAUSE if pause else None
+            if unwanted is not None:
+                attributes = {key: value for key, value in person.attributes.items() if key != "unwanted_sections"}
+                values["attributes"] = attributes | ({"unwanted_sections": "; ".join(unwanted)} if unwanted else {})
+            return signups.prefer(conn, person.id, values)
+
+    def _reader(self, conn: Connection, person: Row[Any]) -> Reader:
+        paused = person.paused_until if person.paused_until and person.paused_until > self.clock() else None
+        sections = str(person.attributes.get("unwanted_sections", ""))
+        last = consents.last(conn, person.id) if person.state == "unsubscribed" else None
+        return Reader(
+            masked(person.address),
+            person.state,
+            person.language,
+            paused,
+            tuple(part for part in sections.split("; ") if part),
+            self._may_undo(conn, person),
+            last.detail if last is not None else "",
+        )
+
+    def _may_undo(self, conn: Connection, person: Row[Any]) -> bool:
+        if person.state != "unsubscribed" or person.joined_at is None or person.left_at is None:
+            return False
+        if self.clock() - person.left_at > UNDO_WITHIN:
+            return False
+        last = consents.last(conn, person.id, "withdrawn")
+        return last is not None and last.source in {"page", "preferences"}
+
+
+@dataclass(frozen=True, slots=True)
+class LostLink:
+    """Mails a reader the links of his own pages, when the address is one of a reader."""
+
+    db: Database
+    links: Links
+    write_letter: WriteLetter
+    clock: Callable[[], datetime]
+    limits: Limits
+    key: bytes
+
+    def send(self, address: Address, visit: Visit) -> Answer:
+        """Ask for the link; SEND and SILENT must look alike to the visitor."""
+        now = self.clock()
+        with self.db.transaction() as conn:
+            answer = admission.admit(conn, self.limits, self.key, address, visit, now)
+            person = signups.find(conn, address.match_key) if answer is Answer.SEND else None
+            if person is not None and person.state == "active":
+                self._post(conn, person, now)
+        return answer
+
+    def _post(self, conn: Connection, person: Row[Any], now: datetime) -> None:
+        def compose(delivery_id: int) -> bytes:
+            values = {
+                "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
+                "unsubscribe_url": self.links.to(Purpose.UNSUBSCRIBE, delivery_id),
+                "base_url": self.links.base_url,
+            }
+            return self.write_letter("lost-link", person.language, person.address, "", delivery_id, values)
+
+        post_letter(conn, kind="lost-link", address=person.address, now=now, compose=compose, subscriber_id=person.id)
+
+
+def _person(conn: Connection, delivery_id: int) -> Row[Any] | None:
+    subscriber_id = signups.subscriber_of(conn, delivery_id)
+    return None if subscriber_id is None else signups.get(conn, subscriber_id)

@@ -1,0 +1,86 @@
+"""The texts of pages and letters in the reader's language: gettext catalogues, read as they are written."""
+
+from __future__ import annotations
+
+import gettext
+import io
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+LOCALES = Path(__file__).resolve().parent.parent / "locales"
+SOURCE = "en"  # the language the texts are written in
+
+Translate = Callable[..., str]
+
+
+@cache
+def available() -> tuple[str, ...]:
+    """The languages there is a catalogue for, as folder names, and English."""
+    found = sorted(path.parent.parent.name for path in LOCALES.glob("*/LC_MESSAGES/mailer.po"))
+    return (SOURCE, *(name for name in found if primary(name) != SOURCE))
+
+
+def primary(tag: str) -> str:
+    """The first subtag of a language tag: zh of zh-Hans-CN."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The catalogue for a language tag, by its first subtag; English where there is none."""
+    for name in available():
+        if name != SOURCE and primary(name) == primary(language):
+            return _read(LOCALES / name / "LC_MESSAGES" / "mailer.po")
+    return gettext.NullTranslations()
+
+
+def _read(path: Path) -> gettext.NullTranslations:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def translator(language: str) -> Translate:
+    """The function templates call as `_`: `_("Text with %(name)s", name=...)`."""
+    catalogue = translations(language)
+
+    def translate(text: str, /, **values: object) -> str:
+        found = catalogue.gettext(text)
+        return found % values if values else found
+
+    return translate
+
+
+def choose(offered: Sequence[str], *wishes: str) -> str:
+    """The first of `offered` that a wish asks for, wishes in order; else the first. `offered` is not empty.
+
+    A wish is a language tag or the value of an Accept-Language header (RFC 9110 12.5.4).
+    """
+    for wish in wishes:
+        for tag in _ranked(wish):
+            for language in offered:
+                if tag == language.lower():
+                    return language
+            for language in offered:
+                if primary(tag) == primary(language):
+                    return language
+    return offered[0]
+
+
+def _ranked(header: str) -> list[str]:
+    ranked = []
+    for part in header[:500].split(","):
+        tag, _, weight = part.strip().partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=")) if weight else 1.0
+        except ValueError:
+            continue
+        if tag and quality > 0:
+            ranked.append((-quality, tag.strip().lower()))
+    return [tag for _, tag in sorted(ranked, key=lambda pair: pair[0])]

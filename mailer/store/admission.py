@@ -1,0 +1,71 @@
+"""At the list's door: counting what strangers send, and letting in who has confirmed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from mailer.mail.address import Address
+from mailer.model.signup import (
+    DAY,
+    HOUR,
+    MONTH,
+    Answer,
+    Counts,
+    Limits,
+    Visit,
+    base_key,
+    client_bucket,
+    judge,
+    mark,
+    truncated,
+)
+from mailer.store import applications, consents, marks, signups
+from mailer.store.consents import Step
+
+
+def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit: Visit, now: datetime) -> Answer:
+    """Count a submission and judge it, in the caller's transaction; a proof of work is good for one submission."""
+    names = {
+        "letter": mark(key, "letter", base_key(address.match_key)),
+        "client": mark(key, "client", client_bucket(visit.client)),
+        "domain": mark(key, "domain", address.domain),
+        "total": mark(key, "total", ""),
+    }
+    marks.lock(conn, names["letter"])
+    proof = mark(key, "proof", visit.proof) if visit.proof else ""
+    proved = bool(proof) and not marks.count(conn, proof, now - DAY)
+    counts = Counts(
+        address_day=marks.count(conn, names["letter"], now - DAY),
+        address_month=marks.count(conn, names["letter"], now - MONTH),
+        client_hour=marks.count(conn, names["client"], now - HOUR) if visit.client else 0,
+        domain_hour=marks.count(conn, names["domain"], now - HOUR),
+        total_hour=marks.count(conn, names["total"], now - HOUR),
+    )
+    suppressed = signups.suppression(conn, address.match_key, now)
+    answer = judge(limits, counts, address.domain, proved=proved, suppressed=suppressed)
+    if answer in {Answer.BUSY, Answer.PROVE}:
+        return answer
+    counted = [names["domain"], names["total"]]
+    if visit.client:
+        counted.append(names["client"])
+    if proof:
+        counted.append(proof)
+    if answer is Answer.SEND:
+        counted.append(names["letter"])
+    marks.add(conn, counted, now)
+    return answer
+
+
+def enter(
+    conn: Connection, subscriber_id: int, match_key: str, wording: str, language: str, visit: Visit, now: datetime
+) -> None:
+    """Make a subscriber active on his confirmed wish, with the consent, and a member's tags where he is one."""
+    signups.activate(conn, subscriber_id, now, language)
+    step = Step("confirmed", wording, language, visit.source, truncated(visit.client), visit.user_agent[:200])
+    consents.append(conn, subscriber_id, step, now)
+    signups.lift_faults(conn, match_key, now)
+    kinds = applications.kinds_of_member(conn, match_key)
+    if kinds:
+        signups.tag(conn, subscriber_id, ["member", *kinds])

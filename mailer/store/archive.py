@@ -1,0 +1,46 @@
+"""What was published, for the pages: issues whose time has come, newest first, and their editions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from mailer.store.schema import editions, issues
+
+_SHOWN = ("sending", "paused", "finished")
+
+
+def listed(conn: Connection, now: datetime, limit: int, offset: int = 0) -> list[Row[Any]]:
+    """Published issues, newest first."""
+    i = issues.c
+    query = (
+        select(i.id, i.slug, i.title, i.number, i.date, i.send_at, i.frozen_at)
+        .where(i.state.in_(_SHOWN), i.send_at <= now)
+        .order_by(i.date.desc(), i.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return list(conn.execute(query))
+
+
+def find(conn: Connection, slug: str, now: datetime) -> list[Row[Any]]:
+    """The latest edition of a published issue in each of its languages; empty where there is no such issue."""
+    i, e = issues.c, editions.c
+    query: Any = (
+        select(e.id, e.language, e.subject, e.html, e.version)
+        .select_from(editions.join(issues, i.id == e.issue_id))
+        .where(i.slug == slug, i.state.in_(_SHOWN), i.send_at <= now)
+        .order_by(e.language, e.version)
+    )
+    latest: dict[str, Row[Any]] = {row.language: row for row in conn.execute(query)}
+    return list(latest.values())
+
+
+def edition(conn: Connection, edition_id: int) -> Row[Any] | None:
+    """An edition's compiled program, its key and its language; None where there is none."""
+    e = editions.c
+    query: Any = select(e.program, e.key_id, e.language).where(e.id == edition_id)
+    found: Row[Any] | None = conn.execute(query).first()
+    return found

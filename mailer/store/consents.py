@@ -1,0 +1,60 @@
+"""The record of consents: appended to with every step into the list and out of it, never rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from mailer.store.schema import consents
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: `action` is requested, confirmed, imported, added, withdrawn or restored.
+
+    `wording` is the exact text agreed to, `source` the page or file, `client` a truncated network address.
+    """
+
+    action: str
+    wording: str = ""
+    language: str = ""
+    source: str = ""
+    client: str = ""
+    user_agent: str = ""
+    detail: str = ""
+
+
+def append(conn: Connection, subscriber_id: int, step: Step, now: datetime) -> None:
+    """Record one step of one person."""
+    conn.execute(
+        insert(consents).values(
+            subscriber_id=subscriber_id,
+            at=now,
+            action=step.action,
+            wording=step.wording,
+            language=step.language,
+            source=step.source,
+            client=step.client,
+            user_agent=step.user_agent,
+            detail=step.detail,
+        )
+    )
+
+
+def last(conn: Connection, subscriber_id: int, action: str | None = None) -> Row[tuple[object, ...]] | None:
+    """The latest step of one person, or the latest of one kind; None where there is none."""
+    query = select(consents).where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id.desc()).limit(1)
+    if action is not None:
+        query = query.where(consents.c.action == action)
+    return conn.execute(query).first()
+
+
+def forget_clients(conn: Connection, before: datetime) -> int:
+    """Drop network addresses and browsers of steps taken before a moment (retention); returns how many."""
+    return conn.execute(
+        update(consents)
+        .where(consents.c.at < before, (consents.c.client != "") | (consents.c.user_agent != ""))
+        .values(client="", user_agent="")
+    ).rowcount

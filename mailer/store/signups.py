@@ -1,0 +1,200 @@
+"""Subscribers on their way in and out: the rows the journeys join and leave change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+
+from mailer.mail.address import Address
+from mailer.model.delivery import State
+from mailer.model.signup import REFUSALS
+from mailer.store.schema import (
+    consents,
+    deliveries,
+    issues,
+    letters,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+)
+
+
+def find(conn: Connection, match_key: str) -> Row[Any] | None:
+    """The subscriber with this key, or None."""
+    return conn.execute(select(subscribers).where(subscribers.c.match_key == match_key)).first()
+
+
+def get(conn: Connection, subscriber_id: int) -> Row[Any] | None:
+    """The subscriber with this row number, or None."""
+    return conn.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).first()
+
+
+def add_pending(conn: Connection, address: Address, name: str, language: str, now: datetime) -> int:
+    """A new subscriber who has yet to confirm; returns the row number."""
+    added = conn.execute(
+        insert(subscribers)
+        .values(
+            address=address.address,
+            match_key=address.match_key,
+            domain=address.domain,
+            name=name,
+            language=language,
+            state="pending",
+            created_at=now,
+        )
+        .returning(subscribers.c.id)
+    )
+    return int(added.scalar_one())
+
+
+def activate(conn: Connection, subscriber_id: int, now: datetime, language: str = "") -> bool:
+    """Make a pending or departed subscriber active; False when the row was in another state."""
+    values: dict[str, Any] = {"state": "active", "joined_at": now, "left_at": None, "paused_until": None}
+    if language:
+        values["language"] = language
+    changed = conn.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(("pending", "unsubscribed")))
+        .values(values)
+    )
+    return changed.rowcount == 1
+
+
+def depart(conn: Connection, subscriber_id: int, now: datetime) -> bool:
+    """Make a subscriber unsubscribed and set aside the copies not sent yet; False when there was nothing to change."""
+    changed = conn.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(("active", "pending")))
+        .values(state="unsubscribed", left_at=now)
+    )
+    if changed.rowcount == 0:
+        return False
+    conn.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.subscriber_id == subscriber_id,
+            deliveries.c.issue_id.is_not(None),
+            deliveries.c.state.in_((State.PENDING, State.DEFERRED)),
+        )
+        .values(state=State.SUPPRESSED, changed_at=now, cause="unsubscribed")
+    )
+    return True
+
+
+def restore(conn: Connection, subscriber_id: int) -> bool:
+    """Take a departure back; `joined_at` stays what it was."""
+    changed = conn.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state == "unsubscribed")
+        .values(state="active", left_at=None)
+    )
+    return changed.rowcount == 1
+
+
+def prefer(conn: Connection, subscriber_id: int, values: Mapping[str, Any]) -> bool:
+    """Change language, paused_until or attributes of an active subscriber."""
+    changed = conn.execute(
+        update(subscribers).where(subscribers.c.id == subscriber_id, subscribers.c.state == "active").values(values)
+    )
+    return changed.rowcount == 1
+
+
+def tag(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
+    """Give a subscriber tags he may have already."""
+    held = conn.execute(select(subscriber_tags.c.tag).where(subscriber_tags.c.subscriber_id == subscriber_id))
+    new = set(tags) - set(held.scalars())
+    if new:
+        conn.execute(insert(subscriber_tags), [{"subscriber_id": subscriber_id, "tag": one} for one in sorted(new)])
+
+
+def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
+    """What a signed link's delivery is about: the row with its letter's and its issue's columns, or None."""
+    d, le = deliveries.c, letters.c
+    query = (
+        select(
+            d.id,
+            d.subscriber_id,
+            d.address,
+            d.name,
+            d.attributes,
+            d.issue_id,
+            d.edition_id,
+            d.state,
+            le.kind,
+            le.application_id,
+            le.created_at,
+            le.expires_at,
+        )
+        .select_from(deliveries.outerjoin(letters, le.id == d.letter_id))
+        .where(d.id == delivery_id)
+    )
+    return _first(conn, query)
+
+
+def subscriber_of(conn: Connection, delivery_id: int) -> int | None:
+    """The subscriber a delivery is for, or None."""
+    query = select(deliveries.c.subscriber_id).where(deliveries.c.id == delivery_id)
+    found: int | None = conn.execute(query).scalar()
+    return found
+
+
+def issue_slug(conn: Connection, delivery_id: int) -> str:
+    """The slug of the issue a delivery belongs to; "" for a letter."""
+    query = (
+        select(issues.c.slug)
+        .select_from(deliveries.join(issues, issues.c.id == deliveries.c.issue_id))
+        .where(deliveries.c.id == delivery_id)
+    )
+    return conn.execute(query).scalar() or ""
+
+
+def suppression(conn: Connection, match_key: str, now: datetime) -> str:
+    """The reason of an active suppression of this address, a person's will before an address's fault; "" for none."""
+    s = suppressions.c
+    query = select(s.reason).where(
+        s.match_key == match_key, s.state == "active", or_(s.expires_at.is_(None), s.expires_at > now)
+    )
+    reasons = list(conn.execute(query).scalars())
+    return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
+
+
+def lift_faults(conn: Connection, match_key: str, now: datetime) -> None:
+    """End the suppressions for an address's fault: its reader has just proved that mail arrives."""
+    conn.execute(
+        update(suppressions)
+        .where(
+            suppressions.c.match_key == match_key,
+            suppressions.c.state == "active",
+            suppressions.c.reason.not_in(REFUSALS),
+        )
+        .values(state="lifted", lifted_at=now, lifted_by="reader")
+    )
+
+
+def expire(conn: Connection, before: datetime) -> int:
+    """Remove subscribers who never confirmed and were entered before a moment, with their steps; returns how many."""
+    s = subscribers.c
+    last_request = (
+        select(func.max(consents.c.at)).where(consents.c.subscriber_id == s.id).correlate(subscribers).scalar_subquery()
+    )
+    stale = list(
+        conn.execute(
+            select(s.id).where(
+                s.state == "pending", s.created_at < before, func.coalesce(last_request, s.created_at) < before
+            )
+        ).scalars()
+    )
+    for subscriber_id in stale:
+        conn.execute(update(deliveries).where(deliveries.c.subscriber_id == subscriber_id).values(subscriber_id=None))
+        conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(subscriber_id=None))
+        conn.execute(delete(consents).where(consents.c.subscriber_id == subscriber_id))
+        conn.execute(delete(subscribers).where(s.id == subscriber_id))
+    return len(stale)
+
+
+def _first(conn: Connection, query: Any) -> Row[Any] | None:
+    found: Row[Any] | None = conn.execute(query).first()
+    return found

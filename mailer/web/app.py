@@ -1,0 +1,120 @@
+"""The public pages as an ASGI application: every route, and what is answered when something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from mailer.errors import StoreError
+from mailer.model.letter import WriteLetter
+from mailer.web import apply, archive, confirm, leave, preferences, review, subscribe
+from mailer.web.forms import MAX_BODY
+from mailer.web.parts import Parts, parts
+from mailer.web.security import SecurityHeaders
+from mailer.wiring import Club
+
+STATIC = Path(__file__).parent / "static"
+ANSWER_AFTER = timedelta(milliseconds=120)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta = ANSWER_AFTER) -> Starlette:
+    """The pages of one club. Raises SettingsError where the settings do not allow them.
+
+    `answer_after` is the least time the answer to a signup takes, whoever the address belongs to.
+    """
+    made = Parts(club, write_letter, answer_after=answer_after)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        made.close()
+
+    limited = [Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)]
+    app = Starlette(
+        routes=[
+            Route("/", home),
+            Route("/subscribe", subscribe.form),
+            Route("/subscribe", subscribe.subscribe, methods=["POST"], middleware=limited),
+            Route("/embed", subscribe.snippet),
+            Route("/lost-link", subscribe.lost_form),
+            Route("/lost-link", subscribe.lost, methods=["POST"], middleware=limited),
+            Route("/confirm/{token}", confirm.look),
+            Route("/confirm/{token}", confirm.confirm, methods=["POST"]),
+            Route("/apply", apply.form),
+            Route("/apply", apply.apply, methods=["POST"], middleware=limited),
+            Route("/apply/{token}", apply.linked),
+            Route("/apply/{token}", apply.answer, methods=["POST"], middleware=limited),
+            Route("/review/{token}", review.show),
+            Route("/review/{token}", review.decide, methods=["POST"], middleware=limited),
+            Route("/u/{token}", leave.look),
+            Route("/u/{token}", leave.leave, methods=["POST"]),
+            Route("/u/{token}/undo", leave.undo, methods=["POST"]),
+            Route("/u/{token}/reason", leave.reason, methods=["POST"], middleware=limited),
+            Route("/p/{token}", preferences.show),
+            Route("/p/{token}", preferences.save, methods=["POST"], middleware=limited),
+            Route("/v/{token}", archive.view),
+            Route("/archive", archive.index),
+            Route("/archive/{slug}", archive.issue),
+            Route("/feed.xml", archive.feed),
+            Route("/healthz", health),
+            Route("/robots.txt", robots),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(SecurityHeaders, https=made.base_url.startswith("https://"))],
+        exception_handlers={HTTPException: _refused, StoreError: _away, Exception: _broken},
+        lifespan=lifespan,
+    )
+    app.state.parts = made
+    return app
+
+
+async def home(request: Request) -> Response:
+    """GET /: the signup form."""
+    return RedirectResponse("/subscribe", 302)
+
+
+async def health(request: Request) -> Response:
+    """GET /healthz: 200 while the database answers."""
+    club = parts(request)
+    await club.read(club.db.read, lambda conn: conn.exec_driver_sql("SELECT 1").scalar())
+    return PlainTextResponse("ok\n")
+
+
+async def robots(request: Request) -> Response:
+    """GET /robots.txt: personal links are not for search engines."""
+    paths = ("confirm", "review", "u", "p", "v", "apply")
+    return PlainTextResponse("User-agent: *\n" + "".join(f"Disallow: /{path}/\n" for path in paths))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    status = error.status_code
+    if request.method not in {"GET", "HEAD", "POST"}:
+        return PlainTextResponse(HTTPStatus(status).phrase + "\n", status, error.headers)
+    return parts(request).page(request, "error", status=status, kind=str(status), headers=error.headers)
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    """The database cannot take it: say so, so that a mail client tries the unsubscribe again."""
+    log.error("the database is away: %s", error)
+    return parts(request).page(request, "error", status=503, kind="503", headers={"Retry-After": "60"})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.error("a page failed: %s on %s", type(error).__name__, request.scope.get("route", "no route"))
+    return PlainTextResponse("Something went wrong on our side. Please try again later.\n", 500)

@@ -1,0 +1,105 @@
+"""Published issues: the list, one issue, the feed, and a reader's own copy in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from mailer.model.subscriber import first_name
+from mailer.model.tokens import Purpose
+from mailer.rendering.message import Personal, Program
+from mailer.rendering.translation import choose, translator
+from mailer.store import archive, signups
+from mailer.web.parts import parts
+from mailer.web.security import MAIL_POLICY
+
+PER_PAGE = 50
+FEED_LENGTH = 20
+
+
+async def index(request: Request) -> Response:
+    """GET /archive, with ?page=N."""
+    club = parts(request)
+    wish = request.query_params.get("page", "1")
+    page = min(int(wish), 10_000) if wish.isascii() and wish.isdigit() and len(wish) < 6 else 1
+    offset = (max(page, 1) - 1) * PER_PAGE
+    rows = await club.read(club.db.read, archive.listed, club.clock(), PER_PAGE + 1, offset)
+    shown = [{"slug": row.slug, "title": row.title, "date": row.date.isoformat()} for row in rows[:PER_PAGE]]
+    return club.page(
+        request,
+        "archive",
+        issues=shown,
+        newer=page - 1 if page > 1 else 0,
+        older=page + 1 if len(rows) > PER_PAGE else 0,
+    )
+
+
+async def issue(request: Request) -> Response:
+    """GET /archive/SLUG: the issue as mailed, without anything personal."""
+    club = parts(request)
+    slug = request.path_params["slug"]
+    editions = await club.read(club.db.read, archive.find, slug, club.clock()) if _plain(slug) else []
+    if not editions:
+        raise HTTPException(404)
+    by_language = {row.language: row for row in editions}
+    wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
+    chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
+    return _mail(chosen.html, chosen.language, "public, max-age=300")
+
+
+async def view(request: Request) -> Response:
+    """GET /v/TOKEN: one reader's copy."""
+    club = parts(request)
+    delivery = club.token(request, Purpose.VIEW)
+    found = None if delivery is None else await club.read(club.db.read, _copy, delivery)
+    if found is None:
+        raise HTTPException(404)
+    row, edition = found
+    program = Program.from_bytes(edition.program)
+    tokens = club.keyring.sign_all(row.id, program.purposes, edition.key_id)
+    fields = {key: str(value) for key, value in row.attributes.items() if isinstance(value, str | int | float)}
+    fields.setdefault("first_name", first_name(row.name))
+    fields |= {"name": row.name, "email": row.address}
+    return _mail(program.page(Personal(row.address, row.name, fields, tokens)), edition.language, "no-store")
+
+
+async def feed(request: Request) -> Response:
+    """GET /feed.xml: the latest issues as an Atom feed (RFC 4287)."""
+    club = parts(request)
+    rows = await club.read(club.db.read, archive.listed, club.clock(), FEED_LENGTH)
+    language = club.language(request)
+    entries = [
+        {"title": row.title, "slug": row.slug, "at": max(row.send_at, row.frozen_at).isoformat()} for row in rows
+    ]
+    text = club.templates.render(
+        "pages/feed.xml.j2",
+        _=translator(language),
+        lang=language,
+        newsletter=club.settings.newsletter.name,
+        base_url=club.base_url,
+        entries=entries,
+        updated=max((entry["at"] for entry in entries), default="1970-01-01T00:00:00+00:00"),
+    )
+    return Response(
+        text, media_type="application/atom+xml; charset=utf-8", headers={"Cache-Control": "public, max-age=300"}
+    )
+
+
+def _copy(conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:
+    row = signups.delivery(conn, delivery_id)
+    edition = None if row is None or row.edition_id is None else archive.edition(conn, row.edition_id)
+    return None if row is None or edition is None else (row, edition)
+
+
+def _plain(slug: str) -> bool:
+    return slug.isascii() and slug.isprintable() and len(slug) <= 100
+
+
+def _mail(html: str, language: str, caching: str) -> Response:
+    """A rendered mail by itself, which may run nothing and send nothing."""
+    headers = {"Content-Security-Policy": MAIL_POLICY, "Content-Language": language, "Cache-Control": caching}
+    return HTMLResponse(html, headers=headers)

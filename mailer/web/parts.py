@@ -1,0 +1,172 @@
+"""All that the pages need, built once from a club: journeys, templates, languages, and the hop to the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from mailer.flows.apply import Apply
+from mailer.flows.join import Join
+from mailer.flows.leave import Leave, LostLink
+from mailer.model import signup
+from mailer.model.application import Kind, Question, in_language
+from mailer.model.letter import Links, WriteLetter
+from mailer.model.tokens import Purpose
+from mailer.rendering.templates import Templates
+from mailer.rendering.translation import choose, primary, translator
+from mailer.settings import JoinSettings
+from mailer.wiring import Club
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+
+
+class Parts:
+    """One club's pages. `answer_after` is the least time a signup takes, so that all answers take the same."""
+
+    def __init__(self, club: Club, write_letter: WriteLetter, *, answer_after: timedelta) -> None:
+        settings = club.settings
+        self.db = club.db
+        self.keyring = club.keyring
+        self.clock = club.clock
+        self.settings = settings
+        self.answer_after = answer_after
+        self.base_url = settings.web.base_url
+        self.languages = settings.newsletter.languages
+        self.trusted = signup.networks(settings.web.trusted_proxies)
+        self.kinds = kinds_of(settings.join)
+        self.secret = self.keyring.keys[self.keyring.current]
+        self.templates = Templates(club.folder / "templates")
+        links = Links(self.base_url, self.keyring)
+        limits = limits_of(settings.join)
+        confirm_for = timedelta(hours=settings.join.confirm_hours)
+        self.join = Join(
+            self.db, links, write_letter, self.clock, limits=limits, key=self.secret, confirm_for=confirm_for
+        )
+        self.apply = Apply(
+            self.db,
+            links,
+            write_letter,
+            self.clock,
+            limits=limits,
+            key=self.secret,
+            reviewers=settings.join.reviewers,
+            reviewers_language=settings.newsletter.language,
+            confirm_for=confirm_for,
+        )
+        self.leave = Leave(self.db, self.clock)
+        self.lost = LostLink(self.db, links, write_letter, self.clock, limits, self.secret)
+        # SQLite lets one write at a time: waiting for our own thread costs less than waiting for its lock.
+        self._writers = ThreadPoolExecutor(1 if self.db.is_sqlite else 8, thread_name_prefix="write")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="read")
+
+    async def write(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a journey's step that writes, off the event loop; it has committed when this returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, partial(step, *args, **kwargs))
+
+    async def read(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a journey's step that only reads, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(step, *args, **kwargs))
+
+    def close(self) -> None:
+        """Wait for the steps under way and let the threads go."""
+        self._writers.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+
+    def token(self, request: Request, purpose: Purpose) -> int | None:
+        """The delivery the link in the request's path was signed for, or None."""
+        return self.keyring.read(request.path_params.get("token", ""), purpose)
+
+    def language(self, request: Request, readers: str = "") -> str:
+        """The page's language: the link's, the reader's, the browser's, the newsletter's."""
+        wish = request.query_params.get("lang", "")
+        default = self.settings.newsletter.language
+        return choose(self.languages, wish, readers, request.headers.get("accept-language", ""), default)
+
+    def visit(self, request: Request, language: str, source: str, proof: str = "") -> signup.Visit:
+        """Who sends this request."""
+        agent = "".join(letter for letter in request.headers.get("user-agent", "") if letter.isprintable())
+        return signup.Visit(self.client(request), agent[:200], language, source, proof)
+
+    def client(self, request: Request) -> str:
+        """The visitor's network address, behind trusted proxies too."""
+        peer = request.client.host if request.client else ""
+        return signup.client_address(peer, request.headers.getlist("x-forwarded-for"), self.trusted)
+
+    def stamp(self) -> str:
+        """A form's signed time."""
+        return signup.stamp(self.secret, self.clock())
+
+    def age(self, stamp: str) -> timedelta | None:
+        """How long ago the form with this stamp was shown."""
+        return signup.age(self.keyring.keys.values(), stamp, self.clock())
+
+    def page(
+        self,
+        request: Request,
+        name: str,
+        *,
+        status: int = 200,
+        language: str = "",
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """The page `name` (a template under pages/) in the visitor's language."""
+        language = language or self.language(request)
+        newsletter = self.settings.newsletter
+        text = self.templates.render(
+            f"pages/{name}.html.j2",
+            _=translator(language),
+            lang=language,
+            path=request.url.path,
+            languages=[(tag, LANGUAGE_NAMES.get(primary(tag), tag)) for tag in self.languages],
+            newsletter=newsletter.name,
+            postal_address=newsletter.postal_address,
+            base_url=self.base_url,
+            **values,
+        )
+        return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": language})
+
+
+def limits_of(join: JoinSettings) -> signup.Limits:
+    """The settings' limits as the rules take them."""
+    return signup.Limits(
+        per_address_day=join.per_address_day,
+        per_address_month=join.per_address_month,
+        per_client_hour=join.per_client_hour,
+        per_domain_hour=join.per_domain_hour,
+        total_hour=join.total_hour,
+        unlimited_domains=frozenset(join.unlimited_domains),
+    )
+
+
+def kinds_of(join: JoinSettings) -> dict[str, Kind]:
+    """The settings' kinds of merchant as the rules take them, by key."""
+    return {
+        kind.key: Kind(
+            kind.key,
+            kind.label,
+            tuple(Question(q.key, q.label, q.type, q.required, q.evidence) for q in kind.fields),
+        )
+        for kind in join.kinds
+    }
+
+
+def kind_label(kinds: Mapping[str, Kind], key: str, language: str) -> str:
+    """What a kind is called in a language; the key itself for a kind the settings no longer know."""
+    return in_language(kinds[key].label, language) if key in kinds else key
+
+
+def parts(request: Request) -> Parts:
+    """The parts the application was made with."""
+    found: Parts = request.app.state.parts
+    return found

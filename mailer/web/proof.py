@@ -1,0 +1,55 @@
+"""Proof of work: a puzzle of our own making that costs a browser a second, when there are too many submissions."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailer.web.parts import Parts
+
+DIFFICULTY = 60_000  # hashes, at most
+GOOD_FOR = timedelta(minutes=20)
+
+
+def challenge(club: Parts) -> dict[str, str]:
+    """A new puzzle in ALTCHA's form: find the number whose hash with `salt` is `challenge`."""
+    from altcha import v1
+
+    expires = club.clock() + GOOD_FOR
+    made = v1.create_challenge(v1.ChallengeOptions("SHA-256", DIFFICULTY, hmac_key=_key(club), expires=expires))
+    return {
+        "challenge": made.challenge,
+        "salt": made.salt,
+        "signature": made.signature,
+        "max": str(DIFFICULTY),
+    }
+
+
+def solved(club: Parts, payload: str) -> str:
+    """The id of the puzzle a payload solves, or "" when it solves none of ours; the caller lets each id pass once."""
+    from altcha import v1
+
+    if not payload or len(payload) > 2000:
+        return ""
+    try:
+        found = json.loads(base64.b64decode(payload, validate=True))
+    except ValueError:
+        return ""
+    wanted = {"algorithm": str, "challenge": str, "number": int, "salt": str, "signature": str}
+    if not isinstance(found, dict) or any(type(found.get(key)) is not kind for key, kind in wanted.items()):
+        return ""
+    if found["algorithm"] != "SHA-256" or "expires=" not in found["salt"]:
+        return ""
+    expected = hmac.digest(_key(club).encode(), found["challenge"].encode("utf-8", "replace"), "sha256").hex()
+    if not hmac.compare_digest(expected, found["signature"].encode("ascii", "replace").decode()):
+        return ""
+    right, _ = v1.verify_solution(v1.Payload(**{key: found[key] for key in wanted}), _key(club))
+    return found["challenge"] if right else ""
+
+
+def _key(club: Parts) -> str:
+    return hmac.digest(club.secret, b"proof-of-work", "sha256").hex()

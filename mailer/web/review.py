@@ -1,0 +1,98 @@
+"""The page a reviewers' notification links to: one application, its history, and the decision."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailer.flows.apply import Case
+from mailer.model.application import Decision, check, in_language
+from mailer.model.tokens import Purpose
+from mailer.web.forms import read_form
+from mailer.web.parts import Parts, kind_label, parts
+
+_SHOWN = ("id", "name", "address", "state", "source", "wants_newsletter", "language")
+
+
+async def show(request: Request) -> Response:
+    """GET /review/TOKEN."""
+    club = parts(request)
+    return _page(club, request, await _case(club, request))
+
+
+async def decide(request: Request) -> Response:
+    """POST /review/TOKEN: approve, decline or ask; who decides is whom the link was mailed to."""
+    club = parts(request)
+    case = await _case(club, request)
+    values = await read_form(request)
+    try:
+        decision = Decision(values.get("decision", ""))
+    except ValueError:
+        return _page(club, request, case, values, {"decision": "missing"}, 422)
+    fault = check(values.get("note", ""), "textarea", required=decision is Decision.ASK)
+    if fault:
+        return _page(club, request, case, values, {"note": fault}, 422)
+    number = case.application["id"]
+    done = await club.write(club.apply.decide, number, decision, case.reviewer, values.get("note", ""))
+    fresh = await _case(club, request)
+    return _page(club, request, fresh, {}, {} if done else {"decision": "decided"}, 200 if done else 409)
+
+
+async def _case(club: Parts, request: Request) -> Case:
+    delivery = club.token(request, Purpose.REVIEW)
+    case = None if delivery is None else await club.read(club.apply.case_of, delivery)
+    if case is None:
+        raise HTTPException(404)
+    return case
+
+
+def _page(
+    club: Parts,
+    request: Request,
+    case: Case,
+    values: dict[str, str] | None = None,
+    faults: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    language = club.language(request)
+    application = case.application
+    kind = club.kinds.get(application["kind"])
+    asked = {question.key: question for question in kind.questions} if kind else {}
+    answers = [
+        {
+            "label": in_language(asked[key].label, language) if key in asked else key,
+            "text": str(text),
+            "link": str(text) if key in asked and asked[key].type == "url" and text else "",
+            "evidence": key in asked and asked[key].evidence,
+        }
+        for key, text in application["answers"].items()
+    ]
+    zone = club.settings.newsletter.zone
+    moment = "%Y-%m-%d %H:%M"
+    return club.page(
+        request,
+        "review",
+        language=language,
+        status=status,
+        application={
+            key: application[key]
+            for key in ("id", "name", "address", "state", "source", "wants_newsletter", "language")
+        },
+        created=application["created_at"].astimezone(zone).strftime(moment),
+        kind=kind_label(club.kinds, application["kind"], language),
+        answers=answers,
+        history=[dict(row) | {"at": row["at"].astimezone(zone).strftime(moment)} for row in case.history],
+        earlier=[
+            {
+                "id": row["id"],
+                "state": row["state"],
+                "kind": kind_label(club.kinds, row["kind"], language),
+                "at": row["created_at"].astimezone(zone).strftime(moment),
+            }
+            for row in case.earlier
+        ],
+        decidable=case.decidable,
+        values=values or {},
+        faults=faults or {},
+    )

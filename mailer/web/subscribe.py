@@ -1,0 +1,150 @@
+"""The signup form, the form for other sites, and the page for a lost link."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailer.errors import AddressError
+from mailer.mail import address as addresses
+from mailer.model.application import check, in_language
+from mailer.model.signup import Answer
+from mailer.rendering.translation import choose
+from mailer.web import proof
+from mailer.web.forms import read_form
+from mailer.web.parts import Parts, parts
+from mailer.web.security import SCRIPT_POLICY
+
+HONEYPOT = "website"
+
+
+async def form(request: Request) -> Response:
+    """GET /subscribe."""
+    return _form(parts(request), request, {}, {})
+
+
+async def snippet(request: Request) -> Response:
+    """GET /embed: the form to copy into another site."""
+    club = parts(request)
+    language = club.language(request)
+    return club.page(request, "embed", wording=in_language(club.settings.join.wording, language))
+
+
+async def subscribe(request: Request) -> Response:
+    """POST /subscribe, from our page or from a form on another site."""
+    club = parts(request)
+    started = asyncio.get_running_loop().time()
+    values = await read_form(request)
+    language = choose(club.languages, values.get("language", ""), club.language(request))
+    faults = _faults(values)
+    if faults:
+        return _form(club, request, values, faults)
+    response = await guard(club, request, values, "subscribe")
+    if response is not None:
+        return response
+    if not values.get(HONEYPOT):
+        visit = club.visit(request, language, "subscribe", proof.solved(club, values.get("proof", "")))
+        wording = in_language(club.settings.join.wording, language)
+        address = addresses.parse(values["email"].strip())
+        answer = await club.write(club.join.subscribe, address, values.get("name", "").strip(), wording, visit)
+        if answer in {Answer.BUSY, Answer.PROVE}:
+            return wait(club, request, values, "subscribe", answer)
+    await even_out(club, started)
+    return club.page(request, "check-inbox", language=club.language(request), email=values["email"].strip())
+
+
+async def lost_form(request: Request) -> Response:
+    """GET /lost-link."""
+    club = parts(request)
+    return club.page(request, "lost-link", values={}, faults={}, stamp=club.stamp(), honeypot=HONEYPOT)
+
+
+async def lost(request: Request) -> Response:
+    """POST /lost-link."""
+    club = parts(request)
+    started = asyncio.get_running_loop().time()
+    values = await read_form(request)
+    faults = {key: fault for key, fault in _faults(values).items() if key == "email"}
+    if faults:
+        return club.page(
+            request, "lost-link", status=422, values=values, faults=faults, stamp=club.stamp(), honeypot=HONEYPOT
+        )
+    response = await guard(club, request, values, "lost-link")
+    if response is not None:
+        return response
+    if not values.get(HONEYPOT):
+        visit = club.visit(request, club.language(request), "lost-link", proof.solved(club, values.get("proof", "")))
+        answer = await club.write(club.lost.send, addresses.parse(values["email"].strip()), visit)
+        if answer in {Answer.BUSY, Answer.PROVE}:
+            return wait(club, request, values, "lost-link", answer)
+    await even_out(club, started)
+    return club.page(request, "lost-link-sent", email=values["email"].strip())
+
+
+async def guard(club: Parts, request: Request, values: dict[str, str], action: str) -> Response | None:
+    """The page with one more button, for a form without our signed time or sent faster than a person can."""
+    age = club.age(values.get("stamp", ""))
+    if age is not None and age >= timedelta(seconds=club.settings.join.min_fill_seconds):
+        return None
+    stamp = values["stamp"] if age is not None else club.stamp()
+    return club.page(request, "one-more", values=values | {"stamp": stamp}, action=action, challenge=None)
+
+
+def wait(club: Parts, request: Request, values: dict[str, str], action: str, answer: Answer) -> Response:
+    """What a visitor sees whose client has had enough (429), or who is to prove some work first."""
+    if answer is Answer.BUSY:
+        return club.page(request, "busy", status=429, headers={"Retry-After": "3600"})
+    return club.page(
+        request,
+        "one-more",
+        headers={"Content-Security-Policy": SCRIPT_POLICY},
+        values={key: value for key, value in values.items() if key != "proof"},
+        action=action,
+        challenge=proof.challenge(club),
+    )
+
+
+async def even_out(club: Parts, started: float) -> None:
+    """Wait until the answer has taken as long as every answer takes, whoever the address belongs to."""
+    left = club.answer_after.total_seconds() - (asyncio.get_running_loop().time() - started)
+    await asyncio.sleep(max(0.0, left))
+
+
+def _form(club: Parts, request: Request, values: dict[str, str], faults: dict[str, str]) -> Response:
+    language = club.language(request)
+    return club.page(
+        request,
+        "subscribe",
+        status=422 if faults else 200,
+        language=language,
+        values=values,
+        faults=faults,
+        stamp=values.get("stamp") or club.stamp(),
+        honeypot=HONEYPOT,
+        wording=in_language(club.settings.join.wording, language),
+    )
+
+
+def _faults(values: dict[str, str]) -> dict[str, str]:
+    faults = address_fault(values)
+    name = check(values.get("name", ""), required=False)
+    if name is not None or len(values.get("name", "")) > 100:
+        faults["name"] = name or "too-long"
+    if not values.get("agree"):
+        faults["agree"] = "missing"
+    return faults
+
+
+def address_fault(values: dict[str, str]) -> dict[str, str]:
+    """What is wrong with the field email, as a dictionary to add to."""
+    email = values.get("email", "").strip()
+    if not email:
+        return {"email": "missing"}
+    try:
+        addresses.parse(email)
+    except AddressError:
+        return {"email": "not-an-address"}
+    return {}

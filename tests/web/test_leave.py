@@ -1,0 +1,130 @@
+"""Leaving: the one-click endpoint and the page for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailer.model.tokens import Keyring, Purpose
+
+
+@pytest.fixture
+def link(town: Any) -> str:
+    """Alice's unsubscribe link, from an issue that is being sent."""
+    town.reader = town.add_reader()
+    town.delivery = town.deliver(town.reader, town.add_issue())
+    return str(town.link(town.delivery, Purpose.UNSUBSCRIBE, "u"))
+
+
+def test_a_scanner_that_opens_the_link_changes_nothing(town: Any, link: str) -> None:
+    before = town.everything()
+    for _ in range(60):
+        assert town.client.get(link).status_code == 200
+        assert town.client.head(link).status_code == 200
+        assert town.client.options(link).status_code == 405
+    assert town.everything() == before
+
+
+BODIES = [
+    {"data": {"List-Unsubscribe": "One-Click"}},
+    {"files": {"List-Unsubscribe": (None, "One-Click")}},
+    {},
+    {"content": b"\x00\xff", "headers": {"content-type": "application/json"}},
+    {"content": b"x" * 200_000, "headers": {"content-type": "multipart/form-data"}},
+    {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_one_click_takes_any_body_without_cookie_or_redirect(town: Any, link: str, body: dict[str, Any]) -> None:
+    answer = town.client.post(link, **body)
+    assert answer.status_code == 200
+    assert not {"location", "set-cookie"} & set(answer.headers)
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_leaving_twice_is_leaving_once(town: Any, link: str) -> None:
+    town.client.post(link)
+    after = town.everything()
+    assert town.client.post(link).status_code == 200
+    assert town.everything() == after
+
+
+def test_what_is_queued_is_not_sent_to_who_left(town: Any, link: str) -> None:
+    later = town.deliver(town.reader, town.add_issue("2026-11-24"), "deferred")
+    sent = town.deliver(town.reader, town.add_issue("2026-11-22"), "accepted")
+    town.client.post(link)
+    assert [town.delivery_state(one) for one in (town.delivery, later, sent)] == [
+        "suppressed",
+        "suppressed",
+        "accepted",
+    ]
+
+
+def test_a_bad_link_is_always_the_same_404(town: Any, link: str) -> None:
+    token = link.removeprefix("/u/")
+    nobody = town.keyring.sign(10**6, Purpose.UNSUBSCRIBE)
+    confirm = town.keyring.sign(town.delivery, Purpose.CONFIRM)
+    foreign = Keyring({1: b"x" * 32}, 1).sign(town.delivery, Purpose.UNSUBSCRIBE)
+    bad = [token[:-1], token + "a", "a" * 26, "%00", "é" * 26, nobody, confirm, foreign]
+    answers = [answer for one in bad for answer in (town.client.get(f"/u/{one}"), town.client.post(f"/u/{one}"))]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.text for answer in answers}) == 1
+    assert town.person("alice@example.com").state == "active"
+
+
+def test_links_of_a_retired_key_still_work(town: Any, link: str) -> None:
+    old = town.keyring.keys[1]
+    town.app.state.parts.keyring = Keyring({1: old, 2: b"n" * 32}, 2)
+    assert town.client.post(link).status_code == 200
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_the_page_hides_the_address_and_offers_to_undo(town: Any, link: str) -> None:
+    page = town.client.get(link).text
+    assert "alice@example.com" not in page
+    assert "a***e@example.com" in page
+    left = town.client.post(link, data={"by": "page"}).text
+    assert "Take it back" in left
+    town.client.post(f"{link}/reason", data={"reason": "too-often"})
+    town.client.post(f"{link}/reason", data={"reason": "too-often"})
+    assert town.steps("alice@example.com") == ["withdrawn", "withdrawn"]
+    assert town.client.post(f"{link}/undo").status_code == 200
+    assert town.person("alice@example.com").state == "active"
+
+
+def test_a_leaving_by_one_click_or_an_hour_ago_cannot_be_undone(town: Any, link: str) -> None:
+    town.client.post(link)
+    town.client.post(f"{link}/undo")
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_an_hour_after_leaving_there_is_nothing_to_undo(town: Any, link: str) -> None:
+    town.client.post(link, data={"by": "page"})
+    town.clock.forward(minutes=61)
+    assert "Take it back" not in town.client.post(f"{link}/undo").text
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_when_the_database_is_away_nobody_is_told_that_he_left(town: Any, link: str) -> None:
+    with town.db.transaction() as conn:
+        conn.exec_driver_sql("ALTER TABLE subscribers RENAME TO gone")
+    answer = town.client.post(link)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    with town.db.transaction() as conn:
+        conn.exec_driver_sql("ALTER TABLE gone RENAME TO subscribers")
+    assert town.person("alice@example.com").state == "active"
+
+
+def test_preferences_pause_and_leave_but_never_bring_back(town: Any, link: str) -> None:
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+    assert "Pause for 30 days" in town.client.get(page).text
+    town.client.post(page, data={"action": "save", "pause": "yes", "language": "zh"})
+    person = town.person("alice@example.com")
+    assert (person.language, (person.paused_until - town.clock()).days) == ("zh", 30)
+    town.client.post(page, data={"action": "leave"})
+    assert town.person("alice@example.com").state == "unsubscribed"
+    town.client.post(page, data={"action": "save"})
+    assert town.person("alice@example.com").state == "unsubscribed"

@@ -1,0 +1,63 @@
+"""The signup form: what it takes, what it answers, whom it writes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_a_signup_becomes_active_by_the_button_only(town: Any) -> None:
+    assert town.fill("/subscribe", email="bob@example.com", name="Bob").status_code == 200
+    assert town.person("bob@example.com").state == "pending"
+    (letter,) = town.letters()
+    assert (letter["kind"], letter["address"]) == ("confirm", "bob@example.com")
+
+    link = town.path(letter["confirm_url"])
+    before = town.everything()
+    assert "Yes, send it to me" in town.client.get(link).text
+    assert town.everything() == before
+
+    assert town.client.post(link).status_code == 200
+    assert town.person("bob@example.com").state == "active"
+    assert town.steps("bob@example.com") == ["requested", "confirmed"]
+    assert [letter["kind"] for letter in town.letters()] == ["confirm", "welcome"]
+
+
+def test_pressing_the_button_twice_writes_one_welcome_letter(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    link = town.path(town.letters()[0]["confirm_url"])
+    for _ in range(3):
+        assert town.client.post(link).status_code == 200
+    assert len(town.letters("welcome")) == 1
+
+
+def test_the_confirm_letter_holds_nothing_the_stranger_wrote(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com", name="Buy at evil.test")
+    assert "evil" not in repr(town.letters())
+
+
+def test_a_confirm_link_runs_out_after_three_days(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    link = town.path(town.letters()[0]["confirm_url"])
+    town.clock.forward(hours=73)
+    assert town.client.get(link).status_code == 410
+    assert town.client.post(link).status_code == 410
+    assert town.person("bob@example.com").state == "pending"
+
+
+def test_an_old_confirm_link_does_not_bring_back_who_left(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    link = town.path(town.letters()[0]["confirm_url"])
+    town.client.post(link)
+    town.clock.forward(hours=1)
+    town.client.post(town.path(town.letters("welcome")[0]["unsubscribe_url"]))
+    assert town.client.post(link).status_code == 410
+    assert town.person("bob@example.com").state == "unsubscribed"
+
+
+def test_coming_back_needs_a_new_letter(town: Any) -> None:
+    town.add_reader("carol@example.com", "unsubscribed")
+    town.set_person("carol@example.com", left_at=town.clock())
+    town.fill("/subscribe", email="carol@example.com")
+    assert town.person("carol@example.com").state == "unsubscribed"
+    town.client.post(town.path(town.letters("confirm")[0]["confirm_url"]))
+    assert town.person("carol@example.com").state == "active"
