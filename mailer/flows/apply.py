@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from mailer.errors import NotFound, UsageError
 from mailer.mail.address import Address, parse
-from mailer.model.application import LEADS_TO, OPEN, Decision, Standing
+from mailer.model.application import LEADS_TO, OPEN, Decision, Kind, Standing, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
@@ -70,6 +70,7 @@ class Apply:
         *,
         limits: Limits,
         key: bytes,
+        kinds: Mapping[str, Kind],
         reviewers: Collection[str] = (),
         reviewers_language: str = "en",
         confirm_for: timedelta = timedelta(hours=72),
@@ -80,6 +81,7 @@ class Apply:
         self.clock = clock
         self.limits = limits
         self.key = key
+        self.kinds = kinds
         self.reviewers = tuple(reviewers)
         self.reviewers_language = reviewers_language
         self.confirm_for = confirm_for
@@ -259,6 +261,9 @@ class Apply:
         for reviewer in self.reviewers:
             self._post(conn, kind, application, now, to=reviewer)
 
+    def _label(self, kind: str, language: str) -> str:
+        return in_language(self.kinds[kind].label, language) if kind in self.kinds else kind
+
     def _post(
         self,
         conn: Connection,
@@ -282,7 +287,7 @@ class Apply:
                 "base_url": self.links.base_url,
                 "hours": int(self.confirm_for / timedelta(hours=1)),
                 "number": application.id,
-                "kind": application.kind,
+                "merchant": self._label(application.kind, language),
                 "note": note,
             }
             return self.write_letter(kind, language, address, "", delivery_id, values)

@@ -59,6 +59,7 @@ class Parts:
             self.clock,
             limits=limits,
             key=self.secret,
+            kinds=self.kinds,
             reviewers=settings.join.reviewers,
             reviewers_language=settings.newsletter.language,
             confirm_for=confirm_for,

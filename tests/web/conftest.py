@@ -79,9 +79,8 @@ class Town:
         for row in rows:
             message = email.message_from_bytes(row.content, policy=email.policy.default)
             values = json.loads(message.get_content())
-            found.append(
-                {"kind": row.kind, "address": row.address, "delivery": row.id, "subject": message["Subject"]} | values
-            )
+            head = {"kind": row.kind, "address": row.address, "delivery": row.id, "subject": message["Subject"]}
+            found.append(values | head)
         return [letter for letter in found if not kind or letter["kind"] == kind]
 
     def person(self, address: str) -> Any:
