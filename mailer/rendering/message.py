@@ -116,7 +116,10 @@ class Program:
         self._slots = tuple(slots)
         index = {slot: number for number, slot in enumerate(self._slots)}
         self._literals = tuple(piece.encode("ascii") for piece in head)
-        self._body = _body(boundary, text, html_part, index)
+        self._body = multipart(
+            boundary,
+            *([index[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (text, html_part)),
+        )
         self.purposes = frozenset(
             {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
         )
@@ -227,10 +230,13 @@ def _outline(part: Part) -> list[str]:
     return [piece.name if isinstance(piece, Slot) else piece for piece in part]
 
 
-def _body(boundary: str, text: Part, html_part: Part, index: Mapping[Slot, int]) -> list[bytes | transfer.Encoded]:
+def multipart(
+    boundary: str, text: Sequence[str | int], html_part: Sequence[str | int]
+) -> list[bytes | transfer.Encoded]:
+    """The body of a multipart/alternative message, text first (RFC 2046 5.1.4); numbers stand for values."""
     out: list[bytes | transfer.Encoded] = []
     for kind, part in (("plain", text), ("html", html_part)):
-        encoded = transfer.encode([index[piece] if isinstance(piece, Slot) else piece for piece in part])
+        encoded = transfer.encode(part)
         out.append(
             f"--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
             f"Content-Transfer-Encoding: {encoded.name}\r\n\r\n".encode("ascii")

@@ -1,0 +1,63 @@
+"""`mailer render`: an issue as the files a reader's program would show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mailer.cli import open_club
+
+
+@click.command()
+@click.argument("issue")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("rendered"),
+    show_default=True,
+    help="Folder to write to; it is made when it is not there.",
+)
+@click.option("--name", default="", help="Fill the merge fields as for a reader of this name.")
+@click.option("--png", is_flag=True, help="Pictures too: desktop, phone and dark, taken with Chromium.")
+@click.pass_context
+def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -> None:
+    """Write ISSUE as issue.html, issue.txt, issue.eml and archive.html.
+
+    ISSUE is a file or - for standard input. The links in it are samples that lead nowhere.
+    """
+    from dataclasses import replace
+
+    from mailer.cli.output import talk
+    from mailer.cli.references import read_text
+    from mailer.errors import UsageError
+    from mailer.rendering import picture, source
+    from mailer.rendering.edition import SAMPLE
+
+    if png and picture.find_chromium() is None:
+        raise UsageError("--png needs Chromium; install it (Debian: apt install chromium) or leave the option out")
+    club = open_club(ctx)
+    text, where = read_text(club, issue)
+    edition = club.render(source.read(text, where))
+    reader = replace(
+        SAMPLE, name=name, fields={"email": SAMPLE.address, "name": name, "first_name": name.partition(" ")[0]}
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {
+            "issue.html": edition.program.page(reader).encode("utf-8"),
+            "issue.txt": edition.program.plain(reader).encode("utf-8"),
+            "issue.eml": edition.program.compose(reader),
+            "archive.html": edition.archive_html.encode("utf-8"),
+        }
+        for file, content in written.items():
+            (folder / file).write_bytes(content)
+            click.echo(folder / file)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror or error}", where=str(folder)) from None
+    if png:
+        for path in picture.take_all(folder / "issue.html", folder):
+            click.echo(path)
+    talk(f"Subject: {edition.subject}")

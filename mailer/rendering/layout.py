@@ -1,0 +1,165 @@
+"""What the digest's template is given: an issue's sections and items as plain data and escaped HTML."""
+
+from __future__ import annotations
+
+import html as html_module
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from markupsafe import Markup
+
+from mailer.model.issue import CallToAction, Issue, Item
+from mailer.rendering import markdown
+from mailer.rendering.facts import ClubFacts
+from mailer.rendering.slots import Slots
+from mailer.rendering.theme import Theme
+
+CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
+_HAN_RUN = re.compile(
+    r"(<[^>]*>)|([\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff](?:[ ·\u3000-\u303f\uff00-\uffef“”]*"
+    r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])*)"
+)
+RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur"})
+
+
+def lay_out(issue: Issue, subject: str, club: ClubFacts, theme: Theme, slots: Slots) -> dict[str, Any]:
+    """The template's context, in which `slots` stand for what differs per reader. Raises SourceError for a bad tag."""
+    words = theme.words(issue.lang)
+    writer = _Writer(issue.lang, slots)
+    numbered = dict(zip((id(item) for item in issue.items), range(1, 1_000_000), strict=False))
+    sections: list[dict[str, Any]] = [
+        {
+            "title": section.title,
+            "lang": writer.mark(section.title),
+            "stories": [_item(item, numbered[id(item)], writer) for item in section.items],
+        }
+        for section in issue.sections
+    ]
+    total = len(numbered)
+    named = [section for section in sections if section["title"] and section["stories"]]
+    newsletter = club.newsletter
+    return {
+        "folder": theme.folder,
+        "lang": issue.lang,
+        "dir": "rtl" if issue.lang.split("-")[0] in RIGHT_TO_LEFT else "ltr",
+        "subject": subject,
+        "preheader": issue.preheader,
+        "heading": issue.title or newsletter,
+        "kicker": newsletter if issue.title else "",
+        "number": words["number"].format(number=issue.number) if issue.number is not None else "",
+        "date": _date(issue.date, words),
+        "intro": writer.block(issue.intro, issue.lines.get("intro", 1)),
+        "leads": [
+            {
+                "number": numbered[id(item)],
+                "text": writer.inline(item.lead_text),
+                "plain": item.lead_text,
+                "lang": writer.mark(item.lead_text, item.lang),
+            }
+            for item in issue.leads
+        ],
+        "contents": [
+            {"title": s["title"], "first": s["stories"][0]["number"], "last": s["stories"][-1]["number"]} for s in named
+        ]
+        if total >= CONTENTS_FROM and len(named) > 1
+        else [],
+        "sections": sections,
+        "heading_tag": "h3" if named else "h2",
+        "cta": _call(issue, club, words, writer, slots),
+        "newsletter": newsletter,
+        "postal_address": club.postal_address,
+        "reason": club.reason or words["reason"].format(newsletter=newsletter),
+        "links": {
+            "unsubscribe": f"{club.base_url}/u/{slots.token('unsubscribe')}",
+            "preferences": f"{club.base_url}/p/{slots.token('preferences')}",
+            "view": f"{club.base_url}/v/{slots.token('view')}",
+        },
+        "words": words,
+        "light": theme.light,
+        "dark": theme.dark,
+        "font": theme.font(issue.lang),
+        "mso_font": "Microsoft YaHei" if issue.lang.startswith("zh") else "Segoe UI,Arial,sans-serif",
+    }
+
+
+def _item(item: Item, number: int, writer: _Writer) -> dict[str, Any]:
+    return {
+        "number": number,
+        "headline": writer.inline(item.headline),
+        "plain": item.headline,
+        "lang": writer.mark(item.headline, item.lang),
+        "body": writer.block(item.body, item.line + 1),
+        "source": {"name": writer.inline(item.source.name), "plain": item.source.name, "url": item.source.url}
+        if item.source
+        else None,
+    }
+
+
+def _call(
+    issue: Issue, club: ClubFacts, words: Mapping[str, Any], writer: _Writer, slots: Slots
+) -> dict[str, Any] | None:
+    if issue.cta is None:
+        return None
+    usual = club.calls.get(issue.cta.name, CallToAction())
+    own_page = f"{club.base_url}/apply"
+    url = issue.cta.url or usual.url or club.apply_url or own_page
+    if url == own_page:
+        url += f"?from={slots.token('apply')}"
+    label = issue.cta.label or usual.label or words["apply"]
+    return {
+        "title": markdown.plain_text(slots.replace(issue.cta.title or usual.title or words["apply_title"])),
+        "text": writer.block(issue.cta.text or usual.text or words["apply_text"], issue.cta.line + 1),
+        "label": markdown.plain_text(slots.replace(label, issue.cta.line)),
+        "url": slots.replace(url, issue.cta.line),
+    }
+
+
+class _Writer:
+    """Turns the issue's texts into HTML with `lang` on what is in the other language."""
+
+    def __init__(self, lang: str, slots: Slots) -> None:
+        self._lang = lang
+        self._chinese = lang.split("-")[0] in {"zh", "ja", "ko"}
+        self._slots = slots
+
+    def block(self, source: str, line: int) -> Markup:
+        """CommonMark with merge tags as HTML."""
+        if not source.strip():
+            return Markup("")
+        lang = self._other(source)
+        made = markdown.to_html(self._slots.replace(source, line))
+        return Markup(f'<div lang="{lang}">{made}</div>') if lang else Markup(self._runs(made))  # noqa: S704 - nh3 cleaned
+
+    def inline(self, source: str) -> Markup:
+        """One line of plain text, escaped."""
+        escaped = html_module.escape(source)
+        return Markup(escaped if self._other(source) else self._runs(escaped))  # noqa: S704 - escaped right here
+
+    def mark(self, source: str, lang: str = "") -> Markup:
+        """The lang attribute a text needs, or nothing."""
+        found = self._other(source, lang)
+        return Markup(f' lang="{html_module.escape(found)}"') if found else Markup("")  # noqa: S704 - escaped
+
+    def _other(self, source: str, lang: str = "") -> str:
+        """The language of a text that is not in the issue's, else ""."""
+        letters = [character for character in source if character.isalpha()]
+        han = sum(map(markdown.is_cjk, letters))
+        if lang and lang != self._lang and lang.startswith("zh") == (han * 3 > len(letters)):
+            return lang
+        if self._chinese:
+            return "en" if not han and len(letters) > 15 and " " in source.strip() else ""
+        return "zh-Hans" if han * 3 > len(letters) else ""
+
+    def _runs(self, made: str) -> str:
+        if self._chinese:
+            return made
+        return _HAN_RUN.sub(lambda match: match[1] or f'<span lang="zh-Hans">{match[2]}</span>', made)
+
+
+def _date(day: date, words: Mapping[str, Any]) -> str:
+    made: str = words["date"].format(
+        weekday=words["weekdays"][day.weekday()], day=day.day, month=words["months"][day.month - 1], year=day.year
+    )
+    return made

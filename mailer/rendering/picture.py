@@ -1,0 +1,63 @@
+"""Pictures of a rendered page, taken with a Chromium that is installed on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from mailer.errors import TemplateError
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SHOTS = (("desktop", 640, False), ("phone", 375, False), ("dark", 640, True))
+_QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--allow-file-access-from-files",
+)
+TIMEOUT = 60.0
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium, or None."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def take_all(page: Path, folder: Path) -> Iterator[Path]:
+    """Write desktop.png, phone.png and dark.png of `page` into `folder`. Raises TemplateError when that fails."""
+    for name, width, dark in SHOTS:
+        target = folder / f"{name}.png"
+        take(page, target, width, dark=dark)
+        yield target
+
+
+def take(page: Path, target: Path, width: int, *, dark: bool = False) -> None:
+    """One picture of `page` at `width` pixels, in light or dark; as tall as the text is long, roughly."""
+    chromium = find_chromium()
+    if chromium is None:
+        raise TemplateError("there is no Chromium on this machine to take a picture with")
+    height = 700 + len(page.read_text(encoding="utf-8")) * 170 // width
+    with tempfile.TemporaryDirectory(prefix="mailer-picture-") as profile:
+        frame = Path(profile) / "frame.html"  # a frame, because Chromium makes no window narrower than 500 pixels
+        address = escape(page.resolve().as_uri())
+        frame.write_text(
+            f'<body style="margin:0"><iframe src="{address}" width="{width}" height="{height}" frameborder="0">',
+            encoding="utf-8",
+        )
+        command = [chromium, *_QUIET, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+        if dark:
+            command.append("--blink-settings=preferredColorScheme=0")
+        command += [f"--screenshot={target.resolve()}", frame.as_uri()]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)  # noqa: S603 - our own arguments
+        except (subprocess.SubprocessError, OSError) as error:
+            raise TemplateError(f"Chromium took no picture: {type(error).__name__}", where=str(target)) from None
