@@ -1,0 +1,190 @@
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mailer.errors import SourceError
+from mailer.model.issue import Issue, Item, Section
+from mailer.rendering import edition, source
+from mailer.rendering.edition import SAMPLE, Edition, subject_of
+from mailer.rendering.message import Personal
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.fixture
+def made(issue, club, theme, templates) -> Edition:
+    return edition.render(issue, club=club, theme=theme, templates=templates)
+
+
+def test_the_same_issue_gives_the_same_bytes(made, issue, club, theme, templates):
+    again = edition.render(issue, club=club, theme=theme, templates=templates)
+    assert again.program.to_bytes() == made.program.to_bytes()
+    assert again.archive_html == made.archive_html
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_edition_is_what_it_was_when_last_looked_at(lang, club, theme, templates):
+    """Golden files: when a change of the template is wanted, delete them, run the tests and look at the difference."""
+    file = GOLDEN / f"digest.{lang}.md"
+    made = edition.render(
+        source.read(file.read_text(encoding="utf-8"), file.name), club=club, theme=theme, templates=templates
+    )
+    pages = {"html": made.html.encode(), "txt": made.text.encode(), "eml": made.program.compose(SAMPLE)}
+    missing = [suffix for suffix in pages if not (GOLDEN / f"digest.{lang}.{suffix}").exists()]
+    for suffix in missing:
+        (GOLDEN / f"digest.{lang}.{suffix}").write_bytes(pages[suffix])
+    assert not missing, "golden files were not there and have been written; look at them and run again"
+    for suffix, found in pages.items():
+        assert found == (GOLDEN / f"digest.{lang}.{suffix}").read_bytes()
+
+
+def test_title_subject_and_label_are_the_same_words(made):
+    assert made.subject == "Cranes get a <new> coat; A lighthouse opens"
+    assert "<title>Cranes get a &lt;new&gt; coat; A lighthouse opens</title>" in made.html
+    message = message_from_bytes(made.program.compose(SAMPLE), policy=policy.default)
+    assert message["Subject"] == made.subject
+
+
+def test_numbers_run_on_across_sections_and_every_item_has_an_anchor(made):
+    text = re.sub(r"<[^>]+>", "", made.html)
+    for number, headline in enumerate(["Cranes get a &lt;new&gt; coat", "港口新增三座泊位", "Lighthouse opens"], 1):
+        assert f"{number}. {headline}" in text
+        assert f'id="n{number}"' in made.archive_html
+
+
+def test_what_is_in_the_other_language_says_so(made):
+    assert '<span lang="zh-Hans">港口新增三座泊位</span>' in made.html
+    assert '<span lang="zh-Hans">港口集团</span>' in made.html
+    assert made.html.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">')
+
+
+def test_an_english_story_in_a_chinese_issue_says_so(issue, club, theme, templates):
+    chinese = replace(
+        issue,
+        lang="zh-Hans",
+        sections=(Section("快讯", (Item("A headline left in English", "An English story here."),)),),
+    )
+    html = edition.render(chinese, club=club, theme=theme, templates=templates).html
+    assert '<span lang="en">A headline left in English</span>' in html
+    assert '<div lang="en">' in html
+    assert "2026 年 5 月 21 日 星期四" in html
+    assert "第 7 期" in html
+
+
+def test_personal_values_are_filled_in_for_their_place(made):
+    reader = Personal(
+        "alice+news@example.com",
+        fields={"first_name": "Ali<ce>", "email": "alice+news@example.com", "town": "Ningbo & co"},
+        tokens=SAMPLE.tokens,
+    )
+    page, plain = made.program.page(reader), made.program.plain(reader)
+    assert "Good morning, Ali&lt;ce&gt;." in page
+    assert "Good morning, Ali<ce>." in plain
+    assert "https://d.example/1?e=alice%2Bnews%40example.com" in page
+    assert "<https://d.example/1?e=alice%2Bnews%40example.com>" in plain
+    assert "of Ningbo &amp; co." in page
+    assert "Good morning." in made.html
+    assert "Open to all." in made.text
+    assert not re.search(r"\{\{|mrg", page + plain + made.html + made.text)
+
+
+def test_the_archive_holds_nothing_personal(made):
+    assert "a" * 26 not in made.archive_html
+    assert "Unsubscribe" not in made.archive_html
+    assert "unsubscribe" in made.html.lower()
+    assert 'href="https://news.example.org/apply"' in made.archive_html
+    assert f'href="https://news.example.org/apply?from={"a" * 26}"' in made.html
+    assert "<!--mail" not in made.html + made.archive_html
+
+
+def test_both_parts_have_every_item_every_link_and_the_way_out(made):
+    for part in (made.html, made.text):
+        for path in ("/u/", "/p/", "/v/"):
+            assert f"https://news.example.org{path}{'a' * 26}" in part
+        for words in ("1 Quay Street, Ningbo", "You get this mail because", "Dock Post", "https://d.example/1"):
+            assert words in part
+    assert made.text.count("https://d.example/1\n") == 1
+    assert "\n-- \n" in made.text
+
+
+def test_an_unknown_merge_tag_is_refused_not_sent(issue, club, theme, templates):
+    broken = replace(issue, intro="Hello {{ nick_name }}")
+    with pytest.raises(SourceError, match="nick_name"):
+        edition.render(broken, club=club, theme=theme, templates=templates)
+
+
+def test_a_long_title_is_cut_between_headlines_for_the_subject(issue):
+    items = tuple(Item(f"Headline number {n} of the morning", lead="") for n in range(9))
+    subject = subject_of(replace(issue, sections=(Section("", items),)))
+    assert subject == "Headline number 0 of the morning; Headline number 1 of the morning"
+    one = replace(issue, sections=(Section("", (Item("word " * 40, lead=""),)),))
+    assert len(subject_of(one)) <= 90
+    assert subject_of(one).endswith("…")
+    assert subject_of(replace(issue, subject="Short"), "AD") == "AD Short"
+    assert subject_of(replace(issue, subject="AD Short"), "AD") == "AD Short"
+
+
+def test_a_long_issue_has_a_table_of_contents_and_stays_small(issue, club, theme, templates):
+    body = "A story of some two hundred characters, which is about what a short item of a news digest has. " * 2
+    sections = tuple(
+        Section(f"Section {s}", tuple(Item(f"Story {s}-{n} with a headline", body) for n in range(10)))
+        for s in range(10)
+    )
+    long = edition.render(
+        replace(issue, sections=sections, title="A hundred stories"), club=club, theme=theme, templates=templates
+    )
+    assert "Contents" in long.html
+    assert "Section 9 91-100" in long.text
+    assert len(long.html.encode()) < 66_000
+    assert "Contents" not in edition.render(issue, club=club, theme=theme, templates=templates).html
+
+
+def test_an_issue_without_sections_still_has_no_gap_between_headings(issue, club, theme, templates):
+    flat = replace(issue, sections=(Section("", (Item("Only story", "Text."),)),), cta=None)
+    html = edition.render(flat, club=club, theme=theme, templates=templates).html
+    assert re.findall(r"<h(\d)", html) == ["1", "2"]
+
+
+def test_hostile_texts_stay_texts(issue, club, theme, templates):
+    evil = '"><script>alert(1)</script>{{ 7*7 }}{% x %}<!--mail--> & mrg0z'
+    hostile = replace(
+        issue,
+        title=evil,
+        preheader=evil,
+        sections=(Section(evil, (Item(evil, "<script>x</script> [x](javascript:alert(1))", lead=evil),)),),
+    )
+    made = edition.render(hostile, club=club, theme=theme, templates=templates)
+
+    class Tags(HTMLParser):
+        seen: set[str]
+
+        def handle_starttag(self, tag, attrs):
+            self.seen.add(tag)
+            assert not any(
+                name.startswith("on") or "javascript:" in (value or "") for name, value in attrs if name == "href"
+            )
+
+    for page in (made.html, made.archive_html):
+        reader = Tags()
+        reader.seen = set()
+        reader.feed(page)
+        assert "script" not in reader.seen
+        assert "mrg0z" in page
+
+
+def test_the_date_of_the_message_is_the_freeze(issue, club, theme, templates):
+    moment = datetime(2026, 5, 20, 23, 15, tzinfo=UTC)
+    made = edition.render(issue, club=club, theme=theme, templates=templates, frozen_at=moment)
+    assert b"Date: Wed, 20 May 2026 23:15:00 +0000\r\n" in made.program.compose(SAMPLE)
+
+
+def test_an_issue_with_nothing_but_a_date_can_be_rendered(club, theme, templates):
+    bare = Issue(newsletter="n", date=date(2026, 5, 21), lang="de", sections=(Section("", (Item("Nur eins"),)),))
+    made = edition.render(bare, club=club, theme=theme, templates=templates)
+    assert made.subject == "n 2026-05-21"
+    assert '<html lang="de"' in made.html

@@ -1,0 +1,85 @@
+import pytest
+
+from mailer.errors import TemplateError
+from mailer.rendering import theme as themes
+from mailer.rendering.templates import Templates, shipped_folder
+
+
+def club_templates(tmp_path, **files: str) -> Templates:
+    for name, text in files.items():
+        path = tmp_path / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Templates(tmp_path)
+
+
+def test_a_clubs_own_template_comes_before_the_shipped_one(tmp_path):
+    made = club_templates(tmp_path, **{"issue__core.css": "p { color: {{ ink }} }"})
+    assert made.render("issue/core.css", ink="red") == "p { color: red }"
+    assert made.read("issue/theme.yaml") == (shipped_folder() / "issue" / "theme.yaml").read_text(encoding="utf-8")
+    assert not made.exists("issue/nothing")
+
+
+def test_html_is_escaped_and_text_is_not(tmp_path):
+    made = club_templates(tmp_path, **{"a.html.j2": "{{ x }}", "a.txt.j2": "{{ x }}", "a.xml.j2": "{{ x }}"})
+    assert made.render("a.html.j2", x="<&>") == made.render("a.xml.j2", x="<&>") == "&lt;&amp;&gt;"
+    assert made.render("a.txt.j2", x="<&>") == "<&>"
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "words"),
+    [
+        ("ok\n{% if %}", 2, "mistake in a template"),
+        ("ok\n\n{{ missing }}", 3, "'missing' is undefined"),
+        ("{{ x.y.z }}", 1, "cannot be filled in"),
+        ("ok\n{{ 1 / 0 }}", 2, "division by zero"),
+        ("{{ x.__class__.__mro__ }}", 1, "unsafe"),
+        ("{{ x.append(1) }}", 1, "cannot be filled in"),
+        ("{{ cycler.__init__.__globals__.os.environ }}", 1, "cannot be filled in"),
+        ("\n{% include 'nothing.html' %}", 0, "no template 'nothing.html'"),
+        ("{{ 'a' * 5000000 }}", 0, "more than 4 MB"),
+    ],
+)
+def test_a_mistake_in_a_template_is_named_with_its_file_and_line(tmp_path, source, line, words):
+    made = club_templates(tmp_path, **{"page.html.j2": source})
+    with pytest.raises(TemplateError, match=words) as caught:
+        made.render("page.html.j2", x=[])
+    assert "page.html.j2" in caught.value.where
+    if line:
+        assert caught.value.where.endswith(f"page.html.j2:{line}")
+
+
+def test_templates_lie_in_their_folders_only(tmp_path):
+    (tmp_path / "secret").write_text("x")
+    made = club_templates(tmp_path / "club", **{"a.html.j2": "{% include '../secret' %}"})
+    with pytest.raises(TemplateError):
+        made.render("a.html.j2")
+
+
+def test_the_shipped_theme_is_readable_in_both_modes(theme):
+    assert themes.contrast("#000", "#ffffff") == pytest.approx(21)
+    for colours in (theme.light, theme.dark):
+        for ink, paper in themes.PAIRS:
+            assert themes.contrast(colours[ink], colours[paper]) >= 4.5
+    assert theme.words("zh-Hans-CN")["unsubscribe"] == "退订"
+    assert theme.words("zh-Hant-TW")["unsubscribe"] == "退訂"
+    assert theme.words("fr")["unsubscribe"] == "Unsubscribe"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('ink: "#222222"', 'ink: "#999999"', r"light ink on card has a contrast of 2\.8"),
+        ('ink: "#222222"', "ink: black", "light ink must be a colour"),
+        ("light:", "light: [", "not valid YAML"),
+        ("dark:", "darker:", "light, dark, fonts and labels"),
+        ("  en: -apple-system", "  en: <x>", "font stack"),
+    ],
+)
+def test_a_theme_that_cannot_be_read_is_refused_with_its_line(tmp_path, templates, old, new, words):
+    text = templates.read("issue/theme.yaml")
+    assert old in text
+    made = club_templates(tmp_path, **{"issue__theme.yaml": text.replace(old, new, 1)})
+    with pytest.raises(TemplateError, match=words) as caught:
+        themes.load(made)
+    assert "theme.yaml" in caught.value.where
