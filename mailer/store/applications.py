@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
 from mailer.model.application import EDGES, OPEN, Standing
-from mailer.store.schema import applications, deliveries, letters, reviews
+from mailer.store.schema import Instant, applications, deliveries, letters, reviews
 
 
 def add(
@@ -57,7 +57,7 @@ def move(conn: Connection, application_id: int, to: Standing, now: datetime) -> 
     """Take an application along an edge of the model; False when no edge leads there from where it stands."""
     values: dict[str, Any] = {"state": to, "reminded_at": None}
     if to is Standing.WAITING:
-        values["confirmed_at"] = func.coalesce(applications.c.confirmed_at, now)
+        values["confirmed_at"] = func.coalesce(applications.c.confirmed_at, literal(now, Instant()))
     elif to in {Standing.APPROVED, Standing.DECLINED, Standing.EXPIRED}:
         values["decided_at"] = now
     sources = [state for state, targets in EDGES.items() if to in targets]

@@ -42,13 +42,15 @@ def solved(club: Parts, payload: str) -> str:
     wanted = {"algorithm": str, "challenge": str, "number": int, "salt": str, "signature": str}
     if not isinstance(found, dict) or any(type(found.get(key)) is not kind for key, kind in wanted.items()):
         return ""
-    if found["algorithm"] != "SHA-256" or "expires=" not in found["salt"]:
+    if found["algorithm"] != "SHA-256":
         return ""
     expected = hmac.digest(_key(club).encode(), found["challenge"].encode("utf-8", "replace"), "sha256").hex()
     if not hmac.compare_digest(expected, found["signature"].encode("ascii", "replace").decode()):
         return ""
-    right, _ = v1.verify_solution(v1.Payload(**{key: found[key] for key in wanted}), _key(club))
-    return found["challenge"] if right else ""
+    solution = v1.Payload(**{key: found[key] for key in wanted})
+    expires = solution.parse_salt()[1]
+    right, _ = v1.verify_solution(solution, _key(club), check_expires=False)
+    return found["challenge"] if right and expires is not None and club.clock().timestamp() < expires else ""
 
 
 def _key(club: Parts) -> str:

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from mailer.model.tokens import Purpose
 from mailer.settings import Settings
 from mailer.store.engine import Database
-from mailer.store.schema import consents, deliveries, editions, issues, letters, subscribers
+from mailer.store.schema import consents, deliveries, editions, issues, letters, subscriber_tags, subscribers
 from mailer.web.app import create_app
 from mailer.wiring import Club
 
@@ -65,7 +65,7 @@ class Town:
         self.db: Database = self.club.db
         self.keyring = self.club.keyring
         self.app = create_app(self.club, stand_in, answer_after=timedelta(0))
-        self.client = TestClient(self.app, base_url=BASE, follow_redirects=False)
+        self.client = TestClient(self.app, base_url=BASE, follow_redirects=False, client=("192.0.2.9", 50000))
 
     def letters(self, kind: str = "") -> list[dict[str, Any]]:
         """The letters in the outbox, oldest first."""
@@ -97,6 +97,11 @@ class Town:
                 .order_by(consents.c.id)
             )
             return list(conn.execute(query).scalars())
+
+    def tags(self, address: str) -> list[str]:
+        with self.db.reading() as conn:
+            query = select(subscriber_tags.c.tag).where(subscriber_tags.c.subscriber_id == self.person(address).id)
+            return sorted(conn.execute(query).scalars())
 
     def everything(self) -> str:
         """All rows of the tables a link could change, to compare."""

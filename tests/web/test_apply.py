@@ -1,0 +1,172 @@
+"""The club's door: application, confirmed address, review by a signed link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailer.model.application import Decision
+from mailer.model.tokens import Purpose
+
+TMALL = {
+    "kind": "tmall",
+    "name": "Bob",
+    "email": "bob@example.com",
+    "q_company": "Example Trading",
+    "q_shop_name": "示例旗舰店",
+    "q_shop_url": "https://shop.example.com/1",
+}
+
+
+@pytest.fixture
+def club(town_with: Any) -> Any:
+    """A club with two reviewers."""
+    return town_with(join={"reviewers": ("rita@example.org", "ray@example.org")})
+
+
+def applied(club: Any, **more: str) -> str:
+    """Bob applies and confirms; the link of the first reviewer."""
+    assert club.fill("/apply?kind=tmall", **(TMALL | more)).status_code == 200
+    link = club.path(club.letters("application-confirm")[-1]["confirm_url"])
+    assert club.client.post(link).status_code == 200
+    return str(club.path(club.letters("review")[-2]["review_url"]))
+
+
+def test_an_application_waits_for_nobody_before_its_address_is_confirmed(club: Any) -> None:
+    club.fill("/apply?kind=tmall", **TMALL)
+    (letter,) = club.letters()
+    assert (letter["kind"], letter["address"]) == ("application-confirm", "bob@example.com")
+    assert "Example Trading" not in repr(letter)
+    link = club.path(letter["confirm_url"])
+    assert "Yes, I apply" in club.client.get(link).text
+    assert club.app.state.parts.apply.cases() == []
+    club.client.post(link)
+    club.client.post(link)
+    assert [letter["address"] for letter in club.letters("review")] == ["rita@example.org", "ray@example.org"]
+    assert [case["state"] for case in club.app.state.parts.apply.cases()] == ["waiting"]
+
+
+def test_applying_is_no_consent_to_the_newsletter(club: Any) -> None:
+    applied(club)
+    assert club.person("bob@example.com") is None
+
+
+def test_the_ticked_newsletter_begins_with_the_same_button(club: Any) -> None:
+    applied(club, newsletter="yes")
+    assert club.person("bob@example.com").state == "active"
+    assert club.steps("bob@example.com") == ["requested", "confirmed"]
+
+
+def test_the_reviewer_sees_everything_and_approves(club: Any) -> None:
+    link = applied(club, newsletter="yes")
+    before = club.everything()
+    page = club.client.get(link).text
+    assert club.everything() == before
+    for text in ("Bob", "bob@example.com", "Example Trading", "示例旗舰店", "https://shop.example.com/1"):
+        assert text in page
+    assert club.client.post(link, data={"decision": "approve", "note": "Welcome!"}).status_code == 200
+    (letter,) = club.letters("approved")
+    assert (letter["address"], letter["note"], letter["merchant"]) == ("bob@example.com", "Welcome!", "Tmall merchant")
+    history = club.app.state.parts.apply.case(1).history
+    assert [(row["action"], row["reviewer"]) for row in history] == [
+        ("confirmed", ""),
+        ("approved", "rita@example.org"),
+    ]
+    assert club.tags("bob@example.com") == ["member", "tmall"]
+
+
+def test_a_member_who_subscribes_later_gets_his_tags(club: Any) -> None:
+    club.client.post(applied(club), data={"decision": "approve"})
+    club.clock.forward(days=2)
+    club.fill("/subscribe", email="bob@example.com")
+    club.client.post(club.path(club.letters("confirm")[0]["confirm_url"]))
+    assert club.tags("bob@example.com") == ["member", "tmall"]
+
+
+def test_what_is_decided_stays_decided(club: Any) -> None:
+    link = applied(club)
+    club.client.post(link, data={"decision": "decline", "note": "No shop found"})
+    assert club.client.post(link, data={"decision": "approve"}).status_code == 409
+    assert club.app.state.parts.apply.case(1).application["state"] == "declined"
+    assert club.letters("approved") == []
+
+
+def test_a_question_goes_to_the_applicant_and_his_answer_back(club: Any) -> None:
+    link = applied(club)
+    assert club.client.post(link, data={"decision": "ask", "note": "  "}).status_code == 422
+    club.client.post(link, data={"decision": "ask", "note": "Which licence?"})
+    answer = club.path(club.letters("asked")[0]["answer_url"])
+    assert "Which licence?" in club.client.get(answer).text
+    assert club.client.post(answer, data={"answer": "No. 12\r\nof 2020"}).status_code == 200
+    assert "of 2020" in club.client.get(link).text
+    assert len(club.letters("review")) == 4
+    assert "no longer open" in club.client.get(answer).text
+
+
+def test_a_newer_application_replaces_the_one_that_waits(club: Any) -> None:
+    applied(club)
+    club.clock.forward(days=2)
+    applied(club, q_company="Another Name")
+    states = {case["id"]: case["state"] for case in club.app.state.parts.apply.cases()}
+    assert states == {1: "expired", 2: "waiting"}
+
+
+def test_a_review_link_opens_one_application_only(club: Any) -> None:
+    applied(club)
+    confirm = club.letters("application-confirm")[0]["delivery"]
+    for delivery in (confirm, 999):
+        link = club.link(delivery, Purpose.REVIEW, "review")
+        assert club.client.get(link).status_code == 404
+        assert club.client.post(link, data={"decision": "approve"}).status_code == 404
+
+
+def test_the_issue_that_brought_an_applicant_is_remembered(club: Any) -> None:
+    delivery = club.deliver(club.add_reader(), club.add_issue("2026-11-20"))
+    page = club.link(delivery, Purpose.APPLY, "apply")
+    token = page.removeprefix("/apply/")
+    assert f"from={token}" in club.client.get(page).text
+    applied(club, **{"from": token})
+    assert club.app.state.parts.apply.case(1).application["source"] == "2026-11-20"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("q_shop_url", "javascript:alert(1)"),
+        ("q_company", ""),
+        ("q_company", "x" * 501),
+        ("q_company", "a\x00b"),
+        ("q_company", "a\u202eb"),
+        ("email", "bob@example"),
+        ("name", ""),
+        ("kind", "no-such-kind"),
+        ("agree", ""),
+    ],
+)
+def test_a_wrong_answer_is_shown_and_nothing_kept(club: Any, field: str, value: str) -> None:
+    assert club.fill("/apply?kind=tmall", **(TMALL | {field: value})).status_code == 422
+    assert club.letters() == []
+
+
+def test_nobody_waits_for_ever(club: Any) -> None:
+    applied(club)
+    journey = club.app.state.parts.apply
+    days = {"purge_days": 7, "review_days": 2, "answer_days": 30}
+    club.clock.forward(days=3)
+    assert journey.expire(**days)["reminded"] == 1
+    assert journey.expire(**days)["reminded"] == 0
+    assert len(club.letters("review-reminder")) == 2
+    journey.decide(1, Decision.ASK, "rita", "Well?")
+    club.clock.forward(days=31)
+    assert journey.expire(**days)["unanswered"] == 1
+    assert journey.case(1).application["state"] == "expired"
+
+
+def test_what_was_never_confirmed_is_purged(club: Any) -> None:
+    club.fill("/apply?kind=tmall", **TMALL)
+    club.fill("/subscribe", email="dora@example.com")
+    club.clock.forward(days=8)
+    done = club.app.state.parts.apply.expire(purge_days=7, review_days=2, answer_days=30)
+    assert (done["purged"], done["readers"]) == (1, 1)
+    assert club.person("dora@example.com") is None

@@ -1,0 +1,345 @@
+"""The threats of docs/security.md that concern the pages, one test a row and more."""
+
+from __future__ import annotations
+
+import asyncio
+import html.parser
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+from starlette.routing import Mount, Route
+
+from mailer.model.tokens import Purpose
+from mailer.store.schema import rate_marks, suppressions
+from mailer.web.security import MAIL_POLICY, PAGE_POLICY
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "{{ 7*7 }}{% for x in range(9) %}{{ x }}{% endfor %}",
+    "=cmd|' /C calc'!A0",
+    "</textarea><svg onload=alert(1)>",
+    "' OR 1=1 --",
+    "%00%0d%0aSet-Cookie:a=b",
+]
+
+
+class Elements(html.parser.HTMLParser):
+    """Counts elements and collects attributes that could run something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.risky: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.risky += [
+            name for name, value in attrs if name.startswith("on") or (value or "").startswith("javascript:")
+        ]
+
+
+def routes(town: Any) -> list[tuple[str, str]]:
+    """Every route with a token that fits, and its method."""
+    delivery = town.deliver(town.add_reader(), town.add_issue())
+    purposes = {"u": "unsubscribe", "p": "preferences", "v": "view", "confirm": "confirm", "review": "review"}
+    found = []
+    for route in town.app.routes:
+        if isinstance(route, Mount):
+            continue
+        assert isinstance(route, Route)
+        purpose = purposes.get(route.path.split("/")[1], "apply")
+        path = (
+            route.path.format(token=town.keyring.sign(delivery, purpose), slug="2026-11-23")
+            if "{" in route.path
+            else route.path
+        )
+        found += [(path, method) for method in route.methods or ()]
+    return found
+
+
+def test_s10_s13_every_answer_carries_the_policies_and_no_cookie(town: Any) -> None:
+    paths = [*routes(town), ("/nowhere", "GET"), ("/static/pages.css", "GET"), ("/static/../app.py", "GET")]
+    assert len(paths) > 30
+    for path, method in paths:
+        answer = town.client.request(method, path)
+        policy = answer.headers["content-security-policy"]
+        assert policy in {PAGE_POLICY, MAIL_POLICY}, path
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in answer.headers
+        assert answer.status_code != 500, path
+
+
+def test_every_method_on_every_route_gets_an_answer(town: Any) -> None:
+    for path in sorted({path for path, _ in routes(town)}):
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"):
+            assert town.client.request(method, path).status_code < 500, (method, path)
+
+
+def test_pages_ask_for_nothing_from_elsewhere(town: Any) -> None:
+    for path, method in routes(town):
+        if method == "GET" and not path.startswith(("/archive/", "/v/", "/embed")):
+            text = town.client.get(path).text
+            assert "style=" not in text
+            for foreign in ('src="http', 'href="//', "@import"):
+                assert foreign not in text, path
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_s10_what_strangers_write_is_never_markup(town_with: Any, payload: str) -> None:
+    town = town_with(join={"reviewers": ("rita@example.org",)})
+    plain = {"kind": "other-platform", "name": "Bob", "email": "bob@example.com"}
+    fields = {f"q_{key}": "words" for key in ("platform", "shop_name")}
+    town.fill("/apply?kind=other-platform", **plain, **fields, q_shop_url="https://a.example.com/")
+    town.client.post(town.path(town.letters("application-confirm")[0]["confirm_url"]))
+    calm = Elements(town.client.get(town.path(town.letters("review")[-1]["review_url"])).text)
+
+    town.clock.forward(days=40)
+    hostile = dict.fromkeys(fields, payload)
+    shown = town.fill("/apply?kind=other-platform", **(plain | {"name": payload}), **hostile, q_shop_url="no")
+    assert not Elements(shown.text).risky
+    town.fill(
+        "/apply?kind=other-platform", **(plain | {"name": payload}), **hostile, q_shop_url="https://a.example.com/<b>"
+    )
+    town.client.post(town.path(town.letters("application-confirm")[-1]["confirm_url"]))
+    page = town.client.get(town.path(town.letters("review")[-1]["review_url"])).text
+    seen = Elements(page)
+    assert not seen.risky
+    assert set(seen.tags) <= set(calm.tags) | {"h2", "ul", "li"}
+    assert "49" not in page or "{{ 7*7 }}" not in payload
+
+
+def test_s11_a_rendered_mail_is_sandboxed(town: Any) -> None:
+    town.add_issue()
+    answer = town.client.get("/archive/2026-11-23")
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
+    assert "script-src" not in answer.headers["content-security-policy"]
+
+
+def test_s18_strange_slugs_and_pages_find_nothing(town: Any) -> None:
+    town.add_issue()
+    for text in ("' OR 1=1 --", "..%2f..%2fetc", "%00", "x" * 5000, "2026-11-23'"):
+        assert town.client.get(f"/archive/{text}").status_code == 404
+    for page in ("-1", "0", "9" * 30, "1;drop", "²"):
+        assert town.client.get("/archive", params={"page": page}).status_code == 200
+
+
+def test_s27_no_answer_shows_the_key_or_a_path(town: Any) -> None:
+    with town.db.transaction() as conn:
+        conn.exec_driver_sql("ALTER TABLE rate_marks RENAME TO gone")
+    answer = town.fill("/subscribe", email="bob@example.com")
+    assert answer.status_code == 503
+    for secret in ("ab" * 16, "Traceback", "sqlite", str(town.club.folder)):
+        assert secret not in answer.text
+
+
+def test_s30_ten_thousand_signups_bring_the_victim_one_letter(town_with: Any) -> None:
+    town = town_with(join={"per_client_hour": 0, "total_hour": 0, "per_domain_hour": 0})
+    join, visit = town.app.state.parts.join, town.app.state.parts
+    from mailer.mail.address import parse
+    from mailer.model.signup import Visit
+
+    assert visit is not None
+    for number in range(300):
+        spelled = parse(("victim@example.com", "Victim@Example.com", f"victim+{number}@example.com")[number % 3])
+        join.subscribe(spelled, "", "", Visit(f"192.0.2.{number % 250}"))
+    assert len(town.letters()) == 1
+    for _ in range(40):
+        town.clock.forward(hours=25)
+        join.subscribe(parse("victim@example.com"), "", "", Visit("192.0.2.1"))
+    assert 3 <= len(town.letters()) <= 6
+
+
+def test_s30_one_client_has_to_wait_after_five(town: Any) -> None:
+    answers = [town.fill("/subscribe", email=f"r{number}@example.com").status_code for number in range(7)]
+    assert answers == [200] * 5 + [429] * 2
+    town.clock.forward(hours=1)
+    assert town.fill("/subscribe", email="r9@example.com").status_code == 200
+
+
+def test_s30_fifty_people_behind_one_proxy_may_all_sign_up(town_with: Any) -> None:
+    town = town_with(
+        web={"base_url": "https://news.example.com", "trusted_proxies": ("10.0.0.0/8",)}, join={"per_domain_hour": 0}
+    )
+    town.client._transport.client = ("10.0.0.1", 50000)  # type: ignore[attr-defined]
+    for number in range(50):
+        town.client.headers["x-forwarded-for"] = f"198.51.100.1, 203.0.113.{number}, 10.1.1.1"
+        assert town.fill("/subscribe", email=f"r{number}@example.com").status_code == 200
+    assert len(town.letters()) == 50
+
+
+def test_s30_who_is_no_trusted_proxy_cannot_hide(town: Any) -> None:
+    for number in range(6):
+        town.client.headers["x-forwarded-for"] = f"203.0.113.{number}"
+        status = town.fill("/subscribe", email=f"r{number}@example.com").status_code
+    assert status == 429
+
+
+def test_s30_a_form_that_fills_the_hidden_field_is_answered_and_forgotten(town: Any) -> None:
+    honest = town.fill("/subscribe", email="bob@example.com").text
+    assert town.fill("/subscribe", email="bob@example.com", website="http://spam.test").text == honest
+    assert len(town.letters()) == 1
+
+
+def test_s30_a_form_without_our_time_needs_one_more_button(town: Any) -> None:
+    form = {"email": "bob@example.com", "agree": "yes"}
+    page = town.client.post("/subscribe", data=form, headers={"origin": "https://shop.example.org"})
+    assert "One more step" in page.text
+    assert town.letters() == []
+    for bad in ("x", "1.", "f" * 13 + "." + "0" * 32, "é" * 45):
+        assert "One more step" in town.client.post("/subscribe", data=form | {"stamp": bad}).text
+
+
+def test_s30_too_many_signups_ask_for_a_proof_of_work_that_is_good_once(town_with: Any) -> None:
+    import base64
+    import hashlib
+    import json
+    import re
+
+    town = town_with(join={"total_hour": 1, "per_client_hour": 50})
+    town.fill("/subscribe", email="r1@example.com")
+    page = town.fill("/subscribe", email="r2@example.com")
+    assert page.headers["content-security-policy"].endswith("script-src 'self'")
+    data = {key: re.search(f'data-{key}="([^"]+)"', page.text)[1] for key in ("challenge", "salt", "signature")}  # type: ignore[index]
+    salt = data["salt"].replace("&amp;", "&")
+    number = next(n for n in range(60_001) if hashlib.sha256(f"{salt}{n}".encode()).hexdigest() == data["challenge"])
+    payload = {"algorithm": "SHA-256", "number": number, **data, "salt": salt}
+
+    def proof(**changed: Any) -> str:
+        return base64.b64encode(json.dumps(payload | changed).encode()).decode()
+
+    for wrong in (
+        proof(number=number + 1),
+        proof(signature="0" * 64),
+        proof(algorithm="SHA-1"),
+        proof(number="1"),
+        "é",
+        "[]",
+    ):
+        assert "One more step" in town.fill("/subscribe", email="r2@example.com", proof=wrong).text
+    assert len(town.letters()) == 1
+    assert "inbox" in town.fill("/subscribe", email="r2@example.com", proof=proof()).text
+    assert "One more step" in town.fill("/subscribe", email="r3@example.com", proof=proof()).text
+    town.clock.forward(minutes=21)
+    assert "One more step" in town.fill("/subscribe", email="r3@example.com", proof=proof()).text
+    assert len(town.letters()) == 2
+
+
+def test_s31_every_address_gets_the_same_answer(town: Any) -> None:
+    town.add_reader("known@example.com")
+    town.add_reader("former@example.com", "unsubscribed")
+    town.add_reader("complained@example.com", "unsubscribed")
+    with town.db.transaction() as conn:
+        conn.execute(
+            insert(suppressions).values(
+                match_key="complained@example.com", reason="complaint", state="active", at=town.clock()
+            )
+        )
+    answers = set()
+    for who in ("known", "former", "complained", "new"):
+        town.client.headers["user-agent"] = who
+        with town.db.transaction() as conn:
+            conn.execute(rate_marks.delete())
+        answer = town.fill("/subscribe", email=f"{who}@example.com")
+        answers.add((answer.status_code, answer.text.replace(who, "X"), len(answer.headers)))
+    assert len(answers) == 1
+    assert [(one["kind"], one["address"].partition("@")[0]) for one in town.letters()] == [
+        ("already-subscribed", "known"),
+        ("confirm", "former"),
+        ("confirm", "new"),
+    ]
+
+
+def test_s31_every_signup_takes_at_least_the_same_time(town_with: Any) -> None:
+    from datetime import timedelta
+
+    town = town_with()
+    town.add_reader("known@example.com")
+    town.app.state.parts.answer_after = timedelta(milliseconds=60)
+    import time
+
+    for email in ("known@example.com", "new@example.com"):
+        started = time.perf_counter()
+        town.fill("/subscribe", email=email)
+        assert time.perf_counter() - started >= 0.06
+
+
+def test_s31_the_lost_link_page_tells_nothing_and_mails_readers_only(town: Any) -> None:
+    town.add_reader("known@example.com")
+    pages = {town.fill("/lost-link", email=f"{who}@example.com").text.replace(who, "X") for who in ("known", "other")}
+    assert len(pages) == 1
+    (letter,) = town.letters()
+    assert letter["address"] == "known@example.com"
+    assert town.client.get(town.path(letter["preferences_url"])).status_code == 200
+
+
+def test_a_body_of_ten_megabytes_is_refused_and_an_unsubscribe_still_counts(town: Any) -> None:
+    big = b"a=" + b"x" * 10_000_000
+    head = {"content-type": "application/x-www-form-urlencoded"}
+    assert town.client.post("/subscribe", content=big, headers=head).status_code == 413
+    link = town.link(town.deliver(town.add_reader(), town.add_issue()), Purpose.UNSUBSCRIBE, "u")
+    assert town.client.post(link, content=big, headers=head).status_code == 200
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\xff\xfe%%%", "application/x-www-form-urlencoded"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"--x", "multipart/form-data"),
+        (b"{}", "application/json"),
+        (b"a=1&" * 5000, "application/x-www-form-urlencoded"),
+        (b"email=%ed%a0%80@x.org&agree=1", "application/x-www-form-urlencoded; charset=nonsense"),
+        (b"", ""),
+    ],
+)
+def test_a_body_that_is_no_form_is_a_mistake_not_an_accident(town: Any, content: bytes, kind: str) -> None:
+    for path in ("/subscribe", "/apply", "/lost-link"):
+        assert town.client.post(path, content=content, headers={"content-type": kind}).status_code in {400, 413, 422}
+
+
+async def test_a_slow_body_is_given_up(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.web.forms.BODY_SECONDS", 0.05)
+    sent: list[dict[str, Any]] = []
+    never = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await never.wait()
+        return {}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/subscribe",
+        "raw_path": b"/subscribe",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
+        "client": ("192.0.2.1", 1),
+        "server": ("news.example.com", 443),
+        "scheme": "https",
+        "http_version": "1.1",
+        "root_path": "",
+        "state": {},
+    }
+    await town.app(scope, receive, send)
+    assert sent[0]["status"] == 408
+
+
+def test_addresses_strangers_type_never_reach_the_log(town: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        town.fill("/subscribe", email="canary@example.com", name="canary")
+        with town.db.transaction() as conn:
+            conn.exec_driver_sql("ALTER TABLE rate_marks RENAME TO gone")
+        town.fill("/subscribe", email="canary2@example.com")
+    own = [record for record in caplog.records if record.name.startswith("mailer")]
+    assert own
+    assert not [record for record in own if "canary" in record.getMessage()]
