@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from typing import Any
+
+import click
+import pytest
+
+from mailer.cli import COMMANDS, main
+
+HEAVY = (
+    "sqlalchemy",
+    "alembic",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "premailer",
+    "lxml",
+    "jinja2",
+    "aiosmtplib",
+    "rich",
+    "asyncio",
+    "structlog",
+    "email.message",
+)
+
+MEASURE = """
+import json, resource, sys
+import mailer.cli
+try:
+    mailer.cli.main(["--help"], standalone_mode=False)
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"seconds": used.ru_utime + used.ru_stime, "modules": sorted(sys.modules)}), file=sys.stderr)
+"""
+
+
+def command(name: str) -> click.Command:
+    module = importlib.import_module(f"mailer.cli.{COMMANDS[name][0]}")
+    found: Any = getattr(module, name.replace("-", "_"))
+    assert isinstance(found, click.Command)
+    return found
+
+
+def with_its_own(path: str, one: click.Command) -> list[tuple[str, click.Command]]:
+    """A command and all commands below it, each with how it is called."""
+    found = [(path, one)]
+    for name, inner in getattr(one, "commands", {}).items():
+        found += with_its_own(f"{path} {name}", inner)
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_the_command_says_of_itself(name: str) -> None:
+    help_text = command(name).help or ""
+    assert help_text.strip().partition("\n\n")[0].replace("\n", " ") == COMMANDS[name][1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_and_its_options(name: str) -> None:
+    for path, one in with_its_own(name, command(name)):
+        assert one.help, f"mailer {path} has no help"
+        for parameter in one.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert parameter.help, f"mailer {path} {parameter.opts[0]} has no help"
+
+
+def measured_help() -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=60)
+    result: dict[str, Any] = json.loads(done.stderr.splitlines()[-1])
+    return result
+
+
+def test_help_imports_no_heavy_library() -> None:
+    modules = set(measured_help()["modules"])
+    assert not modules.intersection(HEAVY)
+
+
+def test_help_takes_less_than_300_ms_of_cpu() -> None:
+    assert min(measured_help()["seconds"] for _ in range(5)) < 0.3
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+    from click.testing import CliRunner
+
+    result = CliRunner().invoke(main, ["publihs"])
+    assert result.exit_code == 2
+    assert "Did you mean 'publish'?" in result.output
