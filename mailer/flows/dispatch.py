@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -112,6 +113,7 @@ class LeaseLost(Exception):
 
 
 Composer = Callable[[Connection, Sequence[Claimed]], Callable[[Claimed], Outgoing]]
+Hop = Callable[..., Awaitable[Any]]  # calls a function of the database without holding up the connections
 RecordRefusals = Callable[[Connection, Sequence[Refusal], datetime], None]
 
 
@@ -119,7 +121,8 @@ class Dispatcher:
     """One worker: claims, sends over its lanes, records. `run` it once; `stop` makes it end in good order.
 
     `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message;
-    `record_refusals` runs in the transaction that records the refusals.
+    `record_refusals` runs in the transaction that records the refusals. `monotonic` and `hop` are for a simulation,
+    which has a clock and a database of its own.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class Dispatcher:
         retry: Retry | None = None,
         observer: Observer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        hop: Hop = asyncio.to_thread,
     ) -> None:
         self.tally = Tally()
         self._db = db
@@ -147,6 +151,7 @@ class Dispatcher:
         self._retry = retry or Retry()
         self._observer = observer or Observer()
         self._monotonic = monotonic
+        self._hop = hop
         self._ready: deque[tuple[_Batch, int]] = deque()
         self._batches: dict[int, _Batch] = {}
         self._outcomes: list[tuple[_Batch, Outcome, Refusal | None]] = []
@@ -164,7 +169,7 @@ class Dispatcher:
     async def run(self, *, forever: bool = False) -> Tally:
         """Send until nothing is due (or `forever`, until stopped). Raises StoreError when the database stays away."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(self._recover)
+        await self._hop(self._recover)
         connections = [
             asyncio.create_task(self._connection(lane)) for lane in self._lanes for _ in range(lane.connections)
         ]
@@ -173,7 +178,7 @@ class Dispatcher:
         finally:
             self._stopping = True
             await self._end(connections)
-        self.tally.next_due = await asyncio.to_thread(self._db.read, ledger.next_due)
+        self.tally.next_due = await self._hop(self._db.read, ledger.next_due)
         return self.tally
 
     def stop(self) -> None:
@@ -196,7 +201,7 @@ class Dispatcher:
                 last_flush = now
                 exhausted = False
             if now - last_recovery >= LEASE.total_seconds() / 4:
-                await asyncio.to_thread(self._recover)
+                await self._hop(self._recover)
                 last_recovery = now
             if exhausted and self._idle:
                 await self._flush()
@@ -206,9 +211,9 @@ class Dispatcher:
             await self._pause_for_change(FLUSH_SECONDS if not exhausted or self._batches else POLL_SECONDS)
 
     async def _nothing_left(self, forever: bool) -> bool:
-        self._observer.finished(await asyncio.to_thread(self._db.run, ledger.finish_issues, self._clock()))
+        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._clock()))
         if not forever:
-            due = await asyncio.to_thread(self._db.read, ledger.next_due)
+            due = await self._hop(self._db.read, ledger.next_due)
             return due is None or due > self._clock()
         await self._pause_for_change(POLL_SECONDS)
         return False
@@ -220,7 +225,7 @@ class Dispatcher:
         self._arrived.set()
         await asyncio.gather(*connections, return_exceptions=True)
         await self._flush()
-        self._observer.finished(await asyncio.to_thread(self._db.run, ledger.finish_issues, self._clock()))
+        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._clock()))
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -247,7 +252,7 @@ class Dispatcher:
         self._recorded = 0
 
     async def _claim_more(self) -> bool:
-        batch = await asyncio.to_thread(self._claim, self._claim_limit())
+        batch = await self._hop(self._claim, self._claim_limit())
         if batch is None:
             return False
         self._batches[batch.id] = batch
@@ -426,7 +431,7 @@ class Dispatcher:
         give_up_at = self._monotonic() + STORE_PATIENCE_SECONDS
         while True:
             try:
-                held = await asyncio.to_thread(self._write, outcomes, released, pauses)
+                held = await self._hop(self._write, outcomes, released, pauses)
                 break
             except StoreError as error:
                 self._observer.store_down(error)
@@ -442,7 +447,7 @@ class Dispatcher:
         for batch, _ in released:
             batch.open -= 1
         for batch in [batch for batch in self._batches.values() if batch.open == 0]:
-            await asyncio.to_thread(self._db.run, ledger.end_claim, batch.id, self._clock())
+            await self._hop(self._db.run, ledger.end_claim, batch.id, self._clock())
             batch.journal.remove()
             del self._batches[batch.id]
         for issue_id, cause in pauses.items():

@@ -53,11 +53,16 @@ class Journal:
         """Note how far the recipient at `position` of the claim got."""
         self._map[self._start + position] = mark
 
+    def close(self) -> None:
+        """Give up the lock, as the end of the process would; the file stays."""
+        if not self._map.closed:
+            self._map.close()
+            os.close(self._file)
+
     def remove(self) -> None:
         """Delete the journal, once every outcome of its claim is committed."""
         self.path.unlink(missing_ok=True)
-        self._map.close()
-        os.close(self._file)
+        self.close()
 
 
 def is_alive(path: Path) -> bool:

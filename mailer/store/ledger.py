@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, insert, literal, not_, or_, select, true, update
 
 from mailer.model.delivery import Phase, State
+from mailer.store.engine import insert_new
 from mailer.store.journal import Mark
 from mailer.store.schema import Instant, attempts, claims, deliveries, events, issues, letters, subscribers
 from mailer.store.suppressions import is_suppressed
@@ -226,7 +227,8 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 .values(**values)
             )
     if outcomes:
-        conn.execute(insert(attempts), [_attempt(claim_id, outcome) for outcome in outcomes])
+        log = insert_new(conn, attempts, "delivery_id", "claim_id", "state")
+        conn.execute(log, [_attempt(claim_id, outcome) for outcome in outcomes])
 
 
 def _cause(outcome: Outcome) -> str:

@@ -269,7 +269,7 @@ attempts = Table(
     Column("status", Text, nullable=False, server_default=""),  # enhanced status code
     Column("text", Text, nullable=False, server_default=""),  # the relay's words, or the cause
     Column("millis", Integer, nullable=False, server_default="0"),
-    UniqueConstraint("delivery_id", "claim_id"),  # recording the same outcome twice is harmless
+    UniqueConstraint("delivery_id", "claim_id", "state"),  # recording the same outcome twice is harmless
 )
 
 bounces = Table(

@@ -321,7 +321,7 @@ def upgrade() -> None:
         sa.Column("millis", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_attempts_delivery_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
-        sa.UniqueConstraint("delivery_id", "claim_id", name=op.f("uq_attempts_delivery_id_claim_id")),
+        sa.UniqueConstraint("delivery_id", "claim_id", "state", name=op.f("uq_attempts_delivery_id_claim_id_state")),
     )
     op.create_table(
         "bounces",
