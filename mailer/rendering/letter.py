@@ -45,7 +45,7 @@ class LetterWriter:
         page = inline(self._templates.render(f"{folder}/body.html.j2", **context))
         plain = _tidy(self._templates.render(f"{folder}/body.txt.j2", **context))
         token = self._keyring.sign(delivery_id, Purpose.MESSAGE)
-        boundary = "=_" + sha256(f"{token}\0{plain}\0{page}".encode()).hexdigest()[:30]
+        boundary = "=_" + sha256(f"{token}\0{plain}\0{page}".encode()).hexdigest()[:20]
         try:
             head = self._head(address, name, subject, language, token, boundary)
         except ValueError as error:

@@ -123,6 +123,7 @@ class Program:
         self.purposes = frozenset(
             {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
         )
+        self.fields = frozenset(slot.name for slot in slots if slot.place is not Place.TOKEN)
 
     def compose(self, personal: Personal) -> bytes:
         """The finished message of one reader: CRLF, no line starting with a dot, ready for DATA without the final dot.
@@ -197,7 +198,7 @@ def compile_program(frame: Frame, text: Part, html_part: Part) -> Program:
     if frame.unsubscribe_address:
         mailto = list_headers.unsubscribe_mailto(frame.unsubscribe_address, f"unsubscribe {mark}")
     text, html_part = _joined(text), _joined(html_part)
-    boundary = "=_" + sha256(json.dumps([frame.subject, _outline(text), _outline(html_part)]).encode()).hexdigest()[:30]
+    boundary = "=_" + sha256(json.dumps([frame.subject, _outline(text), _outline(html_part)]).encode()).hexdigest()[:20]
     before = header.address_field("From", [frame.sender])
     if frame.reply_to[1]:
         before += header.address_field("Reply-To", [frame.reply_to])

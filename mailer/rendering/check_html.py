@@ -1,0 +1,243 @@
+"""Rules on what was rendered: the page (H), the links owed by law (L04) and what stands in the theme's CSS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import lxml.html  # type: ignore[import-untyped]
+from lxml.html import HtmlElement
+
+from mailer.model.issue import Issue
+from mailer.rendering import text
+from mailer.rendering.edition import Edition
+from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.inline import css_mistakes
+from mailer.rendering.theme import CONTRAST, contrast
+
+CLIPPED = 102_400  # bytes at which Gmail cuts a mail off
+NEARLY_CLIPPED = 80_000
+STYLE_LIMIT = 16_000
+SMALLEST_FONT = 14
+PREHEADER = (40, 130)  # display columns
+
+_FORBIDDEN = frozenset(
+    {"script", "form", "iframe", "object", "embed", "link", "base", "input", "button", "video", "audio"}
+    | {"canvas", "svg", "applet", "frame", "frameset"}
+)
+_FRAGILE = re.compile(
+    r"(?:^|;)\s*(?:(?P<property>opacity|overflow|word-break|position|float)\s*:|[^;]*?(?P<value>\d+rem\b|var\()|"
+    r"margin[\w-]*\s*:[^;]*?(?P<negative>-\d))"
+)
+_COLOUR = re.compile(r"(?:^|;)\s*(background-color|color)\s*:\s*(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})\b")
+_SIZE = re.compile(r"font-size\s*:\s*([\d.]+)px")
+_LOST = re.compile(r"\[[^\]]*\][^{]*\{|@font-face|@supports|@keyframes|@media|:not\([^)]*,|u \+ ")
+_NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000"}
+
+
+def check_page(issue: Issue, edition: Edition) -> list[Finding]:
+    """Every finding on the rendered page; those that no line of the issue is to blame for have line 0."""
+    page = lxml.html.document_fromstring(edition.html)
+    return [
+        *_size(edition.html),
+        *_document(page, edition),
+        *_headings(page),
+        *_elements(page),
+        *_preheader(page, issue, edition),
+        *_way_out(page),
+        *_styles(page),
+        *_contrast(page),
+        *_kept_css(page),
+    ]
+
+
+def check_css(css: str) -> list[Finding]:
+    """Findings on a stylesheet that is to be inlined: rules that would silently be lost."""
+    found = [
+        error("H21", 0, f"core.css line {line}: {message}", "Write the rule so that it can be read, or leave it out.")
+        for line, message in css_mistakes(css)
+    ]
+    for match in _LOST.finditer(css):
+        line = css.count("\n", 0, match.start()) + 1
+        found.append(
+            error(
+                "H22",
+                0,
+                f"core.css line {line}: {match[0].strip()[:40]!r} cannot be inlined and would be lost.",
+                "Move it to a style block of its own in head.html.j2.",
+            )
+        )
+    return found
+
+
+def _size(page: str) -> Iterator[Finding]:
+    size = len(page.encode("utf-8"))
+    if size > CLIPPED:
+        yield error("H01", 0, f"The page has {size:,} bytes; Gmail cuts it off at {CLIPPED:,}.", "Split the issue.")
+    elif size > NEARLY_CLIPPED:
+        yield warning(
+            "H01", 0, f"The page has {size:,} bytes; Gmail cuts mails off at {CLIPPED:,}.", "Shorten the issue."
+        )
+    if not page.startswith("<!DOCTYPE html>"):
+        yield error("H02", 0, "The page does not start with <!DOCTYPE html>.", "Write it so, in capitals.")
+
+
+def _document(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
+    if not page.get("lang"):
+        yield error("H03", 0, "The html element has no lang.", "Add lang to the template.")
+    child = next(iter(page.body), None)
+    if child is None or not child.get("lang") or not child.get("dir"):
+        yield error("H04", 0, "The body's first element has no lang and dir; webmail drops those of html.", "Add them.")
+    title = " ".join((page.findtext(".//title") or "").split())
+    if title != " ".join(edition.subject.split()):
+        yield error("H05", 0, "The title of the page is not the Subject; spam filters count that.", "Make them equal.")
+    metas = {meta.get("name") for meta in page.iter("meta")}
+    if "viewport" not in metas:
+        yield error("H09", 0, "There is no viewport meta; phones would show a shrunk desktop page.", "Add it.")
+    styles = "".join(style.text or "" for style in page.iter("style"))
+    if "color-scheme" not in metas or "prefers-color-scheme" not in styles:
+        yield warning("H10", 0, "The page does not say what it looks like in dark mode.", "Add a dark block.")
+
+
+def _headings(page: HtmlElement) -> Iterator[Finding]:
+    levels = [int(element.tag[1]) for element in page.iter("h1", "h2", "h3", "h4", "h5", "h6")]
+    if levels.count(1) != 1:
+        yield warning("H06", 0, f"The page has {levels.count(1)} h1 headings instead of one.", "Keep one.")
+    for above, below in pairwise(levels):
+        if below > above + 1:
+            yield warning("H06", 0, f"A heading h{below} follows an h{above}.", "Do not skip a level.")
+            return
+
+
+def _elements(page: HtmlElement) -> Iterator[Finding]:
+    for table in page.iter("table"):
+        if table.get("role") not in {"presentation", "none", "table"}:
+            yield error("H07", 0, "A table has no role; screen readers would read out its cells.", "Add the role.")
+    for image in page.iter("img"):
+        if image.get("alt") is None or (not image.get("alt") and image.getparent().tag == "a"):
+            yield error("H08", 0, f"The picture {image.get('src')} has no alt text.", "Describe it in the brackets.")
+        if not image.get("width"):
+            yield warning("H08", 0, f"The picture {image.get('src')} has no width.", "Add {width=560} after it.")
+    for element in page.iter():
+        if not isinstance(element.tag, str):
+            continue
+        events = [name for name in element.attrib if str(name).startswith("on")]
+        if element.tag in _FORBIDDEN or events:
+            what = f"attribute {events[0]}" if events else f"element {element.tag}"
+            yield error("H14", 0, f"The {what} is not allowed in mail.", "Remove it from the template.")
+
+
+def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Finding]:
+    line = issue.lines.get("preheader", 0)
+    if not issue.preheader:
+        yield warning(
+            "H11", line, "There is no preheader; inboxes will show the first words instead.", "Add preheader:."
+        )
+        return
+    columns = text.width(issue.preheader)
+    if not PREHEADER[0] <= columns <= PREHEADER[1]:
+        yield warning(
+            "H11",
+            line,
+            f"The preheader has {columns} columns; {PREHEADER[0]} to {PREHEADER[1]} are shown well.",
+            "Make it shorter or longer.",
+        )
+    if issue.preheader.strip() in {edition.subject.strip(), issue.digest_title.strip()}:
+        yield warning("H11", line, "The preheader repeats the title.", "Say something new in it.")
+    hidden = [div for div in page.iter("div") if "display:none" in (div.get("style") or "").replace(" ", "")]
+    if not any((div.text or "").strip() for div in hidden):
+        yield warning(
+            "H11", line, "The preheader is not in the page, or hidden by other means than display:none.", "Restore it."
+        )
+
+
+def _way_out(page: HtmlElement) -> Iterator[Finding]:
+    links = [link for link in page.iter("a") if (link.text_content() or "").strip()]
+    addresses = [str(link.get("href") or "") for link in links]
+    if not any(re.search(r"/u/[a-z2-7]{26}$", address) for address in addresses):
+        yield error(
+            "L04",
+            0,
+            "The page has no visible link to unsubscribe, which Gmail and Yahoo demand.",
+            "Restore the footer.",
+        )
+    if not any(re.search(r"/v/[a-z2-7]{26}$", address) for address in addresses):
+        yield warning("L04", 0, "The page has no link to view it in the browser.", "Restore the footer.")
+
+
+def _styles(page: HtmlElement) -> Iterator[Finding]:
+    told: set[str] = set()
+    for element in page.iter():
+        style = element.get("style") if isinstance(element.tag, str) else None
+        if not style:
+            continue
+        for match in _FRAGILE.finditer(style):
+            what = match["property"] or match["value"] or "a negative margin"
+            if what not in told:
+                told.add(what)
+                yield error("H15", 0, f"The core layer uses {what}, which mail programs drop.", "Find another way.")
+        if "padding" in style and element.tag not in {"td", "th"} and "padding" not in told:
+            told.add("padding")
+            yield error("H16", 0, f"Padding stands on {element.tag}; Outlook knows it on td only.", "Move it to a td.")
+        size = _SIZE.search(style)
+        if size and float(size[1]) < SMALLEST_FONT and "font" not in told:
+            told.add("font")
+            yield warning(
+                "H13", 0, f"A text has {size[1]} px; under {SMALLEST_FONT} it is hard to read.", "Enlarge it."
+            )
+
+
+def _contrast(page: HtmlElement) -> Iterator[Finding]:
+    told: set[tuple[str, str]] = set()
+
+    def walk(element: HtmlElement, ink: str, paper: str) -> Iterator[Finding]:
+        for name, colour in _COLOUR.findall(_hex(element.get("style") or "")):
+            ink, paper = (colour, paper) if name == "color" else (ink, colour)
+        pieces = [element.text, *(child.tail for child in element)]
+        if any(piece and piece.strip() for piece in pieces) and (ink, paper) not in told:
+            told.add((ink, paper))
+            ratio = contrast(ink.lower(), paper.lower())
+            if ratio < CONTRAST:
+                yield error(
+                    "H12", 0, f"Text in {ink} on {paper} has a contrast of {ratio:.1f}, under {CONTRAST}.", "Darken it."
+                )
+        for child in element:
+            if isinstance(child.tag, str):
+                yield from walk(child, ink, paper)
+
+    yield from walk(page.body, "#000000", "#ffffff")
+
+
+def _hex(style: str) -> str:
+    return re.sub(r"(color\s*:\s*)(white|black|red)\b", lambda match: match[1] + _NAMED[match[2]], style)
+
+
+def _kept_css(page: HtmlElement) -> Iterator[Finding]:
+    blocks = [style.text or "" for style in page.iter("style")]
+    if sum(map(len, blocks)) > STYLE_LIMIT:
+        yield error("H17", 0, "The style blocks have over 16 KB together; Gmail drops them all.", "Shorten them.")
+    for block in blocks:
+        if _nests_at_rule(block):
+            yield error("H18", 0, "An @ rule stands inside another; Gmail drops the whole block.", "Part them.")
+        if "/*" in block:
+            yield warning("H19", 0, "A comment stands in CSS that is kept; some clients drop the block.", "Remove it.")
+        if re.search(r"\S!important|! important|!(?=[A-Za-z]*[A-Z])[A-Za-z]+", block):
+            yield warning("H20", 0, "Write ' !important' with a blank before it and in small letters.", "Correct it.")
+        if re.search(r"@import|@font-face|url\(", block):
+            yield error("H14", 0, "A style block loads something from elsewhere.", "Remove @import and url().")
+
+
+def _nests_at_rule(css: str) -> bool:
+    depth, inside = 0, 0
+    for token in re.findall(r"@[\w-]+|[{}]", css):
+        if token == "{":  # noqa: S105 - a brace
+            depth += 1
+        elif token == "}":  # noqa: S105 - a brace
+            depth -= 1
+            inside = inside if depth >= inside else 0
+        elif inside:
+            return True
+        else:
+            inside = depth + 1
+    return False
