@@ -1,0 +1,167 @@
+"""One classifier for refusals, whether a server said them to us or a report quotes them.
+
+Words beat codes: the tables of `diagnosis_rules` are asked first, then the enhanced status, then the reply code,
+and what nobody understands is `undefined`, which never counts as a dead address.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from mailer.mail.reply import Reply
+from mailer.model.bounce import Diagnosis, Family, Kind, kind_of
+from mailer.model.delivery import Phase
+from mailer.model.diagnosis_rules import CODES, DEAD_PHRASES, LATE_PHRASES, PHRASES, PROVIDER_CODES, STATUS, Table
+
+MAX_TEXT = 4000
+_GAP = 60
+
+_LINK = re.compile(r"https?://\S{1,500}", re.I)
+_GOOGLE = re.compile(r"\?p=\w{1,40}", re.I)
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@[^\s<>()\[\]\"',;:]{1,255}>?")
+_BLANKS = re.compile(r"\s+")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
+
+# How reports say at which step of the dialogue a server refused (Postfix, Exim, Sendmail, qmail, mail.ru).
+_STEPS: tuple[tuple[Phase, str], ...] = (
+    (
+        Phase.DOT,
+        "in reply to end of data | after end of data | final data | failed after i sent the message | after data",
+    ),
+    (Phase.DATA, "in reply to data | <<< data | >>> data | sending data"),
+    (Phase.RCPT, "in reply to rcpt | after rcpt | our rcpt | >>> rcpt | does not like recipient | rcpt to response"),
+    (Phase.RCPT, "[rcpt_to] | smtp:rcpt"),
+    (Phase.MAIL, "in reply to mail | after mail | our mail | >>> mail | does not like sender | [mail_from]"),
+    (Phase.GREETING, "refused to talk to me | initial connection | my name was rejected | in reply to ehlo | >>> ehlo"),
+    (Phase.GREETING, "in reply to helo | after ehlo | after helo | >>> helo"),
+)
+_STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
+
+_PASSING = frozenset({Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
+_BEFORE_RECIPIENT = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH, Phase.MAIL})
+
+
+def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
+    """What a server's refusal in our own dialogue means; a 4yz is never hard: the server asks for another try."""
+    found = classify(reply.text, code=reply.code, status=reply.status, phase=phase)
+    if not reply.transient:
+        return found
+    if found.kind is Kind.HARD:
+        return Diagnosis(Kind.DELAY, "onhold", found.status, f"{found.rule}; 4yz")
+    return replace(found, kind=Kind.DELAY) if found.family in _PASSING else found
+
+
+def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None = None) -> Diagnosis:
+    """What a diagnostic `text` means; code, status and phase are looked for in the text where not given."""
+    said = plain(text)
+    status = status or _status_in(said)
+    code = code or _code_in(said)
+    phase = phase or _phase_in(said)
+    reason, rule = _by_words(said, status, phase)
+    if reason == "undefined":
+        reason, rule = _by_codes(status, code)
+    return Diagnosis(kind_of(reason), reason, status, rule)
+
+
+def plain(text: str) -> str:
+    """The text as rules want it: bounded, lower case, single blanks, addresses as `<>`, links gone."""
+    text = text[:MAX_TEXT]
+    text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
+    text = _ADDRESS.sub("<>", text)
+    return f" {_BLANKS.sub(' ', text).strip().lower()} ".replace("\u2019", "'")
+
+
+def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
+    for table in (_PROVIDERS, _WORDS):
+        reason, rule = _first(table, said)
+        if reason:
+            return reason, rule
+    reason, rule = _first(_DEAD, said)
+    if reason:
+        return _place(reason, rule, status, phase)
+    reason, rule = _first(_LATE, said)
+    return reason or "undefined", rule
+
+
+def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[str, str]:
+    """ "No such user" is believed of the RCPT step; later it is a filter's word, earlier it is about our sender."""
+    if phase in _BEFORE_RECIPIENT:
+        return "rejected", f"{rule}; before RCPT"
+    if reason == "userunknown":
+        if phase in _AFTER_RECIPIENT:
+            return "filtered", f"{rule}; after DATA"
+        if phase is None and status and not status[1:].startswith((".1.", ".4.")):
+            return "filtered", f"{rule}; at an unknown step, with {status}"
+    return reason, rule
+
+
+def _by_codes(status: str, code: int) -> tuple[str, str]:
+    reason = STATUS.get(status[2:], "") if status else ""
+    if reason and reason != "undefined":
+        return reason, f"status {status}"
+    if code in CODES:
+        return CODES[code], f"code {code}"
+    return "undefined", "nothing known"
+
+
+_Compiled = tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, str], ...]], ...]
+
+
+def _compile(table: Table) -> _Compiled:
+    """Plain phrases apart from those with a gap, in the order of the table."""
+    rows = []
+    for reason, source, words in table:
+        phrases = [" ".join(phrase.split()) for phrase in words.split("|")]
+        gapped = [(head, tail) for head, star, tail in (phrase.partition("*") for phrase in phrases) if star]
+        rows.append((reason, source, tuple(phrase for phrase in phrases if "*" not in phrase), tuple(gapped)))
+    return tuple(rows)
+
+
+_PROVIDERS, _WORDS, _DEAD, _LATE = map(_compile, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
+
+
+def _first(table: _Compiled, said: str) -> tuple[str, str]:
+    for reason, source, phrases, gapped in table:
+        for phrase in phrases:
+            if phrase in said and _find(phrase, said, 0, len(said)) >= 0:
+                return reason, f"{phrase!r} ({source})"
+        for head, tail in gapped:
+            if _gapped(head, tail, said):
+                return reason, f"{head}*{tail} ({source})"
+    return "", ""
+
+
+def _find(phrase: str, said: str, start: int, stop: int) -> int:
+    """Where `phrase` stands at the start of a word, or -1."""
+    found = said.find(phrase, start, stop)
+    while found > 0 and said[found - 1].isascii() and said[found - 1].isalnum() and phrase[0].isalnum():
+        found = said.find(phrase, found + 1, stop)
+    return found
+
+
+def _gapped(head: str, tail: str, said: str) -> bool:
+    start = _find(head, said, 0, len(said))
+    while start >= 0:
+        end = start + len(head)
+        if _find(tail, said, end, end + _GAP + len(tail)) >= 0:
+            return True
+        start = _find(head, said, end, len(said))
+    return False
+
+
+def _status_in(said: str) -> str:
+    found = _STATUS.search(said)
+    return found[1] if found else ""
+
+
+def _code_in(said: str) -> int:
+    found = _CODE.search(said)
+    return int(found[1]) if found else 0
+
+
+def _phase_in(said: str) -> Phase | None:
+    found = [(said.rfind(words), phase) for phase, phrases in _STEP_WORDS for words in phrases if words in said]
+    return max(found)[1] if found else None

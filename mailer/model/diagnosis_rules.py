@@ -1,0 +1,672 @@
+"""The words of mail servers and what they mean: tables only, read top down, the first match speaks.
+
+A phrase is compared with the server's text in lower case, blanks run together, addresses replaced by `<>` and
+links left out but for Google's `?p=` codes. `*` stands for at most 60 characters, `|` stands between phrases. A
+table is (reason, source, phrases): the source says where the words are documented or which software writes them.
+"""
+
+from __future__ import annotations
+
+Table = tuple[tuple[str, str, str], ...]
+
+# Answers that name one provider's own code: nothing is left to guess.
+PROVIDER_CODES: Table = (
+    (
+        "userunknown",
+        "Google: SMTP error reference",
+        """
+        ?p=nosuchuser | ?p=baduser
+        """,
+    ),
+    (
+        "suspend",
+        "Google: SMTP error reference",
+        """
+        ?p=disableduser | ?p=inactiveuser
+        """,
+    ),
+    (
+        "mailboxfull",
+        "Google: SMTP error reference",
+        """
+        ?p=overquota | inbox is out of storage
+        """,
+    ),
+    (
+        "notcompliantrfc",
+        "Google: SMTP error reference",
+        """
+        ?p=rfcmessagenoncompliant
+        """,
+    ),
+    (
+        "authfailure",
+        "Google: SMTP error reference",
+        """
+        ?p=dmarcrejection | ?p=unauthenticated
+        """,
+    ),
+    (
+        "policyviolation",
+        "Google: SMTP error reference",
+        """
+        ?p=blockedmessage
+        """,
+    ),
+    (
+        "speeding",
+        "Google: SMTP error reference",
+        """
+        ?p=receivingrate | ?p=unsolicitedratelimit
+        """,
+    ),
+    (
+        "userunknown",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        resolver.adr.recipnotfound | resolver.adr.recipientnotfound | resolver.adr.exrecipnotfound |
+        recipient address rejected: access denied | resolver.adr.invalidinsmtp | 5.1.351
+        """,
+    ),
+    (
+        "securityerror",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        resolver.rst.authrequired | resolver.rst.notauthorized | resolver.rst.restrictedtorecipientspermission
+        """,
+    ),
+    (
+        "mesgtoobig",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        resolver.rst.sendsizelimit | resolver.rst.recipsizelimit
+        """,
+    ),
+    (
+        "mailboxfull",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        quotaexceededexception | mapiexceptionshutoffquota
+        """,
+    ),
+    (
+        "blocked",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        banned sending ip | (s3140) | (s3150)
+        """,
+    ),
+    (
+        "badreputation",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        due to ip reputation | 4.7.650
+        """,
+    ),
+    (
+        "networkerror",
+        "Microsoft: NDR codes in Exchange Online",
+        """
+        5.4.312 | dns query failed
+        """,
+    ),
+    (
+        "filtered",
+        "Facebook: SMTP response codes",
+        """
+        rcp-p1 | rcp-p2 | rcp-p3 | due to recipient preferences
+        """,
+    ),
+    (
+        "badreputation",
+        "NetEase: help.163.com, list of return codes",
+        """
+        hl:rep | hl:mep | hl:ihu
+        """,
+    ),
+    (
+        "toomanyconn",
+        "NetEase: help.163.com, list of return codes",
+        """
+        hl:icc
+        """,
+    ),
+    (
+        "speeding",
+        "NetEase: help.163.com, list of return codes",
+        """
+        hl:ifc | mi:dmc | mi:sfq | rp:drc | rp:qrc | rp:trc | rp:rcl | mi:stc | mi:cel | mi:ccl | rp:cel | rp:ccl
+        """,
+    ),
+    (
+        "authfailure",
+        "NetEase: help.163.com, list of return codes",
+        """
+        mi:spf | mi:dma
+        """,
+    ),
+    (
+        "spamdetected",
+        "NetEase: help.163.com, list of return codes",
+        """
+        dt:spm
+        """,
+    ),
+    (
+        "blocked",
+        "NetEase: help.163.com, list of return codes",
+        """
+        hl:ipb | dt:rbl | wm:bli | wm:blu | mi:spb
+        """,
+    ),
+    (
+        "rejected",
+        "NetEase: help.163.com, list of return codes",
+        """
+        mi:imf | dt:sum | mi:nhd
+        """,
+    ),
+    (
+        "norelaying",
+        "NetEase: help.163.com, list of return codes",
+        """
+        rp:frl
+        """,
+    ),
+    (
+        "speeding",
+        "QQ: service.mail.qq.com, return codes",
+        """
+        connection frequency limited | ip frequency limited | domain frequency limited | frequency limit
+        """,
+    ),
+    (
+        "spamdetected",
+        "QQ: service.mail.qq.com, return codes",
+        """
+        mail content denied | suspected spam
+        """,
+    ),
+    (
+        "blocked",
+        "QQ: service.mail.qq.com, return codes",
+        """
+        suspected bounce attacks | connection denied
+        """,
+    ),
+    (
+        "virusdetected",
+        "Mimecast: SMTP error codes",
+        """
+        mcspamsignature
+        """,
+    ),
+    (
+        "toomanyconn",
+        "Spectrum: email error codes",
+        """
+        aup#in-1310 | aup#in-1320 | aup#in-1330
+        """,
+    ),
+    (
+        "blocked",
+        "Apple, Cloudmark: error codes",
+        """
+        csi.cloudmark.com | [cs01] | [hm08] | lpn006_
+        """,
+    ),
+)
+
+# What servers say about the reader's mailbox, the message or us; the narrow before the wide.
+PHRASES: Table = (
+    (
+        "mailboxfull",
+        "Postfix, Exim, Dovecot, qmail, Exchange, Sendmail",
+        """
+        mailbox full | mailbox is full | mailbox has exceeded | over quota | overquota | quota exceeded |
+        exceeded*quota | quota*exceeded | exceeds*quota | inbox is full | mailbox quota | mail box full |
+        maildir over | maildir has overdrawn | out of storage | exceeded storage allocation | storage quota |
+        insufficient disk space | not enough disk space | exceeded*mailbox size | mailbox size limit exceeded |
+        mailbox exceeds | full mailbox | user has exhausted | would exceed*mailbox | not enough storage space |
+        insufficient quota | over the quota | over disk quota | exceeded*disk space | too many messages*mailbox |
+        too much mail data | is over the maximum allowed | exceeds allowed size | number of messages in*exceeded |
+        user is over | account is over limit | mailbox over limit | mailbox at maximum | cuota | buzón lleno |
+        casella piena | boite*pleine | boîte*pleine | postfach*voll | mailfolder is full |
+        recipient reached disk quota | message would cause*over | can't write to*quota | mail quota |
+        exceeded*storage | no space left on*mailbox | 邮箱已满 | 邮箱空间 | 邮箱容量 |
+        超过容量 | почтовый ящик переполнен |
+        メールボックスがいっぱい | 容量を超
+        """,
+    ),
+    (
+        "exceedlimit",
+        "RFC 3463 X.2.3",
+        """
+        message length exceeds administrative limit | message size exceeds*administrative
+        """,
+    ),
+    (
+        "mesgtoobig",
+        "RFC 1870 6; Exchange, Postfix, Sendmail",
+        """
+        message too big | message is too big | message too large | message is too large | message size exceeds |
+        size limit exceeded | exceeds*message size | message file too big | exceeds maximum message size |
+        exceeded maximum inbound message size | message exceeds*size | mail size exceeds | exceeded mailsize limit |
+        larger than the current | too large for | message length exceeds | exceeds the size limit |
+        size exceeds limit | max message size exceeded |
+        exceeds fixed maximum | 邮件过大 | 邮件大小 | exceeded*message size |
+        maximum message size | mail file size
+        """,
+    ),
+    (
+        "authfailure",
+        "RFC 7372, 7489; Google, Microsoft, Zoho",
+        """
+        dmarc | spf check | spf fail | spf record | fails spf | spf: fail | spf validation | spf hard fail |
+        not pass spf | spf-fail | dkim*fail | fails dkim | dkim*not pass | dkim signature*bad |
+        sender is unauthenticated | unauthenticated email | unauthenticated mail | did not pass authentication |
+        no valid spf | rejected due to spf | spf unauthorized | spf*rejected | sender policy framework | openspf |
+        is not allowed to send from | not permitted to send*spf | not designate | is not allowed to send mail from |
+        domain does not authorize
+        """,
+    ),
+    (
+        "requireptr",
+        "RFC 7372 3.3; Google, GMX, MagicMail",
+        """
+        ptr record | ptr resource | reverse dns | reverse lookup | no reverse | rdns | reverse hostname |
+        missing ptr | unverifyable sending | cannot find your hostname | cannot resolve your address |
+        not resolve*hostname | ip*does not have a ptr | no ptr | cannot find your reverse hostname | forward dns |
+        must have a valid reverse | unresolvable*ip | ip name lookup failed | ip address*not resolve |
+        domain name of*does not resolve to ip | reverse-dns
+        """,
+    ),
+    (
+        "badreputation",
+        "Google, Microsoft, Yahoo, Cloudmark, Cisco",
+        """
+        reputation | senderscore | sender score | poor email | senderbase | talosintelligence |
+        unexpected volume or user complaints
+        """,
+    ),
+    (
+        "speeding",
+        "RFC 7505; Google, Yahoo, Postfix, Yandex, QQ",
+        """
+        rate limit | ratelimit | rate-limit | try again slower | sending too fast | too fast | too quickly |
+        too frequently | too many messages | too many emails | too many recipients | throttl |
+        receiving mail at a rate | rate that prevents | unusual rate | excessive rate | exceeded*rate | slow down |
+        exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per | message rate | too much mail |
+        received too many | max defers and failures | emails per |
+        messages per hour | 发送频率 | 超过限制 | sending limit |
+        deferred due to excessive | mail sending rate
+        """,
+    ),
+    (
+        "toomanyconn",
+        "Sendmail, Postfix, Yahoo, Cisco",
+        """
+        too many connections | too many concurrent | too many simultaneous | too many smtp | connection limit |
+        too many sessions | concurrent connections | maximum number of connections | connections from your |
+        simultaneous connections | connection rate | too many open connections | too many hosts | already connected
+        """,
+    ),
+    (
+        "failedstarttls",
+        "RFC 3207 4",
+        """
+        starttls is required | must issue a starttls | starttls required | encryption required | tls required |
+        tls is required | starttls*not support | tls*handshake | starttls | tls negotiation
+        """,
+    ),
+    (
+        "notcompliantrfc",
+        "RFC 5322 3.6; Google",
+        """
+        not rfc 5322 compliant | is not rfc | not rfc 2822 | rfc 2822 compliant | multiple addresses in from |
+        bare lf | bare cr | not rfc compliant | duplicate*header field | violates rfc | rfc violation | bad header |
+        improper folded header | malformed header | no from header | missing*header | line too long | invalid header |
+        non-encoded 8-bit | 8-bit data | message is not rfc | not comply with rfc |
+        this message does not have a from | multiple subject headers | headers*rfc | rfc 5322 | rfc5322
+        """,
+    ),
+    (
+        "virusdetected",
+        "ClamAV, amavis, Mimecast",
+        """
+        virus | malware | infected | dangerous attachment | trojan | worm detected | phishing attachment | clamav |
+        eicar | 病毒 | security policies - mc
+        """,
+    ),
+    (
+        "contenterror",
+        "RFC 3463 X.6.Z",
+        """
+        duplicate header | media error | message filtered. please see the faq | contenterror | mime*error |
+        malformed mime | too many mime | illegal attachment | attachment*not allowed | attachment type |
+        conversion required | unrepairable | nested*attachment | mime structure | mime complexity |
+        header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit
+        """,
+    ),
+    (
+        "spamdetected",
+        "SpamAssassin, rspamd, Barracuda, Proofpoint, Yahoo",
+        """
+        content rejected | spam content | considered spam | classified as spam | looks like spam |
+        identified as spam | detected as spam | as spam | spam message | spam detected | spam score | spam rejected |
+        spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk |
+        unsolicited mail | unsolicited email | likely unsolicited | spamassassin | junk mail | ube, | uce |
+        spam filter | spam firewall | spam wall | suspicious content | message looks | bulk mail | probably spam |
+        may be spam | spamsignature | contains spam | antispam | anti-spam | 垃圾邮件 | spam*reject | spam*block |
+        rejected*spam | blocked*spam | spam | url*blacklist | body part contains | spamscore | spam policy | surbl |
+        uribl | dblist | contains a blacklisted | content*denied | content*filter | bogus content | cyberoam |
+        appears to be unsolicited | this message has been blocked because it contains | ジャンク
+        """,
+    ),
+    (
+        "norelaying",
+        "RFC 3463 X.7.1; Postfix, Exim, Sendmail, Exchange",
+        """
+        relay access denied | relaying denied | relay not permitted | unable to relay | relay denied |
+        relaying not allowed | relay not allowed | not permitted to relay | no relaying | relay prohibited |
+        mail relay | relaying is prohibited | not a relay | relay operation rejected | not allowed to relay |
+        we do not relay | relay is not | open relay | that domain isn't in my list of allowed rcpthosts | rcpthosts |
+        this system is not configured to relay | relaying mail | relay rejected | not local host |
+        not an open relay | not our customer | no relay | local user only | insecure mail relay | as a relay |
+        relay this message | routing denied | cannot relay
+        """,
+    ),
+    (
+        "hasmoved",
+        "RFC 5321 4.2.3 (551), RFC 3463 X.1.6",
+        """
+        has been replaced by | has moved | no longer on server | user moved | address has changed | new address is |
+        has changed to | changed his email | has a new address | mailbox has moved | recipient has moved |
+        user has moved
+        """,
+    ),
+    (
+        "suspend",
+        "RFC 3463 X.2.1; Gmail, Yahoo, Sina, i.ua, docomo",
+        """
+        account has been disabled | account is disabled | account*disabled | mailbox*disabled | disabled mailbox |
+        mailbox is frozen | user*suspend | account*suspend | mailbox*suspend | suspend the service |
+        recipient suspend | account*inactive | inactive account | mailbox is inactive | inactive user |
+        user is inactive | has been suspended | account has been blocked | account is locked | temporary locked |
+        temporarily locked | user*locked | mailbox*locked | mailbox currently suspended | disabled recipient |
+        recipient*disabled | disabled or discontinued | discontinued | account expired | mailbox expired |
+        mailbox unavailable or access denied | is disabled | account*deactivat | mailbox*deactivat | deactivated |
+        no longer active | not active | email account that you tried to reach is disabled | recipient*inactive |
+        compte*bloque | account is blocked | account is closed | mailbox is blocked | mailbox blocked |
+        user disabled | boite*inactive | mailbox*inactive | 账号被锁定 |
+        帐号已停用 | vacationing mailbox | out of service |
+        user has been blocked | account is temporarily unavailable | account not active | is a deactivated mailbox |
+        not accepting messages | unpaid | mailbox frozen | user account is unavailable | billing
+        """,
+    ),
+    (
+        "blocked",
+        "DNSBL practice, RFC 5782; Microsoft, Spamhaus, Trend Micro",
+        """
+        blocked using | dnsbl | blacklist | black list | blocklist | block list | block-list | spamhaus | spamcop |
+        sorbs | barracudacentral | rbl | bl. | listed at | listed in | ip*blocked | ip*banned | ip*denied |
+        ip*rejected | access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
+        client host rejected | server access forbidden | smtp server of your isp | use the smtp server of your |
+        denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
+        no access from mail server | part of their network | denylist | dynamic ip | dial-up | dialup |
+        dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
+        mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
+        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
+        no smtp service | not accept connections | email from*network | your network | your server |
+        your mail server | server*not allowed | not in whitelist | connection dropped | bad dns | unauthorized ip |
+        sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked | refused by
+        """,
+    ),
+    (
+        "rejected",
+        "RFC 3463 X.1.7, X.1.8; Postfix, Sendmail, Yahoo",
+        """
+        sender address rejected | domain of sender address | sender rejected | sender domain | sender*does not exist |
+        sender verif | sender address | invalid sender | bad sender | sender denied | sender not |
+        from: domain is invalid | valid from | no such domain | unknown sender | purported responsible |
+        sender*blocked | sender*blacklisted | to/from an address that has been blacklisted | rejected*return path |
+        return address | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
+        address that has been | not accept mail from | cannot accept mail from | not allowed to post |
+        you do not have permission | not have permission | not allowed to send | you are not allowed |
+        unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
+        recipient rejects mail from | allowed senders | only accepts mail from | blocked sender | <> is not accepted |
+        backscatter | sender is not | from address | mail from address | envelope sender
+        """,
+    ),
+)
+
+# What servers say of an address or domain that is not there.
+DEAD_PHRASES: Table = (
+    (
+        "hostunknown",
+        "RFC 3463 X.1.2; Sendmail, Postfix, Exim, qmail",
+        """
+        host unknown | unknown host | host not found | host*not found | domain not found | domain does not exist |
+        no such domain | domain*does not exist | unrouteable address | unrouteable mail domain |
+        name or service not known | name service error*not found | nxdomain | no such host | unknown domain |
+        invalid domain | domain*not exist | domain is not reachable | couldn't find any host | couldn't find a host |
+        host or domain name not found | domain name not found | bad destination system |
+        all relevant mx records point to non-existent | domain must resolve | the account or domain may not exist |
+        host address lookup failed | no route to domain | illegal host | bad domain
+        """,
+    ),
+    (
+        "notaccept",
+        "RFC 7504 (521, 556), RFC 7505",
+        """
+        does not accept mail | domain does not accept | null mx | nullmx | no mx record |
+        not accepting network messages | host does not receive | no mail service | server does not accept mail |
+        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx
+        """,
+    ),
+    (
+        "userunknown",
+        "RFC 3463 X.1.1; every MTA",
+        """
+        user unknown | unknown user | no such user | user not found | no such mailbox | no such recipient |
+        no such address | no such account | unknown recipient | recipient unknown | recipient not found |
+        recipient*not found | mailbox not found | mailbox*not found | mailbox does not exist | user does not exist |
+        address does not exist | account does not exist | recipient does not exist | does not exist | doesn't exist |
+        not exist here | unknown local | unknown address | unknown mailbox | unknown account | unknown alias |
+        unknown or illegal | invalid recipient | invalid user | invalid mailbox | invalid address | address unknown |
+        not a valid mailbox | not a valid user | not a valid recipient | no valid recipient | not listed in |
+        not a known user | isn't a known | not known here | no mailbox here | no mailbox by that name |
+        no account by that name | no longer valid | no longer available | no longer exists |
+        user doesn't have*account | doesn't have a*account | couldn't be found | could not be found | bad address |
+        bad destination mailbox | recipient address rejected: undeliverable | recipient address rejected: user |
+        unrecognized recipient | not our user | mailbox unavailable | account not found | address not found |
+        user*not exist | not found by smtp address lookup | inactive email address | no person with that address |
+        no local mailbox | not exist | is not a valid | address error | no user | user*unknown | unknown*user |
+        unknown in | not a user | non-existent | nonexistent | account is not available | mailbox not available |
+        destination*not valid | recipient no longer | no such person | user name*not valid | user is unknown |
+        unable to find | cannot be found | addressee unknown | deleted |
+        email account that you tried to reach does not exist | not valid*address | invalid to | recipient is not |
+        user*invalid | unknown e-mail | unknown email | имя получателя | нет такого | пользователь не найден |
+        destinatario desconocido | unbekannt | inconnu | ungültig |
+        не существует | 用户不存在 | 收件人不存在 | 邮箱不存在 | 帐号不存在 |
+        账号不存在 | user is not found | 見つかりません | 存在しません | ユーザー不明
+        """,
+    ),
+)
+
+# Words so common that everything else has to be asked before.
+LATE_PHRASES: Table = (
+    (
+        "policyviolation",
+        "RFC 3463 X.7.Z; Yahoo Japan, Google, Mimecast",
+        """
+        policy reasons | policy violation | denied by policy | against policy | policy reject | local policy |
+        security policies | violates*policy | policy*violat | potential security issue | administrative prohibition |
+        prohibited by administrator | policy restriction | policy | message not allowed | host network not allowed |
+        header error | delivery not authorized | message refused | rejected for policy | http://mail.163.com/help |
+        administratively | unacceptable content | not acceptable
+        """,
+    ),
+    (
+        "securityerror",
+        "RFC 3463 X.7.Z, RFC 4954",
+        """
+        authentication required | authentication is required | authentication failed | not authenticated |
+        without authentication | smtp authentication | unauthenticated senders | must authenticate | auth required |
+        bad username or password | auth failure | authentication failure | authentication credentials | security |
+        cryptographic | authentication turned on | unauthorized | not authorized | user*not permitted |
+        verification failure
+        """,
+    ),
+    (
+        "rejected",
+        "Postfix, Exchange",
+        """
+        access denied | mail rejected by destination domain | not permitted | rejected by the recipient
+        """,
+    ),
+    (
+        "filtered",
+        "RFC 3463 X.2.0, X.7.1 about one recipient",
+        """
+        user reject | recipient rejected | rejected by user | recipient refused | does not accept any |
+        message filtered | rejected by the domain filter | refused due to recipient | recipient*not accept |
+        user*not accept | user refuses | recipient's policy | because of protection for |
+        this address no longer accepts | we failed to deliver mail because | the user's mail filter | challenge |
+        rejected by a filter | blocked by the recipient | user's filter | does not like recipient |
+        due to extended inactivity | not accept mail for this
+        """,
+    ),
+    (
+        "networkerror",
+        "RFC 3463 X.4.Z; Postfix, Exim, Exchange",
+        """
+        no route to host | network is unreachable | network unreachable | host name lookup failure | lookup failure |
+        name lookup failed | dns error | dns lookup | name service error | temporary lookup | hop count |
+        too many hops | mail loop | loops back to myself | routing loop | maximum allowed times |
+        forwarded more than | loop detected | too many received | connection reset | lost connection |
+        connection lost | connection dropped | unable to resolve | host is unreachable | connect failed |
+        broken pipe | resolve | unexpectedly closed | mail forwarding loop | possible loop | looping |
+        malformed or unexpected name server reply | dns server | temporary failure in name |
+        could not connect and send
+        """,
+    ),
+    (
+        "expired",
+        "RFC 5321 4.5.4.1, RFC 3463 X.4.7",
+        """
+        timed out | timeout | expired | delivery time | in the queue too long | too long in queue | giving up |
+        could not be delivered for | not been able to deliver | retry time | deleted from queue | not responding |
+        connection refused | unable to connect | retry timeout | delivery failed*attempts | will be retried |
+        unable to deliver in | still undelivered | warning message only | not reachable | been in the queue |
+        not be delivered within | cannot connect | could not connect | no answer from host | has been delayed |
+        is being delayed | not yet been delivered | delivery*delayed | retry | max retries |
+        exceeded maximum delivery time | delivery attempts | no connection | not yet received | connect to |
+        unreachable
+        """,
+    ),
+    (
+        "mailererror",
+        "sysexits.h; procmail, Sendmail, Exim",
+        """
+        x-unix; | unknown mailer error | pipe to | command died | exit status | mailer error | local delivery failed |
+        operating system error | can't create output | couldn't create | procmail | command failed | exited with |
+        command output | child*exit | command time limit exceeded | maildrop | returned error |
+        unable to deliver to local
+        """,
+    ),
+    (
+        "systemfull",
+        "RFC 3463 X.3.1",
+        """
+        mail system full | system full | disk full | no space left | insufficient system storage |
+        insufficient system resources | out of disk | filesystem is full | not enough space
+        """,
+    ),
+    (
+        "systemerror",
+        "RFC 3463 X.3.Z; Exchange, Sendmail, Cloudflare",
+        """
+        internal error | system error | server error | local configuration error | configuration error |
+        config error | local error | temporary failure | temporary problem | service unavailable |
+        service not available | internal system | server configuration | temporary system | could not load |
+        system problem | out of memory | software error | i/o error | input/output error | interrupted system call |
+        can't open | permission denied | aliasing/forwarding loop | mail server temporarily | temporary error |
+        upstream error | unable to process | system not | busy | server is down | duplicated message-id |
+        proxy error | operation not permitted | transaction failed | shutting down | resources temporarily |
+        all available ips | temporarily unavailable | remote protocol error | backend | could not be processed
+        """,
+    ),
+    (
+        "syntaxerror",
+        "RFC 5321 4.2.2 (500-504)",
+        """
+        syntax error | improper sequence | bad sequence | command not implemented | parameter not implemented |
+        command unrecognized | command not recognized | unrecognized command | unknown command | invalid command |
+        nested mail | command parameter | need rcpt | need mail | not implemented
+        """,
+    ),
+    (
+        "onhold",
+        "RFC 3463 X.0.0",
+        """
+        on hold | recipient error
+        """,
+    ),
+    (
+        "vacation",
+        "RFC 3834",
+        """
+        i am away | out of the office | out of office | i will be traveling | on vacation | on holiday | i'm away |
+        on leave until | away until | annual leave
+        """,
+    ),
+)
+
+# Enhanced status codes without their class, asked when no words spoke (RFC 3463, registry of RFC 5248).
+STATUS_TABLE: tuple[tuple[str, str], ...] = (
+    ("userunknown", "1.1 1.3"),
+    ("hostunknown", "1.2"),
+    ("hasmoved", "1.6 7.17 7.18"),
+    ("rejected", "1.7 1.8 1.9"),
+    ("notaccept", "1.10 3.2 7.27"),
+    ("filtered", "2.0 7.2"),
+    ("suspend", "2.1 7.13"),
+    ("mailboxfull", "2.2"),
+    ("exceedlimit", "2.3"),
+    ("systemerror", "3.0 3.3 3.5 4.3"),
+    ("systemfull", "3.1"),
+    ("mesgtoobig", "3.4"),
+    ("networkerror", "4.0 4.2 4.4 4.6 4.8 4.14"),
+    ("expired", "4.1 4.7"),
+    ("toomanyconn", "4.5 5.3"),
+    ("syntaxerror", "5.0 5.1 5.2 5.4 5.5 5.6"),
+    ("contenterror", "6.0 6.1 6.2 6.3 6.4 6.5 6.6 6.9"),
+    ("policyviolation", "7.0 7.1"),
+    ("securityerror", "7.3 7.4 7.5 7.6 7.7 7.8 7.9 7.11 7.12 7.14"),
+    ("failedstarttls", "7.10"),
+    ("authfailure", "7.20 7.21 7.22 7.23 7.24 7.26 7.509 7.515"),
+    ("requireptr", "7.25"),
+    ("speeding", "7.28"),
+)
+
+# Reply codes, asked last (RFC 5321 4.2.2, RFC 7504).
+CODE_TABLE: tuple[tuple[str, str], ...] = (
+    ("systemerror", "421 451"),
+    ("securityerror", "432 454 530 534 535"),
+    ("networkerror", "442"),
+    ("expired", "447"),
+    ("systemfull", "452"),
+    ("syntaxerror", "500 501 502 503 504 555"),
+    ("notaccept", "521 556"),
+    ("exceedlimit", "523"),
+    ("suspend", "525"),
+    ("failedstarttls", "538"),
+    ("rejected", "541"),
+    ("hasmoved", "551"),
+    ("mailboxfull", "552"),
+    ("policyviolation", "570 571"),
+)
+
+STATUS = {status: reason for reason, statuses in STATUS_TABLE for status in statuses.split()}
+CODES = {int(code): reason for reason, codes in CODE_TABLE for code in codes.split()}

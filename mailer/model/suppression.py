@@ -1,0 +1,201 @@
+"""What follows from a reader's history of bounces: one pure judge, so that any history can be replayed.
+
+Only faults of the address, or of its owner's mailbox, ever count against a reader; what is about us, about the
+message or about the network never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.model.bounce import FAMILY, FAULT, Family, Fault, Kind
+
+
+class Action(StrEnum):
+    """What to do about one address."""
+
+    RECORD = "record"  # nothing but remembering it
+    REST = "rest"  # no mail until `until`, then one more try
+    HOLD = "hold"  # would be suppressed, but its whole domain is failing
+    SUPPRESS = "suppress"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One bounce of one reader's: when, what kind, why, for which delivery."""
+
+    at: datetime
+    kind: Kind
+    reason: str
+    delivery_id: int | None = None
+
+    @property
+    def family(self) -> Family:
+        """The family of the reason."""
+        return FAMILY.get(self.reason, Family.UNCLEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of one reader's mail: bounces, deliveries that brought none, signs of reading."""
+
+    facts: Sequence[Fact]
+    successes: Sequence[datetime] = ()
+    readings: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows, with the sentence that explains it. `until` ends a rest or a suppression (None: never)."""
+
+    action: Action
+    reason: str = ""
+    why: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """So many distinct days with an event, the first and the last at least `span` apart."""
+
+    count: int
+    span: timedelta
+    expiry: timedelta | None = None
+    without_success: bool = False
+
+
+DEFAULT_DAYS = {
+    Family.INACTIVE: Days(2, timedelta(days=7)),
+    Family.MAILBOX_FULL: Days(5, timedelta(days=30), timedelta(days=90), without_success=True),
+    Family.REJECTED_AFTER_DATA: Days(3, timedelta(days=14)),
+    Family.NO_SUCH_DOMAIN: Days(3, timedelta(days=7), timedelta(days=90)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The table of docs/bounces.md in numbers."""
+
+    days: dict[Family, Days] = field(default_factory=lambda: dict(DEFAULT_DAYS))
+    recently_seen: timedelta = timedelta(days=30)
+    rest: timedelta = timedelta(days=7)
+    half_point: float = 0.5
+    threshold: float = 5.0
+    quiet: timedelta = timedelta(days=30)
+    memory: timedelta = timedelta(days=365)
+
+
+def judge(history: History, now: datetime, *, breaker_open: bool = False, policy: Policy | None = None) -> Verdict:
+    """The verdict on one reader at `now`, from everything known until then; order of the facts does not matter."""
+    policy = policy or Policy()
+    facts = sorted(
+        (fact for fact in history.facts if now - policy.memory <= fact.at <= now or fact.kind is Kind.COMPLAINT),
+        key=lambda fact: fact.at,
+    )
+    if any(fact.kind is Kind.COMPLAINT and fact.at <= now for fact in facts):
+        return Verdict(Action.SUPPRESS, "complaint", "the reader reported the mail as spam")
+    facts = [fact for fact in facts if fact.kind in {Kind.HARD, Kind.SOFT}]
+    dead = _judge_dead(facts, history, breaker_open, policy, now)
+    if dead.action is not Action.RECORD:
+        return dead
+    for family, rule in policy.days.items():
+        verdict = _judge_days(facts, family, rule, history, now)
+        if verdict is not None:
+            return verdict
+    points = _points(facts, history.readings, policy, now)
+    if points >= policy.threshold:
+        return Verdict(
+            Action.SUPPRESS, "points", f"{points:g} points of failures nobody explained", now + timedelta(days=90)
+        )
+    return dead if dead.why else Verdict(Action.RECORD, why=_nothing(facts))
+
+
+def _judge_dead(facts: Sequence[Fact], history: History, breaker_open: bool, policy: Policy, now: datetime) -> Verdict:
+    """No such address: at once, but not while the whole domain says so, and twice for who was reading lately."""
+    after = max((moment for moment in history.readings if moment <= now), default=None)
+    dead = [fact for fact in facts if fact.family is Family.NO_SUCH_ADDRESS and fact.kind is Kind.HARD]
+    if after is not None:
+        dead = [fact for fact in dead if fact.at > after]
+    if not dead:
+        return Verdict(Action.RECORD)
+    first, last = dead[0], dead[-1]
+    if breaker_open:
+        return Verdict(Action.HOLD, last.reason, "the whole domain reports unknown readers; waiting for a person")
+    if after is not None and first.at - after <= policy.recently_seen and last.at - first.at < policy.rest:
+        if now < first.at + policy.rest:
+            until = first.at + policy.rest
+            return Verdict(Action.REST, last.reason, "was reading within 30 days; a second report decides", until)
+        return Verdict(Action.RECORD, last.reason, "was reading within 30 days; the next report decides")
+    return Verdict(Action.SUPPRESS, last.reason, "the receiving server says that there is no such address")
+
+
+def _judge_days(facts: Sequence[Fact], family: Family, rule: Days, history: History, now: datetime) -> Verdict | None:
+    events = [fact for fact in facts if fact.family is family]
+    if rule.without_success:
+        last_good = max((moment for moment in (*history.successes, *history.readings) if moment <= now), default=None)
+        events = [fact for fact in events if last_good is None or fact.at > last_good]
+    else:
+        last_read = max((moment for moment in history.readings if moment <= now), default=None)
+        events = [fact for fact in events if last_read is None or fact.at > last_read]
+    days = {fact.at.date() for fact in events}
+    if len(days) < rule.count or events[-1].at - events[0].at < rule.span:
+        return None
+    until = events[-1].at + rule.expiry if rule.expiry else None
+    if until is not None and until <= now:
+        return None
+    why = f"{family} on {len(days)} days from {events[0].at.date()} to {events[-1].at.date()}"
+    return Verdict(Action.SUPPRESS, events[-1].reason, why, until)
+
+
+def _points(facts: Iterable[Fact], readings: Sequence[datetime], policy: Policy, now: datetime) -> float:
+    """Half a point a day with an unexplained failure; reading, or 30 quiet days, wipes the slate."""
+    points, last = 0.0, None
+    counted = [fact for fact in facts if fact.family is Family.UNCLEAR or fact.reason == "expired"]
+    for fact in counted:
+        if last is not None:
+            if fact.at.date() == last.date():
+                continue
+            if fact.at - last > policy.quiet or any(last < moment <= fact.at for moment in readings):
+                points = 0.0
+        points, last = points + policy.half_point, fact.at
+    if last is None or now - last > policy.quiet or any(last < moment <= now for moment in readings):
+        return 0.0
+    return points
+
+
+def _nothing(facts: Sequence[Fact]) -> str:
+    if not facts:
+        return "nothing counts against this reader"
+    fault = FAULT[facts[-1].family]
+    about = {
+        Fault.SENDER: "the refusal is about us, not about the reader",
+        Fault.MESSAGE: "the refusal is about the message, not about the reader",
+        Fault.NETWORK: "the network's or a server's trouble",
+    }
+    return about.get(fault, "counted; not enough yet to stop")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainHour:
+    """One domain's last hour: deliveries that ended, how many had no such address, and the usual share."""
+
+    ended: int
+    unknown: int
+    usual: float
+
+
+BREAKER_LEAST = 30
+BREAKER_SHARE = 0.10
+BREAKER_TIMES = 5
+
+
+def breaker_opens(hour: DomainHour) -> bool:
+    """Whether so many of a domain's readers are unknown at once that the domain, not the readers, is broken.
+
+    Gmail answered 550 5.1.1 for existing accounts for hours in December 2020.
+    """
+    share = hour.unknown / hour.ended if hour.ended else 0.0
+    return hour.ended >= BREAKER_LEAST and share > BREAKER_SHARE and share >= BREAKER_TIMES * hour.usual

@@ -1,0 +1,196 @@
+"""The log of bounces, and what it tells about one reader, one domain, one issue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailer.model.bounce import Diagnosis, Family, Kind
+from mailer.model.delivery import State
+from mailer.model.suppression import DomainHour, Fact, History
+from mailer.store.schema import bounces, deliveries, events
+
+_BATCH = 500
+STALE = "too old to act on"  # the note of a report that came after the age that counts
+MEMORY = timedelta(days=365)
+SETTLED = timedelta(days=5)  # after so long without a bounce an accepted delivery counts as a success
+USUAL = timedelta(days=30)
+HOUR = timedelta(hours=1)
+READING_EVENTS = ("clicked", "viewed", "confirmed", "preferences")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """One bounce to be appended. `fingerprint` makes a repeat of the same report harmless.
+
+    `delivery_id` None is a report without a valid token: kept, shown as unverified, nobody's state changes.
+    `recipient` is what the report says and evidence only.
+    """
+
+    at: datetime
+    via: str
+    diagnosis: Diagnosis
+    fingerprint: str
+    delivery_id: int | None = None
+    subscriber_id: int | None = None
+    issue_id: int | None = None
+    domain: str = ""
+    recipient: str = ""
+    text: str = ""
+    raw_id: int | None = None
+    note: str = ""
+
+
+def append(conn: Connection, rows: Sequence[Bounce]) -> dict[str, int]:
+    """Append what is new; returns the ids of the rows that were, by fingerprint."""
+    if not rows:
+        return {}
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    added: dict[str, int] = {}
+    for start in range(0, len(rows), _BATCH):
+        statement = (
+            dialect.insert(bounces)
+            .values([_row(row) for row in rows[start : start + _BATCH]])
+            .on_conflict_do_nothing(index_elements=["fingerprint"])
+            .returning(bounces.c.id, bounces.c.fingerprint)
+        )
+        added.update({row.fingerprint: row.id for row in conn.execute(statement)})
+    return added
+
+
+def histories(conn: Connection, subscriber_ids: Iterable[int], now: datetime) -> dict[int, History]:
+    """What is known of each reader's mail in the last year; unverified bounces and stale ones do not count."""
+    facts: dict[int, list[Fact]] = defaultdict(list)
+    good: dict[int, list[datetime]] = defaultdict(list)
+    read: dict[int, list[datetime]] = defaultdict(list)
+    wanted = sorted(set(subscriber_ids))
+    for start in range(0, len(wanted), _BATCH):
+        some = wanted[start : start + _BATCH]
+        for row in _facts_of(conn, some, now):
+            facts[row.subscriber_id].append(Fact(row.at, Kind(row.kind), row.reason, row.delivery_id))
+        for subscriber_id, moment in _successes_of(conn, some, now):
+            good[subscriber_id].append(moment)
+        for subscriber_id, moment in _readings_of(conn, some, now):
+            read[subscriber_id].append(moment)
+    return {each: History(tuple(facts[each]), tuple(good[each]), tuple(read[each])) for each in wanted}
+
+
+def domain_hour(conn: Connection, domain: str, now: datetime) -> DomainHour:
+    """The last hour of one receiving domain beside its usual share of unknown readers."""
+    ended, unknown = _share(conn, domain, now - HOUR, now)
+    before, unknown_before = _share(conn, domain, now - USUAL, now - HOUR)
+    return DomainHour(ended, unknown, unknown_before / before if before else 0.0)
+
+
+def unknown_in_hour(conn: Connection, domains: Iterable[str], now: datetime) -> dict[str, int]:
+    """How many readers of each domain were unknown in the last hour; cheap, by the index on domain and time."""
+    b = bounces.c
+    rows = conn.execute(
+        select(b.domain, func.count(func.distinct(b.delivery_id)))
+        .where(b.domain.in_(sorted(set(domains))), b.at > now - HOUR, b.at <= now)
+        .where(b.family == Family.NO_SUCH_ADDRESS, b.delivery_id.is_not(None))
+        .group_by(b.domain)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def recent(conn: Connection, *, needle: str = "", unverified: bool = False, limit: int = 100) -> Sequence[Row[Any]]:
+    """Bounces with the address they are about, the newest first; `needle` is a reason or part of an address."""
+    b = bounces.c
+    query = (
+        select(bounces, deliveries.c.address)
+        .select_from(bounces.outerjoin(deliveries, deliveries.c.id == b.delivery_id))
+        .order_by(b.id.desc())
+        .limit(limit)
+    )
+    if needle:
+        part = deliveries.c.address.contains(needle, autoescape=True)
+        query = query.where(or_(b.reason == needle, b.family == needle, b.kind == needle, part))
+    if unverified:
+        query = query.where(b.delivery_id.is_(None))
+    return conn.execute(query).all()
+
+
+def by_id(conn: Connection, bounce_id: int) -> Row[Any] | None:
+    """One bounce, or None."""
+    return conn.execute(
+        select(bounces, deliveries.c.address)
+        .select_from(bounces.outerjoin(deliveries, deliveries.c.id == bounces.c.delivery_id))
+        .where(bounces.c.id == bounce_id)
+    ).first()
+
+
+def _row(row: Bounce) -> dict[str, Any]:
+    return {
+        "at": row.at,
+        "delivery_id": row.delivery_id,
+        "subscriber_id": row.subscriber_id,
+        "issue_id": row.issue_id,
+        "domain": row.domain,
+        "via": row.via,
+        "kind": row.diagnosis.kind.value,
+        "reason": row.diagnosis.reason,
+        "family": row.diagnosis.family.value,
+        "status": row.diagnosis.status,
+        "recipient": row.recipient[:320],
+        "rule": row.diagnosis.rule[:200],
+        "text": row.text.replace("\x00", "")[:2000],
+        "fingerprint": row.fingerprint,
+        "raw_id": row.raw_id,
+        "note": row.note,
+    }
+
+
+def _facts_of(conn: Connection, ids: Sequence[int], now: datetime) -> Sequence[Any]:
+    b = bounces.c
+    return conn.execute(
+        select(b.subscriber_id, b.at, b.kind, b.reason, b.delivery_id).where(
+            b.subscriber_id.in_(ids), b.at > now - MEMORY, b.note != STALE, b.delivery_id.is_not(None)
+        )
+    ).all()
+
+
+def _successes_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterable[tuple[int, datetime]]:
+    d, bounced = deliveries.c, select(bounces.c.id).where(bounces.c.delivery_id == deliveries.c.id).exists()
+    rows = conn.execute(
+        select(d.subscriber_id, d.changed_at).where(
+            d.subscriber_id.in_(ids),
+            d.state == State.ACCEPTED,
+            d.changed_at > now - MEMORY,
+            d.changed_at < now - SETTLED,
+            ~bounced,
+        )
+    )
+    return [(row.subscriber_id, row.changed_at) for row in rows]
+
+
+def _readings_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterable[tuple[int, datetime]]:
+    e = events.c
+    rows = conn.execute(
+        select(e.subscriber_id, e.at).where(e.subscriber_id.in_(ids), e.at > now - MEMORY, e.kind.in_(READING_EVENTS))
+    )
+    return [(row.subscriber_id, row.at) for row in rows]
+
+
+def _share(conn: Connection, domain: str, after: datetime, before: datetime) -> tuple[int, int]:
+    d, b = deliveries.c, bounces.c
+    ended = conn.execute(
+        select(func.count()).where(
+            d.domain == domain,
+            d.changed_at > after,
+            d.changed_at <= before,
+            d.state.in_((State.ACCEPTED, State.FAILED)),
+        )
+    ).scalar_one()
+    unknown = conn.execute(
+        select(func.count(func.distinct(b.delivery_id))).where(
+            b.domain == domain, b.at > after, b.at <= before, b.family == Family.NO_SUCH_ADDRESS
+        )
+    ).scalar_one()
+    return ended, unknown

@@ -1,0 +1,23 @@
+"""Evidence that an uncertain delivery did arrive: contract C7, in one place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from mailer.model.delivery import State
+from mailer.store.schema import deliveries
+
+
+def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bool:
+    """Turn an uncertain delivery into an accepted one; False when it was not uncertain.
+
+    `evidence` says in a few words what proved it: a bounce, a complaint, a click, an unsubscribe, a relay's log.
+    """
+    changed = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == State.UNCERTAIN)
+        .values(state=State.ACCEPTED, changed_at=now, cause=f"proved by {evidence}"[:500])
+    )
+    return changed.rowcount == 1
