@@ -18,8 +18,11 @@ from mailer.model.tokens import Keyring
 if TYPE_CHECKING:
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.model.issue import Issue
-    from mailer.rendering.edition import ClubFacts, Edition
+    from mailer.model.letter import WriteLetter
+    from mailer.rendering.edition import Edition
+    from mailer.rendering.facts import ClubFacts
     from mailer.rendering.templates import Templates
+    from mailer.rendering.theme import Theme
     from mailer.settings import RelaySettings, Settings
     from mailer.store.engine import Database
     from mailer.transport.lane import Lane
@@ -120,9 +123,23 @@ class Club:
         return Templates(own if own.is_dir() else None)
 
     @cached_property
+    def theme(self) -> Theme:
+        """The colours and fonts of issues and letters."""
+        from mailer.rendering import theme
+
+        return theme.load(self.templates)
+
+    @cached_property
+    def write_letter(self) -> WriteLetter:
+        """Writes letters: confirm, welcome and the like."""
+        from mailer.rendering.letter import LetterWriter
+
+        return LetterWriter(self.templates, self.theme, self.facts, self.keyring, self.clock)
+
+    @cached_property
     def facts(self) -> ClubFacts:
         """What an edition says of the club."""
-        from mailer.rendering.edition import ClubFacts
+        from mailer.rendering.facts import ClubFacts
 
         settings = self.settings
         return ClubFacts(
@@ -149,12 +166,12 @@ class Club:
 
     def render(self, issue: Issue, frozen_at: datetime | None = None, facts: ClubFacts | None = None) -> Edition:
         """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""
-        from mailer.rendering import edition, theme
+        from mailer.rendering import edition
 
         return edition.render(
             issue,
             club=facts or self.facts,
-            theme=theme.load(self.templates),
+            theme=self.theme,
             templates=self.templates,
             frozen_at=frozen_at,
         )

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
     from mailer.store.ledger import Outcome, Worker
     from mailer.wiring import Club
 
+TELL_SECONDS = 5.0
+
 
 class Talk(Observer):
-    """Tells the operator what a dispatcher does: a progress bar on a terminal, lines otherwise."""
+    """Tells the person at the terminal what a dispatcher does: a progress bar, or a line every few seconds."""
 
-    def __init__(self, total: int, log: Any) -> None:
+    def __init__(self, total: int) -> None:
         self._total = total
-        self._log = log
+        self._done = 0
+        self._told_at = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
-        self.slugs: list[str] = []
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -53,38 +56,72 @@ class Talk(Observer):
         self._bar = None
 
     def outcome(self, outcome: Outcome, worker: Worker) -> None:
-        self._log.attempt(outcome, worker)
+        self._done += 1
         if self._bar is not None:
-            task = self._bar.tasks[0]
-            self._bar.update(self._task, advance=1, rate=f"{task.speed or 0:.0f}/s")
+            self._bar.update(self._task, advance=1, rate=f"{self._bar.tasks[0].speed or 0:.0f}/s")
+        elif self._total and time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            talk(f"{self._done:,} of {self._total:,}")
 
     def relay_down(self, name: str, error: RelayError) -> None:
-        self._log.warning("relay down", relay=name, cause=str(error))
         talk(f"{name}: {error}")
 
     def store_down(self, error: StoreError) -> None:
-        self._log.error("database away", cause=str(error))
         talk(f"{error}; nothing more is sent until it answers")
 
     def paused(self, issue_id: int, cause: str) -> None:
-        self._log.error("issue paused", issue=issue_id, cause=cause)
         talk(f"paused: {cause}; mend it, then 'mailer resume'")
 
+    def taken_over(self, worker: str, cause: str) -> None:
+        talk(f"settled what was left open: {cause}")
+
+
+class Journal(Observer):
+    """A worker that stays logs for machines: one line an attempt, no address in clear."""
+
+    def __init__(self) -> None:
+        import structlog
+
+        from mailer import logs
+
+        logs.setup()
+        self._log = structlog.get_logger()
+
+    def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        self._log.info(
+            "dispatch.attempt",
+            delivery=outcome.delivery.id,
+            domain=outcome.delivery.domain,
+            state=outcome.state.value,
+            relay=outcome.relay,
+            phase=outcome.phase.value,
+            code=outcome.code,
+            text=outcome.text,
+            millis=outcome.millis,
+            worker=worker.name,
+        )
+
+    def relay_down(self, name: str, error: RelayError) -> None:
+        self._log.warning("dispatch.relay_down", relay=name, cause=str(error))
+
+    def store_down(self, error: StoreError) -> None:
+        self._log.error("dispatch.database_away", cause=str(error))
+
+    def paused(self, issue_id: int, cause: str) -> None:
+        self._log.error("dispatch.paused", issue=issue_id, cause=cause)
+
     def finished(self, slugs: Sequence[str]) -> None:
-        self.slugs.extend(slugs)
         for slug in slugs:
-            self._log.info("issue finished", issue=slug)
+            self._log.info("dispatch.finished", issue=slug)
 
     def taken_over(self, worker: str, cause: str) -> None:
-        self._log.warning("claim taken over", worker=worker, cause=cause)
+        self._log.warning("dispatch.taken_over", worker=worker, cause=cause)
 
 
 def send(club: Club, *, total: int = 0, forever: bool = False) -> Tally:
     """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order."""
-    from mailer.logs import outcome_log
-
-    observer = Talk(total, outcome_log())
-    dispatcher = club.dispatcher(observer)
+    talker = Talk(total)
+    dispatcher = club.dispatcher(Journal() if forever else talker)
 
     async def run() -> Tally:
         loop = asyncio.get_running_loop()
@@ -96,7 +133,7 @@ def send(club: Club, *, total: int = 0, forever: bool = False) -> Tally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    with observer.shown():
+    with talker.shown():
         return asyncio.run(run())
 
 

@@ -324,7 +324,7 @@ def retry(conn: Connection, issue_id: int, state: State, now: datetime) -> int:
 def correct(conn: Connection, issue_id: int, by_language: Mapping[str, int], now: datetime) -> int:
     """Give readers not yet attempted the new edition of the language they had; returns how many."""
     languages = dict(
-        conn.execute(select(editions.c.id, editions.c.language).where(editions.c.issue_id == issue_id)).all()  # type: ignore[arg-type]
+        conn.execute(select(editions.c.id, editions.c.language).where(editions.c.issue_id == issue_id)).all()
     )
     changed = 0
     for language, edition_id in by_language.items():

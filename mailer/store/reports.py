@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -166,7 +166,7 @@ def proof(conn: Connection, issue_id: int) -> Iterator[Row[Any]]:
 def delivery_of(conn: Connection, issue_id: int, match_key: str) -> Row[Any] | None:
     """One reader's delivery of an issue, with the edition it is made from; None when he was not in the audience."""
     d, e, s = deliveries.c, editions.c, subscribers.c
-    return conn.execute(
+    found = conn.execute(
         select(
             d.id, d.address, d.name, d.attributes, d.state, d.tries, d.due_at, d.changed_at, d.cause, d.subscriber_id,
             e.language, e.version, e.digest, e.key_id, e.subject, e.program, e.frozen_at,
@@ -174,6 +174,7 @@ def delivery_of(conn: Connection, issue_id: int, match_key: str) -> Row[Any] | N
         .select_from(deliveries.join(editions, e.id == d.edition_id).join(subscribers, s.id == d.subscriber_id))
         .where(d.issue_id == issue_id, s.match_key == match_key)
     ).first()  # fmt: skip
+    return cast("Row[Any] | None", found)
 
 
 def attempts_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
