@@ -1,0 +1,56 @@
+"""The catalogues: complete, with the same placeholders, found by any tag of the language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from mailer.rendering.templates import shipped_folder
+from mailer.rendering.translation import available, choose, translations, translator
+
+METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages")]
+
+
+def texts() -> Iterator[str]:
+    """Every text the shipped pages and letters may show."""
+    for _, _, text, _, _ in extract_from_dir(shipped_folder(), METHODS, {}, keywords={"_": None}):
+        assert isinstance(text, str)
+        yield text
+
+
+@pytest.mark.parametrize("language", [name for name in available() if name != "en"])
+def test_every_text_is_translated_with_the_same_placeholders(language: str) -> None:
+    wanted = set(texts())
+    assert len(wanted) > 100
+    catalogue = translations(language)
+    for text in wanted:
+        found = catalogue.gettext(text)
+        assert text in {"Atom feed"} or found != text, f"{language}: no translation of {text!r}"
+        assert sorted(re.findall(r"%\(\w+\)s", found)) == sorted(re.findall(r"%\(\w+\)s", text))
+
+
+def test_a_language_is_found_by_its_first_subtag() -> None:
+    for tag in ("zh", "zh-CN", "zh_CN", "ZH-hans", "zh-TW"):
+        assert translator(tag)("Subscribe") == "订阅"
+    for tag in ("en", "de", "", "x"):
+        assert translator(tag)("Subscribe") == "Subscribe"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "chosen"),
+    [
+        (("zh",), "zh"),
+        (("", "de, zh-CN;q=0.8, en;q=0.7"), "zh"),
+        (("", "en;q=0.1, zh;q=0.9"), "zh"),
+        (("", "zh;q=0, en"), "en"),
+        (("xx", "fr"), "en"),
+        (("", ";;;,,q=,\x00", "zh"), "zh"),
+        (("", "zh;q=nonsense"), "en"),
+        ((), "en"),
+    ],
+)
+def test_the_first_wish_that_can_be_met_counts(wishes: tuple[str, ...], chosen: str) -> None:
+    assert choose(("en", "zh"), *wishes) == chosen
