@@ -1,0 +1,220 @@
+"""Tables from strangers: CSV in any common encoding, or a workbook, as rows with line numbers, in bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import BinaryIO, NamedTuple
+
+from mailer.errors import ImportFileError
+
+MAX_COLUMNS = 64
+MAX_LINE = 128 * 1024  # characters: 64 fields of 1 KB, quoted, with room to spare
+MAX_LINES_OF_A_ROW = 20
+_CHUNK = 256 * 1024
+_SAMPLE = 256 * 1024
+_SPACES = " \t\u00a0\u3000"
+_CHINESE = frozenset({"gb2312", "gbk", "gb18030", "hz", "hz-gb-2312"})
+
+
+class Row(NamedTuple):
+    """One row: the line it begins on (the row's number in a workbook), its cells, or a clause why it is unreadable."""
+
+    line: int
+    cells: Sequence[str]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: the column headings, what it was read as (a sentence when that was a guess), and its rows, once."""
+
+    columns: tuple[str, ...]
+    read_as: str
+    guess: str
+    rows: Iterator[Row]
+
+
+def read_table(source: BinaryIO, name: str) -> Table:
+    """The table in an open file, CSV or .xlsx by its first bytes. The file stays the caller's, and stays open.
+
+    Rows too long, with a quote never closed or with the wrong number of cells come with a `fault`; reading goes on
+    with the next line. Raises ImportFileError for a file that is no table at all.
+    """
+    if not source.seekable():
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the rows are read
+        shutil.copyfileobj(source, spool)
+        spool.seek(0)
+        source = spool
+    magic = source.read(8)
+    source.seek(0)
+    if magic.startswith(b"PK\x03\x04"):
+        from mailer.intake.workbook import read_workbook
+
+        read_as, guess, rows = "an Excel workbook", "", read_workbook(source, name)
+    elif magic == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise ImportFileError("an Excel file of the old kind or with a password; save it as .xlsx or CSV", where=name)
+    else:
+        encoding, guess = _encoding_of(source)
+        read_as, rows = f"CSV in {encoding}", _csv_rows(source, encoding)
+    head = next((row for row in rows if row.fault or any(row.cells)), None)
+    if head is None:
+        raise ImportFileError("the file is empty; its first row must name the columns, one of them email", where=name)
+    if head.fault:
+        raise ImportFileError(f"the row of headings {head.fault}", where=f"{name}:{head.line}")
+    columns = tuple(head.cells)
+    while columns and not columns[-1]:
+        columns = columns[:-1]
+    if len(columns) > MAX_COLUMNS:
+        raise ImportFileError(f"{len(columns)} columns; at most {MAX_COLUMNS} are read", where=f"{name}:{head.line}")
+    return Table(columns, read_as, guess, _fitted(rows, len(columns)))
+
+
+def _fitted(rows: Iterator[Row], width: int) -> Iterator[Row]:
+    """Rows of the right width; blank rows left out, empty cells beyond the last heading cut off."""
+    for row in rows:
+        cells = row.cells
+        if row.fault:
+            yield row
+        elif len(cells) == width:
+            if any(cells):
+                yield row
+        elif not any(cells):
+            continue
+        elif len(cells) > width and not any(cells[width:]):
+            yield Row(row.line, cells[:width])
+        else:
+            yield Row(row.line, (), f"has {len(cells)} cells where the headings have {width}")
+
+
+def _encoding_of(source: BinaryIO) -> tuple[str, str]:
+    """The file's encoding; and, where the bytes leave a doubt, what was guessed, for people."""
+    head = source.read(4)
+    source.seek(0)
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig", ""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16", ""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    sample = b""
+    try:
+        for chunk in iter(lambda: source.read(_CHUNK), b""):
+            sample = sample or chunk
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+        if b"\0" not in sample:
+            return "utf-8", ""
+    except UnicodeDecodeError:
+        sample = chunk
+    finally:
+        source.seek(0)
+    encoding = _guess(sample)
+    return encoding, f"not marked with its encoding; read as {encoding}"
+
+
+def _guess(sample: bytes) -> str:
+    """The likeliest encoding of bytes that are not all UTF-8."""
+    import chardet
+
+    lossy = sample.decode("utf-8", "replace")
+    broken = lossy.count("\ufffd")
+    if b"\0" in sample:
+        return "utf-16-be" if sample[0:1] == b"\0" else "utf-16-le" if sample[1:2] == b"\0" else "utf-8"
+    if sum(not char.isascii() for char in lossy) > 4 * broken:
+        return "utf-8"
+    name = (chardet.detect(sample[:_SAMPLE])["encoding"] or "").lower()
+    if name in _CHINESE or not name or _reads_as_chinese(sample):
+        return "gb18030"
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return "gb18030"
+    return "windows-1252" if name in {"ascii", "utf-8"} else name
+
+
+def _reads_as_chinese(sample: bytes) -> bool:
+    """Whether the bytes are GB18030 with nearly all letters beyond ASCII from the common Han block."""
+    letters = [char for char in sample.decode("gb18030", "replace") if not char.isascii()]
+    return bool(letters) and sum("\u4e00" <= char <= "\u9fff" for char in letters) > 0.8 * len(letters)
+
+
+def _lines(source: BinaryIO, encoding: str) -> Iterator[tuple[int, str | None]]:
+    """Numbered lines without their ends; None stands for a line longer than MAX_LINE, of which nothing is kept."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
+    number, rest, skipping = 1, "", False
+    for chunk in chain(iter(lambda: source.read(_CHUNK), b""), (None,)):
+        text = decoder.decode(b"", final=True) if chunk is None else decoder.decode(chunk)
+        lines = (rest + text).split("\n")
+        rest = lines.pop()
+        for line in lines:
+            yield number, None if skipping or len(line) > MAX_LINE else line
+            number, skipping = number + 1, False
+        if len(rest) > MAX_LINE:
+            rest, skipping = "", True
+    if rest or skipping:
+        yield number, None if skipping else rest
+
+
+def _csv_rows(source: BinaryIO, encoding: str) -> Iterator[Row]:
+    lines = _Ahead(_lines(source, encoding))
+    head = next((line for _, line in lines.peek(MAX_LINES_OF_A_ROW) if line), "")
+    delimiter = max(",;\t", key=head.count)
+    for number, line in lines:
+        if line is None:
+            yield Row(number, (), f"is longer than {MAX_LINE // 1024} KB")
+            continue
+        if '"' not in line:
+            yield Row(number, [cell.strip(_SPACES) for cell in line.split(delimiter)] if line else ())
+            continue
+        whole = line if line.count('"') % 2 == 0 else _closed(line, lines)
+        if whole is None:
+            yield Row(number, (), "opens a quote that is never closed")
+            continue
+        try:
+            cells = next(csv.reader(io.StringIO(whole, newline="\n"), delimiter=delimiter, strict=True))
+            yield Row(number, [cell.strip(_SPACES) for cell in cells])
+        except csv.Error as error:
+            yield Row(number, (), f"cannot be read as CSV: {error}")
+
+
+def _closed(line: str, lines: _Ahead) -> str | None:
+    """A line with an open quote joined with the lines up to the one that closes it, which are then used up."""
+    parts, size = [line], len(line)
+    for count, (_, more) in enumerate(lines.peek(MAX_LINES_OF_A_ROW), 1):
+        if more is None or size + len(more) > MAX_LINE:
+            return None
+        parts.append(more)
+        size += len(more)
+        if more.count('"') % 2:
+            lines.drop(count)
+            return "\n".join(parts)
+    return None
+
+
+class _Ahead(Iterator[tuple[int, str | None]]):
+    """Numbered lines that can be looked at before they are taken."""
+
+    def __init__(self, lines: Iterator[tuple[int, str | None]]) -> None:
+        self._lines = lines
+        self._seen: deque[tuple[int, str | None]] = deque()
+        self._take: Callable[[], tuple[int, str | None]] = lines.__next__
+
+    def __next__(self) -> tuple[int, str | None]:
+        return self._seen.popleft() if self._seen else self._take()
+
+    def peek(self, count: int) -> list[tuple[int, str | None]]:
+        """The next `count` lines, or as many as there are."""
+        self._seen.extend(islice(self._lines, max(0, count - len(self._seen))))
+        return list(islice(self._seen, count))
+
+    def drop(self, count: int) -> None:
+        """Use up the next `count` lines, which were looked at."""
+        for _ in range(count):
+            self._seen.popleft()

@@ -1,0 +1,242 @@
+"""A list of subscribers from elsewhere: which column means what, and what one row says."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+from mailer.errors import AddressError, ImportFileError
+from mailer.mail.address import Address, parse
+from mailer.model.subscriber import State, attribute_name, fault_in_text, language_tag, split_tags
+
+_KNOWN = {"email", "name", "language", "tags", "status", "consent_source", "consent_at"}
+_STATES = {"": State.ACTIVE, **{state.value: state for state in (State.ACTIVE, State.PENDING, State.UNSUBSCRIBED)}}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one row says about one reader. `source` and `consented_at` tell where and when he agreed."""
+
+    line: int
+    address: Address
+    name: str = ""
+    language: str = ""
+    tags: tuple[str, ...] = ()
+    state: State = State.ACTIVE
+    source: str = ""
+    consented_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Verdict(StrEnum):
+    """What becomes of an entry."""
+
+    ADDED = "added"  # a new reader
+    UPDATED = "updated"  # known; name, language, attributes or tags change
+    UNCHANGED = "unchanged"  # known, and nothing new about him
+    LEFT = "left"  # known and active; the list says that he unsubscribed
+    UNSUBSCRIBED = "unsubscribed"  # kept out: he left
+    SUPPRESSED = "suppressed"  # kept out: mail to him bounced, or he complained
+    ERASED = "erased"  # kept out: he wanted to be forgotten
+    DUPLICATE = "duplicate"  # an earlier row of the same list has the address
+    REFUSED = "refused"  # the row cannot be read
+
+
+KEPT_OUT = (Verdict.UNSUBSCRIBED, Verdict.SUPPRESSED, Verdict.ERASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A subscriber who is there already, as far as an import must know him."""
+
+    id: int
+    state: State
+    name: str
+    language: str
+    attributes: Mapping[str, str]
+    tags: tuple[str, ...]
+
+    def after(self, entry: Entry) -> tuple[str, str, Mapping[str, str], tuple[str, ...]]:
+        """Name, language, attributes and tags once the entry is taken: what it leaves empty stays as it was."""
+        tags = tuple(dict.fromkeys((*self.tags, *entry.tags)))
+        return entry.name or self.name, entry.language or self.language, {**self.attributes, **entry.attributes}, tags
+
+    def difference(self, entry: Entry) -> list[str]:
+        """What the entry changes, a clause each; empty when nothing does."""
+        name, language, attributes, tags = self.after(entry)
+        changes = [("name", self.name, name), ("language", self.language, language)]
+        changes += [(key, self.attributes.get(key, ""), value) for key, value in attributes.items()]
+        said = [f"{what} {old!r} -> {new!r}" for what, old, new in changes if old != new]
+        return said + [f"tag +{tag}" for tag in tags if tag not in self.tags]
+
+
+def judge(entry: Entry, found: Known | None, *, suppressed: bool, erased: bool) -> Verdict:
+    """What becomes of an entry: an import adds and completes, and never brings anybody back or raises a state."""
+    if found is not None and found.state is State.UNSUBSCRIBED:
+        return Verdict.UNSUBSCRIBED
+    if suppressed:
+        return Verdict.SUPPRESSED
+    if found is None:
+        return Verdict.ERASED if erased else Verdict.ADDED
+    if entry.state is State.UNSUBSCRIBED:
+        return Verdict.LEFT
+    return Verdict.UPDATED if found.difference(entry) else Verdict.UNCHANGED
+
+
+class FirstLines:
+    """The line on which each key came first: an open-addressed table of hashes, some 24 octets a key.
+
+    A dictionary of a million addresses would take more memory than the whole import may.
+    """
+
+    def __init__(self) -> None:
+        self._mask = 4095
+        self._count = 0
+        self._hashes = array("q", bytes(8 * 4096))
+        self._lines = array("L", bytes(array("L").itemsize * 4096))
+
+    def note(self, key: str, line: int) -> int:
+        """The line of an earlier note of `key`; 0 when there was none, and then `line` (at least 1) is kept."""
+        number = hash(key)
+        place = self._place(number)
+        if self._lines[place]:
+            return self._lines[place]
+        self._hashes[place], self._lines[place] = number, line
+        self._count += 1
+        if self._count * 3 > self._mask * 2:
+            self._grow()
+        return 0
+
+    def _place(self, number: int) -> int:
+        place = number & self._mask
+        while self._lines[place] and self._hashes[place] != number:
+            place = (place + 1) & self._mask
+        return place
+
+    def _grow(self) -> None:
+        hashes, lines = self._hashes, self._lines
+        self._mask = self._mask * 2 + 1
+        self._hashes = array("q", bytes(8 * (self._mask + 1)))
+        self._lines = array("L", bytes(lines.itemsize * (self._mask + 1)))
+        for number, line in zip(hashes, lines, strict=True):
+            if line:
+                place = self._place(number)
+                self._hashes[place], self._lines[place] = number, line
+
+
+class Fault(Exception):
+    """Why a row is refused: a clause that goes on after `line 7: `."""
+
+
+class Layout:
+    """The meaning of a table's columns.
+
+    `renames` maps headings (or the attribute names made from them) to what they mean here; `consent` is the source
+    of consent for rows that name none; naive times are in `zone`. Raises ImportFileError for headings that cannot
+    be read, for two columns of one meaning, and for a table without `email`.
+    """
+
+    def __init__(
+        self, headings: Sequence[str], *, renames: Mapping[str, str], consent: str, zone: tzinfo, now: datetime
+    ) -> None:
+        self.consent = consent
+        self._zone = zone
+        self._now = now
+        self._width = len(headings)
+        names = _meanings(headings, renames)
+        self._places = {name: place for place, name in enumerate(names) if name in _KNOWN}
+        self._attributes = [(name, place) for place, name in enumerate(names) if name and name not in _KNOWN]
+        if "email" not in self._places:
+            if any("@" in heading for heading in headings):
+                raise ImportFileError("no row of headings; the first row must name the columns, one of them email")
+            shown = ", ".join(heading for heading in headings[:8] if heading)
+            raise ImportFileError(f"no column named email among: {shown}; name yours with --map OLD=email")
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of the columns that become attributes."""
+        return tuple(name for name, _ in self._attributes)
+
+    @property
+    def names_consent(self) -> bool:
+        """Whether every row can tell where its consent comes from: by a column, or by the source given for all."""
+        return bool(self.consent) or "consent_source" in self._places
+
+    def read(self, line: int, cells: Sequence[str]) -> Entry:
+        """What a row says. Raises Fault with the reason why it is refused."""
+        for place, cell in enumerate(cells):
+            if fault := fault_in_text(cell):
+                raise Fault(f"{self._heading(place)} {fault}")
+        try:
+            address = parse(self._cell(cells, "email"))
+        except AddressError as error:
+            raise Fault(str(error)) from None
+        language = language_tag(self._cell(cells, "language"))
+        if language is None:
+            raise Fault(f"language {self._cell(cells, 'language')!r} is no language tag such as en or zh-CN")
+        status = self._cell(cells, "status").lower()
+        state = _STATES.get(status)
+        if state is None:
+            raise Fault(f"status {status!r} is unknown; use active, pending or unsubscribed")
+        source = self._cell(cells, "consent_source") or self.consent
+        if not source and state is not State.UNSUBSCRIBED:
+            raise Fault("no consent_source, and no --consent given for such rows")
+        return Entry(
+            line,
+            address,
+            self._cell(cells, "name"),
+            language,
+            split_tags(self._cell(cells, "tags")),
+            state,
+            source,
+            self._moment(self._cell(cells, "consent_at")),
+            {name: cells[place] for name, place in self._attributes if cells[place]},
+        )
+
+    def _cell(self, cells: Sequence[str], name: str) -> str:
+        place = self._places.get(name)
+        return "" if place is None else cells[place]
+
+    def _heading(self, place: int) -> str:
+        for name, at in (*self._places.items(), *self._attributes):
+            if at == place:
+                return name
+        return f"cell {place + 1}"
+
+    def _moment(self, text: str) -> datetime | None:
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text.replace("/", "-"))
+        except ValueError:
+            raise Fault(f"consent_at {text!r} is no date such as 2026-01-31 or 2026-01-31T08:00Z") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
+        try:
+            late = moment > self._now
+        except OverflowError:
+            late = True
+        if late or moment.year < 1971:
+            raise Fault(f"consent_at {text!r} lies in the future" if late else f"consent_at {text!r} is too long ago")
+        return moment
+
+
+def _meanings(headings: Sequence[str], renames: Mapping[str, str]) -> list[str]:
+    """What each column means: a known name, an attribute's name, or "" for a column without a heading."""
+    wanted = {attribute_name(old): new for old, new in renames.items()}
+    names: list[str] = []
+    for heading in headings:
+        if fault := fault_in_text(heading):
+            raise ImportFileError(f"the heading {heading[:40]!r} {fault}")
+        name = attribute_name(heading)
+        if heading and not name:
+            raise ImportFileError(f"the heading {heading[:40]!r} cannot name an attribute; rename it with --map")
+        name = attribute_name(wanted.pop(name, name)) if name else ""
+        if name and name in names:
+            raise ImportFileError(f"two columns are named {name}")
+        names.append(name)
+    if wanted:
+        raise ImportFileError(f"no column named {', '.join(wanted)}, which --map wants to rename")
+    return names

@@ -1,0 +1,114 @@
+"""Taking many subscribers at once: what a chunk of an imported list meets, and the rows it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from mailer.model.roster import Entry, Known
+from mailer.model.subscriber import TOMBSTONE, State
+from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions
+from mailer.store.subscribers import tags_of
+
+
+def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
+    """The subscribers among these match keys, as far as an import must know them."""
+    rows = conn.execute(
+        select(
+            subscribers.c.match_key,
+            subscribers.c.id,
+            subscribers.c.state,
+            subscribers.c.name,
+            subscribers.c.language,
+            subscribers.c.attributes,
+        ).where(subscribers.c.match_key.in_(keys))
+    ).all()
+    tags = tags_of(conn, [row.id for row in rows]) if rows else {}
+    return {
+        row.match_key: Known(
+            row.id, State(row.state), row.name, row.language, row.attributes, tuple(tags.get(row.id, ()))
+        )
+        for row in rows
+    }
+
+
+def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str, str]:
+    """Which of these match keys (or tombstones) are suppressed now, and why."""
+    rows = conn.execute(
+        select(suppressions.c.match_key, suppressions.c.reason).where(
+            suppressions.c.match_key.in_(keys),
+            suppressions.c.state == "active",
+            or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now),
+        )
+    )
+    return {row.match_key: row.reason for row in rows}
+
+
+def has_tombstones(conn: Connection) -> bool:
+    """Whether anybody was ever erased."""
+    found = select(suppressions.c.id).where(suppressions.c.match_key.between(TOMBSTONE, TOMBSTONE + "\x7f")).limit(1)
+    return conn.execute(found).first() is not None
+
+
+def add_all(conn: Connection, entries: Sequence[Entry], *, file: str, now: datetime) -> None:
+    """Add new subscribers with their tags and a row each in the record of consents."""
+    before = conn.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one()
+    conn.execute(insert(subscribers), [_row(entry, now) for entry in entries])
+    by_key = {entry.address.match_key: entry for entry in entries}
+    ids = conn.execute(
+        select(subscribers.c.id, subscribers.c.match_key).where(
+            subscribers.c.id > before, subscribers.c.match_key.in_(by_key)
+        )
+    ).all()
+    conn.execute(insert(consents), [_consent(subscriber_id, by_key[key], file, now) for subscriber_id, key in ids])
+    tags = [{"subscriber_id": subscriber_id, "tag": tag} for subscriber_id, key in ids for tag in by_key[key].tags]
+    if tags:
+        conn.execute(insert(subscriber_tags), tags)
+
+
+def _row(entry: Entry, now: datetime) -> dict[str, object]:
+    agreed = entry.consented_at or now
+    return {
+        "address": entry.address.address,
+        "match_key": entry.address.match_key,
+        "domain": entry.address.domain,
+        "name": entry.name,
+        "language": entry.language,
+        "state": entry.state.value,
+        "attributes": entry.attributes,
+        "created_at": now,
+        "joined_at": agreed if entry.state is State.ACTIVE else None,
+        "left_at": now if entry.state is State.UNSUBSCRIBED else None,
+    }
+
+
+def _consent(subscriber_id: int, entry: Entry, file: str, now: datetime) -> dict[str, object]:
+    agreed = f"; agreed {entry.consented_at.isoformat()}" if entry.consented_at else ""
+    return {
+        "subscriber_id": subscriber_id,
+        "at": now,
+        "action": "imported",
+        "language": entry.language,
+        "source": entry.source,
+        "detail": f"{file}:{entry.line}{agreed}",
+    }
+
+
+def change(conn: Connection, found: Known, entry: Entry) -> None:
+    """Write what an entry changes about a subscriber who is there already (Known.after says what)."""
+    name, language, attributes, tags = found.after(entry)
+    conn.execute(
+        update(subscribers)
+        .where(subscribers.c.id == found.id, subscribers.c.state == found.state)
+        .values(name=name, language=language, attributes=dict(attributes))
+    )
+    new = [{"subscriber_id": found.id, "tag": tag} for tag in tags if tag not in found.tags]
+    if new:
+        conn.execute(insert(subscriber_tags), new)
+
+
+def record(conn: Connection, kind: str, detail: Mapping[str, object], *, actor: str, now: datetime) -> None:
+    """Append to the events that a list was imported."""
+    conn.execute(insert(events).values(at=now, kind=kind, actor=actor, detail=dict(detail)))
