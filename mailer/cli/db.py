@@ -1,0 +1,73 @@
+"""`mailer db`: upgrade, copy and back up the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mailer.cli import open_club
+
+
+@click.group()
+def db() -> None:
+    """Upgrade, copy and back up the database."""
+
+
+@db.command()
+@click.pass_context
+def upgrade(ctx: click.Context) -> None:
+    """Set the database up, or bring it to this program's version.
+
+    Safe to repeat. Back it up first: 'mailer db backup FILE'. A database of a newer version is refused.
+    """
+    from mailer.cli.output import talk
+    from mailer.store import migrate
+    from mailer.store.engine import Database
+
+    database = Database(open_club(ctx).database_url)
+    before, after = migrate.upgrade(database)
+    database.close()
+    if before == after:
+        talk(f"the database is of version {after} already; nothing to do")
+    else:
+        talk(f"upgraded the database from {f'version {before}' if before else 'nothing'} to version {after}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def backup(ctx: click.Context, file: Path) -> None:
+    """Write a copy of the database to FILE while it is in use.
+
+    FILE must be new. Of SQLite it is a database to put in place of the old one; of PostgreSQL a dump for
+    pg_restore. Keep mailer.toml and mailer.key with it: without the key, links in mails already sent stop working.
+    """
+    from mailer.cli.output import talk
+    from mailer.store import copying
+    from mailer.store.engine import Database
+
+    database = Database(open_club(ctx).database_url)
+    copying.backup(database, file)
+    database.close()
+    talk(f"wrote {file} ({file.stat().st_size:,} bytes)")
+
+
+@db.command()
+@click.argument("url")
+@click.pass_context
+def copy(ctx: click.Context, url: str) -> None:
+    """Copy everything into the empty database at URL, such as postgresql://mailer@localhost/mailer.
+
+    Stop every worker and 'mailer serve' first. All rows are counted on both sides; afterwards put URL into
+    mailer.toml. A password belongs into the file that PGPASSFILE names, not into URL.
+    """
+    from mailer.cli.output import talk
+    from mailer.store import copying
+    from mailer.store.engine import Database
+
+    club, target = open_club(ctx), Database(url)
+    copied = copying.copy(club.db, target)
+    target.close()
+    talk(f"copied {sum(copied.values()):,} rows in {len(copied)} tables; every count agrees")
+    talk("now set [database] url in mailer.toml")

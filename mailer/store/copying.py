@@ -1,0 +1,98 @@
+"""Copies of a whole database: a backup file while it is in use, and the move from SQLite to PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+
+from mailer.errors import StoreError
+from mailer.store import migrate
+from mailer.store.engine import Database
+from mailer.store.schema import metadata
+
+_BATCH = 1000
+
+
+def backup(database: Database, file: Path) -> None:
+    """Write a consistent copy of the database to a new file (mode 600), while others go on using it.
+
+    SQLite: a database file; PostgreSQL: pg_dump's custom format, for pg_restore. Raises StoreError.
+    """
+    if file.exists():
+        raise StoreError("is there already; name a new file", where=str(file))
+    unfinished = file.with_name(file.name + ".part")
+    try:
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        if database.is_sqlite:
+            _backup_sqlite(str(database.engine.url.database), unfinished)
+        else:
+            _dump_postgres(database, unfinished)
+        unfinished.rename(file)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the backup failed: {error}", where=str(file)) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _backup_sqlite(source: str, file: Path) -> None:
+    uri = f"{Path(source).absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as live, contextlib.closing(sqlite3.connect(file)) as copy:
+        live.backup(copy)
+
+
+def _dump_postgres(database: Database, file: Path) -> None:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise StoreError("backing up PostgreSQL needs pg_dump (Debian package postgresql-client)")
+    url = database.engine.url.set(drivername="postgresql")
+    environment = dict(os.environ)
+    if url.password:  # never on a command line, where every user of the machine sees it
+        environment["PGPASSWORD"] = str(url.password)
+    target = url.set(password=None).render_as_string()
+    done = subprocess.run(  # noqa: S603 - the program is pg_dump, the arguments are the operator's own URL and file
+        [program, "--format=custom", "--no-owner", f"--dbname={target}", f"--file={file}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = done.stderr.strip().partition("\n")[0] or f"exit code {done.returncode}"
+        raise StoreError(f"pg_dump: {reason}")
+
+
+def copy(source: Database, target: Database) -> dict[str, int]:
+    """Copy every row of every table into a target without rows, and return the rows copied by table.
+
+    The target is set up first; its rows are one transaction, so that a copy is whole or not there, and every
+    count is compared before it is committed. Raises StoreError.
+    """
+    migrate.require_current(source)
+    migrate.upgrade(target)
+    copied: dict[str, int] = {}
+    with source.reading() as here, target.transaction() as there:
+        for table in metadata.sorted_tables:
+            if there.execute(select(func.count()).select_from(table)).scalar_one():
+                raise StoreError(f"the target has rows in {table.name} already; copy into an empty database")
+        for table in metadata.sorted_tables:
+            copied[table.name] = 0
+            rows = here.execute(select(table).execution_options(yield_per=_BATCH)).mappings()
+            for batch in rows.partitions():
+                there.execute(insert(table), [dict(row) for row in batch])
+                copied[table.name] += len(batch)
+        for table in metadata.sorted_tables:
+            wanted = here.execute(select(func.count()).select_from(table)).scalar_one()
+            arrived = there.execute(select(func.count()).select_from(table)).scalar_one()
+            if not wanted == arrived == copied[table.name]:
+                raise StoreError(f"{table.name}: {wanted} rows here, {arrived} arrived; nothing was copied")
+            if not target.is_sqlite and "id" in table.columns:
+                sequence = func.pg_get_serial_sequence(table.name, "id")
+                last = func.greatest(func.max(table.c.id), 1)
+                there.execute(select(func.setval(sequence, last, func.count() > 0)).select_from(table))
+    return copied
