@@ -1,0 +1,128 @@
+"""HTML from a clipboard, made the lines one would see: links kept in marks, hidden parts dropped."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from mailer.rendering.paste.report import Report
+
+# A link inside a line: LINK text LINK_URL address LINK_END; private characters that no pasted text keeps.
+LINK, LINK_URL, LINK_END = "\ue000", "\ue001", "\ue002"
+
+_TAGS = re.compile(
+    r"<(?:!--StartFragment|/?(?:html|body|div|p|table|tr|td|span|br|ul|ol|li|section|meta)\b[^<>]*/?>)", re.I
+)
+_CF_HTML = re.compile(r"\s*Version:\d.*?(?=<)", re.DOTALL)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide", re.I)
+_BLOCKS = frozenset(
+    "p div table tr ul ol li section article header footer blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd".split()  # noqa: SIM905
+)
+_SILENT = frozenset(("script", "style", "head", "title", "template", "noscript"))
+_VOID = frozenset(("br", "img", "hr", "meta", "link", "input", "col", "wbr"))
+
+
+def is_html(text: str) -> bool:
+    """Whether pasted text is HTML source rather than text with a few angle brackets."""
+    found = len(_TAGS.findall(text[:50_000]))
+    return found >= 3 or (found > 0 and text.lstrip().startswith("<"))
+
+
+def to_lines(text: str, report: Report) -> list[tuple[int, str]]:
+    """The visible lines, each with the line of the HTML it begins on; headings begin with `## `, list items `- `."""
+    reader = _Reader(report)
+    reader.feed(_CF_HTML.sub("", text, count=1) if text.lstrip().startswith("Version:") else text)
+    reader.close()
+    reader.end_line()
+    return reader.lines
+
+
+class _Reader(HTMLParser):
+    def __init__(self, report: Report) -> None:
+        super().__init__(convert_charrefs=True)
+        self.report = report
+        self.lines: list[tuple[int, str]] = []
+        self._parts: list[str] = []
+        self._start = 1
+        self._hidden: list[str] = []  # open elements from the hidden one inwards
+        self._lists: list[int | None] = []
+        self._link: str | None = None
+        self._breaks = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {key: value or "" for key, value in attrs}
+        if tag in _VOID:
+            self._void(tag, values)
+            return
+        if self._hidden or tag in _SILENT or _HIDDEN.search(values.get("style", "")) or "hidden" in values:
+            self._hidden.append(tag)
+            return
+        if tag in _BLOCKS:
+            self.end_line()
+        if tag in ("ul", "ol"):
+            start = values.get("start", "1")
+            self._lists.append(int(start) - 1 if tag == "ol" and start[:6].isdecimal() else 0 if tag == "ol" else None)
+        elif tag == "li":
+            self._list_item()
+        elif tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
+            self._parts.append("## ")
+        elif tag in ("td", "th"):
+            self._parts.append(" ")
+        elif tag == "a" and values.get("href", "").startswith(("http://", "https://", "mailto:")):
+            self._link = values["href"].strip()
+            self._parts.append(LINK)
+
+    def _list_item(self) -> None:
+        if self._lists and self._lists[-1] is not None:
+            self._lists[-1] += 1
+            self._parts.append(f"{self._lists[-1]}. ")
+        else:
+            self._parts.append("- ")
+
+    def _void(self, tag: str, values: dict[str, str]) -> None:
+        if self._hidden:
+            return
+        if tag in ("br", "hr"):
+            self._breaks += tag == "br" and not "".join(self._parts).strip()
+            self.end_line()
+            if self._breaks:
+                self.lines.append((self.getpos()[0], ""))
+                self._breaks = 0
+        elif tag == "img" and (alt := values.get("alt", "").strip()):
+            self.report.add(self.getpos()[0], "image", "picture left out", alt)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._hidden:
+            if tag in self._hidden:
+                del self._hidden[len(self._hidden) - 1 - self._hidden[::-1].index(tag) :]
+            return
+        if tag == "a" and self._link is not None:
+            self._parts.append(f"{LINK_URL}{self._link}{LINK_END}")
+            self._link = None
+        elif tag in ("ul", "ol") and self._lists:
+            self._lists.pop()
+        if tag in _BLOCKS:
+            self.end_line()
+            if tag == "p":
+                self.lines.append((self.getpos()[0], ""))
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden:
+            if data.strip() and not set(self._hidden) & _SILENT:
+                self.report.drop(self.getpos()[0], "hidden text dropped", " ".join(data.split()))
+            return
+        if data.strip() and not "".join(self._parts).strip(f"#-0123456789. {LINK}"):
+            self._start = self.getpos()[0]
+        self._parts.append(re.sub(f"[{LINK}-{LINK_END}]", "", data))
+
+    def end_line(self) -> None:
+        """Put what was gathered into the lines, its blanks made single."""
+        if self._link is not None:
+            self._parts.append(f"{LINK_URL}{self._link}{LINK_END}{LINK}")
+        text = " ".join("".join(self._parts).split())
+        text = re.sub(f"{LINK}[ ]*{LINK_URL}[^{LINK_END}]*{LINK_END}", "", text)
+        open_link = text.endswith(LINK)
+        text = text.removesuffix(LINK).strip()
+        if text and text not in ("-", "##"):
+            self.lines.append((self._start, text))
+        self._parts = [LINK] if open_link or self._link is not None else []

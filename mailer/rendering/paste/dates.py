@@ -1,0 +1,74 @@
+"""The date in a digest's head: with or without a year, in Chinese or English."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
+_WEEKDAY = (
+    r"(?:[\s,，|·/]*[（(]?(?:星期|周|礼拜)[一二三四五六日天][)）]?"
+    r"|[\s,，|·/]*\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?)?"
+)
+_BEFORE = r"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s+)?"
+_FORMS = [
+    re.compile(_BEFORE + form + _WEEKDAY, re.IGNORECASE)
+    for form in (
+        r"(?P<y>20\d\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]?",
+        r"(?<![\d.])(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?![\d])",
+        r"(?P<cy>[二〇零一]{4})年(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十]{1,3})[日号]",
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+{_MONTH},?\s+(?P<y>20\d\d)\b",
+        rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>20\d\d)\b",
+        r"(?<!\d)(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]",
+        r"(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十]{1,3})[日号]",
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+{_MONTH}(?!\w)",
+        rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\w)",
+        r"(?<![\d./-])(?P<m>0?[1-9]|1[0-2])(?P<s>[./-])(?P<d>0?[1-9]|[12]\d|3[01])(?![\d./-]|\s*[%％万亿元])",
+    )
+]
+_DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
+
+
+def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
+    """The first date in `text`: (day, whether it had a year, start, end); a missing year is the nearest to `today`."""
+    for form in _FORMS:
+        for match in form.finditer(text):
+            groups = match.groupdict()
+            year = _number(groups.get("y")) or _year(groups.get("cy"))
+            month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
+            day = _number(groups.get("d")) or _chinese(groups.get("cd"))
+            found = _date(year, month, day, today)
+            if found:
+                return found, bool(year), match.start(), match.end()
+    return None
+
+
+def _date(year: int, month: int, day: int, today: date) -> date | None:
+    years = [year] if year else [today.year - 1, today.year, today.year + 1]
+    candidates = []
+    for candidate in years:
+        try:
+            candidates.append(date(candidate, month, day))
+        except ValueError:
+            continue
+    return min(candidates, key=lambda found: abs(found - today), default=None)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text else 0
+
+
+def _month(name: str | None) -> int:
+    return _MONTHS.index(name[:3].lower()) + 1 if name else 0
+
+
+def _year(text: str | None) -> int:
+    return int("".join(str(_DIGITS.get(character, 0)) for character in text)) if text else 0
+
+
+def _chinese(text: str | None) -> int:
+    if not text:
+        return 0
+    tens, ten, ones = text.rpartition("十")
+    return (_DIGITS.get(tens, 1) * 10 if ten else 0) + (_DIGITS.get(ones, 0) if ones else 0)

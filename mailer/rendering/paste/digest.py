@@ -1,0 +1,421 @@
+"""A pasted digest read line by line into an Issue, with a report of every repair, guess and dropped line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+
+from mailer.errors import SourceError
+from mailer.model.issue import CallToAction, Issue, Item, Section, Source
+from mailer.rendering import language, source
+from mailer.rendering.paste import clipboard, dates, encoding, grammar, leads, outline, prose
+from mailer.rendering.paste.head import Head, read_head
+from mailer.rendering.paste.lines import Line, tidy, width
+from mailer.rendering.paste.report import Repair, Report
+
+TEXT_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an import made: the issue, every repair in order, and the lines that are not in the issue."""
+
+    issue: Issue
+    repairs: tuple[Repair, ...]
+    unplaced: tuple[Repair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the paste may leave open: the club's newsletter and languages, and the name of its call to action."""
+
+    newsletter: str = ""
+    languages: tuple[str, ...] = ()
+    apply_url: str = ""
+    cta: str = "club"
+
+
+@dataclass(slots=True)
+class _Gathered:
+    headline: str
+    line: int
+    paragraphs: list[str]
+    source: Source | None = None
+
+
+def read(
+    data: bytes | str, *, today: date, day: date | None = None, defaults: Defaults | None = None, name: str = "paste"
+) -> Reading:
+    """Read a pasted digest (text, clipboard HTML, or an issue file, which passes as it is).
+
+    `day` is the issue's date when it is known; else the one in the digest, without a year the one nearest to `today`.
+    Raises SourceError when the text is no digest, saying what was looked for.
+    """
+    defaults = defaults or Defaults()
+    report = Report()
+    text = encoding.decode(data, report, name) if isinstance(data, bytes) else data
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if "\x00" in text:
+        report.add(
+            text[: text.index("\x00")].count("\n") + 1, "invisible", f"{text.count(chr(0))} NUL characters removed"
+        )
+        text = text.replace("\x00", "")
+    if not text.strip():
+        raise SourceError("there is nothing to import; paste the digest and try again", where=name)
+    if text.lstrip().startswith("---\n") and re.search(r"^(?:newsletter|date|lang)\s*:", text[:2000], re.MULTILINE):
+        return Reading(source.read(text, name), (), ())
+    html = clipboard.is_html(text)
+    if html:
+        report.add(0, "html", "read as HTML from a clipboard")
+        numbered = clipboard.to_lines(text, report)
+    else:
+        numbered = list(enumerate(text.split("\n"), 1))
+    if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
+        raise SourceError(f"the text has more than {TEXT_LIMIT:,} characters; that is no digest", where=name)
+    lines, forward = tidy(numbered, report, html=html)
+    return _Reader(lines, report, today, day, defaults, name, forward.subject).reading(forward.date or forward.sent)
+
+
+class _Reader:
+    """Reads the clean lines of one digest."""
+
+    def __init__(
+        self,
+        lines: list[Line],
+        report: Report,
+        today: date,
+        day: date | None,
+        defaults: Defaults,
+        name: str,
+        subject: str,
+    ) -> None:
+        self.lines = lines
+        self.report = report
+        self.today = today
+        self.day = day
+        self.defaults = defaults
+        self.name = name
+        self.subject = subject
+
+    def reading(self, mail_date: str) -> Reading:
+        found = outline.find(self.lines, self.report)
+        if found is None:
+            raise SourceError(
+                "this is no digest: no line begins with a number, a bullet or 【a headline】, and no lines name sources;"
+                " write items as `1. Headline` with their text below",
+                where=self.name,
+            )
+        first = min([*found.starts, *found.titles])
+        head = read_head(self.lines[:first], self.subject, mail_date, self.today, self.report)
+        end = self._end(found)
+        items = self._items(found, end)
+        self._refuse_what_is_no_digest(found, head, items)
+        cta = self._tail(end)
+        return self._reading(found, head, items, cta)
+
+    def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, _Gathered]) -> None:
+        sources = sum(item.source is not None for item in items.values())
+        told = bool(head.day or head.named or sources >= 2 or (sources and sources * 2 >= len(items)))
+        headlines = [item.headline for item in items.values()]
+        matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
+        bodies = sum(bool(item.paragraphs) for item in items.values())
+        if not items or not (told or matched or (found.titles and bodies * 2 >= len(items))):
+            raise SourceError(
+                f"this is no digest: {len(items)} numbered lines, but no date, name, source or section with them;"
+                " begin with a title such as `Club News, 21 May`, or name sources",
+                where=self.name,
+            )
+
+    def _end(self, found: outline.Outline) -> int:
+        """The index behind the last item: its source, or where the page's foot or the call to action begins."""
+        start = max(found.starts)
+        index = start + 1
+        while index < len(self.lines):
+            text = self.lines[index].text
+            if (
+                text
+                and (grammar.source_line(text) or grammar.source_at_end(text, lenient=False))
+                and not (grammar.is_call(text) and not grammar.source_line(text))
+            ):
+                rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
+                if not rest or not self._more_text(rest):
+                    return index + 1
+            foot = text and (grammar.is_foot(text) or grammar.is_rule(text))
+            if foot or (text and index > start and self._is_call_line(text, index)):
+                return index
+            index += 1
+        return index
+
+    def _more_text(self, rest: list[int]) -> bool:
+        """Whether lines after a source still belong to the item: another source or address follows at once."""
+        text = self.lines[rest[0]].text
+        return grammar.source_line(text) is not None and not grammar.is_call(text)
+
+    def _is_call_line(self, text: str, index: int) -> bool:
+        if not grammar.is_call(text):
+            return False
+        rest = [line.text for line in self.lines[index + 1 :] if line.text]
+        short = width(grammar.strip_links(text)[0]) <= 120 or grammar.call_label(text) != ""
+        return (short or len(rest) <= 3) and len(rest) <= 8
+
+    def _items(self, found: outline.Outline, end: int) -> dict[int, _Gathered]:
+        starts = sorted(found.starts)
+        borders = sorted([*starts, *found.titles, end])
+        lenient = self._sources_without_stops(starts, borders)
+        gathered = {}
+        for start in starts:
+            stop = next((border for border in borders if border > start), end)
+            gathered[start] = self._item(found, start, stop, lenient)
+        return gathered
+
+    def _sources_without_stops(self, starts: list[int], borders: list[int]) -> bool:
+        """Whether this digest names sources in a closing parenthesis as a rule, so that one needs no stop before it."""
+        closing = 0
+        for start in starts:
+            stop = next((border for border in borders if border > start), len(self.lines))
+            last = next(
+                (
+                    self.lines[i].text
+                    for i in range(min(stop, len(self.lines)) - 1, start - 1, -1)
+                    if self.lines[i].text
+                ),
+                "",
+            )
+            closing += grammar.source_at_end(last, lenient=True) is not None
+        return closing * 2 >= len(starts)
+
+    def _item(self, found: outline.Outline, start: int, stop: int, lenient: bool) -> _Gathered:
+        line = self.lines[start]
+        text = found.starts[start]
+        body = list(range(start + 1, stop))
+        if (
+            text
+            and not any(mark.rest for mark in grammar.marks(line.text))
+            and found.family not in ("bracketed", "bullet", "sources")
+        ):
+            follower = next(i for i in body if self.lines[i].text)  # the number stands alone, the headline below it
+            body = [i for i in body if i > follower]
+        item = _Gathered("", line.number, [])
+        paired = grammar.bracketed(text)
+        if paired and paired[1]:
+            text, first = paired[0], paired[1]
+            item.paragraphs.append(first)
+        self._paragraphs(item, body)
+        if not item.paragraphs and item.source is None:
+            text = self._headline_source(item, text, lenient)
+        else:
+            self._closing_source(item, lenient)
+        self._headline(item, text)
+        return item
+
+    def _paragraphs(self, item: _Gathered, body: list[int]) -> None:
+        names: list[tuple[str, str, int]] = []
+        for index in body:
+            line = self.lines[index]
+            if not line.text:
+                continue
+            if grammar.is_rule(line.text):
+                self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
+            elif (found := grammar.source_line(line.text)) and (
+                item.paragraphs or names or index > body[0] or found[0]
+            ):
+                names.append((*found, line.number))
+            elif grammar.is_foot(line.text) and width(line.text) < 60:
+                self.report.drop(line.number, "line of the page dropped", grammar.strip_links(line.text)[0])
+            else:
+                item.paragraphs.append(line.text)
+        if names:
+            name = next((name for name, _, _ in names if name), "")
+            url = next((url for _, url, _ in names if url), "")
+            number = names[0][2]
+            item.source = Source(name or _host(url), url, number)
+            for other, _, at in names:
+                if other and other != name:
+                    self.report.drop(at, "second source of one item dropped", other)
+
+    def _closing_source(self, item: _Gathered, lenient: bool) -> None:
+        if not item.paragraphs or item.source:
+            return
+        last = item.paragraphs[-1]
+        found = grammar.source_at_end(last, lenient=lenient)
+        if found:
+            before, name, url, _ = found
+            item.paragraphs[-1:] = [before] if before else []
+            item.source = Source(name, url, item.line)
+        elif re.search(r"[)）]$", last) and not lenient:
+            self.report.add(item.line, "guess", "closing parenthesis kept as text, not a source", last[-40:])
+
+    def _headline_source(self, item: _Gathered, text: str, lenient: bool) -> str:
+        """An item on one line: its source, and its first sentence as headline where there is more than one."""
+        found = grammar.source_at_end(text, lenient=lenient)
+        if found:
+            text, name, url, _ = found
+            item.source = Source(name, url, item.line)
+        match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z\"“])))\s*(\S.*)$", text)
+        if match and width(text) > 60 and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1]):
+            self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
+            item.paragraphs.append(match[2])
+            return match[1]
+        return text
+
+    def _headline(self, item: _Gathered, text: str) -> None:
+        shown, repair = grammar.headline(text)
+        item.headline = shown
+        if repair:
+            self.report.add(item.line, "headline", repair, shown)
+        url = grammar.strip_links(text)[1]
+        if url and item.source is None:
+            self.report.add(item.line, "link", "address of the headline's link taken as the source's", url)
+            item.source = Source(_host(url), url, item.line)
+        elif url and item.source and not item.source.url:
+            item.source = replace(item.source, url=url)
+
+    def _tail(self, end: int) -> CallToAction | None:
+        """The call to action among the lines after the last item; the others are dropped with a report."""
+        cta: CallToAction | None = None
+        open_call = False
+        for line in self.lines[end:]:
+            text = line.text
+            if not text:
+                continue
+            if grammar.is_rule(text):
+                self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
+                open_call = False
+            elif grammar.is_foot(text) and not (
+                grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)
+            ):
+                self.report.drop(line.number, "line of the page dropped", grammar.strip_links(text)[0])
+                open_call = False
+            elif cta is None and grammar.is_call(text):
+                cta = self._call(line)
+                open_call = True
+            elif cta is not None and open_call:
+                plain, url = grammar.strip_links(text)
+                only_url = url and plain.strip() == url
+                added = "" if only_url else prose.to_markdown(text)
+                cta = replace(cta, text="\n\n".join(part for part in (cta.text, added) if part), url=cta.url or url)
+            else:
+                self.report.drop(line.number, "line after the last item dropped", grammar.strip_links(text)[0])
+        return cta
+
+    def _call(self, line: Line) -> CallToAction:
+        text = re.sub(r"<\s*/?\s*a\s*>", " ", line.text)
+        if text != line.text:
+            self.report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
+        plain, url = grammar.strip_links(text)
+        plain = " ".join(plain.split())
+        label = grammar.call_label(plain)
+        if label:
+            plain = plain[len(label) :].strip()
+            self.report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label)
+        if url:
+            plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
+        else:
+            target = self.defaults.apply_url or "the club's own apply page"
+            self.report.add(line.number, "call", f"call to action without an address; it points to {target}")
+        title, rest = _split_call(plain)
+        chinese = language.is_chinese(language.detect(plain, "zh-Hans"))
+        button = _label(plain, chinese)
+        self.report.add(line.number, "call", "taken as the call to action", plain[:60])
+        return CallToAction(self.defaults.cta, prose.escape(title), prose.escape(rest), button, url, line.number)
+
+    def _reading(
+        self, found: outline.Outline, head: Head, items: dict[int, _Gathered], cta: CallToAction | None
+    ) -> Reading:
+        headlines = [item.headline for item in items.values()]
+        lang = self._language(head, headlines, items)
+        matched = leads.match(head.leads, headlines)
+        wording: dict[int, str] = {}
+        for lead, index in zip(head.leads, matched, strict=True):
+            if index is None:
+                self.report.drop(head.leads_line, "lead that names no item dropped", lead)
+            elif leads.is_same(lead, headlines[index]):
+                wording[index] = ""
+            else:
+                wording[index] = lead
+                self.report.add(
+                    head.leads_line, "lead", f"lead differs from headline {index + 1}; kept as its lead", lead
+                )
+        sections: list[Section] = []
+        for number, (start, item) in enumerate(items.items()):
+            title_at = max((index for index in found.titles if index < start), default=None)
+            title = found.titles[title_at] if title_at is not None else ""
+            if not sections or (title_at is not None and self.lines[title_at].number != sections[-1].line):
+                sections.append(Section(title, (), self.lines[title_at].number if title_at is not None else 0))
+            body = "\n\n".join(prose.to_markdown(paragraph) for paragraph in item.paragraphs)
+            made = Item(
+                item.headline, body, item.source, wording.get(number), language.detect(item.headline, lang), item.line
+            )
+            sections[-1] = replace(sections[-1], items=(*sections[-1].items, made))
+        day = self._day(head)
+        issue = Issue(
+            newsletter=self._newsletter(head),
+            date=day,
+            lang=lang,
+            intro="\n\n".join(prose.to_markdown(text) for text in head.intro),
+            sections=tuple(sections),
+            cta=cta or CallToAction(self.defaults.cta),
+        )
+        if cta is None:
+            self.report.add(0, "call", "no call to action found; the club's own stands in")
+        sourceless = [str(number) for number, item in enumerate(items.values(), 1) if item.source is None]
+        if sourceless:
+            self.report.add(0, "source", f"no source found for item {', '.join(sourceless)}")
+        order = sorted(self.report.repairs, key=lambda repair: repair.line)
+        return Reading(issue, tuple(order), tuple(sorted(self.report.unplaced, key=lambda repair: repair.line)))
+
+    def _language(self, head: Head, headlines: list[str], items: dict[int, _Gathered]) -> str:
+        words = "\n".join([*headlines, *(text for item in items.values() for text in item.paragraphs)])
+        default = next(iter(self.defaults.languages), "zh-Hans" if language.han_share(words) > 0.5 else "en")
+        found = language.detect(grammar.strip_links(words)[0], default)
+        return next((tag for tag in self.defaults.languages if language.same(tag, found)), found)
+
+    def _day(self, head: Head) -> date:
+        if self.day:
+            return self.day
+        if head.day is None:
+            self.report.add(0, "date", f"no date found; today's is taken: {self.today.isoformat()}")
+            return self.today
+        if not head.has_year:
+            self.report.add(head.day_line, "date", f"date without a year; the nearest is taken: {head.day.isoformat()}")
+        return head.day
+
+    def _newsletter(self, head: Head) -> str:
+        if head.newsletter:
+            if self.defaults.newsletter and self.defaults.newsletter != head.newsletter:
+                self.report.add(0, "name", f"the paste names the newsletter {head.newsletter!r}, the club's settings"
+                                f" {self.defaults.newsletter!r}; the club's is taken")  # fmt: skip
+                return self.defaults.newsletter
+            return head.newsletter
+        name = self.defaults.newsletter or "Newsletter"
+        self.report.add(0, "name", f"no newsletter's name found; {name!r} is taken")
+        return name
+
+
+def _host(url: str) -> str:
+    match = re.match(r"https?://(?:www\.)?([^/:?#]+)", url)
+    return match[1] if match else url
+
+
+def _split_call(text: str) -> tuple[str, str]:
+    """A call's first sentence as its title, and the rest."""
+    match = re.match(r"(.{4,}?[.!?](?=\s)|.{2,}?[。！？])\s*(.*)$", text)
+    if match and width(match[1]) <= 90:
+        return match[1].rstrip(".。"), match[2]
+    if width(text) <= 90:
+        return text.rstrip(".。:："), ""
+    return "", text
+
+
+def _label(text: str, chinese: bool) -> str:
+    if chinese:
+        return "立即报名" if "报名" in text else "立即加入" if "加入" in text or "群" in text else "立即申请"
+    first = re.search(r"\b(apply to join|join|register|sign up|subscribe)\b", text, re.IGNORECASE)
+    return {"join": "Join us", "register": "Register", "sign up": "Sign up", "subscribe": "Subscribe"}.get(
+        first[1].lower() if first else "", "Apply to join"
+    )
+
+
+__all__ = ["Defaults", "Reading", "read"]
+_ = dates

@@ -1,0 +1,70 @@
+"""Bytes as they come from a clipboard or a file, made text: UTF-8, UTF-16, GB18030, Windows-1252."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from mailer.errors import SourceError
+from mailer.rendering.paste.report import Report
+
+LIMIT = 8_000_000
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte order mark"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+)
+_COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+_CONTROL = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+def decode(data: bytes, report: Report, name: str) -> str:
+    """The text in `data`; what was not plain UTF-8 is reported. Raises SourceError for what is no text."""
+    if len(data) > LIMIT:
+        raise SourceError(f"{len(data):,} bytes are no digest (at most {LIMIT:,}); paste the digest alone", where=name)
+    text = _decode(data, report, name)
+    sample = text[:100_000]
+    if len(_CONTROL.findall(sample)) > max(8, len(sample) // 100):
+        raise SourceError("this is not text but binary data; paste the digest as text or HTML", where=name)
+    return text
+
+
+def _decode(data: bytes, report: Report, name: str) -> str:
+    for bom, encoding, title in _BOMS:
+        if data.startswith(bom):
+            report.add(0, "encoding", f"read as {title}")
+            return data[len(bom) :].decode(encoding, "replace")
+    if encoding := _bare_utf16(data):
+        report.add(0, "encoding", "read as UTF-16 (there is no byte order mark)")
+        return data.decode(encoding, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    text = data.decode("utf-8", "replace")
+    broken, whole = text.count("\ufffd"), sum(c > "\x7f" for c in text)
+    if broken * 12 < whole:
+        report.add(0, "encoding", f"{broken} bytes are not UTF-8; they are shown as \ufffd")
+        return text
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    foreign = [c for c in text if c > "\x7f"]
+    if foreign and len(_COMMON_HAN.findall(text)) >= 0.6 * len(foreign) and text.count("\ufffd") * 12 < len(foreign):
+        report.add(0, "encoding", "read as GB18030")
+        return text
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        raise SourceError("neither UTF-8, UTF-16 nor GB18030; save the text as UTF-8", where=name) from None
+    report.add(0, "encoding", "read as Windows-1252")
+    return text
+
+
+def _bare_utf16(data: bytes) -> str | None:
+    sample = data[:4000]
+    if len(sample) < 8 or sample.count(0) * 5 < len(sample):
+        return None
+    return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"

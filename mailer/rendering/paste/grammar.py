@@ -1,0 +1,272 @@
+"""What a line of a digest can be: enumerator, source, heading, call to action, head or foot of the page."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL
+from mailer.rendering.paste.lines import width
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An enumerator: its family (only one family numbers the items), its number and what follows it."""
+
+    family: str
+    number: int
+    rest: str
+
+
+_CIRCLED = {**{chr(0x2460 + i): i + 1 for i in range(20)}, **{chr(0x2474 + i): i + 1 for i in range(20)}}
+_CIRCLED |= {chr(0x2488 + i): i + 1 for i in range(20)} | {chr(0x24F5 + i): i + 1 for i in range(10)}
+_CIRCLED |= {chr(0x2776 + i): i + 1 for i in range(10)} | {chr(0x3251 + i): i + 21 for i in range(15)}
+_CIRCLED |= {chr(0x2780 + i): i + 1 for i in range(10)} | {chr(0x278A + i): i + 1 for i in range(10)}
+_CIRCLED |= {chr(0x3220 + i): i + 1 for i in range(10)} | {chr(0x24EB + i): i + 11 for i in range(10)}
+_HAN = "一二三四五六七八九十百零〇"
+_PATTERNS = (
+    ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
+    ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
+    ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|[、)）。,，:：|｜丨/](?!\d))\s*(.*)")),
+    ("ordinal", re.compile(rf"第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]\s*[:：、.,，]?\s*(.*)")),
+    ("hanparen", re.compile(rf"[(（]([{_HAN}]{{1,3}})[)）]\s*[、.]?\s*(.*)")),
+    ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*[、.．:：]\s*(.*)")),
+    ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})\s*[.:：、]?\s+(.*)", re.IGNORECASE)),
+    ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
+    ("lone", re.compile(r"(0?\d{1,2})()")),
+)
+_BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆✅☑✔🔹🔸🔺📌👉⭐🔥※]|📍|💡)\ufe0f?\s*(\S.*)")
+_BRACKETED = re.compile(r"【([^【】]{4,60})】\s*(.*)")
+
+_NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
+_LABELS = r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|來源|出处|摘自|转自|稿源|来自)(?:于|自)?|sources?|via|read more at|文"
+_SOURCE_LINE = re.compile(rf"[(（\[【]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE)
+_SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
+_SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})")
+_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
+_LONE_PARENTHESIS = re.compile(rf"[(（【\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）】\]]", re.IGNORECASE)
+_END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[]([^()（）【】\[\]]{1,60})[)）】\]]\s*([.。]?)$", re.DOTALL)
+_END_LABEL = re.compile(
+    rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
+)
+_END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
+_END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})$", re.DOTALL)
+_NO_SOURCE = re.compile(
+    r"不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
+    r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart|part |week |year ",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
+_KEPT_STOP = re.compile(
+    r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
+)
+
+_CTA = re.compile(
+    r"报名|加入|申请入|申请加|入会|入群|进群|扫码|加群|立即注册|点击注册|成为会员|招募|免费领|订阅|合作|咨询|联系人"
+    r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
+    re.IGNORECASE,
+)
+_CTA_LABEL = re.compile(
+    r"^(?:click to [a-z]+|click here|apply now|join now|register now|点击(?:报名|注册|加入|申请)|立即\S{2})", re.I
+)
+_FOOT = re.compile(
+    r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号|关注我们|长按|点击上方|点击蓝字|点击关注"
+    r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版|审核|往期|更多精彩"
+    r"|unsubscribe|view (?:in|this)|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply|退订|取消订阅"
+    r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
+    re.IGNORECASE,
+)
+_FOOT_ANYWHERE = re.compile(
+    r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|all rights reserved|扫描二维码关注|点击上方|点击蓝字|长按识别",
+    re.I,
+)
+_RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
+_DECORATION = "■□▌▎▍◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
+
+
+def marks(text: str) -> list[Mark]:
+    """Every way to read the beginning of a line as an enumerator, the surest first."""
+    if not text or text[0] in "，。,":
+        return []
+    plain = re.sub(r"^#{1,6}\s+", "", text)
+    plain = re.sub(r"^\*\*(?=.{1,120})|(?<=\S)\*\*$", "", plain) if plain.startswith("**") else plain
+    plain = plain[:6].translate(_FULL_WIDTH) + plain[6:]
+    if plain and plain[0] in _CIRCLED:
+        return [Mark("circled", _CIRCLED[plain[0]], _rest(plain[1:].lstrip(" .、．:：")))]
+    found = []
+    for family, pattern in _PATTERNS:
+        match = pattern.fullmatch(plain)
+        if match is None:
+            continue
+        if family == "keycap":
+            if "\u20e3" in plain[:3] or plain[0] == "🔟":
+                digits = match[1] + re.sub(r"\D", "", match[2])
+                found.append(Mark(family, 10 if match[1] == "🔟" else int(digits), _rest(match[3])))
+                break
+            continue
+        number = int(match[1]) if match[1].isdecimal() else _chinese(match[1])
+        if number and (match[2] or family in ("lone", "arabic", "paren", "han", "ordinal")):
+            found.append(Mark("arabic" if family == "bare" and match[1][0] == "0" else family, number, _rest(match[2])))
+            if family not in ("arabic",):
+                break
+    return found
+
+
+def bullet(text: str) -> tuple[str, str] | None:
+    """A line that begins with a bullet, as (bullet, rest)."""
+    match = _BULLET.fullmatch(text)
+    return (match[1], match[2]) if match and not re.match(r"[-*]{2,}", text) else None
+
+
+def bracketed(text: str) -> tuple[str, str] | None:
+    """A line that begins with a headline in lenticular brackets, as (headline, rest)."""
+    match = _BRACKETED.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def source_line(text: str) -> tuple[str, str] | None:
+    """A line that holds only a source, as (name, address)."""
+    plain, url = strip_links(text)
+    if url and plain.strip() == url:
+        return "", url
+    if (
+        re.fullmatch(
+            rf"(?:原文|链接|原文链接|阅读原文|详情|link|read more|full story|more)\s*[:：]?\s*{re.escape(url)}?",
+            plain.strip(),
+            re.I,
+        )
+        and url
+    ):
+        return "", url
+    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
+        match = pattern.fullmatch(plain.strip())
+        if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
+            name = match[1].strip(" []【】()（）.。") if pattern is not _SOURCE_VIA else match[1].strip()
+            name = name.replace(url, "").strip(" :：-—|") if url else name
+            return name, url
+    return None
+
+
+def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
+    """A source at the end of a paragraph, as (text before, name, address, as written); `lenient`: no full stop needed."""
+    plain, url = strip_links(text)
+    tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
+    for pattern in (_END_LABEL, _END_VIA, _END_DASH):
+        match = pattern.fullmatch(plain)
+        if match and width(match[2]) <= 40:
+            return _cut(text, match[1]), match[2].strip(), tail_url, match[2]
+    match = _END_PARENTHESIS.fullmatch(plain)
+    if match and match[1]:
+        name = re.sub(rf"^\s*(?:{_LABELS})\s*[:：]?\s*", "", match[2], flags=re.IGNORECASE).strip()
+        labelled = name != match[2].strip()
+        sure = labelled or _STOP.search(match[1]) is not None
+        if (
+            is_name(name)
+            and (sure or (lenient and not _NO_SOURCE.match(name)))
+            and not (_NO_SOURCE.match(name) and not labelled and not _known_shape(name))
+        ):
+            return _cut(text, match[1]), name, tail_url, match[2]
+    return None
+
+
+def _known_shape(name: str) -> bool:
+    return bool(re.match(r"[A-Z]|.*(?:报|网|社|周刊|日报|财经|新闻|科技|观察|评论)$", name))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be a source's name: short, no sentence, not only figures."""
+    return (
+        bool(text)
+        and width(text) <= 44
+        and bool(re.search(r"[^\W\d_]", text))
+        and not re.search(r"[。！？!?；;]|, .*, ", text)
+    )
+
+
+def strip_links(text: str) -> tuple[str, str]:
+    """The words of a line without its link marks, and the last address in it."""
+    urls = re.findall(f"{LINK_URL}([^{LINK_END}]*){LINK_END}", text)
+    return re.sub(f"{LINK_URL}[^{LINK_END}]*{LINK_END}", "", text).replace(LINK, ""), urls[-1] if urls else ""
+
+
+def _cut(text: str, before: str) -> str:
+    """The beginning of `text`, marks and all, whose words are `before`."""
+    kept, count, inside = [], 0, False
+    for character in text:
+        if character == LINK_URL:
+            inside = True
+        if not inside and character != LINK:
+            if count == len(before):
+                break
+            count += 1
+        kept.append(character)
+        if character == LINK_END:
+            inside = False
+    cut = "".join(kept).rstrip()
+    return re.sub(f"{LINK}[^{LINK_URL}]*$", "", cut).rstrip()
+
+
+def is_call(text: str) -> bool:
+    """Whether a line asks to join, apply or register."""
+    return _CTA.search(strip_links(text)[0]) is not None
+
+
+def call_label(text: str) -> str:
+    """The words of a button at the beginning of a call ("Click to register"), or ""."""
+    match = _CTA_LABEL.match(text)
+    return match[0] if match else ""
+
+
+def is_foot(text: str) -> bool:
+    """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
+    plain = strip_links(text)[0]
+    return width(plain) < 160 and (_FOOT.match(plain) is not None or _FOOT_ANYWHERE.search(plain) is not None)
+
+
+def is_rule(text: str) -> bool:
+    """Whether a line holds only strokes or stray punctuation."""
+    return bool(text) and _RULE.fullmatch(text) is not None
+
+
+def heading(text: str) -> tuple[str, bool] | None:
+    """A line that may be a section's title, as (title, whether it is decorated as one)."""
+    plain = strip_links(text)[0]
+    numbered = next((mark for mark in marks(plain) if mark.family in ("han", "hanparen", "ordinal")), None)
+    body = numbered.rest if numbered else re.sub(r"^第?[一二三四五六七八九十]+部分[:：、\s]*", "", plain)
+    title = body.strip(_DECORATION).strip()
+    decorated = numbered is not None or body.strip() != title
+    if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(plain):
+        return None
+    if source_at_end(plain, lenient=True):
+        return None
+    return " ".join(title.split()), decorated
+
+
+def headline(text: str) -> tuple[str, str]:
+    """A headline without marks around it and without a final stop; and what was taken away, as words."""
+    plain = " ".join(strip_links(text)[0].split())
+    whole = re.fullmatch(r"【(.+)】|\*\*(.+)\*\*|「([^「」]+)」", plain)
+    cut = next((part for part in whole.groups() if part), plain) if whole else plain
+    cut = cut.replace("**", "").strip()
+    bare = cut
+    if re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut):
+        bare = cut[:-1].rstrip()
+    return bare, "final stop dropped" if bare != cut else ""
+
+
+def _rest(text: str) -> str:
+    return text.strip()
+
+
+def _chinese(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
+    tens, ten, ones = text.rpartition("十")
+    if ten:
+        return digits.get(tens, 1) * 10 + digits.get(ones, 0)
+    return digits.get(text, 0) if len(text) == 1 else 0
+
+
+_FULL_WIDTH = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF10, 0xFF1A)}

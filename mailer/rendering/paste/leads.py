@@ -1,0 +1,67 @@
+"""Which items the leads of a digest's head mean: matched by the words they share, never by their order alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from math import log
+
+SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
+PREFIX = re.compile(
+    r"^(?:今日|本期)?(?:头条|要闻|导读|看点|要点|提要|速览|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
+    r"|^(?:today|headlines?|top stories|in this issue|in brief|inside|leads?|also)\s*[:：]\s*",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z0-9À-ɏ]+")
+_HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
+THRESHOLD = 0.42
+
+
+def split(text: str) -> list[str]:
+    """The leads in a run of text, without their number and the ellipsis at the end."""
+    text = PREFIX.sub("", text.strip())
+    parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in SEPARATOR.split(text))
+    return [re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part]
+
+
+def match(leads: list[str], headlines: list[str]) -> list[int | None]:
+    """For each lead the index of the headline it means, each headline at most once; None where no item fits."""
+    known = [_terms(headline) for headline in headlines]
+    common = Counter(term for terms in known for term in terms)
+    weight = {term: log((len(known) + 1) / count) + 0.2 for term, count in common.items()}
+    scores = []
+    for number, lead in enumerate(leads):
+        terms = _terms(lead)
+        for index, other in enumerate(known):
+            score = _score(terms, other, weight)
+            if score >= THRESHOLD:
+                scores.append((score, -number, index))
+    found: list[int | None] = [None] * len(leads)
+    taken: set[int] = set()
+    for _, negative, index in sorted(scores, reverse=True):
+        if found[-negative] is None and index not in taken:
+            found[-negative] = index
+            taken.add(index)
+    return found
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two wordings differ in nothing but blanks, capitals and punctuation."""
+    return re.sub(r"[\W_]+", "", one).lower() == re.sub(r"[\W_]+", "", other).lower()
+
+
+def _score(one: set[str], other: set[str], weight: dict[str, float]) -> float:
+    if not one or not other:
+        return 0.0
+    unknown = log(len(weight) + 1) / 2
+    shared = sum(weight[term] for term in one & other)
+    smaller = min(sum(weight.get(term, unknown) for term in one), sum(weight.get(term, unknown) for term in other))
+    return shared / smaller if smaller else 0.0
+
+
+def _terms(text: str) -> set[str]:
+    words = {word.rstrip("s") if len(word) > 3 else word for word in _WORD.findall(text.lower())}
+    words -= {"the", "a", "an", "of", "to", "in", "and", "at", "by", "for", "it", "is", "on"}
+    for run in _HAN.findall(text):
+        words.update(run[i : i + 2] for i in range(len(run) - 1)) if len(run) > 1 else words.add(run)
+    return words

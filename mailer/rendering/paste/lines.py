@@ -1,0 +1,181 @@
+"""Pasted text made clean lines: quoting, forwarding heads, chat stamps, invisible characters and hard wraps undone."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+
+from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL
+from mailer.rendering.paste.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the paste: its number there, and its text without what surrounds it ("" is a blank line)."""
+
+    number: int
+    text: str
+    bold: bool = False
+
+
+@dataclass(slots=True)
+class Forward:
+    """What the head of a forwarded mail tells."""
+
+    subject: str = ""
+    subject_line: int = 0
+    date: str = ""
+    sent: str = ""
+    date_line: int = 0
+
+
+_INVISIBLE = re.compile(
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\x00-\x08\x0b-\x1f\x7f-\x9f\ue003-\uf8ff]"
+)
+_BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+_QUOTE = re.compile(r"(?:>[ ]?)+")
+_FORWARD = re.compile(
+    r"-{3,}\s*(?:forwarded message|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-{3,}|begin forwarded message:",
+    re.I,
+)
+_HEADER = re.compile(
+    r"(from|sent|to|cc|date|subject|reply-to|发件人|发送时间|收件人|抄送|日期|时间|主题)\s*[:：]\s*(.*)", re.IGNORECASE
+)
+_STAMP = re.compile(
+    r"(?:[^\s:：,，。]{1,20}\s+)?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
+)
+_WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」]$")
+_URL = re.compile(
+    rf"(?<![{LINK_URL}(<])\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
+)
+_MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+(?:\([^\s()]*\))?)>?\)")
+
+
+def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[list[Line], Forward]:
+    """The clean lines, and what a forwarding head said."""
+    clean = [Line(number, _clean(text, number, report)) for number, text in lines]
+    clean = _unquote(clean, report)
+    clean, forward = _without_forwarding(clean, report)
+    clean = [line for line in clean if not _is_stamp(line, clean, report)]
+    if not html:
+        clean = _unwrap(clean, report)
+        clean = [replace(line, text=_mark_links(line.text)) for line in clean]
+    return [_undecorated(line) for line in clean], forward
+
+
+def width(text: str) -> int:
+    """Columns of a text on a screen, Han characters being two wide."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _clean(text: str, number: int, report: Report) -> str:
+    bare = _INVISIBLE.sub("", text)
+    if bare != text:
+        kinds = sorted({f"U+{ord(character):04X}" for character in _INVISIBLE.findall(text)})
+        report.add(number, "invisible", f"invisible characters removed ({', '.join(kinds[:4])})")
+    return _BLANKS.sub(" ", bare).strip()
+
+
+def _unquote(lines: list[Line], report: Report) -> list[Line]:
+    quoted = [line for line in lines if line.text.startswith(">")]
+    if len(quoted) < 3 or len(quoted) * 3 < sum(bool(line.text) for line in lines):
+        return lines
+    report.add(quoted[0].number, "quoted", f"quote marks > removed from {len(quoted)} lines")
+    return [replace(line, text=_QUOTE.sub("", line.text, count=1).strip()) for line in lines]
+
+
+def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:
+    forward = Forward()
+    start = next((i for i, line in enumerate(lines[:60]) if _FORWARD.fullmatch(line.text)), None)
+    head = start + 1 if start is not None else 0
+    first = next((i for i in range(head, min(len(lines), head + 3)) if lines[i].text), head)
+    end = first
+    seen = 0
+    while end < len(lines) and (match := _HEADER.fullmatch(lines[end].text)):
+        _note(forward, match[1].lower(), match[2], lines[end].number)
+        seen += 1
+        end += 1
+    if start is None and seen < 3:
+        return lines, Forward()
+    for line in lines[:end]:
+        header = _HEADER.fullmatch(line.text)
+        if line.text and not (header and header[1].lower() in ("subject", "主题", "date", "日期")):
+            report.drop(line.number, "line of the forwarding mail dropped", line.text)
+    return lines[end:], forward
+
+
+def _note(forward: Forward, key: str, value: str, number: int) -> None:
+    if key in ("subject", "主题"):
+        forward.subject = re.sub(r"^(?:(?:re|fwd?|转发|回复|答复)\s*[:：]\s*)+", "", value, flags=re.IGNORECASE)
+        forward.subject_line = number
+    elif key in ("date", "日期"):
+        forward.date, forward.date_line = value, number
+    elif key in ("sent", "发送时间", "时间"):
+        forward.sent = value
+        forward.date_line = forward.date_line or number
+
+
+def _is_stamp(line: Line, lines: list[Line], report: Report) -> bool:
+    if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
+        report.drop(line.number, "time stamp of a chat dropped", line.text)
+        return True
+    return False
+
+
+def _unwrap(lines: list[Line], report: Report) -> list[Line]:
+    """Join lines that were broken at a fixed column, if the text shows that they were."""
+    widest = max((width(line.text) for line in lines), default=0)
+    pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
+    blank = sum(not line.text for line in lines)
+    if not (45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3):
+        return lines
+    joined: list[Line] = []
+    count = previous = 0
+    for line in lines:
+        last = joined[-1] if joined else None
+        if last and last.text and line.text and previous >= 0.55 * widest and _continues(last.text, line.text):
+            glue = "" if _is_wide(last.text[-1]) or _is_wide(line.text[0]) else " "
+            joined[-1] = replace(last, text=last.text + glue + line.text)
+            count += 1
+        else:
+            joined.append(line)
+        previous = width(line.text)
+    report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
+    return joined
+
+
+def _continues(last: str, text: str) -> bool:
+    if re.match(r"(?:[(（]?\d{1,3}[.、)）]|[-*•·■◆①-⑳]|#|\[?https?://)\s*\S", text) and not text.startswith("http"):
+        return False
+    rule = re.fullmatch(r"-+|=+|—+|_+", last)
+    return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def _mark_links(text: str) -> str:
+    text = _MARKDOWN_LINK.sub(lambda m: m[0] if m[1] else f"{LINK}{m[2]}{LINK_URL}{m[3]}{LINK_END}", text)
+    return _URL.sub(_bare, text)
+
+
+def _bare(match: re.Match[str]) -> str:
+    url = match[0].rstrip(".,;:!?")
+    return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(url) :]}"
+
+
+def _undecorated(line: Line) -> Line:
+    """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
+    text = line.text
+    match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
+    if match and "**" not in match[1]:
+        return replace(line, text=match[1].strip(), bold=True)
+    match = re.fullmatch(r"(\S{1,6}\s*)(?:\*\*)(.+?)(?:\*\*)", text)
+    if match and re.match(r"[\d(（①-⑳]", match[1]):
+        return replace(line, text=match[1] + match[2].strip(), bold=True)
+    return line

@@ -1,0 +1,204 @@
+"""Which lines of a digest begin its items, and which are section titles."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+
+from mailer.rendering.paste import grammar
+from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.report import Report
+
+
+@dataclass(slots=True)
+class Outline:
+    """`starts` maps the index of an item's first line to its headline text; `titles` an index to a section's title."""
+
+    starts: dict[int, str]
+    titles: dict[int, str]
+    family: str
+
+
+def find(lines: list[Line], report: Report) -> Outline | None:
+    """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
+    for attempt in (_numbered, _bracketed, _bulleted, _by_sources):
+        starts, family = attempt(lines, report)
+        if starts:
+            titles = _titles(lines, starts, report) if family != "sources" else {}
+            return Outline(starts, titles, family)
+    return None
+
+
+def _numbered(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    best: list[tuple[int, grammar.Mark]] = []
+    families = Counter(mark.family for line in lines for mark in grammar.marks(line.text))
+    chains = {family: _chain(lines, family) for family in families}
+    for family, chain in chains.items():
+        if family in ("han", "hanparen", "ordinal") and _are_sections(lines, chain, chains):
+            continue
+        if len(chain) > len(best) and (family not in ("bare", "lone") or len(chain) >= 3):
+            best = chain
+    if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
+        return {}, ""
+    starts = {}
+    for index, mark in best:
+        rest = mark.rest
+        if not rest:
+            follower = next((i for i in range(index + 1, min(index + 3, len(lines))) if lines[i].text), None)
+            rest = lines[follower].text if follower is not None else ""
+        if rest:
+            starts[index] = rest
+    _report_numbers(lines, best, report)
+    return starts, best[0][1].family
+
+
+def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
+    """The lines whose numbers of one family follow one another: 1 2 3, or 1 2 | 1 2 3 where a title stands between."""
+    found = [
+        (index, mark)
+        for index, line in enumerate(lines)
+        for mark in grammar.marks(line.text)
+        if mark.family == family and not (mark.number > 200)
+    ]
+    later = Counter(mark.number for _, mark in found)
+    chain: list[tuple[int, grammar.Mark]] = []
+    expected = 1
+    for index, mark in found:
+        later[mark.number] -= 1
+        number = mark.number
+        if number == expected or (not chain and number <= 3):
+            accept = True
+        elif number == 1:
+            accept = _after_title(lines, index, chain) or not later[expected]
+        elif chain and number == chain[-1][1].number:
+            accept = not later[number] and width(mark.rest) <= 120 and bool(mark.rest)
+        else:
+            accept = bool(chain) and expected < number <= expected + 2 and not later[expected] and bool(mark.rest)
+        if accept:
+            chain.append((index, mark))
+            expected = number + 1
+    return chain
+
+
+def _after_title(lines: list[Line], index: int, chain: list[tuple[int, grammar.Mark]]) -> bool:
+    before = next((i for i in range(index - 1, -1, -1) if lines[i].text), None)
+    if before is None or (chain and before <= chain[-1][0]):
+        return False
+    return (
+        grammar.heading(lines[before].text) is not None
+        and grammar.source_at_end(lines[before].text, lenient=True) is None
+    )
+
+
+def _are_sections(
+    lines: list[Line], chain: list[tuple[int, grammar.Mark]], chains: dict[str, list[tuple[int, grammar.Mark]]]
+) -> bool:
+    """Whether numbers such as `一、` stand over sections: most are followed at once by a number of another family."""
+    starts = {
+        index for family, other in chains.items() if family not in ("han", "hanparen", "ordinal") for index, _ in other
+    }
+    bullets = {index for index, line in enumerate(lines) if grammar.bullet(line.text) or grammar.bracketed(line.text)}
+    followed = 0
+    for index, _ in chain:
+        after = next((i for i in range(index + 1, len(lines)) if lines[i].text), None)
+        followed += after in starts or after in bullets
+    return bool(chain) and followed * 2 > len(chain)
+
+
+def _report_numbers(lines: list[Line], chain: list[tuple[int, grammar.Mark]], report: Report) -> None:
+    expected = 1
+    for index, mark in chain:
+        if mark.number != expected:
+            what = "numbering starts again" if mark.number == 1 else f"number {mark.number} where {expected} was due"
+            report.add(lines[index].number, "number", f"{what}; items are numbered anew", mark.rest[:60])
+        text = lines[index].text
+        usual = chain[0][1]
+        prefix = text[: len(text) - len(mark.rest)] if mark.rest and text.endswith(mark.rest) else text
+        first = lines[chain[0][0]].text
+        model = first[: len(first) - len(usual.rest)] if usual.rest and first.endswith(usual.rest) else first
+        if _shape(prefix) != _shape(model):
+            report.add(
+                lines[index].number, "enumerator", f"enumerator written {prefix.strip()!r}, others {model.strip()!r}"
+            )
+        expected = mark.number + 1
+
+
+def _shape(prefix: str) -> str:
+    return "".join("0" if character.isnumeric() else character for character in prefix).replace("00", "0")
+
+
+def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    found = {index: line.text for index, line in enumerate(lines) if index and grammar.bracketed(line.text)}
+    return (found, "bracketed") if len(found) >= 3 else ({}, "")
+
+
+def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    found = [(index, pair) for index, line in enumerate(lines) if (pair := grammar.bullet(line.text))]
+    counts = Counter(pair[0] for _, pair in found)
+    for mark, count in counts.most_common():
+        if count >= 2:
+            return {index: pair[1] for index, pair in found if pair[0] == mark}, "bullet"
+    return {}, ""
+
+
+def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items without any mark: the first line after a source ends the item before."""
+    starts: dict[int, str] = {}
+    previous: int | None = None
+    for index, line in enumerate(lines):
+        if not line.text or not grammar.source_line(line.text):
+            continue
+        block = [i for i in range((previous if previous is not None else -1) + 1, index) if lines[i].text]
+        if previous is None:  # the first block may begin with the head of the digest
+            blank = next((i for i in range(index - 1, -1, -1) if not lines[i].text), -1)
+            block = [i for i in block if i > blank] or block[-2:]
+            if len(block) == 1 and blank > 0:
+                block = [i for i in range(blank) if lines[i].text][-1:] + block
+        if block:
+            starts[block[0]] = lines[block[0]].text
+        previous = index
+    if len(starts) < 3:
+        return {}, ""
+    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
+    return starts, "sources"
+
+
+def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
+    """Section titles: a short line directly before an item that is not the text of the item before."""
+    candidates: dict[int, tuple[str, bool]] = {}
+    ordered = sorted(starts)
+    for position, start in enumerate(ordered):
+        before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
+        if before is None or before in starts or grammar.is_rule(lines[before].text):
+            continue
+        found = grammar.heading(lines[before].text)
+        if found is None or grammar.is_foot(lines[before].text):
+            continue
+        previous = ordered[position - 1] if position else None
+        if previous is None and not any(lines[i].text for i in range(before)):
+            continue  # the only line of the head: the digest's own title
+        lone = previous is not None and not any(
+            lines[i].text and not grammar.source_line(lines[i].text) for i in range(previous + 1, before)
+        )
+        if lone and not found[1] and not lines[before].bold and not _bodiless(lines, starts):
+            report.add(
+                lines[before].number, "guess", "kept as the text of the item above, not a section", lines[before].text
+            )
+            continue
+        candidates[before] = found
+    if any(decorated for index, (_, decorated) in candidates.items() if index > ordered[0]):
+        plain = [index for index, (_, decorated) in candidates.items() if not decorated and not lines[index].bold]
+        for index in plain:
+            if index > ordered[0]:
+                del candidates[index]
+    for index, (title, _) in candidates.items():
+        report.add(lines[index].number, "section", "taken as a section title", title)
+    return {index: title for index, (title, _) in candidates.items()}
+
+
+def _bodiless(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether most items are a headline alone."""
+    ordered = [*sorted(starts), len(lines)]
+    alone = sum(sum(bool(lines[i].text) for i in range(one + 1, two)) <= 1 for one, two in itertools.pairwise(ordered))
+    return alone * 2 > len(starts)

@@ -1,0 +1,41 @@
+"""What an import did to the pasted text: one repair a change, each with its line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A change, guess or dropped line; `line` counts from 1 in the paste (0: the whole), `text` is as pasted."""
+
+    line: int
+    kind: str
+    message: str
+    text: str = ""
+
+    def as_json(self) -> dict[str, str | int]:
+        """The object `mailer issue import --json` prints."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        return self.message + (f": {shown}" if shown else "")
+
+
+@dataclass(slots=True)
+class Report:
+    """Repairs as they are made; `unplaced` are the lines that went into no part of the issue."""
+
+    repairs: list[Repair] = field(default_factory=list)
+    unplaced: list[Repair] = field(default_factory=list)
+
+    def add(self, line: int, kind: str, message: str, text: str = "") -> None:
+        """Note a change or a guess."""
+        self.repairs.append(Repair(line, kind, message, text))
+
+    def drop(self, line: int, message: str, text: str) -> None:
+        """Note a line that is not in the issue."""
+        repair = Repair(line, "dropped", message, text)
+        self.repairs.append(repair)
+        self.unplaced.append(repair)

@@ -1,0 +1,101 @@
+"""Digests in a folder of pasted texts with their expected readings, scored field by field."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.rendering import canonical, language, markdown, paste, source
+
+OWN = Path(__file__).parent.parent / "samples" / "pasted"
+FOLDERS = [OWN, *([Path(os.environ["MAILER_PASTE_CORPUS"])] if os.environ.get("MAILER_PASTE_CORPUS") else [])]
+CASES = [path for folder in FOLDERS for path in sorted(folder.glob("*.json"))]
+TODAY = date(2026, 5, 25)
+
+
+def accepts(expected: dict[str, Any], key: str, value: object) -> bool:
+    return value == expected.get(key) or value in expected.get("alt", {}).get(key, [])
+
+
+def paragraphs(body: str) -> int:
+    return sum(token.type == "inline" for token in markdown.tokens(body))
+
+
+def differences(expected: dict[str, Any], reading: paste.Reading) -> list[str]:
+    issue = reading.issue
+    found = []
+
+    def compare(what: str, wanted: dict[str, Any], key: str, value: object) -> None:
+        if key in wanted and not accepts(wanted, key, value):
+            found.append(f"{what} {key}: {value!r}, expected {wanted[key]!r}")
+
+    if not (issue.newsletter == "Newsletter" and accepts(expected, "newsletter", None)):
+        compare("issue", expected, "newsletter", issue.newsletter)
+    if not issue.date.isoformat().endswith(expected["date"] or ""):
+        found.append(f"date: {issue.date}, expected {expected['date']}")
+    if not language.same(issue.lang, expected["lang"]):
+        found.append(f"lang: {issue.lang}, expected {expected['lang']}")
+    leads = [number for number, item in enumerate(issue.items, 1) if item.lead is not None]
+    compare("issue", expected, "title_leads", leads)
+    compare("issue", expected, "cta", bool(issue.cta and (issue.cta.title or issue.cta.text)))
+    shape = [(section.title, len(section.items)) for section in issue.sections]
+    wanted_shape = [(section["title"], len(section["items"])) for section in expected["sections"]]
+    if [count for _, count in shape] != [count for _, count in wanted_shape]:
+        found.append(f"sections: {shape}, expected {wanted_shape}")
+    for section, wanted in zip(issue.sections, expected["sections"], strict=False):
+        compare("section", wanted, "title", section.title or None)
+    wanted_items = [item for section in expected["sections"] for item in section["items"]]
+    for number, (item, wanted) in enumerate(zip(issue.items, wanted_items, strict=False), 1):
+        compare(f"item {number}", wanted, "headline", item.headline)
+        compare(f"item {number}", wanted, "paragraphs", paragraphs(item.body))
+        compare(f"item {number}", wanted, "source", item.source.name if item.source else None)
+        compare(f"item {number}", wanted, "source_url", (item.source.url or None) if item.source else None)
+        if not language.same(item.lang, wanted["lang"]):
+            found.append(f"item {number} lang: {item.lang}")
+    return found
+
+
+def the_paste(case: Path) -> Path:
+    return next(path for path in case.parent.glob(f"{case.stem}.*") if path != case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def test_a_pasted_digest_is_read_as_expected(case: Path) -> None:
+    reading = paste.read(the_paste(case).read_bytes(), today=TODAY)
+    assert differences(json.loads(case.read_text(encoding="utf-8")), reading) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def test_what_was_read_is_written_and_imported_again_the_same(case: Path) -> None:
+    issue = paste.read(the_paste(case).read_bytes(), today=TODAY).issue
+    text = canonical.write(issue)
+    assert canonical.unnumbered(source.read(text)) == canonical.unnumbered(issue)
+    assert canonical.unnumbered(paste.read(text, today=TODAY).issue) == canonical.unnumbered(issue)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def test_only_lines_that_may_go_are_dropped(case: Path) -> None:
+    expected = json.loads(case.read_text(encoding="utf-8"))
+    allowed = "".join("".join(expected.get("dropped_ok", [])).split())
+    reading = paste.read(the_paste(case).read_bytes(), today=TODAY)
+    parts = [part for line in reading.unplaced for part in line.text.split("|")]
+    lost = [text for text in parts if "".join(text.split()).strip(">-—=_─") not in allowed]
+    assert [text for text in lost if any(character.isalnum() for character in text)] == []
+
+
+@pytest.mark.skipif(not os.environ.get("MAILER_SEED"), reason="MAILER_SEED names no pasted digest")
+def test_the_seed_is_read_whole() -> None:
+    reading = paste.read(Path(os.environ["MAILER_SEED"]).read_bytes(), today=date(2020, 5, 22))
+    issue = reading.issue
+    assert [len(section.items) for section in issue.sections] == [5, 4, 1]
+    assert [item.lead is not None for item in issue.items].count(True) == 5
+    assert all(item.source for item in issue.items)
+    assert (issue.date, issue.lang) == (date(2020, 5, 21), "en")
+    assert issue.cta is not None
+    assert issue.cta.text
+    assert [line.text for line in reading.unplaced] == [","]
