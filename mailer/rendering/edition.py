@@ -22,6 +22,7 @@ SUBJECT_COLUMNS = 90
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
 SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26))
 
+_ANCHOR = re.compile(r'<(h[23]) id="n\d+"')  # webmail drops anchors; they are for the archive
 _MAIL_ONLY = re.compile(r"<!--mail-->.*?<!--/mail-->\n?", re.DOTALL)
 
 
@@ -53,7 +54,7 @@ def render(
     context = lay_out(issue, subject, club, theme, slots)
     page = inline(templates.render(f"{theme.folder}/{issue.template}.html.j2", **context))
     plain = text_part(context)
-    mail = page.replace("<!--mail-->\n", "").replace("<!--/mail-->\n", "")
+    mail = _ANCHOR.sub(r"<\1", page.replace("<!--mail-->\n", "").replace("<!--/mail-->\n", ""))
     html_part, plain_part = slots.split_html(mail), slots.split_text(plain)
     public = slots.split_html(slots.without_origin(_MAIL_ONLY.sub("", page)))
     domain = club.message_domain or club.sender_address.rpartition("@")[2]

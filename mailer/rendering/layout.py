@@ -144,6 +144,8 @@ class _Writer:
 
     def _other(self, source: str, lang: str = "") -> str:
         """The language of a text that is not in the issue's, else ""."""
+        if source.isascii() and not self._chinese and not lang:
+            return ""
         letters = [character for character in source if character.isalpha()]
         han = sum(map(markdown.is_cjk, letters))
         if lang and lang != self._lang and lang.startswith("zh") == (han * 3 > len(letters)):
@@ -153,7 +155,7 @@ class _Writer:
         return "zh-Hans" if han * 3 > len(letters) else ""
 
     def _runs(self, made: str) -> str:
-        if self._chinese:
+        if self._chinese or made.isascii():
             return made
         return _HAN_RUN.sub(lambda match: match[1] or f'<span lang="zh-Hans">{match[2]}</span>', made)
 

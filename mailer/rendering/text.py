@@ -51,6 +51,9 @@ def wrap(text: str, first: str = "", rest: str = "", columns: int = COLUMNS) -> 
 def _clusters(text: str) -> Iterator[tuple[bool, str]]:
     """Pieces that must not be broken, each with whether a blank stood before it."""
     for word in text.split():
+        if word.isascii():
+            yield True, word
+            continue
         blank = True
         piece = ""
         for character in word:

@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"(?!From )[A-Za-z0-9,:;()/@!?'_+\-][A-Za-z0-9 .,:;()/@!?'_+
 _BYTES = tuple(
     "=0D" if byte == 13 else chr(byte) if 32 <= byte < 127 and byte != 61 else f"={byte:02X}" for byte in range(256)
 )
+_ASCII = bytes(range(128))
 _SHORT = 60
 
 
@@ -83,12 +84,9 @@ Encoded = QuotedPrintable | Base64
 
 def encode(pieces: Sequence[str | int]) -> Encoded:
     """The part in the encoding that makes it smaller: quoted-printable for English, base64 for Chinese."""
-    text = "".join(piece for piece in pieces if isinstance(piece, str))
-    raw = len(text.encode("utf-8"))
-    extra = sum(2 for character in text if character == "=") + sum(
-        2 * len(character.encode("utf-8")) for character in text if character > "~"
-    )
-    return QuotedPrintable(pieces) if extra * 3 <= raw else Base64(pieces)
+    raw = "".join(piece for piece in pieces if isinstance(piece, str)).encode("utf-8")
+    escaped = raw.count(b"=") + len(raw.translate(None, _ASCII))  # bytes that take three instead of one
+    return QuotedPrintable(pieces) if escaped * 6 <= len(raw) else Base64(pieces)
 
 
 def quoted_printable(text: str) -> bytes:
