@@ -1,0 +1,100 @@
+"""Freezing an audience: who gets which edition, who is left out and why, and never twice."""
+
+import pytest
+from sqlalchemy import select
+from support.cast import NOW, later, new_edition, new_issue, publish, publish_to, reader
+
+from mailer.errors import NotFound, PublishError
+from mailer.model.delivery import State
+from mailer.store import issues, suppressions
+from mailer.store.engine import Database
+from mailer.store.schema import deliveries, editions, subscribers
+from mailer.store.suppressions import Suppression
+
+
+def test_the_audience_is_counted_with_the_reasons_of_those_left_out(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        reader(conn, "bob@example.com", state="pending")
+        reader(conn, "carol@example.com", state="unsubscribed")
+        reader(conn, "dave@example.com")
+        reader(conn, "erin@example.com", paused_until=later(days=3))
+        reader(conn, "fay@example.com", paused_until=later(days=-3))
+        reader(conn, "gone@example.com", state="erased")
+        suppressions.suppress(conn, [Suppression(match_key="dave@example.com", reason="userunknown")], NOW)
+        issue_id, audience = publish_to(conn)
+        frozen = conn.execute(select(deliveries.c.address).order_by(deliveries.c.id)).scalars().all()
+    assert frozen == ["alice@example.com", "fay@example.com"]
+    assert audience.readers == 2
+    assert audience.excluded == {"paused": 1, "suppressed": 1, "unconfirmed": 1, "unsubscribed": 1}
+    assert db.read(issues.find, "214").frozen == 2
+    assert issue_id == db.read(issues.find, "2026-05-21-214").id
+
+
+def test_each_reader_gets_the_edition_of_his_language(db: Database) -> None:
+    with db.transaction() as conn:
+        for address, language in (
+            ("a@x.example", "zh"),
+            ("b@x.example", "zh-Hans"),
+            ("c@x.example", "en-GB"),
+            ("d@x.example", ""),
+            ("e@x.example", "fr"),
+        ):
+            reader(conn, address, language=language)
+        publish(conn, languages=("en", "zh-Hans"))
+        rows = conn.execute(
+            select(deliveries.c.address, editions.c.language)
+            .join(editions, editions.c.id == deliveries.c.edition_id)
+            .order_by(deliveries.c.address)
+        ).all()
+    assert [row[1] for row in rows] == ["zh-Hans", "zh-Hans", "en", "en", "en"]
+
+
+def test_a_segment_leaves_the_others_out_and_says_so(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com", language="zh")
+        reader(conn, "bob@example.com", language="en")
+        _, audience = publish_to(conn, segment=subscribers.c.language == "zh")
+    assert (audience.readers, audience.excluded) == (1, {"not in the segment": 1})
+
+
+def test_the_same_issue_under_another_file_name_is_refused(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        publish(conn)
+    with pytest.raises(PublishError, match="published before, as 2026-05-21-214"), db.transaction() as conn:
+        issues.add(conn, new_issue(title="another title"), NOW)
+
+
+def test_two_issues_of_one_day_have_slugs_of_their_own(db: Database) -> None:
+    with db.transaction() as conn:
+        slugs = [issues.add(conn, new_issue("x", newsletter=name), NOW)[1] for name in ("harbour", "tide")]
+    assert slugs == ["2026-05-21", "2026-05-21-2"]
+
+
+def test_an_issue_nobody_published_is_not_found(db: Database) -> None:
+    with pytest.raises(NotFound, match="'7'"):
+        db.read(issues.find, "7")
+
+
+def test_a_correction_reaches_only_readers_not_yet_attempted(db: Database) -> None:
+    with db.transaction() as conn:
+        for name in ("alice", "bob"):
+            reader(conn, f"{name}@example.com")
+        issue_id = publish(conn)
+        conn.execute(
+            deliveries.update().where(deliveries.c.address == "alice@example.com").values(state=State.ACCEPTED, tries=1)
+        )
+        corrected = issues.add_edition(conn, issue_id, new_edition(program=b"corrected"), NOW)
+        assert issues.correct(conn, issue_id, {"en": corrected}, NOW) == 1
+        got = conn.execute(select(deliveries.c.address).where(deliveries.c.edition_id == corrected)).scalars().all()
+    assert got == ["bob@example.com"]
+
+
+def test_an_issue_moves_only_from_the_states_named(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        issue_id = publish(conn)
+        assert not issues.set_state(conn, issue_id, ("paused",), "sending", "", "op", NOW)
+        assert issues.set_state(conn, issue_id, ("sending",), "paused", "by hand", "op", NOW)
+        assert issues.find(conn, "214").state_cause == "by hand"

@@ -1,0 +1,220 @@
+"""The ledger: claims, fences, outcomes, taking over what a dead worker held."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+from support.cast import NOW, later, publish, reader
+
+from mailer.model.delivery import Phase, State
+from mailer.store import issues, ledger, suppressions
+from mailer.store.engine import Database
+from mailer.store.journal import Mark
+from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.store.outbox import post_letter
+from mailer.store.schema import attempts, deliveries, subscribers
+from mailer.store.suppressions import Suppression
+
+WORKER = Worker("w1", "host", 1, "boot")
+LEASE = timedelta(seconds=120)
+
+
+def _publish(db: Database, count: int, **values: object) -> int:
+    with db.transaction() as conn:
+        for number in range(count):
+            reader(conn, f"reader{number}@example.com")
+        return publish(conn, **values)
+
+
+def _claim(db: Database, issue_id: int | None, limit: int = 10, minutes: float = 0) -> tuple[int, list[Claimed]]:
+    now = later(minutes=minutes)
+    with db.transaction() as conn:
+        claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE)
+        return claim_id, ledger.claim(conn, claim_id, Sendable(issue_id, NOW), limit, now)
+
+
+def _outcome(row: Claimed, state: State, **values: object) -> Outcome:
+    facts = {"delivery": row, "state": state, "at": NOW, "relay": "main", "phase": Phase.DOT} | values
+    return Outcome(**facts)  # type: ignore[arg-type]
+
+
+def _states(db: Database) -> list[str]:
+    with db.reading() as conn:
+        return list(conn.execute(select(deliveries.c.state).order_by(deliveries.c.id)).scalars())
+
+
+def _record(db: Database, claim_id: int, outcomes: Sequence[Outcome]) -> None:
+    db.run(ledger.record, claim_id, outcomes, NOW)
+
+
+def test_a_claim_takes_what_is_due_and_nobody_claims_it_again(db: Database) -> None:
+    issue_id = _publish(db, 3)
+    _, first = _claim(db, issue_id, limit=2)
+    _, second = _claim(db, issue_id)
+    assert [len(first), len(second)] == [2, 1]
+    assert {row.id for row in first}.isdisjoint({row.id for row in second})
+    assert _states(db) == ["attempting"] * 3
+
+
+def test_who_left_or_was_suppressed_since_the_freeze_is_set_aside(db: Database) -> None:
+    issue_id = _publish(db, 3)
+    with db.transaction() as conn:
+        conn.execute(update(subscribers).where(subscribers.c.id == 1).values(state="unsubscribed"))
+        suppressions.suppress(conn, [Suppression(match_key="reader1@example.com", reason="complaint")], NOW)
+    _, rows = _claim(db, issue_id)
+    assert [row.address for row in rows] == ["reader2@example.com"]
+    assert sorted(_states(db)) == ["attempting", "suppressed", "suppressed"]
+
+
+def test_an_outcome_of_a_claim_that_was_taken_over_does_not_count(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, {rows[0].id: Mark.UNTOUCHED}, "died", NOW)
+    newer, again = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.FAILED)])
+    assert _states(db) == ["attempting"]
+    _record(db, newer, [_outcome(again[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
+
+
+def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    assert _states(db) == ["uncertain"]
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
+
+
+def test_recording_the_same_outcome_twice_changes_nothing(db: Database) -> None:
+    issue_id = _publish(db, 2)
+    claim_id, rows = _claim(db, issue_id)
+    outcomes = [
+        _outcome(rows[0], State.ACCEPTED, code=250),
+        _outcome(rows[1], State.DEFERRED, due_at=later(minutes=5), code=451),
+    ]
+    for _ in range(2):
+        _record(db, claim_id, outcomes)
+    assert _states(db) == ["accepted", "deferred"]
+    with db.reading() as conn:
+        assert conn.execute(select(func.count()).select_from(attempts)).scalar_one() == 2
+        assert list(conn.execute(select(deliveries.c.tries).order_by(deliveries.c.id)).scalars()) == [1, 1]
+
+
+def test_a_deferred_delivery_is_claimed_when_it_is_due_again(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
+    assert _claim(db, issue_id, minutes=4)[1] == []
+    assert db.read(ledger.next_due) == later(minutes=5)
+    assert len(_claim(db, issue_id, minutes=5)[1]) == 1
+
+
+def test_a_journal_gives_each_delivery_of_a_dead_worker_the_state_it_proves(db: Database) -> None:
+    issue_id = _publish(db, 5)
+    claim_id, rows = _claim(db, issue_id)
+    marks = dict(zip((row.id for row in rows), Mark, strict=True))
+    assert db.run(ledger.take_over, claim_id, marks, "died after handing it over", NOW)
+    by_mark = dict(zip(Mark, _states(db), strict=True))
+    assert by_mark == {
+        Mark.UNTOUCHED: "pending",
+        Mark.COMPOSING: "pending",
+        Mark.HANDED_OVER: "uncertain",
+        Mark.ACCEPTED: "accepted",
+        Mark.ANSWERED: "pending",
+    }
+    assert not db.run(ledger.take_over, claim_id, marks, "again", NOW)
+
+
+def test_without_a_journal_all_that_was_not_recorded_is_uncertain(db: Database) -> None:
+    issue_id = _publish(db, 3)
+    claim_id, rows = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
+    db.run(ledger.take_over, claim_id, None, "host lost", NOW)
+    assert _states(db) == ["accepted", "uncertain", "uncertain"]
+
+
+def test_a_recipient_that_three_workers_died_of_is_quarantined(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    for _ in range(3):
+        claim_id, rows = _claim(db, issue_id)
+        db.run(ledger.take_over, claim_id, {rows[0].id: Mark.COMPOSING}, "died", NOW)
+    assert _states(db) == ["failed"]
+    with db.reading() as conn:
+        assert "quarantined" in conn.execute(select(deliveries.c.cause)).scalar_one()
+
+
+def test_an_uncertain_letter_goes_out_once_more_and_an_issue_does_not(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    with db.transaction() as conn:
+        post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
+    for wanted in (["uncertain", "pending"], ["uncertain", "uncertain"]):
+        for claimed_issue in (issue_id, None):
+            claim_id, _ = _claim(db, claimed_issue)
+            db.run(ledger.take_over, claim_id, None, "lost", NOW)
+        db.run(ledger.repeat_uncertain, NOW)
+        assert _states(db) == wanted
+
+
+def test_nothing_leaves_after_the_deadline(db: Database) -> None:
+    issue_id = _publish(db, 2, deadline=later(hours=1))
+    claim_id, rows = _claim(db, issue_id, limit=1)
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
+    db.run(ledger.expire_overdue, later(hours=1))
+    assert _states(db) == ["failed", "cancelled"]
+    assert db.run(ledger.finish_issues, later(hours=1)) == ["2026-05-21-214"]
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled", "finished"])
+def test_only_an_issue_being_sent_is_sendable(db: Database, state: str) -> None:
+    issue_id = _publish(db, 1)
+    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None, issue_id]
+    with db.transaction() as conn:
+        issues.set_state(conn, issue_id, ("sending",), state, "", "op", NOW)
+    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None]
+
+
+def test_an_issue_is_not_sent_before_its_time(db: Database) -> None:
+    _publish(db, 1, send_at=later(hours=2))
+    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None]
+    assert db.read(ledger.next_due) == later(hours=2)
+
+
+def test_a_lease_is_renewed_only_while_the_claim_is_open(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, _ = _claim(db, issue_id)
+    assert db.run(ledger.renew, [claim_id], later(minutes=4)) == {claim_id}
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    assert db.run(ledger.renew, [claim_id], later(minutes=4)) == set()
+
+
+def test_the_counts_add_up_to_what_was_frozen(db: Database) -> None:
+    issue_id = _publish(db, 4)
+    claim_id, rows = _claim(db, issue_id, limit=3)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED), _outcome(rows[1], State.FAILED, code=550, text="no")])
+    counts = db.read(ledger.counts, issue_id)
+    assert counts["accepted"] == counts["failed"] == counts["attempting"] == counts["pending"] == 1
+    assert sum(counts.values()) == db.read(issues.find, "214").frozen
+    assert set(counts) == {state.value for state in State}
+
+
+def test_an_issue_is_finished_when_nothing_of_it_waits(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    assert db.run(ledger.finish_issues, NOW) == []
+    claim_id, rows = _claim(db, issue_id)
+    assert db.run(ledger.finish_issues, NOW) == []
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
+    assert db.run(ledger.finish_issues, NOW) == ["2026-05-21-214"]
+    assert db.run(ledger.finish_issues, NOW) == []
+
+
+def test_failed_deliveries_can_be_sent_again_by_the_operator(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.FAILED)])
+    db.run(ledger.finish_issues, NOW)
+    assert db.run(issues.retry, issue_id, State.UNCERTAIN, NOW) == 0
+    assert db.run(issues.retry, issue_id, State.FAILED, NOW) == 1
+    assert db.read(issues.find, "214").state == "sending"
+    assert len(_claim(db, issue_id)[1]) == 1
