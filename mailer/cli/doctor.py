@@ -1,0 +1,221 @@
+"""`mailer doctor`: what is right, what is not, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+import click
+
+from mailer.cli import open_club
+from mailer.errors import MailerError, RelayError
+
+if TYPE_CHECKING:
+    from mailer.transport.lane import Lane
+    from mailer.wiring import Club
+
+_MADE_UP = ("example", "example.com", "example.net", "example.org", "test", "invalid", "localhost")  # RFC 2606
+_RELAY_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `right`, `advice` (it works, yet) or `wrong`; `todo` says what to do about it."""
+
+    about: str
+    state: Literal["right", "advice", "wrong"]
+    text: str
+    todo: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Say what is right, what is not, and what to do.
+
+    Looks at the settings, the key, the database, the relay (connection, TLS, login; nothing is sent) and what
+    readers and the law need. Exit code 1 when something is wrong.
+    """
+    from mailer.cli.output import print_json, table, talk
+
+    findings = list(examine(open_club(ctx)))
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    if as_json:
+        print_json({"right": not wrong, "findings": [asdict(finding) for finding in findings]})
+    else:
+        marks = {"right": "ok", "advice": "advice", "wrong": "WRONG"}
+        table(
+            ("", "about", "what"),
+            ((marks[one.state], one.about, one.text + (f"; {one.todo}" if one.todo else "")) for one in findings),
+        )
+        talk(f"{wrong} wrong" if wrong else "nothing is wrong")
+    ctx.exit(1 if wrong else 0)
+
+
+def examine(club: Club) -> Iterator[Finding]:
+    """Everything there is to say about a club, in the order in which a person would put it right."""
+    yield Finding("settings", "right", f"mailer.toml in {club.folder} is valid")
+    yield from _placeholders(club)
+    yield from _key(club)
+    yield from _database(club)
+    yield from _relays(club)
+    yield from _web(club)
+    yield from _legal(club)
+    yield from _dns(club)
+
+
+def _on_trial(club: Club) -> bool:
+    """Whether mail cannot leave this machine yet, so that made-up names do no harm."""
+    relays = club.settings.relays or (club.settings.relay,)
+    return all(_loopback(urlsplit(relay.url.get_secret_value()).hostname) for relay in relays)
+
+
+def _loopback(host: str | None) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _made_up(domain: str) -> bool:
+    return any(domain == name or domain.endswith("." + name) for name in _MADE_UP)
+
+
+def _placeholders(club: Club) -> Iterator[Finding]:
+    bad: Literal["advice", "wrong"] = "advice" if _on_trial(club) else "wrong"
+    newsletter = club.settings.newsletter
+    if newsletter.name == type(newsletter).model_fields["name"].default:
+        yield Finding("[newsletter] name", bad, "still the placeholder", "give the newsletter its name")
+    try:
+        address = club.sender_address
+    except MailerError as error:
+        yield Finding("[sender] from", "wrong", str(error))
+        return
+    if _made_up(address.rpartition("@")[2].lower()):
+        yield Finding("[sender] from", bad, f"{address} is a placeholder", "put in an address of your own domain")
+    else:
+        yield Finding("[sender] from", "right", address)
+
+
+def _key(club: Club) -> Iterator[Finding]:
+    import os
+    import stat
+
+    from mailer.wiring import KEY_FILE, KEY_VARIABLE
+
+    try:
+        _ = club.keyring
+    except MailerError as error:
+        yield Finding("key", "wrong", str(error))
+        return
+    if KEY_VARIABLE in os.environ:
+        yield Finding("key", "right", f"from {KEY_VARIABLE}")
+        return
+    mode = stat.S_IMODE((club.folder / KEY_FILE).stat().st_mode)
+    if mode & 0o077:
+        yield Finding("key", "wrong", f"{KEY_FILE} can be read by others (mode {mode:03o})", f"chmod 600 {KEY_FILE}")
+    else:
+        yield Finding("key", "right", f"{KEY_FILE}, readable by its owner alone")
+
+
+def _database(club: Club) -> Iterator[Finding]:
+    from sqlalchemy import text
+
+    from mailer.store import migrate
+
+    try:
+        db = club.db
+        with db.transaction() as connection:
+            kind = "SQLite" if db.is_sqlite else "PostgreSQL"
+            ask = "SELECT sqlite_version()" if db.is_sqlite else "SHOW server_version"
+            version = connection.execute(text(ask)).scalar_one()
+            # a change that is undone: the only proof that a database takes any
+            with connection.begin_nested() as undone:
+                connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+                undone.rollback()
+            mode = connection.execute(text("PRAGMA journal_mode")).scalar_one() if db.is_sqlite else "wal"
+    except MailerError as error:
+        yield Finding("database", "wrong", str(error))
+        return
+    yield Finding("database", "right", f"{kind} {version}, version {migrate.HEAD}, can be written")
+    if mode != "wal":
+        yield Finding(
+            "database", "advice", f"journal mode {mode}: readers wait for writers", "keep the file on a local disk"
+        )
+
+
+def _relays(club: Club) -> Iterator[Finding]:
+    import asyncio
+
+    relays = club.settings.relays or (club.settings.relay,)
+    try:
+        lanes = club.lanes()
+    except MailerError as error:
+        yield Finding("relay", "wrong", str(error))
+        return
+
+    async def greet(lane: Lane) -> None:
+        async with asyncio.timeout(_RELAY_SECONDS):
+            session = await lane.relay.open()
+            await session.close()
+
+    for lane, relay in zip(lanes, relays, strict=True):
+        about, url = f"relay {relay.name}", urlsplit(relay.url.get_secret_value())
+        try:
+            asyncio.run(greet(lane))
+        except RelayError as error:
+            hint = "start 'mailer inbox', or put your relay into [relay] url" if _on_trial(club) else ""
+            yield Finding(about, "wrong", str(error), hint if error.phase == "connect" else "")
+        except TimeoutError:
+            yield Finding(about, "wrong", f"no greeting within {_RELAY_SECONDS} s", "check host, port and firewall")
+        else:
+            how = {"smtps": "TLS", "smtp+starttls": "STARTTLS"}.get(url.scheme, "no TLS")
+            who = "logged in" if url.username else "no login"
+            yield Finding(about, "right", f"answers at {url.hostname} ({how}, {who}); nothing was sent")
+    if _on_trial(club):
+        yield Finding("relay", "advice", "all mail stays on this machine", "put your relay into [relay] url to go live")
+
+
+def _web(club: Club) -> Iterator[Finding]:
+    url = urlsplit(club.settings.web.base_url)
+    about = "[web] base_url"
+    if _loopback(url.hostname):
+        bad: Literal["advice", "wrong"] = "advice" if _on_trial(club) else "wrong"
+        yield Finding(about, bad, f"{url.geturl()} is this machine", "readers need an address they can reach")
+    elif url.scheme != "https":
+        yield Finding(about, "wrong", "not https", "one-click unsubscribe demands it (RFC 8058 section 3.1)")
+    else:
+        yield Finding(about, "right", url.geturl())
+
+
+def _legal(club: Club) -> Iterator[Finding]:
+    settings = club.settings
+    profile = settings.legal.profile
+    if not settings.newsletter.postal_address:
+        text = "[newsletter] postal_address is empty"
+        if profile in {"us", "eu"}:
+            yield Finding("law", "wrong", f"{text}, and the profile {profile!r} demands one", "write it in")
+        else:
+            yield Finding("law", "advice", text, "several laws demand one in every mail")
+    if profile == "china" and not settings.legal.label:
+        yield Finding(
+            "law", "advice", "[legal] label is empty", "advertising must say AD or 广告 at the start of its Subject"
+        )
+    if profile == "none":
+        yield Finding("law", "advice", "no [legal] profile is chosen", "choose china, eu or us by where readers live")
+
+
+def _dns(club: Club) -> Iterator[Finding]:
+    try:
+        sender, bounce = club.sender_address.rpartition("@")[2], club.bounce_domain
+    except MailerError:
+        return
+    if _made_up(sender.lower()):
+        return
+    todo = f"{sender} needs SPF, DKIM and DMARC records, {bounce} an MX for returned mail; see docs/operating.md"
+    yield Finding("DNS", "advice", "not looked up from here", todo)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from mailer.cli import main
+from mailer.cli.init import make_club
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Path:
+    make_club(tmp_path)
+    with socket.socket() as taken:  # a port on which nobody answers
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    settings(tmp_path, "smtp://127.0.0.1:2525", f"smtp://127.0.0.1:{port}")
+    return tmp_path
+
+
+def settings(club: Path, old: str, new: str) -> None:
+    file = club / "mailer.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def findings(club: Path) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    result = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "doctor", "--json"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for one in json.loads(result.stdout)["findings"]:
+        by_name.setdefault(one["about"], []).append(one)
+    return result.exit_code, by_name
+
+
+def test_a_relay_nobody_answers_for_is_wrong_and_says_what_to_start(club: Path) -> None:
+    code, found = findings(club)
+    assert code == 1
+    assert found["relay relay"][0]["state"] == "wrong"
+    assert "mailer inbox" in found["relay relay"][0]["todo"]
+
+
+def test_placeholders_are_named_but_harmless_while_mail_stays_on_this_machine(club: Path) -> None:
+    _, found = findings(club)
+    assert found["[newsletter] name"][0]["state"] == "advice"
+    assert found["[sender] from"][0]["state"] == "advice"
+    assert found["[web] base_url"][0]["state"] == "advice"
+
+
+def test_placeholders_are_wrong_once_mail_can_leave(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_RELAY__URL", "smtp://192.0.2.1:25")  # plaintext: refused before anything is opened
+    _, found = findings(club)
+    assert {found[name][0]["state"] for name in ("[newsletter] name", "[sender] from", "[web] base_url")} == {"wrong"}
+
+
+def test_a_key_others_can_read_is_wrong(club: Path) -> None:
+    assert findings(club)[1]["key"][0]["state"] == "right"
+    os.chmod(club / "mailer.key", 0o644)
+    (key,) = findings(club)[1]["key"]
+    assert (key["state"], key["todo"]) == ("wrong", "chmod 600 mailer.key")
+
+
+def test_a_missing_key_is_wrong_and_never_made_anew(club: Path) -> None:
+    (club / "mailer.key").unlink()
+    assert findings(club)[1]["key"][0]["state"] == "wrong"
+    assert not (club / "mailer.key").exists()
+
+
+def test_the_database_is_looked_at_and_left_as_it_is(club: Path) -> None:
+    (database,) = findings(club)[1]["database"]
+    assert database["state"] == "right"
+    assert "can be written" in database["text"]
+
+
+def test_a_database_nobody_set_up_is_wrong(club: Path) -> None:
+    (club / "subscribers.db").unlink()
+    (database,) = findings(club)[1]["database"]
+    assert database["state"] == "wrong"
+    assert "mailer db upgrade" in database["text"]
+
+
+def test_a_public_address_without_https_is_wrong(club: Path) -> None:
+    settings(club, 'base_url = "http://127.0.0.1:8080"', 'base_url = "http://news.example.com"')
+    assert "RFC 8058" in findings(club)[1]["[web] base_url"][0]["todo"]
+
+
+def test_a_law_that_demands_a_postal_address_makes_its_absence_wrong(club: Path) -> None:
+    with (club / "mailer.toml").open("a") as file:
+        file.write('\n[legal]\nprofile = "us"\n')
+    assert findings(club)[1]["law"][0]["state"] == "wrong"
+
+
+def test_no_password_is_shown(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_RELAY__URL", "smtp+starttls://alice:sesame@127.0.0.1:1")
+    result = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "doctor"])
+    assert "sesame" not in result.output
