@@ -1,0 +1,35 @@
+"""Answers of machines on a reader's behalf: vacation notices, receipts, challenges (RFC 3834, RFC 8098)."""
+
+from __future__ import annotations
+
+import re
+
+from mailer.mail.mime import Headers, first
+
+_SUBJECT = re.compile(
+    r"^\W*(auto(matic)?[- ]?(reply|response|answer)|autoreply|auto:|autosvar|out of (the )?office|away from|on vacation"
+    r"|vacation|i am out|abwesen|automatische (antwort|r.ckantwort)|r.ponse automatique|absence|respuesta autom"
+    r"|risposta automatica|resposta autom|自动回复|自動回覆|自動返信|自動応答|不在|автоответ|автоматический ответ)",
+    re.I,
+)
+_CHALLENGE = re.compile(r"confirm (that )?(you|your)|please (verify|confirm)|challenge|sender verification|boxbe|spamarrest", re.I)
+_WORDS = re.compile(
+    r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel|not in the office)", re.I
+)
+
+
+def is_automatic(headers: Headers, text: str) -> bool:
+    """Whether a mail says of itself, in headers, subject or first words, that a machine answered for a person."""
+    submitted = first(headers, "auto-submitted").lower()
+    if submitted.startswith("auto-replied"):
+        return True
+    if any(name in headers for name in ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-response-suppress-reply")):
+        return True
+    if first(headers, "precedence").lower() in {"auto_reply", "auto-reply"} or first(headers, "x-precedence").lower() == "auto_reply":
+        return True
+    return bool(_SUBJECT.search(first(headers, "subject")[:200]) or _WORDS.search(text[:1000]))
+
+
+def is_challenge(headers: Headers) -> bool:
+    """Whether a filter asks the sender to prove that a person wrote."""
+    return bool(_CHALLENGE.search(first(headers, "subject")[:200]))

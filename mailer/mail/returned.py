@@ -1,0 +1,78 @@
+"""The original mail inside a report: where the notice ends and the returned headers begin."""
+
+from __future__ import annotations
+
+import re
+
+from mailer.mail.mime import Headers, Mail, split
+
+# Lines that announce the returned message, as mail systems write them.
+_MARK = re.compile(
+    r"^[ \t>*#=_-]*("
+    r"(this is a |below this line is a |enclosed is a |attached is a |the )?copy of (the|your) (original )?(message|mail)"
+    r"|(begin |start of )?(the )?(original|returned|unsent|undelivered|rejected) (message|mail|mail header)( headers?)?\b.{0,40}"
+    r"|message headers? follow|(the )?header of the original|(text|body|headers?) of (the |your )?(original )?(message|mail|sent mail)"
+    r"|below (this line )?(is|are) .{0,60}(message|header)|enclosed is .{0,60}message|(your|the) (original )?message (follows|begins|reads)"
+    r"|here (is|are) .{0,40}(copy|header)|original mail as follows|message contents|returned content|transcript of message follows"
+    r"|original message header|the body of the message|the following is the original|unsent message below|content of the original"
+    r"|message header|attached message|raw headers|.{0,20}message text follows"
+    r")[ \t:.,*#=_-]*.{0,40}$",
+    re.I | re.M,
+)
+_HEADER_RUN = re.compile(
+    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+|from|to|subject|date|mime-version)"
+    r"[ \t]*:[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
+    re.I | re.M,
+)
+_CARRIERS = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers", "message/partial")
+
+
+def find(mail: Mail) -> tuple[str, str]:
+    """(notice, returned): the report's own words, and the returned message's headers and beginning, or ""."""
+    notices, returned = [], ""
+    for part in mail.parts:
+        if part.type in _CARRIERS:
+            returned = returned or part.text
+        elif part.type in {"text/plain", "text/html"} or (part.type.startswith("text/") and not notices):
+            if returned:
+                continue
+            if part.type == "text/html" and notices and any(len(notice.strip()) > 20 for notice in notices):
+                continue
+            notices.append(strip_tags(part.text) if part.type == "text/html" else part.text)
+    notice = "\n".join(notices)
+    if not returned:
+        notice, returned = cut(notice)
+    else:
+        notice = cut(notice)[0]
+    return notice, returned
+
+
+def cut(text: str) -> tuple[str, str]:
+    """A notice apart from the message quoted below it."""
+    text = text[: 1 << 16]
+    ends = [found.start() for found in (_MARK.search(text), _HEADER_RUN.search(text)) if found and found.start() > 40]
+    if not ends:
+        return text, ""
+    end = min(ends)
+    return text[:end], text[end:]
+
+
+def original_headers(returned: str) -> Headers:
+    """The header fields of a returned message, wherever in the text they begin."""
+    found = re.search(r"^[ \t>]{0,8}[A-Za-z][A-Za-z0-9-]{1,60}[ \t]*:", returned, re.M)
+    if not found:
+        return {}
+    text = returned[found.start() :]
+    indent = len(text) - len(text.lstrip(" \t>"))
+    if indent:
+        text = "\n".join(line[indent:] for line in text.split("\n")[:300])
+    return split(text)[0]
+
+
+def strip_tags(html: str) -> str:
+    """The words of an HTML part, roughly: enough to read a diagnosis."""
+    text = re.sub(r"(?i)<(br|p|div|tr|li|td|h\d)\b[^>]{0,500}>", "\n", html[: 1 << 16])
+    text = re.sub(r"<(?![^\s<>@]{1,100}@)[^<>]{0,2000}>", "", text)
+    for name, character in (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&#39;", "'"), ("&quot;", '"'), ("&amp;", "&")):
+        text = text.replace(name, character)
+    return text
