@@ -1,0 +1,52 @@
+"""Ways for a client to a scripted relay: plain SMTP, STARTTLS and TLS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mailer.transport.base import Envelope
+from mailer.transport.protocol import Timeouts
+from mailer.transport.session import SmtpSession
+from mailer.transport.smtp import SmtpRelay
+from mailer.transport.url import parse
+from support.certificates import Authority
+from support.relay import Relay, Rule
+
+CONTENT = b"Subject: News\r\n\r\nHello Alice\r\n"
+QUICK = Timeouts(connect=5, command=5, data=5, dot=5, quit=1)
+
+
+class Way:
+    """One of the three ways to a relay; `relay(...)` starts one, `session(relay)` opens a connection to it."""
+
+    def __init__(self, tls: str, authority: Authority) -> None:
+        self.tls = tls
+        self._authority = authority
+
+    def relay(self, *rules: Rule, **options: Any) -> Relay:
+        context = self._authority.server() if self.tls else None
+        return Relay(*rules, tls=self.tls, context=context, **options)
+
+    def client(self, relay: Relay, ca_file: Path | None = None, **timeouts: float) -> SmtpRelay:
+        limits = replace(QUICK, **timeouts)
+        return SmtpRelay(parse(relay.url), name="test", ca_file=ca_file or self._authority.ca_file, timeouts=limits)
+
+    @asynccontextmanager
+    async def session(self, relay: Relay, **timeouts: float) -> AsyncIterator[SmtpSession]:
+        session = await self.client(relay, **timeouts).open()
+        try:
+            yield session
+        finally:
+            await session.close()
+
+
+def nothing() -> None:
+    """A `handing_over` with nothing to record."""
+
+
+def to(recipient: str = "alice@example.com", return_path: str = "b@example.org") -> Envelope:
+    return Envelope(return_path, recipient)
