@@ -11,6 +11,7 @@ from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State
 from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions
 from mailer.store.subscribers import tags_of
+from mailer.store.suppressions import ACTIVE, HELD
 
 
 def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
@@ -39,7 +40,7 @@ def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str
     rows = conn.execute(
         select(suppressions.c.match_key, suppressions.c.reason).where(
             suppressions.c.match_key.in_(keys),
-            suppressions.c.state == "active",
+            suppressions.c.state.in_((ACTIVE, HELD)),
             or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
 from mailer.mail.address import Address
 from mailer.model.subscriber import EDGES, State, Subscriber
@@ -138,3 +138,47 @@ def count_by_state(conn: Connection) -> dict[State, int]:
     for state, count in conn.execute(select(subscribers.c.state, func.count()).group_by(subscribers.c.state)):
         counts[State(state)] = count
     return counts
+
+
+def page(
+    conn: Connection,
+    *,
+    after: int = 0,
+    limit: int = 100,
+    segment: ColumnElement[bool] | None = None,
+    state: State | None = None,
+    search: str = "",
+) -> list[Subscriber]:
+    """Up to `limit` subscribers with an id above `after`, in order; never the erased.
+
+    `search` is looked for in addresses and names: `@domain` means the whole domain, anything else any part.
+    """
+    query = select(subscribers).where(subscribers.c.id > after, *_wanted(segment, state, search))
+    rows = conn.execute(query.order_by(subscribers.c.id).limit(limit)).all()
+    tags = tags_of(conn, [row.id for row in rows])
+    return [subscriber_of(row, tags.get(row.id, ())) for row in rows]
+
+
+def count(
+    conn: Connection, *, segment: ColumnElement[bool] | None = None, state: State | None = None, search: str = ""
+) -> int:
+    """How many subscribers `page` would go through."""
+    query = select(func.count()).select_from(subscribers).where(*_wanted(segment, state, search))
+    return conn.execute(query).scalar_one()
+
+
+def _wanted(segment: ColumnElement[bool] | None, state: State | None, search: str) -> list[ColumnElement[bool]]:
+    wanted = [subscribers.c.state == state if state else subscribers.c.state != State.ERASED]
+    if segment is not None:
+        wanted.append(segment)
+    if search.startswith("@"):
+        wanted.append(subscribers.c.domain == search[1:].lower())
+    elif search:
+        part = search.lower()
+        wanted.append(
+            or_(
+                subscribers.c.match_key.contains(part, autoescape=True),
+                func.lower(subscribers.c.name).contains(part, autoescape=True),
+            )
+        )
+    return wanted

@@ -1,0 +1,66 @@
+"""`mailer segments`: list, show and count the club's segments."""
+
+from __future__ import annotations
+
+import click
+
+from mailer.cli import open_club, output
+
+
+@click.group()
+def segments() -> None:
+    """List the club's segments and count who is in them.
+
+    A segment is a file segments/NAME.segment in the club's folder, such as:
+    language = "zh" and tag = "tmall" and joined > -30d
+    """
+
+
+@segments.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the segments with their active readers now."""
+    from mailer.flows import segments as flow
+
+    club = open_club(ctx)
+    language, zone, now = club.settings.newsletter.language, club.settings.newsletter.zone, club.clock()
+    rows = []
+    for name in flow.names(club.folder):
+        condition = flow.condition(club.folder, name, language, now, zone)
+        rows.append((name, flow.count(club.db, condition), " ".join(flow.text_of(club.folder, name).split())))
+    if as_json:
+        output.print_json([{"name": name, "readers": count, "expression": text} for name, count, text in rows])
+    elif rows:
+        output.table(("segment", "readers", "expression"), [(name, f"{count:,}", text) for name, count, text in rows])
+    else:
+        output.talk(f"no segments yet; write one as {flow.FOLDER}/NAME{flow.SUFFIX}")
+
+
+@segments.command()
+@click.argument("segment")
+@click.pass_context
+def show(ctx: click.Context, segment: str) -> None:
+    """Print what a segment's file says, after reading it."""
+    from mailer.flows import segments as flow
+
+    club = open_club(ctx)
+    flow.read(club.folder, segment)
+    click.echo(flow.text_of(club.folder, segment).rstrip())
+
+
+@segments.command()
+@click.argument("segment")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def count(ctx: click.Context, segment: str, as_json: bool) -> None:
+    """Count the active readers of a segment: a name, or an expression in quotes."""
+    from mailer.flows import segments as flow
+
+    club = open_club(ctx)
+    language, zone, now = club.settings.newsletter.language, club.settings.newsletter.zone, club.clock()
+    number = flow.count(club.db, flow.condition(club.folder, segment, language, now, zone))
+    if as_json:
+        output.print_json({"segment": segment, "readers": number})
+    else:
+        click.echo(f"{number:,}")

@@ -1,0 +1,135 @@
+"""What an operator does with single subscribers: add, remove, tag, look up, export and erase them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection
+
+from mailer.errors import NotFound, UsageError
+from mailer.mail.address import match_key, parse
+from mailer.model.subscriber import State, Subscriber, fault_in_text, language_tag, tag_name, tombstone, tombstones
+from mailer.model.tokens import Keyring
+from mailer.store import consents, erasure, history, roster, subscribers
+from mailer.store.engine import Database
+
+PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A subscriber after `add`: his id, and whether he is new."""
+
+    id: int
+    is_new: bool
+
+
+def add(
+    db: Database,
+    keyring: Keyring,
+    text: str,
+    *,
+    name: str,
+    language: str,
+    tags: Sequence[str],
+    source: str,
+    actor: str,
+    now: datetime,
+) -> Added:
+    """Add one reader as active, with `source` saying where he agreed. One who is there already stays as he is.
+
+    Raises AddressError, and UsageError for a bad name or language and for who left, bounced or was erased.
+    """
+    address = parse(text)
+    if fault := fault_in_text(name):
+        raise UsageError(f"the name {fault}")
+    kept_language = language_tag(language)
+    if kept_language is None:
+        raise UsageError(f"{language!r} is no language tag such as en or zh-CN")
+    with db.transaction() as conn:
+        found = subscribers.find(conn, address.match_key)
+        if found and found.state is State.UNSUBSCRIBED:
+            raise UsageError("this reader unsubscribed; only a sign-up of the reader's own brings the address back")
+        stones = tombstones(address.match_key, keyring)
+        reasons = roster.suppressed(conn, [address.match_key, *stones], now)
+        if address.match_key in reasons:
+            reason = reasons[address.match_key]
+            raise UsageError(f"this address is suppressed ({reason}); 'mailer suppressions lift' may change that")
+        if found:
+            return Added(found.id, False)
+        if reasons:
+            raise UsageError("this reader was erased; only a sign-up of the reader's own brings the address back")
+        subscriber_id = subscribers.add(
+            conn,
+            address,
+            name=name,
+            language=kept_language,
+            state=State.ACTIVE,
+            tags=[tag for tag in map(tag_name, tags) if tag],
+            now=now,
+        )
+        consents.append(conn, subscriber_id, consents.Step("added", source=source, detail=f"by {actor}"), now)
+    return Added(subscriber_id, True)
+
+
+def remove(db: Database, text: str, *, actor: str, now: datetime) -> bool:
+    """Unsubscribe one reader at the operator's hand; False when he had left before. Raises NotFound."""
+    with db.transaction() as conn:
+        found = _find(conn, text)
+        moved = subscribers.set_state(conn, found.id, State.UNSUBSCRIBED, now)
+        if moved:
+            consents.append(conn, found.id, consents.Step("withdrawn", source="operator", detail=f"by {actor}"), now)
+    return moved
+
+
+def tag(db: Database, text: str, *, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
+    """Give one reader tags and take others; returns those he has then. Raises NotFound, UsageError."""
+    new = [tag_name(name) for name in add]
+    if any(not name or fault_in_text(name) or ";" in name for name in new):
+        raise UsageError("a tag is a word or some, without ';' and control characters")
+    with db.transaction() as conn:
+        found = _find(conn, text)
+        subscribers.add_tags(conn, found.id, new)
+        subscribers.remove_tags(conn, found.id, [tag_name(name) for name in remove])
+        return tuple(subscribers.tags_of(conn, [found.id]).get(found.id, ()))
+
+
+def show(db: Database, text: str) -> tuple[Subscriber, dict[str, list[dict[str, Any]]]]:
+    """One reader and everything kept about him, by table, oldest first. Raises NotFound, AddressError."""
+    with db.reading() as conn:
+        found = _find(conn, text)
+        return found, history.of(conn, found.id, found.match_key)
+
+
+def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetime) -> int:
+    """Forget one reader and return his id; only counts, states and a keyed tombstone stay.
+
+    An address that was never here gets its tombstone too (id 0), so that no later list brings it in.
+    Raises AddressError.
+    """
+    key = match_key(text)
+    with db.transaction() as conn:
+        found = subscribers.find(conn, key)
+        stone = tombstone(key, keyring)
+        if found:
+            erasure.scrub(conn, found.id, now)
+        erasure.bury(conn, key, stone, actor=actor, now=now)
+    return found.id if found else 0
+
+
+def each(db: Database, segment: ColumnElement[bool] | None = None) -> Iterator[Subscriber]:
+    """All subscribers (of a segment) but the erased, in the order of their ids, in pages: one short read each."""
+    after = 0
+    while page := db.read(subscribers.page, after=after, limit=PAGE, segment=segment):
+        yield from page
+        after = page[-1].id
+
+
+def _find(conn: Connection, text: str) -> Subscriber:
+    found = subscribers.find(conn, match_key(text))
+    if found is None:
+        raise NotFound("no subscriber has this address")
+    return found

@@ -1,0 +1,226 @@
+"""Segments: a small safe language over subscribers, from text to a tree.
+
+    language = "zh" and (tag in ("tmall", "taobao") or domain = "example.com") and not joined < -30d
+
+Fields are `language`, `tag`, `domain`, `state`, `joined` and attributes by name (`city`, or `attr.city`); values are
+quoted texts, bare words, numbers, dates (2026-01-31) and spans back from now (-30d, -12h, -4w, -1y).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from mailer.errors import UsageError
+
+MAX_LENGTH = 4000
+MAX_DEPTH = 20
+FIELDS = ("language", "tag", "domain", "state", "joined")
+_ORDERED = ("<", ">", "<=", ">=")
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One comparison. `field` is one of FIELDS or `attr.<name>`; `op` is =, !=, <, >, <=, >=, in or contains."""
+
+    field: str
+    op: str
+    values: tuple[str | float | date | timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """All whom its part does not hold for."""
+
+    part: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Whom every part holds for."""
+
+    parts: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Whom at least one part holds for."""
+
+    parts: tuple[Segment, ...]
+
+
+Segment = Test | Not | All | Any
+
+
+def parse(text: str, name: str = "segment") -> Segment:
+    """The tree of an expression; `#` begins a comment. Raises UsageError with line and column."""
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"longer than {MAX_LENGTH} characters", where=name)
+    parser = _Parser(text, name)
+    tree = parser.either(0)
+    parser.end()
+    return tree
+
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+|\#[^\n]*)
+  | (?P<text>"(?:[^"\\\n]|\\["\\])*")
+  | (?P<span>-\d{1,5}[hdwy]\b)
+  | (?P<date>\d{4}-\d\d-\d\d\b)
+  | (?P<number>-?\d{1,15}(?:\.\d{1,9})?(?![\w.]))
+  | (?P<op><=|>=|!=|=|<|>)
+  | (?P<mark>[(),])
+  | (?P<word>[^\W\d][\w.\-]*)
+    """,
+    re.VERBOSE,
+)
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    at: int
+
+
+class _Parser:
+    def __init__(self, text: str, name: str) -> None:
+        self._text = text
+        self._name = name
+        self._tokens = self._scan()
+        self._next = 0
+
+    def _scan(self) -> list[_Token]:
+        tokens, at = [], 0
+        while at < len(self._text):
+            found = _TOKEN.match(self._text, at)
+            if found is None:
+                if self._text[at] == '"':
+                    raise self._error("this quote is never closed", at)
+                raise self._error(f"cannot read {self._text[at : at + 12].split()[0]!r}", at)
+            if found.lastgroup != "space":
+                tokens.append(_Token(str(found.lastgroup), found[0], at))
+            at = found.end()
+        return [*tokens, _Token("end", "", len(self._text))]
+
+    def _error(self, message: str, at: int) -> UsageError:
+        line = self._text.count("\n", 0, at) + 1
+        column = at - (self._text.rfind("\n", 0, at) + 1) + 1
+        where = f"{self._name}, line {line}, column {column}" if line > 1 else f"{self._name}, column {column}"
+        return UsageError(message, where=where)
+
+    @property
+    def _token(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> _Token:
+        token = self._token
+        self._next += token.kind != "end"
+        return token
+
+    def _word(self, *words: str) -> str:
+        """Take the next token if it is one of these words; "" when it is not."""
+        if self._token.kind == "word" and self._token.text.lower() in words:
+            return self._take().text.lower()
+        return ""
+
+    def _mark(self, mark: str) -> bool:
+        if self._token.kind == "mark" and self._token.text == mark:
+            self._take()
+            return True
+        return False
+
+    def end(self) -> None:
+        if self._token.kind != "end":
+            raise self._error(f"'and' or 'or' is missing before {self._token.text!r}", self._token.at)
+
+    def either(self, depth: int) -> Segment:
+        parts = self._chain("or", lambda: self._every(depth))
+        return parts[0] if len(parts) == 1 else Any(parts)
+
+    def _every(self, depth: int) -> Segment:
+        parts = self._chain("and", lambda: self._single(depth))
+        return parts[0] if len(parts) == 1 else All(parts)
+
+    def _chain(self, word: str, part: Callable[[], Segment]) -> tuple[Segment, ...]:
+        parts = [part()]
+        while self._word(word):
+            parts.append(part())
+        return tuple(parts)
+
+    def _single(self, depth: int) -> Segment:
+        if depth > MAX_DEPTH:
+            raise self._error(f"nested deeper than {MAX_DEPTH}", self._token.at)
+        if self._word("not"):
+            return Not(self._single(depth + 1))
+        at = self._token.at
+        if self._mark("("):
+            inside = self.either(depth + 1)
+            if not self._mark(")"):
+                raise self._error("this parenthesis is never closed", at)
+            return inside
+        return self._test()
+
+    def _test(self) -> Segment:
+        token = self._take()
+        if token.kind != "word":
+            what = repr(token.text) if token.text else "the end"
+            raise self._error(f"a field is expected, not {what}; one of {', '.join(FIELDS)} or attr.NAME", token.at)
+        field = token.text if token.text in FIELDS else f"attr.{token.text.removeprefix('attr.').casefold()}"
+        negated = bool(self._word("not"))
+        op = self._word("in", "contains")
+        if not op:
+            sign = self._take()
+            if sign.kind != "op" or negated:
+                raise self._error(f"after {token.text} comes =, !=, <, >, <=, >=, in or contains", sign.at)
+            op = sign.text
+        values = self._list(field) if op == "in" else (self._value(field, op),)
+        test = Test(field, op, values)
+        return Not(test) if negated else test
+
+    def _list(self, field: str) -> tuple[str | float | date | timedelta, ...]:
+        at = self._token.at
+        if not self._mark("("):
+            raise self._error('after \'in\' comes a list such as ("a", "b")', at)
+        values = [self._value(field, "in")]
+        while self._mark(","):
+            values.append(self._value(field, "in"))
+        if not self._mark(")"):
+            raise self._error("this list is never closed", at)
+        return tuple(values)
+
+    def _value(self, field: str, op: str) -> str | float | date | timedelta:
+        token = self._take()
+        if token.kind not in {"text", "word", "number", "date", "span"}:
+            raise self._error("a value is expected here", token.at)
+        if field == "joined":
+            return self._moment(token, op)
+        if field in FIELDS and op in _ORDERED:
+            raise self._error(f"{field} has no order; use =, !=, in or contains", token.at)
+        if op in _ORDERED:
+            return self._comparable(token)
+        return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
+
+    def _moment(self, token: _Token, op: str) -> date | timedelta:
+        if op not in _ORDERED:
+            raise self._error("joined is compared with <, >, <= or >=", token.at)
+        text = token.text.strip('"')
+        if re.fullmatch(r"-\d{1,5}[hdwy]", text):
+            return -int(text[1:-1]) * _UNITS[text[-1]]
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise self._error("joined is compared with a date (2026-01-31) or a span (-30d)", token.at) from None
+
+    def _comparable(self, token: _Token) -> float | str:
+        text = token.text.strip('"')
+        if token.kind == "number":
+            return float(text)
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise self._error("attributes are ordered by a number or a date (2026-01-31)", token.at) from None

@@ -1,0 +1,88 @@
+"""Forgetting one person: nothing personal stays in any table, the counts still add up, a tombstone keeps him out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from mailer.model.delivery import State as DeliveryState
+from mailer.model.subscriber import State
+from mailer.store.schema import (
+    applications,
+    attempts,
+    bounces,
+    consents,
+    deliveries,
+    letters,
+    returned_mails,
+    reviews,
+    subscriber_tags,
+    subscribers,
+    suppressions,
+)
+
+_WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+
+
+def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
+    """Empty a subscriber's row and all that hangs on it. What still waits for him is set aside, never sent."""
+    conn.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id)
+        .values(
+            address="",
+            match_key=f"erased-{subscriber_id}",
+            domain="",
+            name="",
+            language="",
+            state=State.ERASED,
+            attributes={},
+            left_at=now,
+            paused_until=None,
+        )
+    )
+    conn.execute(delete(subscriber_tags).where(subscriber_tags.c.subscriber_id == subscriber_id))
+    conn.execute(
+        update(consents)
+        .where(consents.c.subscriber_id == subscriber_id)
+        .values(client="", user_agent="", detail="", source="")
+    )
+    his = deliveries.c.subscriber_id == subscriber_id
+    conn.execute(
+        update(deliveries)
+        .where(his, deliveries.c.state.in_(_WAITING))
+        .values(state=DeliveryState.SUPPRESSED, changed_at=now, cause="erased")
+    )
+    ids = select(deliveries.c.id).where(his)
+    conn.execute(update(attempts).where(attempts.c.delivery_id.in_(ids)).values(text=""))
+    conn.execute(update(deliveries).where(his).values(address="", domain="", name="", attributes={}, cause=""))
+    conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(content=b""))
+    raw = select(bounces.c.raw_id).where(bounces.c.subscriber_id == subscriber_id, bounces.c.raw_id.is_not(None))
+    conn.execute(update(returned_mails).where(returned_mails.c.id.in_(raw)).values(content=b"", envelope_to=""))
+    conn.execute(
+        update(bounces)
+        .where(bounces.c.subscriber_id == subscriber_id)
+        .values(recipient="", text="", note="", domain="")
+    )
+
+
+def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: datetime) -> None:
+    """Put a tombstone in the place of every suppression and application of an address."""
+    conn.execute(
+        update(suppressions)
+        .where(suppressions.c.match_key == match_key)
+        .values(match_key=tombstone, evidence="", state="lifted", lifted_at=now, lifted_by=actor)
+    )
+    there = select(suppressions.c.id).where(suppressions.c.match_key == tombstone, suppressions.c.state == "active")
+    if conn.execute(there.limit(1)).first() is None:
+        conn.execute(
+            insert(suppressions).values(match_key=tombstone, reason="erased", state="active", at=now, actor=actor)
+        )
+    his = applications.c.match_key == match_key
+    ids = select(applications.c.id).where(his)
+    conn.execute(update(reviews).where(reviews.c.application_id.in_(ids)).values(note=""))
+    conn.execute(update(letters).where(letters.c.application_id.in_(ids)).values(content=b""))
+    conn.execute(
+        update(applications).where(his).values(address="", match_key=tombstone, name="", answers={}, client="")
+    )
