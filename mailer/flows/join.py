@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row
 
 from mailer.mail.address import Address
 from mailer.model.letter import Links, WriteLetter
-from mailer.model.signup import HOUR, Answer, Limits, Visit, mark, truncated
+from mailer.model.signup import HOUR, Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
-from mailer.store import admission, consents, marks, signups
+from mailer.store import admission, consents, signups
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.outbox import post_letter
@@ -155,14 +155,6 @@ class Join:
         else:
             outcome = Outcome.READY
         return Confirmation(outcome, person.language, person.address)
-
-    def is_hot(self) -> bool:
-        """Whether forms should ask for a proof of work now."""
-        now = self.clock()
-        with self.db.reading() as conn:
-            return self.limits.total_hour > 0 and (
-                marks.count(conn, mark(self.key, "total", ""), now - HOUR) >= self.limits.total_hour
-            )
 
 
 def _left_since(letter: Row[Any], person: Row[Any]) -> bool:

@@ -31,6 +31,15 @@ class Limits:
     total_hour: int = 200
     unlimited_domains: frozenset[str] = frozenset()
 
+    @property
+    def counts_clients(self) -> bool:
+        """Whether it matters how much one client sends: for its own limit, or for the one on everybody."""
+        return bool(self.per_client_hour or self.total_hour)
+
+    def counts_domain(self, domain: str) -> bool:
+        """Whether it matters how much is sent for one mail domain."""
+        return bool(self.per_domain_hour) and domain not in self.unlimited_domains
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -71,8 +80,7 @@ def judge(limits: Limits, counts: Counts, domain: str, *, proved: bool, suppress
     """
     if limits.per_client_hour and counts.client_hour >= limits.per_client_hour:
         return Answer.BUSY
-    limited = limits.per_domain_hour and domain not in limits.unlimited_domains
-    if limited and counts.domain_hour >= limits.per_domain_hour:
+    if limits.counts_domain(domain) and counts.domain_hour >= limits.per_domain_hour:
         return Answer.BUSY
     # A browser without scripts cannot prove work: while it is hot it has one submission an hour instead.
     if limits.total_hour and counts.total_hour >= limits.total_hour and not proved and counts.client_hour:
@@ -83,11 +91,6 @@ def judge(limits: Limits, counts: Counts, domain: str, *, proved: bool, suppress
     if counts.address_day >= limits.per_address_day or counts.address_month >= monthly:
         return Answer.SILENT
     return Answer.SEND
-
-
-def is_hot(limits: Limits, total_hour: int) -> bool:
-    """Whether there are so many submissions that forms should ask for a proof of work."""
-    return bool(limits.total_hour) and total_hour >= limits.total_hour
 
 
 def mark(key: bytes, kind: str, value: str) -> str:

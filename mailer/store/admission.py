@@ -27,34 +27,30 @@ from mailer.store.consents import Step
 
 def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit: Visit, now: datetime) -> Answer:
     """Count a submission and judge it, in the caller's transaction; a proof of work is good for one submission."""
-    names = {
-        "letter": mark(key, "letter", base_key(address.match_key)),
-        "client": mark(key, "client", client_bucket(visit.client)),
-        "domain": mark(key, "domain", address.domain),
-        "total": mark(key, "total", ""),
-    }
-    marks.lock(conn, names["letter"])
+    letter = mark(key, "letter", base_key(address.match_key))
+    client = mark(key, "client", client_bucket(visit.client)) if visit.client and limits.counts_clients else ""
+    domain = mark(key, "domain", address.domain) if limits.counts_domain(address.domain) else ""
+    total = mark(key, "total", "") if limits.total_hour else ""
     proof = mark(key, "proof", visit.proof) if visit.proof else ""
-    proved = bool(proof) and not marks.count(conn, proof, now - DAY)
-    counts = Counts(
-        address_day=marks.count(conn, names["letter"], now - DAY),
-        address_month=marks.count(conn, names["letter"], now - MONTH),
-        client_hour=marks.count(conn, names["client"], now - HOUR) if visit.client else 0,
-        domain_hour=marks.count(conn, names["domain"], now - HOUR),
-        total_hour=marks.count(conn, names["total"], now - HOUR),
+    marks.lock(conn, letter)
+    found = marks.counts(
+        conn,
+        [
+            (letter, now - DAY),
+            (letter, now - MONTH),
+            (client, now - HOUR),
+            (domain, now - HOUR),
+            (total, now - HOUR),
+            (proof, now - DAY),
+        ],
     )
+    counts, proved = Counts(*found[:5]), bool(proof) and not found[5]
     suppressed = signups.suppression(conn, address.match_key, now)
     answer = judge(limits, counts, address.domain, proved=proved, suppressed=suppressed)
     if answer in {Answer.BUSY, Answer.PROVE}:
         return answer
-    counted = [names["domain"], names["total"]]
-    if visit.client:
-        counted.append(names["client"])
-    if proof:
-        counted.append(proof)
-    if answer is Answer.SEND:
-        counted.append(names["letter"])
-    marks.add(conn, counted, now)
+    counted = [client, domain, total, proof, letter if answer is Answer.SEND else ""]
+    marks.add(conn, filter(None, counted), now)
     return answer
 
 
