@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
@@ -26,6 +27,7 @@ _LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]\(<?([^\s<>()]*(?:\([^\s<>()]*\)[^\
 _ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+)>")
 _CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60})[)）]$")
 _SENTENCE_END = re.compile(r"[.!?。！？…”\"’'」』）)]\s*$")
+_EDITION = re.compile(r"(.+)\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -331,3 +333,14 @@ def _unescape(text: str) -> str:
 def _is_escaped(text: str, position: int) -> bool:
     before = text[:position]
     return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+def sisters(path: Path) -> list[Path]:
+    """The files of the same issue in other languages: `2026-05-21.zh.md` beside `2026-05-21.en.md`, by name."""
+    match = _EDITION.fullmatch(path.name)
+    if match is None or not path.parent.is_dir():
+        return []
+    others = [
+        other for other in path.parent.iterdir() if (found := _EDITION.fullmatch(other.name)) and found[1] == match[1]
+    ]
+    return sorted(other for other in others if other.name != path.name)

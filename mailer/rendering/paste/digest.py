@@ -9,9 +9,9 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import language, source
-from mailer.rendering.paste import clipboard, dates, encoding, grammar, leads, outline, prose
+from mailer.rendering.paste import clipboard, encoding, grammar, leads, outline, prose
 from mailer.rendering.paste.head import Head, read_head
-from mailer.rendering.paste.lines import Line, tidy, width
+from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 
 TEXT_LIMIT = 1_000_000
@@ -74,7 +74,7 @@ def read(
     if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
         raise SourceError(f"the text has more than {TEXT_LIMIT:,} characters; that is no digest", where=name)
     lines, forward = tidy(numbered, report, html=html)
-    return _Reader(lines, report, today, day, defaults, name, forward.subject).reading(forward.date or forward.sent)
+    return _Reader(lines, report, today, day, defaults, name, forward).reading()
 
 
 class _Reader:
@@ -88,7 +88,7 @@ class _Reader:
         day: date | None,
         defaults: Defaults,
         name: str,
-        subject: str,
+        forward: Forward,
     ) -> None:
         self.lines = lines
         self.report = report
@@ -96,18 +96,18 @@ class _Reader:
         self.day = day
         self.defaults = defaults
         self.name = name
-        self.subject = subject
+        self.forward = forward
 
-    def reading(self, mail_date: str) -> Reading:
+    def reading(self) -> Reading:
         found = outline.find(self.lines, self.report)
         if found is None:
             raise SourceError(
-                "this is no digest: no line begins with a number, a bullet or 【a headline】, and no lines name sources;"
+                "this is no digest: no line begins with a number, a bullet or 【a headline】, and none names a source;"
                 " write items as `1. Headline` with their text below",
                 where=self.name,
             )
         first = min([*found.starts, *found.titles])
-        head = read_head(self.lines[:first], self.subject, mail_date, self.today, self.report)
+        head = read_head(self.lines[:first], self.forward, self.today, self.report)
         end = self._end(found)
         items = self._items(found, end)
         self._refuse_what_is_no_digest(found, head, items)
@@ -294,6 +294,9 @@ class _Reader:
                 plain, url = grammar.strip_links(text)
                 only_url = url and plain.strip() == url
                 added = "" if only_url else prose.to_markdown(text)
+                if added and not re.search(r"[.!?。！？]$", plain):
+                    self.report.drop(line.number, "line after the call to action dropped", plain)
+                    continue
                 cta = replace(cta, text="\n\n".join(part for part in (cta.text, added) if part), url=cta.url or url)
             else:
                 self.report.drop(line.number, "line after the last item dropped", grammar.strip_links(text)[0])
@@ -415,7 +418,3 @@ def _label(text: str, chinese: bool) -> str:
     return {"join": "Join us", "register": "Register", "sign up": "Sign up", "subscribe": "Subscribe"}.get(
         first[1].lower() if first else "", "Apply to join"
     )
-
-
-__all__ = ["Defaults", "Reading", "read"]
-_ = dates

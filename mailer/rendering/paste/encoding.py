@@ -35,9 +35,9 @@ def _decode(data: bytes, report: Report, name: str) -> str:
         if data.startswith(bom):
             report.add(0, "encoding", f"read as {title}")
             return data[len(bom) :].decode(encoding, "replace")
-    if encoding := _bare_utf16(data):
+    if bare := _bare_utf16(data):
         report.add(0, "encoding", "read as UTF-16 (there is no byte order mark)")
-        return data.decode(encoding, "replace")
+        return data.decode(bare, "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

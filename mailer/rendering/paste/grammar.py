@@ -40,7 +40,7 @@ _BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆
 _BRACKETED = re.compile(r"【([^【】]{4,60})】\s*(.*)")
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
-_LABELS = r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|來源|出处|摘自|转自|稿源|来自)(?:于|自)?|sources?|via|read more at|文"
+_LABELS = r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|來源|出处|摘自|转自|稿源|来自)(?:于|自)?|sources?|via|文"
 _SOURCE_LINE = re.compile(rf"[(（\[【]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE)
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})")
@@ -54,7 +54,8 @@ _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s
 _END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})$", re.DOTALL)
 _NO_SOURCE = re.compile(
     r"不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
-    r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart|part |week |year ",
+    r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
+    r"|part |week |year ",
     re.IGNORECASE,
 )
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
@@ -71,9 +72,11 @@ _CTA_LABEL = re.compile(
     r"^(?:click to [a-z]+|click here|apply now|join now|register now|点击(?:报名|注册|加入|申请)|立即\S{2})", re.I
 )
 _FOOT = re.compile(
-    r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号|关注我们|长按|点击上方|点击蓝字|点击关注"
+    r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
+    r"|关注我们|长按|点击上方|点击蓝字|点击关注"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版|审核|往期|更多精彩"
-    r"|unsubscribe|view (?:in|this)|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply|退订|取消订阅"
+    r"|unsubscribe|view (?:in|this)|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
+    r"|退订|取消订阅"
     r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )
@@ -149,7 +152,7 @@ def source_line(text: str) -> tuple[str, str] | None:
 
 
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
-    """A source at the end of a paragraph, as (text before, name, address, as written); `lenient`: no full stop needed."""
+    """A source that ends a paragraph: (text before, name, address, as written); `lenient`: no full stop needed."""
     plain, url = strip_links(text)
     tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
     for pattern in (_END_LABEL, _END_VIA, _END_DASH):

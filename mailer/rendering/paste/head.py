@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mailer.rendering.paste import dates, grammar, leads
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.lines import Forward, Line, width
 from mailer.rendering.paste.report import Report
 
 
@@ -39,20 +39,22 @@ _GREETING = re.compile(
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 
 
-def read_head(lines: list[Line], subject: str, mail_date: str, today: date, report: Report) -> Head:
+def read_head(lines: list[Line], forward: Forward, today: date, report: Report) -> Head:
     """Read the lines above the first item or section title, and a forwarded mail's subject."""
     head = Head()
     for line in lines:
         if line.text:
             _read_line(head, line, today, report)
-    if subject:
-        _read_subject(head, subject, today)
+    if forward.subject:
+        _read_subject(head, forward, today)
+    mail_date = forward.date or forward.sent
     if mail_date and head.day is None and (found := dates.find(mail_date, today)):
-        head.day, head.has_year = found[0], found[1]
+        head.day, head.has_year, head.day_line = found[0], found[1], forward.date_line
     return head
 
 
-def _read_subject(head: Head, subject: str, today: date) -> None:
+def _read_subject(head: Head, forward: Forward, today: date) -> None:
+    subject = forward.subject
     name, separator, rest = (
         re.split(r"([:：]\s*)", subject, maxsplit=1) if re.search(r"[:：]", subject) else (subject, "", "")
     )
@@ -62,7 +64,7 @@ def _read_subject(head: Head, subject: str, today: date) -> None:
         head.newsletter = name.strip(_EDGE)
         head.named = True
     if rest and not head.leads:
-        head.leads = leads.split(rest)
+        head.leads, head.leads_line = leads.split(rest), forward.subject_line
     if head.day is None and (found := dates.find(subject, today)):
         head.day, head.has_year = found[0], found[1]
 

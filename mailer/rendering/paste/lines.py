@@ -37,7 +37,8 @@ _INVISIBLE = re.compile(
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _QUOTE = re.compile(r"(?:>[ ]?)+")
 _FORWARD = re.compile(
-    r"-{3,}\s*(?:forwarded message|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-{3,}|begin forwarded message:",
+    r"-{3,}\s*(?:forwarded message|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-{3,}"
+    r"|begin forwarded message:",
     re.I,
 )
 _HEADER = re.compile(

@@ -1,0 +1,326 @@
+"""`mailer issue`: import pasted digests; start, list, show and format issue files."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mailer.model.issue import Issue
+    from mailer.rendering.paste import Reading
+    from mailer.wiring import Club
+
+SATURDAY = 5
+
+
+@click.group()
+def issue() -> None:
+    """Import, start, list, show and format issue files."""
+
+
+@issue.command("import")
+@click.argument("text", metavar="TEXT")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="The issue's date; default: the one in the digest.")
+@click.option("--number", type=click.IntRange(0), help="The issue's number.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Issue, repairs and lines not placed as one JSON object.")
+@click.pass_context
+def import_(
+    ctx: click.Context, text: str, output: Path | None, day: str | None, number: int | None, force: bool, as_json: bool
+) -> None:
+    """Turn a pasted digest (TEXT: a file, or - for stdin) into an issue file.
+
+    Text or HTML in UTF-8, UTF-16 or GB18030. Every repair and every dropped line goes to stderr with its line number.
+    """
+    from dataclasses import replace
+
+    from mailer.cli.output import talk
+    from mailer.rendering import canonical, paste
+
+    club = _club(ctx)
+    data, name = _bytes(text)
+    given = _day(day) if day else None
+    reading = paste.read(data, today=_today(club), day=given, defaults=_defaults(club), name=name)
+    made = reading.issue if number is None else replace(reading.issue, number=number)
+    markdown = canonical.write(made)
+    if output is not None:
+        _write(output, markdown, force=force)
+    if as_json:
+        _print_reading(made, reading, markdown)
+        return
+    for repair in reading.repairs:
+        place = f"{name}:{repair.line}" if repair.line else name
+        talk(f"{place}: {repair}")
+    if output is None:
+        click.echo(markdown, nl=False)
+    talk(_summary(made, reading) + (f" -> {output}" if output else ""))
+
+
+@issue.command()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+@click.option("--lang", help="Language of the edition; default: the last issue's.")
+@click.pass_context
+def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
+    """Start the next issue: the next number and working day after the last one in issues/."""
+    from mailer.cli.output import talk
+    from mailer.errors import UsageError
+    from mailer.rendering import canonical, language
+
+    if lang and not language.is_tag(lang):
+        raise UsageError(f"--lang {lang!r} is not a language tag such as en or zh-Hans")
+    club = _club(ctx)
+    folder = _folder(club)
+    found = [made for _, made in _issues(folder) if made is not None]
+    last = max(found, key=lambda made: (made.date, made.number or 0), default=None)
+    text = canonical.write(_next(last, club, lang or "")).rstrip("\n") + _SKELETON
+    first = text.split("date: ")[1][:10]
+    path = output or folder / f"{first}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, text, force=False)
+    click.echo(path)
+    talk("fill in the items, then: mailer check " + str(path))
+
+
+@issue.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the issue files in issues/, newest first."""
+    from mailer.cli.output import print_json, table
+
+    found = _issues(_folder(_club(ctx)))
+    rows = [
+        {
+            "file": str(path),
+            "number": made.number if made else None,
+            "date": made.date.isoformat() if made else None,
+            "lang": made.lang if made else None,
+            "items": len(list(made.items)) if made else 0,
+            "title": made.digest_title if made else "(cannot be read: see mailer check)",
+        }
+        for path, made in sorted(found, key=lambda pair: (pair[1].date if pair[1] else date.min, pair[0]), reverse=True)
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        shown = [["" if value is None else str(value) for value in row.values()] for row in rows]
+        table(["file", "number", "date", "lang", "items", "title"], [[*row[:-1], row[-1][:60]] for row in shown])
+
+
+@issue.command()
+@click.argument("reference", metavar="ISSUE")
+@click.option("--json", "as_json", is_flag=True, help="The issue as one JSON object.")
+@click.pass_context
+def show(ctx: click.Context, reference: str, as_json: bool) -> None:
+    """Show what the program reads in ISSUE (a file, -, a slug or a number): sections, items, leads, sources."""
+    from mailer.cli.output import print_json
+    from mailer.cli.references import read_text
+    from mailer.rendering import source
+
+    text, name = read_text(_club(ctx), reference)
+    made = source.read(text, name)
+    if as_json:
+        print_json(_as_data(made))
+        return
+    number = f"number {made.number}, " if made.number is not None else ""
+    click.echo(f"{made.newsletter}, {number}{made.date.isoformat()}, {made.lang}\n{made.digest_title}")
+    count = 0
+    for section in made.sections:
+        click.echo(f"\n{section.title}" if section.title else "")
+        for item in section.items:
+            count += 1
+            mark = "*" if item.lead is not None else " "
+            named = f"  [{item.source.name}]" if item.source else ""
+            click.echo(f"{mark}{count:3}. {item.headline}{named}")
+    if made.cta:
+        click.echo(f"\ncall to action: {made.cta.title or made.cta.name}")
+
+
+@issue.command()
+@click.argument("files", metavar="ISSUE...", nargs=-1, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if a file is not in canonical form.")
+@click.pass_context
+def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
+    """Write ISSUE files in canonical form, in place; - reads stdin and writes stdout."""
+    from mailer.cli.output import talk
+    from mailer.cli.references import read_text
+    from mailer.rendering import canonical, source
+
+    changed = 0
+    for reference in files:
+        text, name = read_text(_club(ctx), reference)
+        written = canonical.write(source.read(text, name))
+        if reference == "-" and not only_check:
+            click.echo(written, nl=False)
+        elif written != text:
+            changed += 1
+            talk(f"{name}: {'not in canonical form' if only_check else 'formatted'}")
+            if not only_check:
+                _write(Path(name), written, force=True)
+    if only_check and changed:
+        ctx.exit(1)
+
+
+def _print_reading(made: Issue, reading: Reading, markdown: str) -> None:
+    from mailer.cli.output import print_json
+
+    print_json(
+        {
+            "issue": _as_data(made),
+            "repairs": [repair.as_json() for repair in reading.repairs],
+            "unplaced": [repair.as_json() for repair in reading.unplaced],
+            "markdown": markdown,
+        }
+    )
+
+
+def _as_data(made: Issue) -> dict[str, Any]:
+    leads = [number for number, item in enumerate(made.items, 1) if item.lead is not None]
+    return {
+        "newsletter": made.newsletter,
+        "number": made.number,
+        "date": made.date.isoformat(),
+        "lang": made.lang,
+        "title": made.digest_title,
+        "title_leads": leads,
+        "intro": made.intro,
+        "sections": [
+            {
+                "title": section.title or None,
+                "items": [
+                    {
+                        "headline": item.headline,
+                        "lead": item.lead,
+                        "lang": item.lang,
+                        "paragraphs": len([part for part in item.body.split("\n\n") if part.strip()]),
+                        "body": item.body,
+                        "source": item.source.name if item.source else None,
+                        "source_url": (item.source.url or None) if item.source else None,
+                        "line": item.line,
+                    }
+                    for item in section.items
+                ],
+            }
+            for section in made.sections
+        ],
+        "cta": {key: getattr(made.cta, key) for key in ("name", "title", "text", "label", "url")} if made.cta else None,
+    }
+
+
+def _summary(made: Issue, reading: Reading) -> str:
+    from mailer.cli.output import counted
+
+    items = list(made.items)
+    parts = [
+        counted(sum(bool(section.title) for section in made.sections), "section"),
+        counted(len(items), "item"),
+        counted(sum(item.source is not None for item in items), "source"),
+        counted(len(made.leads), "lead"),
+        f"{1 if made.cta and (made.cta.title or made.cta.text) else 0} call to action",
+        counted(len(reading.repairs), "repair"),
+        f"{counted(len(reading.unplaced), 'line')} not placed",
+    ]
+    return ", ".join(parts)
+
+
+def _club(ctx: click.Context) -> Club | None:
+    """The club here; None where there is none and none was named with --config."""
+    from mailer.cli import open_club
+    from mailer.settings import FILE
+
+    if ctx.find_root().obj is None and not Path(FILE).exists():
+        return None
+    return open_club(ctx)
+
+
+def _defaults(club: Club | None) -> Any:
+    from mailer.rendering.paste import Defaults
+
+    if club is None:
+        return Defaults()
+    newsletter = club.settings.newsletter
+    languages = (newsletter.language, *(tag for tag in newsletter.languages if tag != newsletter.language))
+    base = club.settings.web.base_url.rstrip("/")
+    return Defaults(newsletter=newsletter.name, languages=languages, apply_url=f"{base}/apply")
+
+
+def _today(club: Club | None) -> date:
+    from mailer.wiring import system_clock
+
+    if club is None:
+        return system_clock().astimezone().date()
+    return club.clock().astimezone(club.settings.newsletter.zone).date()
+
+
+def _day(text: str) -> date:
+    from mailer.errors import UsageError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--date {text!r} is not a date; write it as 2026-05-21") from None
+
+
+def _bytes(reference: str) -> tuple[bytes, str]:
+    from mailer.errors import SourceError
+
+    if reference == "-":
+        return click.get_binary_stream("stdin").read(), "stdin"
+    try:
+        return Path(reference).read_bytes(), reference
+    except FileNotFoundError:
+        raise SourceError("no such file; name the pasted text, or - for standard input", where=reference) from None
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    from mailer.errors import UsageError
+
+    if path.exists() and not force:
+        raise UsageError("is there already; name another file or delete it", where=str(path))
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def _folder(club: Club | None) -> Path:
+    return (club.folder if club else Path()) / "issues"
+
+
+def _issues(folder: Path) -> list[tuple[Path, Issue | None]]:
+    from mailer.rendering import source
+
+    found = []
+    for path in sorted(folder.glob("*.md")):
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        found.append((path, source.examine(text)[0]))
+    return found
+
+
+def _next(last: Issue | None, club: Club | None, lang: str) -> Issue:
+    from mailer.model.issue import CallToAction, Issue
+
+    today = _today(club)
+    if last is None:
+        name = club.settings.newsletter.name if club else "My Newsletter"
+        spoken = lang or (club.settings.newsletter.language if club else "en")
+        return Issue(newsletter=name, date=_working_day(today), lang=spoken, number=1, cta=CallToAction())
+    number = last.number + 1 if last.number is not None else None
+    following = _working_day(last.date + timedelta(days=1))
+    cta = CallToAction(last.cta.name) if last.cta else None
+    return Issue(last.newsletter, following, lang or last.lang, number, template=last.template, tags=last.tags, cta=cta)
+
+
+def _working_day(day: date) -> date:
+    while day.weekday() >= SATURDAY:
+        day += timedelta(days=1)
+    return day
+
+
+_SKELETON = "\n\n## TODO section\n\n### TODO headline {lead}\n\nTODO text\n\nSource: TODO\n"

@@ -1,0 +1,358 @@
+"""The check rules on an issue as written: its items (I), links (L) and merge tags (P)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mailer.model.issue import Issue, Item
+from mailer.rendering import language, markdown, merge_tags, source
+from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.registry import Registry
+
+SUBJECT_COLUMNS = 90
+MOST_LEADS = 6
+SHORTENERS = frozenset(
+    ("bit.ly", "t.cn", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "dwz.cn", "url.cn", "is.gd", "suo.im")
+)
+NOT_SILENCED = frozenset(("I01", "I02", "P01"))
+
+_HAN = "\u3400-\u9fff"
+_HALF_WIDTH = re.compile(rf"[{_HAN}][,;:!?]+(?=[{_HAN}“「《])|[{_HAN}]\([^()]*[{_HAN}][^()]*\)")
+_LEFT = re.compile(
+    r"\bTODO\b|\bFIXME\b|\bTBD\b|\bXXX\b|lorem ipsum|待补充|此处填写|（待定）"
+    r"|\[(?:NAME|DATE|TITLE|LINK|URL|TEXT|SOURCE|HEADLINE|FIRST ?NAME)\](?!\()",
+)
+_BROKEN_TAG = re.compile(
+    r"(?<!\\)<\s+/?\s*\w{1,6}\s*>|(?<!\\)</?(?:a|b|i|p|br|div|span|font|td|tr|strong|em)\b[^<>]*>", re.I
+)
+_STRAY = re.compile(r"[\s,.;:!?，。；：！？、'\"’”]+")
+_NUMBERED = re.compile(r"\d{1,3}\s*[.、)）](?!\d)")
+_FINAL_STOP = re.compile(r"(?<![.。])[.。]$")
+_ABBREVIATION = re.compile(r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|etc|No|St|[A-Z]|[ap]\.m)\.$", re.IGNORECASE)
+_EMPTY_LABELS = re.compile(
+    r"(?:click|click here|click to \w+|here|more|read more|learn more|link|this"
+    r"|点击|点击这里|点此|这里|更多|链接|详情|查看)[.。!！>» ]*",
+    re.IGNORECASE,
+)
+_HOST_TAG = re.compile(r"https?://[^/\s)>\"]*\{\{")
+_DOMAIN = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/?#]\S*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of text of the issue with the line it begins on; `markdown` tells prose from plain fields."""
+
+    text: str
+    line: int
+    markdown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link as the rules on links see it; `where` says whose it is."""
+
+    url: str
+    text: str
+    line: int
+    image: bool = False
+
+
+def check_text(text: str) -> tuple[Issue | None, list[Finding]]:
+    """The issue in a file and what is wrong with its form (I01, I02, I10, I14); None when it cannot be read."""
+    issue, findings = source.examine(text)
+    return issue, sorted(findings)
+
+
+def check_issue(
+    issue: Issue,
+    text: str,
+    *,
+    known_sources: Registry | None = None,
+    glossary: Registry | None = None,
+    sisters: Mapping[str, Issue] | None = None,
+) -> list[Finding]:
+    """Every finding on an issue and the text it was read from, by line; what the file silences is left out.
+
+    `sisters` are the issue's other editions by their file names.
+    """
+    passages = list(_passages(issue, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+    findings = [finding for rule in _RULES for finding in rule(issue, passages)]
+    findings += _names(issue, passages, known_sources, glossary)
+    for name, sister in (sisters or {}).items():
+        findings += check_sister(issue, sister, name)
+    return silence(issue, sorted(set(findings)))
+
+
+def silence(issue: Issue, findings: list[Finding]) -> list[Finding]:
+    """The findings without those whose rule the file switches off; I01, I02 and P01 cannot be."""
+    silenced = {entry.rule for entry in issue.silenced} - NOT_SILENCED
+    return [finding for finding in findings if finding.id not in silenced]
+
+
+def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
+    """What differs between an issue and its edition in another language, read from the file `name`."""
+    if issue.identity != sister.identity:
+        message = f"{name} is issue {sister.identity}, this is {issue.identity}."
+        return [error("I19", issue.lines.get("number", issue.lines.get("date", 1)), message, "Give both one number.")]
+    if language.same(issue.lang, sister.lang):
+        return [
+            error("I19", issue.lines.get("lang", 1), f"{name} is in {sister.lang} too.", "Keep one edition a language.")
+        ]
+    mine, other = list(issue.items), list(sister.items)
+    found = []
+    if len(mine) != len(other):
+        where = mine[len(other)].line if len(mine) > len(other) else issue.lines.get("lang", 1)
+        message = f"{len(mine)} items here, {len(other)} in {name}."
+        found.append(warning("I18", where, message, "Translate what is missing, or silence I18 with a reason."))
+    for one, two in zip(mine, other, strict=False):
+        if one.source and two.source and one.source.url and two.source.url and one.source.url != two.source.url:
+            message = f"its source's address differs from that in {name}, line {two.line}."
+            found.append(warning("I18", one.line, message, "See whether the items are in one order."))
+            break
+    return found
+
+
+def _passages(issue: Issue, lines: list[str]) -> Iterator[Passage]:
+    def after(line: int) -> int:
+        return next((n for n in range(line + 1, len(lines) + 1) if lines[n - 1].strip()), line)
+
+    for key in ("title", "subject", "preheader"):
+        if value := getattr(issue, key):
+            yield Passage(value, issue.lines.get(key, 1), markdown=False)
+    if issue.intro:
+        yield Passage(issue.intro, issue.lines.get("intro", 1))
+    for item in issue.items:
+        if item.body:
+            yield Passage(item.body, after(item.line))
+    if issue.cta and (issue.cta.title or issue.cta.text):
+        first = after(issue.cta.line)
+        if issue.cta.title:
+            yield Passage(issue.cta.title, first)
+        if issue.cta.text:
+            yield Passage(issue.cta.text, after(first) if issue.cta.title else first)
+
+
+def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    seen: list[Item] = []
+    for item in issue.items:
+        if item.source is None:
+            yield warning("I03", item.line, "the item has no source.", "End it with a line: Source: NAME.")
+        if _FINAL_STOP.search(item.headline) and not _ABBREVIATION.search(item.headline):
+            yield warning("I05", item.line, "the headline ends in a full stop.", "Delete it.")
+        if _NUMBERED.match(item.headline):
+            yield warning(
+                "I16", item.line, "the headline begins with a number.", "Delete it: items are numbered for you."
+            )
+        twin = _twin(item, seen)
+        if twin:
+            yield warning(
+                "I06", item.line, f"the headline is nearly that of line {twin.line}.", "Delete one of the two."
+            )
+        seen.append(item)
+        if not language.same(item.lang or issue.lang, issue.lang):
+            message = f"the headline is in {item.lang}, the issue in {issue.lang}; it is marked so for readers."
+            yield warning("I15", item.line, message, "Translate it, or silence I15 with a reason.")
+
+
+def _twin(item: Item, seen: list[Item]) -> Item | None:
+    """An earlier item with nearly the same headline; among the last 200, so that a huge file takes no hours."""
+    for other in seen[-200:]:
+        matcher = difflib.SequenceMatcher(None, item.headline[:200], other.headline[:200], autojunk=False)
+        if matcher.real_quick_ratio() > 0.87 and matcher.quick_ratio() > 0.87 and matcher.ratio() > 0.87:
+            return other
+    return None
+
+
+def _leads(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    count = len(issue.leads)
+    line = issue.lines.get("title", 1)
+    if not count and not issue.title and not issue.subject:
+        fix = "Mark up to six headlines with {lead}, or write a title."
+        yield warning("I07", line, "no item is a lead, so the Subject is only name and date.", fix)
+    elif count > MOST_LEADS:
+        fix = "Take {lead} from the least of them."
+        yield warning("I07", issue.leads[MOST_LEADS].line, f"{count} leads; nobody reads more than {MOST_LEADS}.", fix)
+    if _columns(issue.subject) > SUBJECT_COLUMNS:
+        message = f"the Subject is {_columns(issue.subject)} columns wide; inboxes show about {SUBJECT_COLUMNS}."
+        yield warning("I07", issue.lines.get("subject", 1), message, "Shorten it.")
+    elif not issue.subject and issue.leads and _columns(issue.leads[0].lead_text) > SUBJECT_COLUMNS:
+        message = f"the first lead alone is over {SUBJECT_COLUMNS} columns and is cut in the Subject."
+        yield warning("I07", issue.leads[0].line, message, 'Give it a short form: {lead="..."}.')
+
+
+def _columns(text: str) -> int:
+    return sum(2 if markdown.is_cjk(character) else 1 for character in text)
+
+
+def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    headlines = [Passage(item.headline, item.line, markdown=False) for item in issue.items]
+    for passage in [*passages, *headlines]:
+        for offset, line in enumerate(passage.text.split("\n")):
+            number = passage.line + offset
+            if left := _LEFT.search(line):
+                yield error("I09", number, f"{left[0]!r} was left in the text.", "Write what belongs there.")
+            if tag := _BROKEN_TAG.search(line):
+                yield error(
+                    "I10", number, f"{tag[0]!r} would be shown as it is.", "Delete it, or write \\< for the sign."
+                )
+            elif line.strip() and _STRAY.fullmatch(line):
+                yield error("I10", number, "a line of punctuation alone.", "Delete it.")
+            if _HALF_WIDTH.search(line):
+                fix = "Write ，；：？！（） between Chinese characters."
+                yield warning("I12", number, "half-width punctuation between Chinese characters.", fix)
+        if passage.markdown and re.search(r"\*\*|(?<!\w)__(?=\w)", markdown.plain_text(passage.text)):
+            fix = "Put the stars directly at the words: **bold**."
+            yield warning("I11", passage.line, "** or __ stays in the text and is shown.", fix)
+
+
+def _quotes(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    kinds: dict[str, int] = {}
+    for passage in passages:
+        plain = re.sub(r"\{\{.*?\}\}", "", passage.text)
+        for kind, signs in (("straight", '"'), ("curly", "“”")):
+            if any(sign in plain for sign in signs):
+                kinds.setdefault(kind, passage.line)
+    if len(kinds) == 2:
+        yield warning("I13", max(kinds.values()), "straight and curly quotes in one issue.", "Keep to one kind.")
+
+
+def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    cta = issue.cta
+    if cta is None:
+        return
+    if cta.url and not cta.url.startswith(("https://", "http://")) and "{{" not in cta.url:
+        fix = "Write an https: address, or none for the club's own apply page."
+        yield error("I14", cta.line, f"the call to action's address {cta.url!r} is none a reader can open.", fix)
+    if _EMPTY_LABELS.fullmatch(cta.label):
+        fix = "Say what happens: [Apply to join]."
+        yield warning("I14", cta.line, f"the button's label {cta.label!r} says nothing out of its place.", fix)
+    elif (cta.title or cta.text) and not cta.label and not cta.url:
+        fix = "End the block with a line such as [Apply to join](https://...)."
+        yield warning("I14", cta.line, "the call to action has no link of its own; the club's apply page is used.", fix)
+
+
+def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    found = [
+        _Link(link.url, link.text, link.line, link.image)
+        for passage in passages
+        if passage.markdown
+        for link in markdown.links(passage.text, line=passage.line)
+    ]
+    found += [
+        _Link(item.source.url, item.source.name, item.source.line)
+        for item in issue.items
+        if item.source and item.source.url
+    ]
+    if issue.cta and issue.cta.url.startswith(("http:", "https:")):
+        found.append(_Link(issue.cta.url, issue.cta.label, issue.cta.line))
+    for link in found:
+        yield from _link(link)
+
+
+def _link(link: _Link) -> Iterator[Finding]:
+    what = "picture" if link.image else "link"
+    if link.url.startswith("#") and len(link.url) > 1:
+        yield warning(
+            "L07", link.line, f"the link {link.url!r} to a place in the page fails in many inboxes.", "Drop it."
+        )
+        return
+    scheme = link.url.partition(":")[0].lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link.url) else ""
+    allowed = ("http", "https", "cid") if link.image else ("http", "https", "mailto", "tel")
+    if scheme not in allowed:
+        problem = "is empty" if link.url in ("", "#") else f"has an address that no mail can open: {link.url[:60]!r}"
+        yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", "Write the whole https: address.")
+        return
+    if scheme not in ("http", "https"):
+        return
+    host = _host(link.url)
+    if not host:
+        yield error(
+            "L01", link.line, f"the {what}'s address {link.url[:60]!r} has no host.", "Write the whole address."
+        )
+        return
+    if scheme == "http":
+        yield warning(
+            "L02", link.line, f"the {what} to {host} is not encrypted (http:).", "Write https: if the site has it."
+        )
+    if not host.isascii():
+        yield warning(
+            "L03", link.line, f"the host {host} is not in ASCII; it is sent as punycode.", "Write it as xn--...."
+        )
+    if host.removeprefix("www.") in SHORTENERS:
+        yield warning(
+            "L06", link.line, f"{host} hides where the link leads; filters distrust it.", "Write the real address."
+        )
+    shown = _DOMAIN.fullmatch(link.text.strip())
+    if shown and shown[1].lower().removeprefix("www.") != host.removeprefix("www."):
+        yield warning("L05", link.line, f"the text says {shown[1]}, the link leads to {host}.", "Make them agree.")
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    for passage in passages:
+        for piece in merge_tags.scan(passage.text, line=passage.line):
+            if isinstance(piece, merge_tags.Mistake):
+                yield error("P01", piece.line, f"{piece.message}.", "Correct the tag, or write &#123; for a brace.")
+            elif isinstance(piece, merge_tags.MergeTag) and piece.may_vanish:
+                fix = f'Write {{{{ {piece.field} ?? "reader" }}}}, or a joiner: {{{{ {piece.field} | ", " }}}}.'
+                yield error("P02", piece.line, f"readers without {piece.field} would see a gap.", fix)
+        for offset, line in enumerate(passage.text.split("\n")):
+            if _HOST_TAG.search(line):
+                fix = "Keep tags to the part behind the host's name."
+                yield error("P03", passage.line + offset, "a merge tag in the host of an address.", fix)
+    for number, plain in _plain_fields(issue):
+        if "{{" in plain:
+            fix = "Headlines, section titles and sources are the same for everybody: put it into the text."
+            yield error("P01", number, "a merge tag where none is filled.", fix)
+
+
+def _plain_fields(issue: Issue) -> Iterator[tuple[int, str]]:
+    for section in issue.sections:
+        yield section.line, section.title
+        for item in section.items:
+            yield item.line, item.headline + (item.lead or "")
+            if item.source:
+                yield item.source.line, item.source.name
+
+
+def _names(
+    issue: Issue, passages: list[Passage], known_sources: Registry | None, glossary: Registry | None
+) -> Iterator[Finding]:
+    for item in issue.items:
+        if known_sources is not None and item.source:
+            entry = known_sources.find(item.source.name)
+            if entry is None:
+                message = f"the source {item.source.name!r} is not in sources.yaml."
+                yield warning("I04", item.source.line, message, "Correct the name, or add it there.")
+            elif (
+                item.source.name != (right := entry.in_language(issue.lang))
+                and item.source.name not in entry.names.values()
+            ):
+                yield warning(
+                    "I04",
+                    item.source.line,
+                    f"the source {item.source.name!r} is {right!r} in sources.yaml.",
+                    f"Write {right}.",
+                )
+    if glossary is None:
+        return
+    headlines = [Passage(item.headline, item.line) for item in issue.items]
+    for passage in [*passages, *headlines]:
+        for alias, entry in glossary.misspelt(passage.text, issue.lang):
+            right = entry.in_language(issue.lang)
+            yield warning("I17", passage.line, f"{alias!r} is {right!r} in glossary.yaml.", f"Write {right}.")
+
+
+_RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (
+    _items, _leads, _leftovers, _quotes, _call, _links, _merge,
+)  # fmt: skip
