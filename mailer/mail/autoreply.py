@@ -12,9 +12,12 @@ _SUBJECT = re.compile(
     r"|risposta automatica|resposta autom|自动回复|自動回覆|自動返信|自動応答|不在|автоответ|автоматический ответ)",
     re.I,
 )
-_CHALLENGE = re.compile(r"confirm (that )?(you|your)|please (verify|confirm)|challenge|sender verification|boxbe|spamarrest", re.I)
+_CHALLENGE = re.compile(
+    r"confirm (that )?(you|your)|please (verify|confirm)|challenge|sender verification|boxbe|spamarrest", re.I
+)
 _WORDS = re.compile(
-    r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel|not in the office)", re.I
+    r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel|not in the office)",
+    re.I,
 )
 
 
@@ -23,9 +26,15 @@ def is_automatic(headers: Headers, text: str) -> bool:
     submitted = first(headers, "auto-submitted").lower()
     if submitted.startswith("auto-replied"):
         return True
-    if any(name in headers for name in ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-response-suppress-reply")):
+    if any(
+        name in headers
+        for name in ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-response-suppress-reply")
+    ):
         return True
-    if first(headers, "precedence").lower() in {"auto_reply", "auto-reply"} or first(headers, "x-precedence").lower() == "auto_reply":
+    if (
+        first(headers, "precedence").lower() in {"auto_reply", "auto-reply"}
+        or first(headers, "x-precedence").lower() == "auto_reply"
+    ):
         return True
     return bool(_SUBJECT.search(first(headers, "subject")[:200]) or _WORDS.search(text[:1000]))
 

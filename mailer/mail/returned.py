@@ -24,7 +24,14 @@ _HEADER_RUN = re.compile(
     r"[ \t]*:[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
     re.I | re.M,
 )
-_CARRIERS = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers", "message/partial")
+_CARRIERS = (
+    "message/rfc822",
+    "text/rfc822-headers",
+    "message/rfc822-headers",
+    "message/global",
+    "message/global-headers",
+    "message/partial",
+)
 
 
 def find(mail: Mail) -> tuple[str, str]:
@@ -73,6 +80,13 @@ def strip_tags(html: str) -> str:
     """The words of an HTML part, roughly: enough to read a diagnosis."""
     text = re.sub(r"(?i)<(br|p|div|tr|li|td|h\d)\b[^>]{0,500}>", "\n", html[: 1 << 16])
     text = re.sub(r"<(?![^\s<>@]{1,100}@)[^<>]{0,2000}>", "", text)
-    for name, character in (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&#39;", "'"), ("&quot;", '"'), ("&amp;", "&")):
+    for name, character in (
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&nbsp;", " "),
+        ("&#39;", "'"),
+        ("&quot;", '"'),
+        ("&amp;", "&"),
+    ):
         text = text.replace(name, character)
     return text

@@ -110,6 +110,11 @@ class Diagnosis:
         return FAMILY.get(self.reason, Family.UNCLEAR)
 
     @property
+    def by_words(self) -> bool:
+        """Whether the server's words spoke, not merely its codes."""
+        return self.reason != "undefined" and not self.rule.startswith(("status ", "code "))
+
+    @property
     def fault(self) -> Fault:
         """Whose fault it is."""
         return FAULT[self.family]

@@ -18,7 +18,7 @@ MAX_TEXT = 4000
 _GAP = 60
 
 _LINK = re.compile(r"https?://\S{1,500}", re.I)
-_GOOGLE = re.compile(r"\?p=\w{1,40}", re.I)
+_GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@[^\s<>()\[\]\"',;:]{1,255}>?")
 _BLANKS = re.compile(r"\s+")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
@@ -40,6 +40,8 @@ _STEPS: tuple[tuple[Phase, str], ...] = (
 _STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
 
 _PASSING = frozenset({Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_TRANSCRIPT = re.compile(r">>>+ (\w{4})\b(?:(?!>>>).){0,160}?<<< [45]")
+_COMMANDS = {"rcpt": Phase.RCPT, "mail": Phase.MAIL, "data": Phase.DATA, "ehlo": Phase.GREETING, "helo": Phase.GREETING}
 _AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
 _BEFORE_RECIPIENT = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH, Phase.MAIL})
 
@@ -57,6 +59,8 @@ def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
 def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None = None) -> Diagnosis:
     """What a diagnostic `text` means; code, status and phase are looked for in the text where not given."""
     said = plain(text)
+    if status.endswith(".0.0"):
+        status = _status_in(said) or status
     status = status or _status_in(said)
     code = code or _code_in(said)
     phase = phase or _phase_in(said)
@@ -87,14 +91,22 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
 
 
 def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[str, str]:
-    """ "No such user" is believed of the RCPT step; later it is a filter's word, earlier it is about our sender."""
+    """Whether "no such user" or "no such host" is believed, by the step and the status it came with.
+
+    Believed of the RCPT step, and with a status about the address; said after the content it is a filter's word,
+    before RCPT it is about our sender; with 4.x.x it may pass. At an unknown step, without such a status, it
+    counts as a filter's: better one letter too many than a reader lost.
+    """
+    if status.startswith("4."):
+        return ("onhold" if reason == "userunknown" else "networkerror"), f"{rule}; with {status}"
     if phase in _BEFORE_RECIPIENT:
         return "rejected", f"{rule}; before RCPT"
-    if reason == "userunknown":
-        if phase in _AFTER_RECIPIENT:
-            return "filtered", f"{rule}; after DATA"
-        if phase is None and status and not status[1:].startswith((".1.", ".4.")):
-            return "filtered", f"{rule}; at an unknown step, with {status}"
+    if reason != "userunknown" or ".1." in status[1:4]:
+        return reason, rule
+    if phase in _AFTER_RECIPIENT:
+        return "filtered", f"{rule}; after DATA"
+    if phase is None:
+        return "filtered", f"{rule}; at an unknown step"
     return reason, rule
 
 
@@ -162,6 +174,14 @@ def _code_in(said: str) -> int:
     return int(found[1]) if found else 0
 
 
+def phase_of(text: str) -> Phase | None:
+    """The step of the SMTP dialogue at which a text says that the refusal came, or None."""
+    return _phase_in(plain(text)) if text else None
+
+
 def _phase_in(said: str) -> Phase | None:
+    spoken = _TRANSCRIPT.search(said)
+    if spoken:
+        return _COMMANDS.get(spoken[1])
     found = [(said.rfind(words), phase) for phase, phrases in _STEP_WORDS for words in phrases if words in said]
     return max(found)[1] if found else None

@@ -12,6 +12,35 @@ Table = tuple[tuple[str, str, str], ...]
 # Answers that name one provider's own code: nothing is left to guess.
 PROVIDER_CODES: Table = (
     (
+        "rejected",
+        "Google Groups: notices in every language",
+        """
+        groups.google.com/support
+        """,
+    ),
+    (
+        "blocked",
+        "DNSBL operators' names, RFC 5782",
+        """
+        blocked using | dnsbl | spamhaus | spamcop | sorbs | barracudacentral | mailspike | listed at | listed by |
+        is listed | listed on | rbl.
+        """,
+    ),
+    (
+        "expired",
+        "Google: notices",
+        """
+        did not accept our requests to connect
+        """,
+    ),
+    (
+        "userunknown",
+        "HCL Domino: notices",
+        """
+        not listed in domino directory | not listed in public name | not listed in*directory | not listed in*address book
+        """,
+    ),
+    (
         "userunknown",
         "Google: SMTP error reference",
         """
@@ -334,7 +363,7 @@ PHRASES: Table = (
         "virusdetected",
         "ClamAV, amavis, Mimecast",
         """
-        virus | malware | infected | dangerous attachment | trojan | worm detected | phishing attachment | clamav |
+        virus | malware | dangerous attachment | trojan | worm detected | phishing attachment | clamav |
         eicar | 病毒 | security policies - mc
         """,
     ),
@@ -409,15 +438,13 @@ PHRASES: Table = (
         "DNSBL practice, RFC 5782; Microsoft, Spamhaus, Trend Micro",
         """
         blocked using | dnsbl | blacklist | black list | blocklist | block list | block-list | spamhaus | spamcop |
-        sorbs | barracudacentral | rbl | bl. | listed at | listed in | ip*blocked | ip*banned | ip*denied |
-        ip*rejected | access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
+        sorbs | barracudacentral | rbl | bl. | listed at | ip*blocked | ip*banned | ip*denied | access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
         client host rejected | server access forbidden | smtp server of your isp | use the smtp server of your |
         denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
         no access from mail server | part of their network | denylist | dynamic ip | dial-up | dialup |
         dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
         mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
-        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
-        no smtp service | not accept connections | email from*network | your network | your server |
+        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by | not accept connections | email from*network | your network | your server |
         your mail server | server*not allowed | not in whitelist | connection dropped | bad dns | unauthorized ip |
         sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked | refused by
         """,
@@ -428,7 +455,7 @@ PHRASES: Table = (
         """
         sender address rejected | domain of sender address | sender rejected | sender domain | sender*does not exist |
         sender verif | sender address | invalid sender | bad sender | sender denied | sender not |
-        from: domain is invalid | valid from | no such domain | unknown sender | purported responsible |
+        from: domain is invalid | valid from | unknown sender | purported responsible |
         sender*blocked | sender*blacklisted | to/from an address that has been blacklisted | rejected*return path |
         return address | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
         address that has been | not accept mail from | cannot accept mail from | not allowed to post |
@@ -468,7 +495,7 @@ DEAD_PHRASES: Table = (
         "userunknown",
         "RFC 3463 X.1.1; every MTA",
         """
-        user unknown | unknown user | no such user | user not found | no such mailbox | no such recipient |
+        user unknown | unknown user | has been deleted | account*deleted | user*deleted | recipient name is not recognized | no such user | user not found | no such mailbox | no such recipient |
         no such address | no such account | unknown recipient | recipient unknown | recipient not found |
         recipient*not found | mailbox not found | mailbox*not found | mailbox does not exist | user does not exist |
         address does not exist | account does not exist | recipient does not exist | does not exist | doesn't exist |
@@ -484,7 +511,7 @@ DEAD_PHRASES: Table = (
         no local mailbox | not exist | is not a valid | address error | no user | user*unknown | unknown*user |
         unknown in | not a user | non-existent | nonexistent | account is not available | mailbox not available |
         destination*not valid | recipient no longer | no such person | user name*not valid | user is unknown |
-        unable to find | cannot be found | addressee unknown | deleted |
+        unable to find | cannot be found | addressee unknown |
         email account that you tried to reach does not exist | not valid*address | invalid to | recipient is not |
         user*invalid | unknown e-mail | unknown email | имя получателя | нет такого | пользователь не найден |
         destinatario desconocido | unbekannt | inconnu | ungültig |
@@ -530,7 +557,7 @@ LATE_PHRASES: Table = (
         "RFC 3463 X.2.0, X.7.1 about one recipient",
         """
         user reject | recipient rejected | rejected by user | recipient refused | does not accept any |
-        message filtered | rejected by the domain filter | refused due to recipient | recipient*not accept |
+        message filtered | rejected by the domain filter | refused due to recipient |
         user*not accept | user refuses | recipient's policy | because of protection for |
         this address no longer accepts | we failed to deliver mail because | the user's mail filter | challenge |
         rejected by a filter | blocked by the recipient | user's filter | does not like recipient |

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from mailer.mail import arf, autoreply, dsn, mime, returned
+from mailer.mail import arf, autoreply, dsn, mime, returned, ses
 from mailer.mail.mime import Headers, Mail
 from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
-from mailer.model.diagnosis import classify
+from mailer.model.diagnosis import classify, phase_of
 
 MAX_NOTICE = 12000
 
@@ -67,29 +67,72 @@ _FAILED = re.compile(
     r"|未能|无法|失败|不存在|退回|できませんでした|не может|no fue|n'a pas|nicht zugestellt|konnte nicht|unzustellbar",
     re.I,
 )
-_ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
-_SYSTEM = re.compile(r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info|majordomo|double-bounce)@", re.I)
-_NOISE = re.compile(r"\b(from|sender|contact|e-?mail us|questions?|assistance|reply|message[- ]id|mail from|send .{0,20} to|write to|on behalf of|subject|id)\b[^@]{0,40}$", re.I)
-_LEAD = re.compile(r"^[\s<>*\-.(\"'|:]*$|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$|recipient[^@]{0,30}$", re.I)
+_ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@(?:[A-Za-z0-9-]{1,63}\.){0,8}[A-Za-z0-9-]{1,63}")
+_SYSTEM = re.compile(
+    r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info|majordomo|double-bounce)@",
+    re.I,
+)
+_NOISE = re.compile(
+    r"\b(from|sender|contact|e-?mail us|questions?|assistance|reply|message[- ]id|mail from|send .{0,20} to|write to|on behalf of|subject|id)\b[^@]{0,40}$",
+    re.I,
+)
+_LEAD = re.compile(
+    r"^[\s<>*\-.(\"'|:]*$|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$|recipient[^@]{0,30}$",
+    re.I,
+)
+_REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
+_QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
+_ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = re.compile(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered|still being (tried|attempted)|will be retried"
     r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily|attempts will continue|not yet delivered|unable to deliver.{0,60}but|will try again|delivery attempts",
     re.I,
 )
-_FINAL = re.compile(r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)|deleted from queue|no further|failed permanently|given up|removed from (the )?queue", re.I)
+_FINAL = re.compile(
+    r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)|deleted from queue|no further|failed permanently|given up|removed from (the )?queue",
+    re.I,
+)
 
 
 def read_mail(raw: bytes) -> Reading:
     """Read a returned mail of any bytes; never raises, bounded in time and memory."""
     mail = mime.read(raw)
+    reading, original = _read(mail)
+    if not reading.results and original and _DAEMON.search(_sender(mail)):
+        inner, _ = _read(mime.read(original.encode("utf-8", "replace")))  # a report that a gateway wrapped once more
+        reading = inner if inner.results else reading
+    return replace(reading, cut=mail.cut)
+
+
+def _read(mail: Mail) -> tuple[Reading, str]:
     notice, original = returned.find(mail)
     headers = returned.original_headers(original) if original else {}
-    reading = _complaint(mail, headers) or _status_report(mail, notice, headers)
-    if reading is None and _is_receipt(mail):
+    reading = _complaint(mail, headers) or _notification(notice) or _status_report(mail, notice, headers)
+    if reading is None and _is_receipt(mail) and not _REJECTED.search(notice):
         reading = Reading(Kind.NONE, "", (), "receipt (RFC 8098)", headers)
-    if reading is None:
-        reading = _from_text(mail, notice[:MAX_NOTICE], headers)
-    return replace(reading, cut=mail.cut)
+    return reading or _from_text(mail, notice[:MAX_NOTICE], headers), original
+
+
+def _sender(mail: Mail) -> str:
+    return f"{mail.header('from')} {mail.headers.get('return-path', ('',))[0]}"[:500]
+
+
+def _notification(notice: str) -> Reading | None:
+    """Amazon SES in JSON, by mail or through SNS."""
+    found = ses.read(notice)
+    if found is None:
+        return None
+    form = "notification (Amazon SES)"
+    if found.type != "bounce":
+        kind, reason = (Kind.COMPLAINT, "feedback") if found.type == "complaint" else (Kind.NONE, "delivered")
+        diagnosis = Diagnosis(kind, reason, "", f"notificationType: {found.type}")
+        results = tuple(Result(each.address, diagnosis, each.diagnostic) for each in found.recipients)
+        return Reading(kind, reason, results, form, found.headers)
+    statuses = [
+        dsn.RecipientStatus((each.address,), each.action, each.status, each.diagnostic) for each in found.recipients
+    ]
+    results = tuple(_result(status, "", len(statuses)) for status in statuses)
+    return _summed(results, form, found.headers) if results else Reading(Kind.NONE, "", (), form, found.headers)
 
 
 def _complaint(mail: Mail, original: Headers) -> Reading | None:
@@ -97,10 +140,14 @@ def _complaint(mail: Mail, original: Headers) -> Reading | None:
         report = arf.read(part.text) if part.type == "message/feedback-report" else None
         if report:
             recipients = report.recipients or _addresses(original.get("to", ()))
-            kind = Kind.COMPLAINT if report.complaint else Kind.NONE
+            kind = Kind.COMPLAINT if report.complaint or report.opt_out else Kind.NONE
             diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} (RFC 5965)")
             results = tuple(Result(recipient, diagnosis) for recipient in recipients)
             return Reading(kind, "feedback", results, "complaint (RFC 5965)", original, opt_out=report.opt_out)
+    if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() == "unsubscribe":
+        diagnosis = Diagnosis(Kind.COMPLAINT, "feedback", "", "a mail that asks to unsubscribe (RFC 2369 3.2)")
+        results = tuple(Result(address, diagnosis) for address in _addresses(mail.headers.get("from", ()))[:1])
+        return Reading(Kind.COMPLAINT, "feedback", results, "unsubscribe by mail", original, opt_out=True)
     return None
 
 
@@ -114,11 +161,11 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
             statuses = dsn.read(part.text)
             break
     else:
-        statuses = dsn.read(notice) if "final-recipient" in notice.lower() else []
+        quoted = re.sub(r"(?m)^[> \t]+", "", notice) if "final-recipient" in notice.lower() else ""
+        statuses = dsn.read(quoted) if "action" in quoted.lower() else []
     if not statuses:
         return None
-    results = [_result(status, notice, mail, len(statuses)) for status in statuses]
-    results = [result for result in results if result]
+    results = [_result(status, notice, len(statuses)) for status in statuses]
     named = [result for result in results if result.recipient]
     if not named:
         fallback = _candidates(mail, notice, original) or list(_addresses(original.get("to", ())))
@@ -126,24 +173,30 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     return _summed(tuple(named or results), "delivery status (RFC 3464)", original)
 
 
-def _result(status: dsn.RecipientStatus, notice: str, mail: Mail, count: int) -> Result:
+def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
     recipient = status.recipients[0] if status.recipients else ""
     delayed = status.action == "delayed"
-    if status.action in {"delivered", "relayed", "expanded"}:
+    if status.action in {"delivered", "relayed", "expanded", "deliverable"} or status.status.startswith("2."):
         diagnosis = Diagnosis(Kind.NONE, "delivered", status.status, f"Action: {status.action}")
         return Result(recipient, diagnosis, status.diagnostic)
     said = status.diagnostic
     words = _about(notice, recipient, count)
-    diagnosis = classify(said, status=status.status) if said else Diagnosis(Kind.SOFT, "undefined")
-    if diagnosis.reason in {"undefined", "onhold"} or not said or diagnosis.rule.startswith(("status", "code")):
-        other = classify(f"{said} {words}", status=status.status)
-        if other.reason != "undefined" and not other.rule.startswith(("status", "code")):
-            diagnosis = replace(other, rule=f"{other.rule}, in the notice")
-        elif diagnosis.reason == "undefined":
-            diagnosis = other
+    diagnosis = _diagnose(said, words, status.status)
     if delayed:
         diagnosis = replace(diagnosis, kind=Kind.DELAY)
     return Result(recipient, replace(diagnosis, status=status.status or diagnosis.status), said or words[:500])
+
+
+def _diagnose(said: str, words: str, status: str) -> Diagnosis:
+    """The server's own words first, the notice's where those say nothing; the step may stand in either."""
+    step = phase_of(said) or phase_of(words)
+    diagnosis = classify(said, status=status, phase=step)
+    if diagnosis.by_words or not words:
+        return diagnosis
+    other = classify(words, status=status, phase=step)
+    if other.by_words:
+        return replace(other, rule=f"{other.rule}, in the notice")
+    return diagnosis if diagnosis.reason != "undefined" else other
 
 
 def _about(notice: str, recipient: str, count: int) -> str:
@@ -153,7 +206,14 @@ def _about(notice: str, recipient: str, count: int) -> str:
     start = notice.lower().find(recipient.lower())
     if start < 0:
         return ""
-    end = min((found.start() for found in _ADDRESS.finditer(notice, start + len(recipient)) if recipient.lower() not in found[0].lower()), default=start + 600)
+    end = min(
+        (
+            found.start()
+            for found in _ADDRESS.finditer(notice, start + len(recipient))
+            if recipient.lower() not in found[0].lower()
+        ),
+        default=start + 600,
+    )
     return notice[start:end][:600]
 
 
@@ -161,7 +221,9 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     headers = mail.headers
     sender = f"{mail.header('from')} {headers.get('return-path', ('',))[0]}"
     subject = mail.header("subject")
-    system = bool(_DAEMON.search(sender[:500])) or "x-failed-recipients" in headers or bool(_SUBJECT.search(subject[:300]))
+    system = (
+        bool(_DAEMON.search(sender[:500])) or "x-failed-recipients" in headers or bool(_SUBJECT.search(subject[:300]))
+    )
     failed = bool(_FAILED.search(notice)) or bool(_SUBJECT.search(subject[:300]))
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
@@ -179,14 +241,17 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
             diagnosis = classify(notice)
         if diagnosis.reason == "undefined":
             diagnosis = classify(subject) if subject else diagnosis
-        results.append(Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip()))
+        results.append(
+            Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip())
+        )
     return _summed(tuple(results), "a notice in words", original)
 
 
 def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:
     """Whether a mail marked as automatic is a mail system's notice after all."""
-    sender = f"{mail.header('from')} {mail.headers.get('return-path', ('',))[0]}"
-    return bool(original) or "x-failed-recipients" in mail.headers or bool(_DAEMON.search(sender)) and bool(_SUBJECT.search(mail.header("subject")))
+    if original or "x-failed-recipients" in mail.headers:
+        return True
+    return bool(_DAEMON.search(_sender(mail)) and _SUBJECT.search(mail.header("subject")))
 
 
 def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
@@ -194,22 +259,35 @@ def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
     named = [address for value in mail.headers.get("x-failed-recipients", ()) for address in _ADDRESS.findall(value)]
     if named:
         return list(dict.fromkeys(named))[:100]
-    ours = {address.lower() for name in ("to", "cc", "delivered-to", "x-original-to") for address in _addresses(mail.headers.get(name, ()))}
-    ours |= {address.lower() for name in ("from", "return-path", "sender", "reply-to") for address in _addresses(original.get(name, ()))}
-    ours |= {address.lower() for address in _addresses(mail.headers.get("from", ()))}
-    sent = {address.lower() for name in ("to", "cc", "x-original-to", "delivered-to") for address in _addresses(original.get(name, ()))}
-    found: dict[str, bool] = {}
+    ours = _lowered(mail.headers, "to", "cc", "delivered-to", "x-original-to", "from")
+    ours |= _lowered(original, "from", "return-path", "sender", "reply-to")
+    sent = _lowered(original, "to", "cc", "x-original-to", "delivered-to", "x-apparently-to")
+    found: dict[str, int] = {}
     for line in notice.split("\n")[:400]:
         for match in _ADDRESS.finditer(line[:1000]):
-            address = match[0].strip(".'`")
-            before = line[: match.start()]
-            lower = address.lower()
-            if lower in found or "@" not in address or "." not in address.rpartition("@")[2]:
-                continue
-            if lower not in sent and (lower in ours or _SYSTEM.match(address) or _NOISE.search(before)):
-                continue
-            found[lower] = bool(_LEAD.search(before)) or lower in sent
-    return [address for address in found if found[address]] or list(found)[:3]
+            address = match[0].strip(".'`").lower()
+            if "." in address.rpartition("@")[2]:
+                score = _score(address, line[: match.start()], ours, sent)
+                found[address] = max(score, found.get(address, 0))
+    best = max(found.values(), default=0)
+    return [address for address, score in found.items() if score >= min(best, 3) and score > 0][:100]
+
+
+def _lowered(headers: Headers, *names: str) -> set[str]:
+    return {address.lower() for name in names for address in _addresses(headers.get(name, ()))}
+
+
+def _score(address: str, before: str, ours: set[str], sent: set[str]) -> int:
+    """How surely a notice is about an address: 3 it stands where recipients stand, 1 it is merely named, 0 not."""
+    quoted = _QUOTED_FIELD.match(before)
+    alone = bool(_LEAD.search(before)) and not quoted
+    if address in ours and address not in sent:
+        return 2 if _ALONE.match(before) and not _SYSTEM.match(address) else 0
+    if address in sent:
+        return 4 if alone else 1 if quoted else 3
+    if _SYSTEM.match(address) or _NOISE.search(before):
+        return 0
+    return 3 if alone else 1
 
 
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:

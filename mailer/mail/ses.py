@@ -1,0 +1,77 @@
+"""Amazon SES notifications in JSON, as they come by mail or through SNS (SES Developer Guide, notification contents)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_SIZE = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient of a notification with the receiving server's words."""
+
+    address: str
+    action: str = ""
+    status: str = ""
+    diagnostic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A notification: `type` is bounce, complaint, delivery ... in lower case; `headers` those of our mail."""
+
+    type: str
+    subtype: str
+    recipients: tuple[Recipient, ...]
+    headers: Mapping[str, tuple[str, ...]]
+
+
+def read(text: str) -> Notification | None:
+    """The notification in a text, whether bare or inside SNS's envelope; None when it is not one."""
+    if not text.lstrip()[:1] == "{" or len(text) > MAX_SIZE:
+        return None
+    outer = _object(text)
+    inner = _object(outer["Message"]) if isinstance(outer.get("Message"), str) else outer
+    kind = inner.get("notificationType") or inner.get("eventType")
+    if not isinstance(kind, str):
+        return None
+    body = inner.get(kind.lower())
+    body = body if isinstance(body, dict) else {}
+    listed = body.get("bouncedRecipients") or body.get("complainedRecipients") or body.get("recipients") or []
+    recipients = [found for each in _list(listed)[:100] if (found := _recipient(each))]
+    subtype = str(body.get("bounceType") or body.get("complaintFeedbackType") or "").lower()
+    return Notification(kind.lower(), subtype, tuple(recipients), _headers(inner.get("mail")))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _recipient(each: object) -> Recipient | None:
+    if isinstance(each, str):
+        return Recipient(each)
+    if not isinstance(each, dict) or not isinstance(each.get("emailAddress"), str):
+        return None
+    words = {name: str(each.get(name) or "") for name in ("action", "status", "diagnosticCode")}
+    return Recipient(each["emailAddress"], words["action"], words["status"], words["diagnosticCode"])
+
+
+def _headers(mail: object) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for each in _list(mail.get("headers") if isinstance(mail, dict) else None)[:200]:
+        if isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("value"), str):
+            name = each["name"].lower()
+            found[name] = (*found.get(name, ()), each["value"])
+    return found
