@@ -1,0 +1,262 @@
+"""The rendered digest before other people's checkers: one table of figures beside their targets, and pictures.
+
+Run: python benchmarks/render_report.py [ISSUE.md ...] [-o FOLDER]. Nothing is installed; what is missing is named and
+its rows are left out. Node checkers are looked for in CHECKERS/node_modules (CHECKERS: an environment variable, default
+the current folder): vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin,
+Chromium with playwright.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mailer.mail import header
+from mailer.model.issue import Issue
+from mailer.rendering import edition, picture, source, theme
+from mailer.rendering.check_html import check_page
+from mailer.rendering.check_message import check_message
+from mailer.rendering.edition import SAMPLE, Edition
+from mailer.rendering.facts import ClubFacts
+from mailer.rendering.templates import Templates
+
+CLIENTS = "gmail.*,outlook.*,apple-mail.*,yahoo.*,samsung-email.*"
+CLUB = ClubFacts(
+    newsletter="Quay News",
+    base_url="https://news.example.org",
+    sender_address="news@example.org",
+    reply_to="editors@example.org",
+    unsubscribe_address="leave@example.org",
+    postal_address="1 Quay Street, Ningbo",
+)
+GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+CANIEMAIL = """
+import fs from 'fs';
+const {caniemail} = await import(process.argv[2]);
+const result = caniemail({clients: process.argv[3].split(','), html: fs.readFileSync(process.argv[4], 'utf8')});
+const titles = new Set();
+for (const [, list] of result.issues.errors) for (const issue of list) titles.add(issue.title);
+console.log(titles.size);
+"""
+MAILPARSER = """
+const fs = require('fs');
+const {simpleParser} = require(process.argv[2]);
+(async () => {
+  let wrong = 0;
+  for (const [subject, field] of JSON.parse(fs.readFileSync(process.argv[3], 'utf8'))) {
+    const mail = await simpleParser(Buffer.from(field + '\\r\\n', 'ascii'));
+    if (mail.subject !== subject) wrong++;
+  }
+  console.log(wrong);
+})();
+"""
+WORDS = [
+    "Harbour",
+    "Lane",
+    "buys",
+    "Nookbox;",
+    "港巷商城",
+    "收购",
+    "格子箱；七座沿江小城",
+    "—",
+    "“瓣与邮”",
+    "R&D",
+    "50%",
+    "¥60",
+    "=?utf-8?q?x?=",
+    "Zoë",
+    "😀",
+    "a_b",
+    "(36Kr)",
+    "高",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure beside its target; `most` is the largest value that meets it."""
+
+    target: str
+    name: str
+    value: float
+    most: float
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.value <= self.most else "MISSED"
+        return f"| {self.target} | {self.name} | {self.value:g} | <= {self.most:g} | {verdict} |"
+
+
+class Bench:
+    """The checkers of this machine; `missing` collects the names of those that are not there."""
+
+    def __init__(self) -> None:
+        self.modules = Path(os.environ.get("CHECKERS", ".")).resolve() / "node_modules"
+        self.missing: set[str] = set()
+
+    def module(self, name: str) -> Path | None:
+        """The folder of a Node package, or None."""
+        found = self.modules / name
+        if found.is_dir() and shutil.which("node"):
+            return found
+        self.missing.add(f"{name} (npm)")
+        return None
+
+    def program(self, name: str) -> str | None:
+        """The path of a program, or None."""
+        found = shutil.which(name)
+        if not found:
+            self.missing.add(name)
+        return found
+
+
+def run(*command: str | Path, stdin: bytes | None = None) -> str:
+    """Standard output and error of a checker, whatever it thinks of what it saw."""
+    done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, timeout=120, check=False)
+    return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def static_rows(bench: Bench, name: str, issue: Issue, made: Edition, folder: Path) -> Iterator[Row]:
+    """Figures that need no browser."""
+    page, core = folder / f"{name}.html", folder / f"{name}.core.html"
+    page.write_text(made.html, encoding="utf-8")
+    core.write_text(re.sub(r"<style>.*?</style>\n?", "", made.html, flags=re.DOTALL), encoding="utf-8")
+    mail = made.program.compose(SAMPLE)
+    (folder / f"{name}.eml").write_bytes(mail)
+    yield Row("", f"{name}: our own findings", len([*check_page(issue, made), *check_message(issue, made)]), 0)
+    if doiuse := bench.module("doiuse-email"):
+        for kind, file, most in (("whole", page, 44), ("core", core, 12)):
+            output = run("node", doiuse.parent / ".bin" / "doiuse-email", "-e", CLIENTS, file)
+            yield Row("T2", f"{name}: doiuse-email errors, {kind}", len(json.loads(output)["errors"]), most)
+    if caniemail := bench.module("caniemail"):
+        script = folder / "caniemail.mjs"
+        script.write_text(CANIEMAIL, encoding="utf-8")
+        entry = json.loads((caniemail / "package.json").read_text(encoding="utf-8"))["exports"]["."]
+        entry = entry if isinstance(entry, str) else entry.get("default") or entry["import"]
+        entry = entry if isinstance(entry, str) else entry["default"]
+        for kind, file, most in (("whole", page, 11), ("core", core, 5)):
+            output = run("node", script, (caniemail / entry).resolve().as_uri(), CLIENTS, file)
+            yield Row("T3", f"{name}: caniemail error features, {kind}", int(output.split()[-1]), most)
+    if (vnu := bench.module("vnu-jar")) and bench.program("java"):
+        output = run("java", "-jar", vnu / "build" / "dist" / "vnu.jar", "--errors-only", page)
+        yield Row("T4", f"{name}: W3C checker errors", output.count(" error: "), 0)
+    if bench.program("spamassassin"):
+        output = run("spamassassin", "-L", "-t", stdin=mail)
+        points = re.findall(r"^ *(-?\d+\.\d+) [A-Z]", output, re.MULTILINE)
+        yield Row("T7", f"{name}: SpamAssassin, positive points", sum(max(0.0, float(point)) for point in points), 0)
+    sizes = [float(size) for size in re.findall(r"font-size:([\d.]+)px", made.html)]
+    yield Row("T11", f"{name}: 14 px less the smallest font", 14 - min(sizes), 0)
+
+
+def browser_rows(bench: Bench, name: str, made: Edition, folder: Path) -> Iterator[Row]:
+    """Figures and pictures that need Chromium."""
+    chromium = picture.find_chromium()
+    if chromium is None:
+        bench.missing.add("chromium")
+        return
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        bench.missing.add("playwright (pip)")
+        return
+    axe = bench.module("axe-core")
+    page_file = folder / f"{name}.html"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            for width in (640, 375):
+                for scheme in ("light", "dark"):
+                    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                    page.goto(page_file.as_uri())
+                    page.screenshot(path=folder / f"{name}.{width}.{scheme}.png", full_page=True)
+                    if axe:
+                        page.add_script_tag(path=axe / "axe.min.js")
+                        options = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}"
+                        nodes = page.evaluate(
+                            f"axe.run({options}).then(r => r.violations.reduce((n, v) => n + v.nodes.length, 0))"
+                        )
+                        yield Row("T5", f"{name}: axe violations, {width} px {scheme}", nodes, 0)
+                    page.close()
+            page = browser.new_page(viewport={"width": 640, "height": 900})
+            page.goto(page_file.as_uri())
+            whole = page.screenshot(full_page=True)
+            page.goto((folder / f"{name}.core.html").as_uri())
+            yield Row(
+                "T9", f"{name}: picture changed without style blocks", whole != page.screenshot(full_page=True), 0
+            )
+            bare = re.sub(r' (?:style|class)="[^"]*"', "", (folder / f"{name}.core.html").read_text(encoding="utf-8"))
+            (folder / f"{name}.bare.html").write_text(bare, encoding="utf-8")
+            for kind, width, file in (("", 320, page_file), (", no styles", 375, folder / f"{name}.bare.html")):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.goto(file.as_uri())
+                over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                yield Row("T10", f"{name}: overflow at {width} px{kind}", over, 0)
+            page.screenshot(path=folder / f"{name}.375.bare.png", full_page=True)
+        finally:
+            browser.close()
+
+
+def subject_rows(bench: Bench, folder: Path) -> Iterator[Row]:
+    """4,000 bilingual subjects through a second MIME reader."""
+    mailparser = bench.module("mailparser")
+    if mailparser is None:
+        return
+    chance = random.Random(20260521)  # noqa: S311 - the same subjects in every run
+    pairs = []
+    for _ in range(4000):
+        picked = [chance.choice(WORDS) for _ in range(chance.randint(1, 24))]
+        subject = "".join(word + chance.choice([" ", " ", "", "；"]) for word in picked).strip()
+        pairs.append((subject, header.text_field("Subject", subject)))
+    (folder / "subjects.json").write_text(json.dumps(pairs), encoding="utf-8")
+    (folder / "mailparser.cjs").write_text(MAILPARSER, encoding="utf-8")
+    output = run("node", folder / "mailparser.cjs", mailparser, folder / "subjects.json")
+    yield Row("T13", "4,000 subjects misread by mailparser", int(output.split()[-1]), 0)
+
+
+def hundred(issue: Issue) -> Issue:
+    """The issue's items again and again up to a hundred."""
+    items = [replace(item, lead=None) for item in issue.items]
+    section = replace(issue.sections[0], items=tuple(items[number % len(items)] for number in range(50)))
+    return replace(issue, sections=(section, section), title="A hundred stories")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("issues", nargs="*", type=Path, help="issue files; default: those of tests/golden")
+    parser.add_argument("-o", "--output", type=Path, help="folder for pages, messages and pictures; default: a new one")
+    wanted = parser.parse_args()
+    folder = (wanted.output or Path(tempfile.mkdtemp(prefix="render-report-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    bench, templates = Bench(), Templates()
+    look = theme.load(templates)
+    rows: list[Row] = []
+    for file in wanted.issues or sorted(GOLDEN.glob("*.md")):
+        issue = source.read(file.read_text(encoding="utf-8"), file.name)
+        made = edition.render(issue, club=CLUB, theme=look, templates=templates)
+        name = file.stem
+        rows += [*static_rows(bench, name, issue, made, folder), *browser_rows(bench, name, made, folder)]
+        items = len(list(issue.items))
+        if items == 10:
+            rows.append(Row("T8", f"{name}: HTML bytes, 10 items", len(made.html.encode()), 11_200))
+        long = edition.render(hundred(issue), club=CLUB, theme=look, templates=templates)
+        rows.append(Row("T8", f"{name}: HTML bytes, 100 items", len(long.html.encode()), 66 * 1024))
+    rows += subject_rows(bench, folder)
+    print("| target | figure | value | wanted | |\n|---|---|---|---|---|")
+    print("\n".join(map(str, rows)))
+    for name in sorted(bench.missing):
+        print(f"missing, rows left out: {name}", file=sys.stderr)
+    print(f"pages and pictures: {folder}", file=sys.stderr)
+    return int(any(row.value > row.most for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

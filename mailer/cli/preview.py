@@ -1,0 +1,80 @@
+"""`mailer preview`: an issue live in the browser, renewed on every save."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli import open_club
+
+if TYPE_CHECKING:
+    from mailer.web.preview import Sheet
+    from mailer.wiring import Club
+
+
+@click.command()
+@click.argument("issue", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--port", default=8025, show_default=True, help="Port on loopback; 0 takes a free one.")
+@click.option("--open", "browse", is_flag=True, help="Open the page in your browser.")
+@click.pass_context
+def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
+    """Show ISSUE live in the browser while you write: desktop, phone, dark, without styles, text, findings.
+
+    Editions of the same issue in other languages (2026-05-21.zh.md beside 2026-05-21.en.md) are shown too.
+    Ctrl-C ends it.
+    """
+    import socket
+
+    import uvicorn
+
+    from mailer.cli.output import talk
+    from mailer.errors import UsageError
+    from mailer.rendering import source
+    from mailer.web.preview import Preview, create_app
+
+    club = open_club(ctx)
+    files = [issue, *source.sisters(issue)]
+    folders = [*club.templates.folders, *{file.absolute().parent for file in files}]
+
+    async def changes() -> AsyncIterator[object]:
+        from watchfiles import awatch
+
+        async for change in awatch(*folders, debounce=40, step=10, recursive=True):
+            yield change
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    app = create_app(Preview(lambda: [sheet(club, file) for file in files]), changes)
+    talk(f"Preview of {issue} at {address} (Ctrl-C ends it)")
+    if browse:
+        click.launch(address)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def sheet(club: Club, file: Path) -> Sheet:
+    """A file rendered and checked, or the line that says why it cannot be."""
+    from mailer.errors import MailerError
+    from mailer.rendering import source
+    from mailer.rendering.check_html import check_page
+    from mailer.rendering.check_message import check_message
+    from mailer.web.preview import Sheet
+
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        issue = source.read(text, file.name)
+        edition = club.render(issue)
+        findings = {*check_page(issue, edition), *check_message(issue, edition)}
+        return Sheet(file.name, edition, sorted(findings))
+    except MailerError as error:
+        return Sheet(file.name, error=str(error))
+    except (OSError, UnicodeDecodeError) as error:
+        return Sheet(file.name, error=f"{file.name}: cannot be read: {error}")

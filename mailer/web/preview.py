@@ -1,0 +1,205 @@
+"""The live preview of an issue: one page on loopback that shows what each kind of reader sees, renewed on save."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from mailer.rendering.edition import SAMPLE, Edition
+from mailer.rendering.finding import Finding
+
+HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+SHELL_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'"
+)
+FRAME_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:"
+STATIC = Path(__file__).parent / "static"
+_ASSETS = {"preview.js": "text/javascript", "preview.css": "text/css"}
+_QUIET = 15.0
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One edition as it stands on the disk: rendered, or the one line that says why it is not."""
+
+    name: str
+    edition: Edition | None = None
+    findings: Sequence[Finding] = ()
+    error: str = ""
+
+
+@dataclass
+class Preview:
+    """The sheets shown now, and who waits for the next; `load` reads and renders, in a thread."""
+
+    load: Callable[[], Sequence[Sheet]]
+    sheets: Sequence[Sheet] = ()
+    version: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def renew(self) -> None:
+        """Read and render again, then wake every open page."""
+        self.sheets = await asyncio.to_thread(self.load)
+        async with self._changed:
+            self.version += 1
+            self._changed.notify_all()
+
+    async def after(self, version: int, seconds: float) -> int:
+        """The newest version as soon as it is not `version`, or `version` when the time is up."""
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: self.version != version)
+        except TimeoutError:
+            pass
+        return self.version
+
+
+def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -> Starlette:
+    """The preview's pages; `changes` yields whenever a file the sheets are made of was saved."""
+
+    async def watch() -> None:
+        async for _ in changes():
+            await preview.renew()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await preview.renew()
+        watcher = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+    async def shell(request: Request) -> Response:
+        return HTMLResponse(_SHELL, headers={"Content-Security-Policy": SHELL_POLICY})
+
+    async def state(request: Request) -> Response:
+        return JSONResponse({"version": preview.version, "sheets": [_summary(sheet) for sheet in preview.sheets]})
+
+    async def view(request: Request) -> Response:
+        sheet = _sheet(preview, request.path_params["index"])
+        if sheet is None:
+            return Response("no such edition", 404)
+        page = _view(sheet, request.path_params["kind"])
+        return HTMLResponse(page, headers={"Content-Security-Policy": FRAME_POLICY, "Cache-Control": "no-store"})
+
+    async def events(request: Request) -> Response:
+        async def stream() -> AsyncIterator[str]:
+            seen = preview.version
+            while True:
+                newest = await preview.after(seen, _QUIET)
+                yield f"data: {newest}\n\n" if newest != seen else ": still here\n\n"
+                seen = newest
+
+        return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _ASSETS:
+            return Response("not found", 404)
+        return Response((STATIC / name).read_bytes(), media_type=_ASSETS[name])
+
+    return Starlette(
+        routes=[
+            Route("/", shell),
+            Route("/state", state),
+            Route("/events", events),
+            Route("/view/{index:int}/{kind}", view),
+            Route("/static/{name}", asset),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+        lifespan=lifespan,
+    )
+
+
+def _sheet(preview: Preview, index: int) -> Sheet | None:
+    return preview.sheets[index] if 0 <= index < len(preview.sheets) else None
+
+
+def _summary(sheet: Sheet) -> dict[str, object]:
+    edition = sheet.edition
+    return {
+        "name": sheet.name,
+        "lang": edition.lang if edition else "",
+        "subject": edition.subject if edition else "",
+        "bytes": len(edition.html.encode("utf-8")) if edition else 0,
+        "error": sheet.error,
+        "findings": [finding.as_json() for finding in sheet.findings],
+    }
+
+
+def _view(sheet: Sheet, kind: str) -> str:
+    edition = sheet.edition
+    if edition is None:
+        return _plain(sheet.error)
+    if kind == "text":
+        return _plain(edition.text)
+    if kind == "source":
+        return _plain(edition.program.compose(SAMPLE).decode("ascii"))
+    if kind == "dark":  # a frame cannot be told to prefer dark, so the dark rules are made to hold always
+        return edition.html.replace("@media (prefers-color-scheme:dark)", "@media all")
+    if kind == "bare":
+        return re.sub(r' (?:style|class)="[^"]*"', "", re.sub(r"<style.*?</style>", "", edition.html, flags=re.DOTALL))
+    return edition.html.replace("@media (prefers-color-scheme:dark)", "@media not all")
+
+
+def _plain(text: str) -> str:
+    return (
+        '<!DOCTYPE html><meta charset="utf-8"><title>text</title><pre style="margin:16px;white-space:pre-wrap;'
+        f'font:14px/1.5 monospace;color:#222;background-color:#fff">{escape(text)}</pre>'
+    )
+
+
+_FRAMES = (
+    ("Desktop", "light", "wide"),
+    ("Phone", "light", "phone"),
+    ("Dark", "dark", "wide"),
+    ("Phone, dark", "dark", "phone"),
+    ("Styles removed", "bare", "wide"),
+    ("Text part", "text", "wide"),
+    ("Source", "source", "wide"),
+)
+_SHELL = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Preview</title>
+<link rel="stylesheet" href="/static/preview.css">
+<script src="/static/preview.js" defer></script>
+</head>
+<body>
+<header>
+<h1 id="subject">Preview</h1>
+<nav id="editions" aria-label="Editions"></nav>
+<p id="facts" role="status"></p>
+</header>
+<main>
+<section id="findings" aria-label="Findings"></section>
+<div class="frames">
+FRAMES
+</div>
+</main>
+</body>
+</html>
+""".replace(
+    "FRAMES",
+    "\n".join(
+        f'<figure class="{size}"><figcaption>{title}</figcaption>'
+        f'<iframe data-kind="{kind}" title="{title}"></iframe></figure>'
+        for title, kind, size in _FRAMES
+    ),
+)

@@ -1,0 +1,96 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from mailer.rendering import edition, source
+from mailer.rendering import theme as themes
+from mailer.rendering.facts import ClubFacts
+from mailer.rendering.finding import error
+from mailer.rendering.templates import Templates
+from mailer.web.preview import FRAME_POLICY, Preview, Sheet, create_app
+
+SOURCE = """---
+newsletter: quay-news
+date: 2026-06-02
+lang: en
+---
+
+## Trade
+
+### Ferry <line> sold {lead}
+
+Fares stay as they are.
+"""
+
+
+def rendered() -> Sheet:
+    templates = Templates()
+    club = ClubFacts("Quay News", "https://news.example.org", "news@example.org")
+    issue = source.read(SOURCE, "today.md")
+    made = edition.render(issue, club=club, theme=themes.load(templates), templates=templates)
+    return Sheet("today.md", made, [error("I01", 3, "Something is wrong.", "Right it.")])
+
+
+async def never() -> AsyncIterator[object]:
+    await asyncio.Event().wait()
+    yield
+
+
+@pytest.fixture
+def client():
+    preview = Preview(lambda: [rendered(), Sheet("broken.md", error="broken.md:3: no date")])
+    with TestClient(create_app(preview, never), base_url="http://127.0.0.1:8025") as client:
+        yield client
+
+
+def test_the_page_says_what_was_rendered_and_what_was_found(client):
+    sheets = client.get("/state").json()["sheets"]
+    assert sheets[0]["subject"] == "Ferry <line> sold"
+    assert sheets[0]["findings"][0]["line"] == 3
+    assert sheets[1]["error"] == "broken.md:3: no date"
+    shell = client.get("/")
+    assert "script-src 'self'" in shell.headers["content-security-policy"]
+    assert client.get("/static/preview.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/pages.css").status_code == 404
+
+
+def test_every_view_is_served_sandboxed(client):
+    views = {kind: client.get(f"/view/0/{kind}") for kind in ("light", "dark", "bare", "text", "source")}
+    assert all(view.headers["content-security-policy"] == FRAME_POLICY for view in views.values())
+    assert "@media all" in views["dark"].text
+    assert "@media not all" in views["light"].text
+    assert "style=" not in views["bare"].text
+    assert "Ferry &lt;line&gt; sold" in views["text"].text
+    assert "List-Unsubscribe:" in views["source"].text
+    assert "broken.md:3: no date" in client.get("/view/1/light").text
+    assert client.get("/view/7/light").status_code == 404
+
+
+def test_another_host_name_is_refused(client):
+    assert client.get("/state", headers={"Host": "evil.example"}).status_code == 400
+
+
+async def test_a_saved_file_wakes_the_open_page():
+    saved = asyncio.Event()
+    count = 0
+
+    def load() -> list[Sheet]:
+        nonlocal count
+        count += 1
+        return [Sheet("today.md", error=f"version {count}")]
+
+    async def changes() -> AsyncIterator[object]:
+        await saved.wait()
+        yield {"today.md"}
+        await asyncio.Event().wait()
+
+    preview = Preview(load)
+    app = create_app(preview, changes)
+    async with app.router.lifespan_context(app):
+        assert preview.sheets[0].error == "version 1"
+        saved.set()
+        assert await preview.after(1, 5) == 2
+        assert preview.sheets[0].error == "version 2"
+        assert await preview.after(2, 0.01) == 2
