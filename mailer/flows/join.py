@@ -17,6 +17,7 @@ from mailer.model.tokens import Purpose
 from mailer.store import admission, consents, signups
 from mailer.store.consents import Step
 from mailer.store.engine import Database
+from mailer.store.healing import heal
 from mailer.store.outbox import post_letter
 
 
@@ -129,6 +130,7 @@ class Join:
             state = self._outcome(letter, person)
             if state.outcome is not Outcome.READY:
                 return state
+            heal(conn, delivery_id, "a confirmation", now)
             requested = consents.last(conn, person.id, "requested")
             wording, language = (requested.wording, requested.language) if requested else ("", person.language)
             welcome = self._admit_reader(conn, person, wording, language, visit, now)

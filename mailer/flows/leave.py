@@ -16,6 +16,7 @@ from mailer.model.tokens import Purpose
 from mailer.store import admission, consents, signups
 from mailer.store.consents import Step
 from mailer.store.engine import Database
+from mailer.store.healing import heal
 from mailer.store.outbox import post_letter
 
 PAUSE = timedelta(days=30)
@@ -63,6 +64,7 @@ class Leave:
         if subscriber_id is None:
             return False
         now = self.clock()
+        heal(conn, delivery_id, "an unsubscribe", now)
         if signups.depart(conn, subscriber_id, now):
             step = Step("withdrawn", source=source, client=truncated(client), user_agent=user_agent[:200])
             consents.append(conn, subscriber_id, step, now)

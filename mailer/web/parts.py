@@ -52,18 +52,7 @@ class Parts:
         self.join = Join(
             self.db, links, write_letter, self.clock, limits=limits, key=self.secret, confirm_for=confirm_for
         )
-        self.apply = Apply(
-            self.db,
-            links,
-            write_letter,
-            self.clock,
-            limits=limits,
-            key=self.secret,
-            kinds=self.kinds,
-            reviewers=settings.join.reviewers,
-            reviewers_language=settings.newsletter.language,
-            confirm_for=confirm_for,
-        )
+        self.apply = apply_journey(club, write_letter)
         self.leave = Leave(self.db, self.clock)
         self.lost = LostLink(self.db, links, write_letter, self.clock, limits, self.secret)
         # SQLite lets one write at a time: waiting for our own thread costs less than waiting for its lock.
@@ -136,6 +125,23 @@ class Parts:
             **values,
         )
         return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": language})
+
+
+def apply_journey(club: Club, write_letter: WriteLetter) -> Apply:
+    """The journey of applicants, for the pages and for the command line alike."""
+    settings = club.settings
+    return Apply(
+        club.db,
+        Links(settings.web.base_url, club.keyring),
+        write_letter,
+        club.clock,
+        limits=limits_of(settings.join),
+        key=club.keyring.keys[club.keyring.current],
+        kinds=kinds_of(settings.join),
+        reviewers=settings.join.reviewers,
+        reviewers_language=settings.newsletter.language,
+        confirm_for=timedelta(hours=settings.join.confirm_hours),
+    )
 
 
 def limits_of(join: JoinSettings) -> signup.Limits:

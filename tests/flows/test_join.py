@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from mailer.flows.apply import Apply, Form
 from mailer.flows.join import Join, Outcome
@@ -196,3 +196,14 @@ def test_leaving_is_recorded_once_and_can_be_taken_back_within_the_hour(db: Data
     reader = leave.look(welcome)
     assert reader is not None
     assert (reader.state, reader.masked) == ("active", "***@example.com")
+
+
+def test_an_unsubscribe_proves_that_an_uncertain_copy_arrived(db: Database, join: Join, clock: Clock) -> None:
+    join.subscribe(parse("bob@example.com"), "", "", VISIT)
+    letter = outbox(db)[0].id
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id == letter).values(state="uncertain"))
+    Leave(db, clock).leave(letter, "one-click")
+    with db.reading() as conn:
+        row = conn.execute(select(deliveries.c.state, deliveries.c.cause).where(deliveries.c.id == letter)).one()
+    assert tuple(row) == ("accepted", "proved by an unsubscribe")

@@ -1,0 +1,126 @@
+"""`mailer applications list | show | approve | decline | ask`: the review at a terminal."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailer.cli import open_club
+from mailer.errors import UsageError
+
+if TYPE_CHECKING:
+    from mailer.flows.apply import Apply
+    from mailer.wiring import Club
+
+
+@click.group()
+def applications() -> None:
+    """Review applications to join the club."""
+
+
+def _journey(ctx: click.Context) -> tuple[Club, Apply]:
+    from mailer.web.parts import apply_journey
+
+    club = open_club(ctx)
+    return club, apply_journey(club, club.write_letter)
+
+
+@applications.command("list")
+@click.option("--state", "states", multiple=True, help="Only these: waiting, asked, approved, declined, expired.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list on stdout.")
+@click.pass_context
+def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
+    """List applications, longest waiting first; without --state those that wait for somebody."""
+    from mailer.cli.output import print_json, talk
+    from mailer.model.application import OPEN, Standing
+
+    try:
+        wanted = [Standing(state) for state in states] or sorted(OPEN)
+    except ValueError as error:
+        raise UsageError(f"{error}; states are {', '.join(Standing)}") from None
+    club, journey = _journey(ctx)
+    rows = journey.cases(wanted)
+    if as_json:
+        print_json([_data(row) for row in rows])
+        return
+    for row in rows:
+        since = row["confirmed_at"] or row["created_at"]
+        day = since.astimezone(club.settings.newsletter.zone).strftime("%Y-%m-%d")
+        click.echo(f"{row['id']}\t{row['state']}\t{day}\t{row['kind']}\t{row['name']}\t{row['address']}")
+    if not rows:
+        talk("no application waits; --state shows others")
+
+
+@applications.command()
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.pass_context
+def show(ctx: click.Context, number: int, as_json: bool) -> None:
+    """Show one application with its answers and history."""
+    from mailer.cli.output import print_json
+
+    club, journey = _journey(ctx)
+    case = journey.case(number)
+    if as_json:
+        earlier = [_data(row) for row in case.earlier]
+        print_json(_data(case.application) | {"history": [dict(row) for row in case.history], "earlier": earlier})
+        return
+    zone = club.settings.newsletter.zone
+    for key in ("id", "state", "kind", "name", "address", "source"):
+        click.echo(f"{key}: {case.application[key]}")
+    for key, text in case.application["answers"].items():
+        click.echo(f"{key}: {text}")
+    click.echo(f"newsletter: {'asked for' if case.application['wants_newsletter'] else 'not asked for'}")
+    for row in case.history:
+        words = ": ".join(filter(None, (row["action"], row["note"])))
+        by = f" ({row['reviewer']})" if row["reviewer"] else ""
+        click.echo(f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M} {words}{by}")
+    for row in case.earlier:
+        click.echo(f"earlier: {row['id']} {row['state']} {row['kind']}")
+
+
+def _data(row: Any) -> dict[str, Any]:
+    return {key: row[key] for key in row if key not in {"match_key", "client", "wording"}}
+
+
+@applications.command()
+@click.argument("number", type=int)
+@click.option("--note", default="", help="Words for the applicant, in the letter.")
+@click.pass_context
+def approve(ctx: click.Context, number: int, note: str) -> None:
+    """Make the applicant a member, and write to tell."""
+    _decide(ctx, number, "approve", note)
+
+
+@applications.command()
+@click.argument("number", type=int)
+@click.option("--note", default="", help="The reason, for the letter.")
+@click.pass_context
+def decline(ctx: click.Context, number: int, note: str) -> None:
+    """Decline, and write to tell."""
+    _decide(ctx, number, "decline", note)
+
+
+@applications.command()
+@click.argument("number", type=int)
+@click.argument("question")
+@click.pass_context
+def ask(ctx: click.Context, number: int, question: str) -> None:
+    """Ask the applicant QUESTION, and wait for the answer."""
+    _decide(ctx, number, "ask", question)
+
+
+def _decide(ctx: click.Context, number: int, decision: str, note: str) -> None:
+    from mailer.cli.output import talk
+    from mailer.model.application import LEADS_TO, Decision, check
+
+    chosen = Decision(decision)
+    if check(note, "textarea", required=False):
+        raise UsageError("the words for the applicant are too long or hold control characters")
+    _, journey = _journey(ctx)
+    if not journey.decide(number, chosen, getpass.getuser(), note):
+        state = journey.case(number).application["state"]
+        raise UsageError(f"application {number} is {state}; nothing was changed")
+    talk(f"application {number}: {LEADS_TO[chosen]}; the letter is in the outbox, 'mailer dispatch' sends it")

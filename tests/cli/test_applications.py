@@ -1,0 +1,76 @@
+"""`mailer applications`: the review at a terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import select
+
+from mailer.cli import main
+from mailer.store import applications
+from mailer.store.engine import Database
+from mailer.store.schema import letters
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def db(tmp_path: Path, sqlite_url: str) -> Database:
+    """The database of a club in `tmp_path`, with one application that waits."""
+    (tmp_path / "mailer.key").write_text("1 " + "ab" * 32 + "\n")
+    (tmp_path / "mailer.toml").write_text('[newsletter]\nname = "N"\nlanguages = ["en", "zh"]\n')
+    database = Database(sqlite_url)
+    with database.transaction() as conn:
+        for address in ("bob@example.com", "dora@example.com"):
+            row = applications.add(
+                conn,
+                address=address,
+                match_key=address,
+                name="Bob",
+                language="zh",
+                kind="tmall",
+                answers={"company": "公司"},
+                wording="",
+                source="apply",
+                client="",
+                now=NOW,
+            )
+            if address.startswith("bob"):
+                applications.move(conn, row.id, applications.Standing.WAITING, NOW)
+    return database
+
+
+def run(tmp_path: Path, *args: str) -> Result:
+    return CliRunner().invoke(main, ["--config", str(tmp_path / "mailer.toml"), "applications", *args])
+
+
+def test_only_confirmed_applications_are_listed(db: Database, tmp_path: Path) -> None:
+    listed = run(tmp_path, "list", "--json")
+    assert listed.exit_code == 0, listed.output
+    assert [(row["id"], row["state"]) for row in json.loads(listed.stdout)] == [(1, "waiting")]
+    assert "bob@example.com" in run(tmp_path, "list").stdout
+    assert run(tmp_path, "list", "--state", "nonsense").exit_code == 2
+
+
+def test_a_decision_writes_a_letter_and_stands(db: Database, tmp_path: Path) -> None:
+    assert run(tmp_path, "ask", "1", "Which shop?").exit_code == 0
+    assert run(tmp_path, "approve", "1", "--note", "Welcome").exit_code == 0
+    again = run(tmp_path, "decline", "1")
+    assert again.exit_code == 2
+    assert "approved" in again.output
+    with db.reading() as conn:
+        assert list(conn.execute(select(letters.c.kind).order_by(letters.c.id)).scalars()) == ["asked", "approved"]
+    shown = run(tmp_path, "show", "1").stdout
+    assert "company: 公司" in shown
+    assert "asked: Which shop?" in shown
+
+
+def test_no_such_application_is_said_in_a_line(db: Database, tmp_path: Path) -> None:
+    for args in (("show", "99"), ("approve", "99")):
+        result = run(tmp_path, *args)
+        assert result.exit_code == 2
+        assert "no application 99" in result.output
