@@ -177,8 +177,8 @@ class Relay:
         extensions: Sequence[str] = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"),
         tls: str = "",
         context: ssl.SSLContext | None = None,
-        injected: bytes = b"",
         users: dict[str, str] | None = None,
+        mechanisms: str = "PLAIN LOGIN",
         max_connections: int = 1_000_000,
         max_messages: int = 1_000_000,
         receive_buffer: int = 0,
@@ -190,8 +190,8 @@ class Relay:
         self.extensions = list(extensions)
         self.tls = tls
         self.context = context
-        self.injected = injected
         self.users = users or {}
+        self.mechanisms = mechanisms
         self.max_connections = max_connections
         self.max_messages = max_messages
         self.receive_buffer = receive_buffer
@@ -204,6 +204,7 @@ class Relay:
         self.open_now = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._conversations: set[_Conversation] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -261,6 +262,11 @@ class Relay:
             thread.join(10)
             loop.close()
 
+    async def say(self, data: bytes) -> None:
+        """Say something nobody asked for, on every open connection."""
+        for conversation in self._conversations:
+            await conversation._write(data)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition()` holds; looked at whenever something happens here."""
         while not condition():
@@ -275,6 +281,7 @@ class Relay:
         self.visits.append(visit)
         self.open_now += 1
         conversation = _Conversation(self, visit, reader, writer)
+        self._conversations.add(conversation)
         try:
             await conversation.run()
         except (HangUp, ConnectionError, ssl.SSLError):
@@ -283,12 +290,14 @@ class Relay:
             writer.transport.abort()
         finally:
             self.open_now -= 1
+            self._conversations.discard(conversation)
             visit.closed.set()
             self._changed.set()
             self._tasks.discard(task)
             conversation.writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
-                await conversation.writer.wait_closed()
+            if not conversation.upgrading:  # a failed handshake never tells the writer of its end
+                with contextlib.suppress(ConnectionError, ssl.SSLError):
+                    await conversation.writer.wait_closed()
 
 
 class _Conversation:
@@ -301,6 +310,7 @@ class _Conversation:
         self.writer = writer
         self.transaction: Transaction | None = None
         self.messages = 0
+        self.upgrading = False
         self.ahead = bytearray()  # read, not yet understood: a client may pipeline
 
     async def _line(self) -> bytes:
@@ -383,8 +393,8 @@ class _Conversation:
         lines = ["relay.test", *self.relay.extensions]
         if self.relay.tls == "starttls" and not self.visit.secured:
             lines.append("STARTTLS")
-        elif self.relay.users:
-            lines.append("AUTH PLAIN LOGIN")
+        elif self.relay.users and self.relay.mechanisms:
+            lines.append(f"AUTH {self.relay.mechanisms}")
         last = len(lines) - 1
         await self._answer("ehlo", "\r\n".join(f"250{' ' if n == last else '-'}{text}" for n, text in enumerate(lines)))
 
@@ -398,11 +408,11 @@ class _Conversation:
         said = await self._answer("starttls", "220 2.0.0 Go ahead")
         if not said.startswith(b"220"):
             return
-        if self.relay.injected:
-            await self._write(self.relay.injected)
         assert self.relay.context is not None
         self.ahead.clear()
+        self.upgrading = True
         await self.writer.start_tls(self.relay.context)
+        self.upgrading = False
         self.visit.secured = True
 
     async def _do_auth(self, line: str) -> None:

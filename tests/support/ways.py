@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -50,3 +51,9 @@ def nothing() -> None:
 
 def to(recipient: str = "alice@example.com", return_path: str = "b@example.org") -> Envelope:
     return Envelope(return_path, recipient)
+
+
+async def unusable(session: SmtpSession) -> None:
+    """Wait until the session has heard what makes it unusable; a session tells nobody by itself."""
+    while session.usable:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0)
