@@ -62,19 +62,20 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
 
 def sheet(club: Club, file: Path) -> Sheet:
     """A file rendered and checked, or the line that says why it cannot be."""
+    from mailer.cli.check import findings
     from mailer.errors import MailerError
-    from mailer.rendering import source
-    from mailer.rendering.check_html import check_page
-    from mailer.rendering.check_message import check_message
+    from mailer.rendering import source, theme
+    from mailer.rendering.edition import render
     from mailer.web.preview import Sheet
 
+    found = []
     try:
         text = file.read_text(encoding="utf-8-sig")
-        issue = source.read(text, file.name)
-        edition = club.render(issue)
-        findings = {*check_page(issue, edition), *check_message(issue, edition)}
-        return Sheet(file.name, edition, sorted(findings))
+        found = findings(club, text, str(file))
+        look = theme.load(club.templates)  # read again each time: the theme may be what is being written
+        edition = render(source.read(text, file.name), club=club.facts, theme=look, templates=club.templates)
+        return Sheet(file.name, edition, found)
     except MailerError as error:
-        return Sheet(file.name, error=str(error))
+        return Sheet(file.name, findings=found, error=str(error))
     except (OSError, UnicodeDecodeError) as error:
         return Sheet(file.name, error=f"{file.name}: cannot be read: {error}")

@@ -13,7 +13,7 @@ from mailer.errors import TemplateError
 from mailer.rendering.templates import Templates
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
-TOKENS = ("page", "card", "tint", "line", "ink", "muted", "accent", "button", "button_ink")
+TOKENS = ("page", "card", "tint", "ink", "muted", "accent", "button", "button_ink")
 PAIRS = (
     ("ink", "card"),
     ("muted", "card"),
