@@ -9,21 +9,27 @@ from mailer.mail.mime import Headers, Mail, split
 # Lines that announce the returned message, as mail systems write them.
 _MARK = re.compile(
     r"^[ \t>*#=_-]*("
-    r"(this is a |below this line is a |enclosed is a |attached is a |the )?copy of (the|your) (original )?(message|mail)"
-    r"|(begin |start of )?(the )?(original|returned|unsent|undelivered|rejected) (message|mail|mail header)( headers?)?\b.{0,40}"
-    r"|message headers? follow|(the )?header of the original|(text|body|headers?) of (the |your )?(original )?(message|mail|sent mail)"
-    r"|below (this line )?(is|are) .{0,60}(message|header)|enclosed is .{0,60}message|(your|the) (original )?message (follows|begins|reads)"
-    r"|here (is|are) .{0,40}(copy|header)|original mail as follows|message contents|returned content|transcript of message follows"
-    r"|original message header|the body of the message|the following is the original|unsent message below|content of the original"
-    r"|message header|attached message|raw headers|.{0,20}message text follows"
+    r"(this is a |below this line is a |enclosed is a |attached is a |the )?copy of (the|your) (original )?"
+    r"(message|mail)"
+    r"|(begin |start of )?(the )?(original|returned|unsent|undelivered|rejected) (message|mail|mail header)"
+    r"( headers?)?\b.{0,40}"
+    r"|message headers? follow|(the )?header of the original"
+    r"|(text|body|headers?) of (the |your )?(original )?(message|mail|sent mail)"
+    r"|below (this line )?(is|are) .{0,60}(message|header)|enclosed is .{0,60}message"
+    r"|(your|the) (original )?message (follows|begins|reads)|here (is|are) .{0,40}(copy|header)"
+    r"|original mail as follows|message contents|returned content|transcript of message follows"
+    r"|original message header|the body of the message|the following is the original|unsent message below"
+    r"|content of the original|message header|attached message|raw headers|.{0,20}message text follows"
     r")[ \t:.,*#=_-]*.{0,40}$",
     re.I | re.M,
 )
 _HEADER_RUN = re.compile(
-    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+|from|to|subject|date|mime-version)"
-    r"[ \t]*:[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
+    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+|from)[ \t]*:"
+    r"[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version"
+    r"|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
     re.I | re.M,
 )
+_GOES_ON = re.compile(r"recipient address:|(can ?not|could not|not) be delivered|following (recipient|address)", re.I)
 _CARRIERS = (
     "message/rfc822",
     "text/rfc822-headers",
@@ -36,12 +42,13 @@ _CARRIERS = (
 
 def find(mail: Mail) -> tuple[str, str]:
     """(notice, returned): the report's own words, and the returned message's headers and beginning, or ""."""
-    notices, returned = [], ""
+    notices: list[str] = []
+    returned = ""
     for part in mail.parts:
         if part.type in _CARRIERS:
             returned = returned or part.text
         elif part.type in {"text/plain", "text/html"} or (part.type.startswith("text/") and not notices):
-            if returned:
+            if returned and notices:
                 continue
             if part.type == "text/html" and notices and any(len(notice.strip()) > 20 for notice in notices):
                 continue
@@ -55,13 +62,20 @@ def find(mail: Mail) -> tuple[str, str]:
 
 
 def cut(text: str) -> tuple[str, str]:
-    """A notice apart from the message quoted below it."""
+    """A notice apart from the message quoted below it; header fields quoted in the midst of a notice are left out."""
     text = text[: 1 << 16]
-    ends = [found.start() for found in (_MARK.search(text), _HEADER_RUN.search(text)) if found and found.start() > 40]
+    for _ in range(3):
+        fields = _HEADER_RUN.search(text, 40) if len(text) > 40 else None
+        if not fields:
+            break
+        end = text.find("\n\n", fields.end())
+        if end < 0 or not _GOES_ON.search(text, end, end + 400):
+            break
+        text = text[: fields.start()] + text[end:]
+    ends = [found.start() for found in (_MARK.search(text), fields) if found and found.start() > 40]
     if not ends:
         return text, ""
-    end = min(ends)
-    return text[:end], text[end:]
+    return text[: min(ends)], text[min(ends) :]
 
 
 def original_headers(returned: str) -> Headers:

@@ -49,7 +49,7 @@ def read(text: str) -> Notification | None:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found, _ = json.JSONDecoder(strict=False).raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

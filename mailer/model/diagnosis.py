@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from mailer.mail.reply import Reply
-from mailer.model.bounce import Diagnosis, Family, Kind, kind_of
+from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
 from mailer.model.diagnosis_rules import CODES, DEAD_PHRASES, LATE_PHRASES, PHRASES, PROVIDER_CODES, STATUS, Table
 
@@ -39,9 +39,11 @@ _STEPS: tuple[tuple[Phase, str], ...] = (
 )
 _STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
 
-_PASSING = frozenset({Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_PASSING = frozenset({*DEAD, Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_ECHOED = re.compile(r"\b5\d\d[ :-]+(5\.\d\.\d )?<> ?(:|\.\.\.)")  # the address said back: an answer to RCPT
 _TRANSCRIPT = re.compile(r">>>+ (\w{4})\b(?:(?!>>>).){0,160}?<<< [45]")
 _COMMANDS = {"rcpt": Phase.RCPT, "mail": Phase.MAIL, "data": Phase.DATA, "ehlo": Phase.GREETING, "helo": Phase.GREETING}
+_PIPELINED = ("valid recipient", "rcpt first")  # the answer to RCPT, read after DATA
 _AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
 _BEFORE_RECIPIENT = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH, Phase.MAIL})
 
@@ -51,9 +53,14 @@ def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
     found = classify(reply.text, code=reply.code, status=reply.status, phase=phase)
     if not reply.transient:
         return found
-    if found.kind is Kind.HARD:
-        return Diagnosis(Kind.DELAY, "onhold", found.status, f"{found.rule}; 4yz")
     return replace(found, kind=Kind.DELAY) if found.family in _PASSING else found
+
+
+def classify_line(line: str) -> Diagnosis:
+    """What one SMTP reply in a line of text means; a line that begins with a code is taken for an answer to RCPT."""
+    code = _CODE.match(line.strip())
+    said = plain(line)
+    return classify(line, code=int(code[1]) if code else 0, phase=_phase_in(said) or (Phase.RCPT if code else None))
 
 
 def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None = None) -> Diagnosis:
@@ -67,7 +74,10 @@ def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None 
     reason, rule = _by_words(said, status, phase)
     if reason == "undefined":
         reason, rule = _by_codes(status, code)
-    return Diagnosis(kind_of(reason), reason, status, rule)
+    kind = kind_of(reason)
+    if kind is Kind.HARD and status.startswith("4."):
+        kind = Kind.SOFT  # RFC 3463 section 2: class 4 is a persistent *transient* failure
+    return Diagnosis(kind, reason, status, rule)
 
 
 def plain(text: str) -> str:
@@ -81,12 +91,18 @@ def plain(text: str) -> str:
 def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
     for table in (_PROVIDERS, _WORDS):
         reason, rule = _first(table, said)
+        if reason == "mesgtoobig" and status.endswith(".2.3"):
+            return "exceedlimit", f"{rule}; with {status}"
         if reason:
             return reason, rule
     reason, rule = _first(_DEAD, said)
     if reason:
+        if phase is None and status[:3] not in {"5.2", "5.7"} and _ECHOED.search(said):
+            phase = Phase.RCPT
         return _place(reason, rule, status, phase)
     reason, rule = _first(_LATE, said)
+    if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
+        return "hostunknown", f"{rule}; with {status}"
     return reason or "undefined", rule
 
 
@@ -97,8 +113,8 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
     before RCPT it is about our sender; with 4.x.x it may pass. At an unknown step, without such a status, it
     counts as a filter's: better one letter too many than a reader lost.
     """
-    if status.startswith("4."):
-        return ("onhold" if reason == "userunknown" else "networkerror"), f"{rule}; with {status}"
+    if status.startswith("4.") and reason == "hostunknown":
+        return "networkerror", f"{rule}; with {status}"
     if phase in _BEFORE_RECIPIENT:
         return "rejected", f"{rule}; before RCPT"
     if reason != "userunknown" or ".1." in status[1:4]:
@@ -111,7 +127,7 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
 
 
 def _by_codes(status: str, code: int) -> tuple[str, str]:
-    reason = STATUS.get(status[2:], "") if status else ""
+    reason = "hostunknown" if status == "5.4.4" else STATUS.get(status[2:], "")
     if reason and reason != "undefined":
         return reason, f"status {status}"
     if code in CODES:
@@ -182,6 +198,7 @@ def phase_of(text: str) -> Phase | None:
 def _phase_in(said: str) -> Phase | None:
     spoken = _TRANSCRIPT.search(said)
     if spoken:
-        return _COMMANDS.get(spoken[1])
+        pipelined = spoken[1] == "data" and any(words in said for words in _PIPELINED)
+        return Phase.RCPT if pipelined else _COMMANDS.get(spoken[1])
     found = [(said.rfind(words), phase) for phase, phrases in _STEP_WORDS for words in phrases if words in said]
     return max(found)[1] if found else None

@@ -34,9 +34,24 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
-        "userunknown",
-        "HCL Domino: notices",
+        "notaccept",
+        "RFC 7505",
         """
+        null mx | nullmx | indicated no smtp service | find a mail exchanger
+        """,
+    ),
+    (
+        "userunknown",
+        "Google: notices",
+        """
+        address couldn't be found
+        """,
+    ),
+    (
+        "userunknown",
+        "HCL Domino, Exchange 5.5 and 2003, GroupWise: notices of a directory",
+        """
+        recipient name is not recognized | msexch:ims*unknown recipient | no such recipient in*directory |
         not listed in domino directory | not listed in public name | not listed in*directory | not listed in*address book
         """,
     ),
@@ -446,7 +461,7 @@ PHRASES: Table = (
         mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
         access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by | not accept connections | email from*network | your network | your server |
         your mail server | server*not allowed | not in whitelist | connection dropped | bad dns | unauthorized ip |
-        sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked | refused by
+        sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked
         """,
     ),
     (

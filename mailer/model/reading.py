@@ -77,7 +77,8 @@ _NOISE = re.compile(
     re.I,
 )
 _LEAD = re.compile(
-    r"^[\s<>*\-.(\"'|:]*$|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$|recipient[^@]{0,30}$",
+    r"^[\s<>*\-.(\"'|:]*$|^\d{3}[ -](\d\.\d\.\d )?<?$|generated from <?$|smtp[=:]$|recipient[^@]{0,30}$"
+    r"|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$",
     re.I,
 )
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
@@ -265,7 +266,7 @@ def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
     found: dict[str, int] = {}
     for line in notice.split("\n")[:400]:
         for match in _ADDRESS.finditer(line[:1000]):
-            address = match[0].strip(".'`").lower()
+            address = match[0].strip(".'`").lower().removeprefix("smtp=")
             if "." in address.rpartition("@")[2]:
                 score = _score(address, line[: match.start()], ours, sent)
                 found[address] = max(score, found.get(address, 0))
@@ -285,7 +286,7 @@ def _score(address: str, before: str, ours: set[str], sent: set[str]) -> int:
         return 2 if _ALONE.match(before) and not _SYSTEM.match(address) else 0
     if address in sent:
         return 4 if alone else 1 if quoted else 3
-    if _SYSTEM.match(address) or _NOISE.search(before):
+    if _SYSTEM.match(address) or (_NOISE.search(before) and "generated from" not in before):
         return 0
     return 3 if alone else 1
 
