@@ -220,7 +220,7 @@ class Apply:
             return True
 
     def expire(self, *, purge_days: int, review_days: int, answer_days: int) -> dict[str, int]:
-        """Purge what was never confirmed, close what was never answered, remind reviewers; returns the counts."""
+        """Close what was never answered, remind the reviewers, purge what was never confirmed; returns the counts."""
         now = self.clock()
         with self.db.transaction() as conn:
             unanswered = applications.unanswered(conn, now - timedelta(days=answer_days))
@@ -232,8 +232,7 @@ class Apply:
                 self._notify(conn, application, "review-reminder", now)
                 applications.reminded(conn, application.id, now)
             purged = applications.purge_unconfirmed(conn, now - timedelta(days=purge_days))
-            readers = signups.expire(conn, now - timedelta(days=purge_days))
-        return {"unanswered": len(unanswered), "reminded": len(overdue), "purged": purged, "readers": readers}
+        return {"unanswered": len(unanswered), "reminded": len(overdue), "purged": purged}
 
     def _linked(self, conn: Connection, delivery_id: int, kind: str) -> tuple[Row[Any], Row[Any]] | None:
         letter = signups.delivery(conn, delivery_id)

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row
 
 from mailer.mail.address import Address
 from mailer.model.letter import Links, WriteLetter
-from mailer.model.signup import HOUR, Answer, Limits, Visit, truncated
+from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
-from mailer.store import admission, consents, signups
+from mailer.store import admission, consents, marks, signups
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
@@ -141,6 +141,15 @@ class Join:
     ) -> int:
         admission.enter(conn, person.id, person.match_key, wording, language, visit, now)
         return self._post(conn, "welcome", language, person.address, person.id, now)
+
+    def expire(self, *, purge_days: int, retention_days: int) -> dict[str, int]:
+        """Forget who never confirmed, network addresses past their retention, and old rate marks."""
+        now = self.clock()
+        with self.db.transaction() as conn:
+            readers = signups.expire(conn, now - timedelta(days=purge_days))
+            clients = consents.forget_clients(conn, now - timedelta(days=retention_days))
+            counted = marks.purge(conn, now - MONTH)
+        return {"readers": readers, "clients": clients, "marks": counted}
 
     def _read(self, conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:
         letter = signups.delivery(conn, delivery_id)

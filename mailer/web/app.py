@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from mailer.errors import StoreError
+from mailer.errors import MailerError, StoreError
 from mailer.model.letter import WriteLetter
 from mailer.web import apply, archive, confirm, leave, preferences, review, subscribe
 from mailer.web.forms import MAX_BODY
@@ -28,6 +29,8 @@ from mailer.wiring import Club
 
 STATIC = Path(__file__).parent / "static"
 ANSWER_AFTER = timedelta(milliseconds=120)
+
+TIDY_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,9 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tidying = asyncio.create_task(_tidy(made))
         yield
+        tidying.cancel()
         made.close()
 
     limited = [Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)]
@@ -81,6 +86,16 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
     )
     app.state.parts = made
     return app
+
+
+async def _tidy(made: Parts) -> None:
+    """Once an hour: purge, close and remind."""
+    while True:
+        try:
+            await made.write(made.tidy)
+        except MailerError as error:
+            log.warning("could not tidy up, will try again in an hour: %s", error)
+        await asyncio.sleep(TIDY_SECONDS)
 
 
 async def home(request: Request) -> Response:

@@ -67,6 +67,14 @@ class Parts:
         """Call a journey's step that only reads, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, partial(step, *args, **kwargs))
 
+    def tidy(self) -> dict[str, int]:
+        """What time undoes: links, applications and network addresses past their days. Returns the counts."""
+        join = self.settings.join
+        done = self.join.expire(purge_days=join.purge_days, retention_days=self.settings.legal.retention_days)
+        return done | self.apply.expire(
+            purge_days=join.purge_days, review_days=join.review_days, answer_days=join.answer_days
+        )
+
     def close(self) -> None:
         """Wait for the steps under way and let the threads go."""
         self._writers.shutdown(wait=True)

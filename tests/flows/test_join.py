@@ -157,8 +157,8 @@ def test_nobody_waits_for_ever(db: Database, apply: Apply, join: Join, clock: Cl
     apply.apply(Form(parse("bob@example.com"), "Bob", "tmall", {}), VISIT)
     join.subscribe(parse("dora@example.com"), "", "", VISIT)
     clock.now += timedelta(days=8)
-    done = apply.expire(purge_days=7, review_days=2, answer_days=30)
-    assert (done["purged"], done["readers"]) == (1, 1)
+    assert apply.expire(purge_days=7, review_days=2, answer_days=30)["purged"] == 1
+    assert join.expire(purge_days=7, retention_days=14) == {"readers": 1, "clients": 0, "marks": 0}
     with db.reading() as conn:
         assert conn.execute(select(func.count()).select_from(subscribers)).scalar() == 0
 
@@ -207,3 +207,15 @@ def test_an_unsubscribe_proves_that_an_uncertain_copy_arrived(db: Database, join
     with db.reading() as conn:
         row = conn.execute(select(deliveries.c.state, deliveries.c.cause).where(deliveries.c.id == letter)).one()
     assert tuple(row) == ("accepted", "proved by an unsubscribe")
+
+
+def test_network_addresses_and_old_marks_are_forgotten(db: Database, join: Join, clock: Clock) -> None:
+    join.subscribe(parse("bob@example.com"), "", "wording", VISIT)
+    join.confirm(outbox(db)[0].id, VISIT)
+    clock.now += timedelta(days=31)
+    done = join.expire(purge_days=7, retention_days=14)
+    assert done["clients"] == 2
+    assert done["marks"] > 0
+    with db.reading() as conn:
+        rows = conn.execute(select(consents.consents.c.client, consents.consents.c.wording)).all()
+    assert [tuple(row) for row in rows] == [("", "wording")] * 2

@@ -167,6 +167,6 @@ def test_what_was_never_confirmed_is_purged(club: Any) -> None:
     club.fill("/apply?kind=tmall", **TMALL)
     club.fill("/subscribe", email="dora@example.com")
     club.clock.forward(days=8)
-    done = club.app.state.parts.apply.expire(purge_days=7, review_days=2, answer_days=30)
+    done = club.app.state.parts.tidy()
     assert (done["purged"], done["readers"]) == (1, 1)
     assert club.person("dora@example.com") is None

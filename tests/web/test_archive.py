@@ -1,0 +1,110 @@
+"""The archive, the feed and a reader's own copy."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from sqlalchemy import update
+
+from mailer.model.tokens import Purpose
+from mailer.rendering.message import Frame, Place, Slot, compile_program
+from mailer.store.schema import deliveries, editions, issues
+from mailer.web.security import MAIL_POLICY
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def test_the_archive_lists_what_was_published_newest_first(town: Any) -> None:
+    town.add_issue("2026-11-20", "Friday", date=town.clock().date().replace(day=20))
+    town.add_issue("2026-11-23", "Monday & <more>")
+    town.add_issue("later", "Not yet", send_at=town.clock().replace(hour=23))
+    town.add_issue("gone", "Cancelled", state="cancelled")
+    page = town.client.get("/archive").text
+    assert page.index("Monday &amp; &lt;more&gt;") < page.index("Friday")
+    assert "Not yet" not in page
+    assert "Cancelled" not in page
+    for slug in ("later", "gone", "none"):
+        assert town.client.get(f"/archive/{slug}").status_code == 404
+
+
+def test_an_archived_issue_is_the_mail_in_the_readers_language(town: Any) -> None:
+    issue = town.add_issue()
+    with town.db.transaction() as conn:
+        row = {
+            "issue_id": issue,
+            "language": "zh",
+            "source": "",
+            "subject": "头条",
+            "html": "<html lang=zh>早",
+            "text": "",
+        }
+        conn.execute(editions.insert().values(**row, program=b"", digest="", key_id=1, frozen_at=town.clock()))
+    assert town.client.get("/archive/2026-11-23").headers["content-language"] == "en"
+    chinese = town.client.get("/archive/2026-11-23", headers={"accept-language": "zh-CN,en;q=0.5"})
+    assert chinese.text == "<html lang=zh>早"
+    assert "set-cookie" not in chinese.headers
+
+
+def test_a_corrected_edition_replaces_the_first(town: Any) -> None:
+    issue = town.add_issue()
+    with town.db.transaction() as conn:
+        row = {"issue_id": issue, "language": "en", "source": "", "subject": "", "html": "<p>better", "text": ""}
+        values = row | {"program": b"", "digest": "", "key_id": 1, "frozen_at": town.clock(), "version": 2}
+        conn.execute(editions.insert().values(**values))
+    assert town.client.get("/archive/2026-11-23").text == "<p>better"
+
+
+def test_the_feed_is_atom(town: Any) -> None:
+    for day in (20, 21):
+        town.add_issue(f"2026-11-{day}", f"Day {day} & <b>")
+    answer = town.client.get("/feed.xml")
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    feed = ET.fromstring(answer.text)  # noqa: S314 - our own output
+    entries = feed.findall(f"{ATOM}entry")
+    assert [entry.findtext(f"{ATOM}title") for entry in entries] == ["Day 21 & <b>", "Day 20 & <b>"]
+    for element in (feed, *entries):
+        assert element.findtext(f"{ATOM}id")
+        assert element.findtext(f"{ATOM}updated")
+
+
+def test_view_in_browser_shows_the_readers_own_copy_and_nothing_else(town: Any) -> None:
+    delivery = town.deliver(town.add_reader(), town.add_issue())
+    frame = Frame(
+        sender=("N", "news@example.com"),
+        subject="Headlines",
+        date=town.clock(),
+        list_name="N",
+        list_id="n.example.com",
+        base_url="https://news.example.com",
+        message_domain="example.com",
+        lang="en",
+    )
+    part = ("<p>Dear ", Slot("name", Place.HTML, default="reader"), " ", Slot("unsubscribe", Place.TOKEN))
+    program = compile_program(frame, ("x",), part)
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(program=program.to_bytes()))
+        conn.execute(update(deliveries).values(edition_id=1, name="A<b>lice"))
+    link = town.link(delivery, Purpose.VIEW, "v")
+    before = town.everything()
+    answer = town.client.get(link)
+    token = town.keyring.sign(delivery, Purpose.UNSUBSCRIBE)
+    assert answer.text == f"<p>Dear A&lt;b&gt;lice {token}"
+    assert answer.headers["content-security-policy"] == MAIL_POLICY
+    assert answer.headers["cache-control"] == "no-store"
+    assert town.everything() == before
+    assert town.client.get(town.link(delivery, Purpose.UNSUBSCRIBE, "v")).status_code == 404
+
+
+def test_the_archive_has_pages(town: Any) -> None:
+    for number in range(52):
+        town.add_issue(f"issue-{number}", f"Issue {number}")
+    first = town.client.get("/archive").text
+    assert "Older" in first
+    assert "Newer" not in first
+    second = town.client.get("/archive?page=2").text
+    assert second.count("<time") == 2
+    assert "Newer" in second
+    with town.db.transaction() as conn:
+        conn.execute(update(issues).values(state="finished"))
+    assert town.client.get("/archive").text == first
