@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from mailer.errors import AddressError
+from mailer.mail import mime
 from mailer.mail.address import match_key
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Diagnosis, Family, Kind
+from mailer.model.carriers import Found, in_envelope, in_mail
 from mailer.model.delivery import Phase
 from mailer.model.diagnosis import classify_reply
+from mailer.model.reading import Reading, Result, read_mail
 from mailer.model.suppression import BREAKER_LEAST, BREAKER_SHARE, Action, Fact, History, Verdict, breaker_opens, judge
-from mailer.store import bounces, suppressions
+from mailer.model.tokens import Keyring
+from mailer.store import bounces, consents, returned, signups, suppressions
 from mailer.store.bounces import Bounce
+from mailer.store.consents import Step
+from mailer.store.engine import Database
+from mailer.store.healing import heal
 from mailer.store.suppressions import ACTIVE, HELD, Suppression
 
 RECHECK = timedelta(seconds=60)  # how long a domain's breaker keeps its answer
@@ -169,3 +176,134 @@ def _entry(reader: Reader, verdict: Verdict, text: str, bounce_id: int) -> Suppr
         bounce_id,
         HELD if verdict.action is Action.HOLD else ACTIVE,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one returned mail: `state` as in the store, `sentence` for people."""
+
+    state: str
+    reading: Reading
+    found: Found | None = None
+    verdict: Verdict | None = None
+    sentence: str = ""
+
+
+class TakeIn:
+    """The way of returned mail: kept first, then read; a mail that is here already changes nothing.
+
+    `max_age` is the age of a delivery's last change beyond which a report is recorded, not acted on.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        *,
+        max_age: timedelta = timedelta(days=30),
+    ) -> None:
+        self.db = db
+        self.keyring = keyring
+        self.clock = clock
+        self.max_age = max_age
+        self.breakers = Breakers()
+
+    def welcome(self, recipient: str) -> bool:
+        """Whether mail to this address is for us: only a return path we signed is (no backscatter)."""
+        return in_envelope(self.keyring, recipient) is not None
+
+    def keep(self, raw: bytes, via: str, envelope_to: str = "") -> int | None:
+        """Make a mail durable; None when the very same one is here already. Raises StoreError."""
+        return self.db.run(returned.keep, raw, via, envelope_to, self.clock())
+
+    def take(self, raw: bytes, via: str, envelope_to: str = "") -> Taken:
+        """Keep and read one mail in one transaction. Raises StoreError; then nothing was taken."""
+        reading = read_mail(raw)
+        now = self.clock()
+        with self.db.transaction() as conn:
+            mail_id = returned.keep(conn, raw, via, envelope_to, now)
+            if mail_id is None:
+                return Taken("repeat", reading, sentence="the very same mail was taken before")
+            return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
+
+    def read_kept(self, limit: int = 100) -> int:
+        """Read mails that were only kept so far; returns how many."""
+        rows = self.db.read(returned.unread, limit)
+        for row in rows:
+            reading = read_mail(row.content)
+            with self.db.transaction() as conn:
+                self._read(conn, row.id, row.content, reading, row.via, row.envelope_to, row.at)
+        return len(rows)
+
+    def _read(
+        self,
+        conn: Connection,
+        mail_id: int,
+        raw: bytes,
+        reading: Reading,
+        via: str,
+        envelope_to: str,
+        now: datetime,
+    ) -> Taken:
+        found, delivery = self._whose(conn, raw, envelope_to)
+        result = _about(reading, delivery.address if delivery else "")
+        stale = bool(delivery) and now - delivery.changed_at > self.max_age
+        row = Bounce(
+            now,
+            via,
+            result.diagnosis,
+            f"report:{delivery.id}:{result.diagnosis.kind}" if delivery else f"mail:{mail_id}",
+            delivery.id if delivery else None,
+            delivery.subscriber_id if delivery else None,
+            delivery.issue_id if delivery else None,
+            delivery.domain if delivery else "",
+            result.recipient,
+            result.text,
+            mail_id,
+            bounces.STALE if stale else "",
+        )
+        if delivery is None or found is None:
+            if reading.kind is not Kind.NONE:
+                bounces.append(conn, [row])
+            returned.mark(conn, mail_id, returned.UNVERIFIED)
+            return Taken(returned.UNVERIFIED, reading, sentence="no token of ours: kept, nobody's state changes")
+        heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
+        if reading.kind is Kind.NONE and not reading.results:
+            returned.mark(conn, mail_id, returned.REPLY)
+            return Taken(returned.REPLY, reading, found, sentence="a person's answer, or a mail that says nothing")
+        added = bounces.append(conn, [row])
+        returned.mark(conn, mail_id, returned.READ)
+        if stale:
+            return Taken(returned.READ, reading, found, sentence="too old: recorded, not acted on")
+        if not added:
+            return Taken(returned.READ, reading, found, sentence="this delivery has such a report already")
+        if reading.opt_out:
+            return Taken(returned.READ, reading, found, self._opt_out(conn, delivery, now), "unsubscribed")
+        reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
+        bounce_id = next(iter(added.values()))
+        verdict = judge_readers(conn, [(reader, result.diagnosis, result.text, bounce_id)], now, self.breakers)[0]
+        return Taken(returned.READ, reading, found, verdict, f"{verdict.action}: {verdict.why}")
+
+    def _whose(self, conn: Connection, raw: bytes, envelope_to: str) -> tuple[Found | None, Any]:
+        """The token decides who: the envelope's first, then what the mail carries; the delivery must exist."""
+        sure = in_envelope(self.keyring, envelope_to)
+        for found in (sure,) if sure else in_mail(self.keyring, mime.read(raw)):
+            delivery = returned.delivery(conn, found.delivery_id)
+            if delivery is not None:
+                return found, delivery
+        return None, None
+
+    def _opt_out(self, conn: Connection, delivery: Any, now: datetime) -> Verdict:
+        if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
+            consents.append(conn, delivery.subscriber_id, Step("withdrawn", source="report"), now)
+        return Verdict(Action.RECORD, "opt-out", "the reader asked for no more mail")
+
+
+def _about(reading: Reading, address: str) -> Result:
+    """The result about our reader: the one that names him, else the gravest."""
+    for result in reading.results:
+        if result.recipient.lower() == address.lower():
+            return result
+    same = [result for result in reading.results if result.diagnosis.kind is reading.kind]
+    return same[0] if same else Result("", Diagnosis(reading.kind, reading.reason or "undefined", "", reading.form))

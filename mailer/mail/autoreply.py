@@ -7,7 +7,8 @@ import re
 from mailer.mail.mime import Headers, first
 
 _SUBJECT = re.compile(
-    r"^\W*(auto(matic)?[- ]?(reply|response|answer)|autoreply|auto:|autosvar|out of (the )?office|away from|on vacation"
+    r"^\W*(auto(matic)?[- ]?(reply|response|answer)|autoreply|auto:|autosvar|out of (the )?office"
+    r"|away from|on vacation"
     r"|vacation|i am out|abwesen|automatische (antwort|r.ckantwort)|r.ponse automatique|absence|respuesta autom"
     r"|risposta automatica|resposta autom|自动回复|自動回覆|自動返信|自動応答|不在|автоответ|автоматический ответ)",
     re.I,
@@ -16,7 +17,8 @@ _CHALLENGE = re.compile(
     r"confirm (that )?(you|your)|please (verify|confirm)|challenge|sender verification|boxbe|spamarrest", re.I
 )
 _WORDS = re.compile(
-    r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel|not in the office)",
+    r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel"
+    r"|not in the office)",
     re.I,
 )
 

@@ -24,7 +24,8 @@ _MARK = re.compile(
     re.I | re.M,
 )
 _HEADER_RUN = re.compile(
-    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+|from)[ \t]*:"
+    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+"
+    r"|from)[ \t]*:"
     r"[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version"
     r"|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
     re.I | re.M,

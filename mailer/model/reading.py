@@ -50,30 +50,41 @@ class Reading:
 
 
 _DAEMON = re.compile(
-    r"mailer-?daemon|postmaster|mail(er)?[-. _]?(delivery|system|daemon|admin|router)|delivery (sub)?system|mdaemon|mail ?sweeper"
-    r"|daemon|<>|systemadmin|system administrator|majordomo|bounce|mail-?master|internet mail|smtp ?gateway|mmdf|robot|root@|administrator"
-    r"|mail server|postmeister|dotnet|no-?reply.*(aws|workmail|groups)|mailfoundry|mailmarshal|noreply|no-reply|autoreply|complaint",
+    r"mailer-?daemon|postmaster|mail(er)?[-. _]?(delivery|system|daemon|admin|router)"
+    r"|delivery (sub)?system|mdaemon|mail ?sweeper"
+    r"|daemon|<>|systemadmin|system administrator|majordomo|bounce|mail-?master|internet mail"
+    r"|smtp ?gateway|mmdf|robot|root@|administrator"
+    r"|mail server|postmeister|dotnet|no-?reply.*(aws|workmail|groups)|mailfoundry|mailmarshal|noreply"
+    r"|no-reply|autoreply|complaint",
     re.I,
 )
 _SUBJECT = re.compile(
-    r"(un|non|not |failed? |fail(ure)?[: ]|returned|bounce|status|error|problem|warning|delay|reject|refus|permanent).{0,40}(deliver|mail|message|notif|send|sent|receipt)"
-    r"|deliver.{0,40}(fail|status|error|problem|delay|report|incomplete|not|unsuccess|warning|attempt)|mail.{0,20}(system error|failed|failure|status)"
-    r"|returned (to sender|mail)|returning message|undeliver|unzustellbar|non remis|non remise|не доставлен|недостав|失败|退信|系统退信|配信不能|配送できません|エラー|failure notice|nondeliverable|could not be|message status|user unknown|could ?n[o']t? ",
+    r"(un|non|not |failed? |fail(ure)?[: ]|returned|bounce|status|error|problem|warning|delay|reject"
+    r"|refus|permanent).{0,40}(deliver|mail|message|notif|send|sent|receipt)"
+    r"|deliver.{0,40}(fail|status|error|problem|delay|report|incomplete|not|unsuccess|warning|attempt)"
+    r"|mail.{0,20}(system error|failed|failure|status)"
+    r"|returned (to sender|mail)|returning message|undeliver|unzustellbar|non remis|non remise"
+    r"|не доставлен|недостав|失败|退信|系统退信|配信不能|配送できません|エラー|failure notice|nondeliverable|could not be"
+    r"|message status|user unknown|could ?n[o']t? ",
     re.I,
 )
 _FAILED = re.compile(
-    r"(could|can|was|were|has|have|had|did|is)( ?not|n't)( yet)?( be| been)?( able)?.{0,30}(deliver|sen[dt]|reach|relay|accept|complete|found|exist|receive|process|list|open|know|like)"
-    r"|undeliver|fail(ed|ure|s)?\b|unable to|rejected|returned|refused|bounced|unknown|no such|invalid|not exist|error|problem|delay|disabled|full|quota|permanent|blocked|not found|expired"
+    r"(could|can|was|were|has|have|had|did|is)( ?not|n't)( yet)?( be| been)?( able)?.{0,30}(deliver"
+    r"|sen[dt]|reach|relay|accept|complete|found|exist|receive|process|list|open|know|like)"
+    r"|undeliver|fail(ed|ure|s)?\b|unable to|rejected|returned|refused|bounced|unknown|no such|invalid"
+    r"|not exist|error|problem|delay|disabled|full|quota|permanent|blocked|not found|expired"
     r"|未能|无法|失败|不存在|退回|できませんでした|не может|no fue|n'a pas|nicht zugestellt|konnte nicht|unzustellbar",
     re.I,
 )
 _ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@(?:[A-Za-z0-9-]{1,63}\.){0,8}[A-Za-z0-9-]{1,63}")
 _SYSTEM = re.compile(
-    r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info|majordomo|double-bounce)@",
+    r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info"
+    r"|majordomo|double-bounce)@",
     re.I,
 )
 _NOISE = re.compile(
-    r"\b(from|sender|contact|e-?mail us|questions?|assistance|reply|message[- ]id|mail from|send .{0,20} to|write to|on behalf of|subject|id)\b[^@]{0,40}$",
+    r"\b(from|sender|contact|e-?mail us|questions?|assistance|reply|message[- ]id|mail from"
+    r"|send .{0,20} to|write to|on behalf of|subject|id)\b[^@]{0,40}$",
     re.I,
 )
 _LEAD = re.compile(
@@ -85,12 +96,17 @@ _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could 
 _QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
 _ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = re.compile(
-    r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered|still being (tried|attempted)|will be retried"
-    r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily|attempts will continue|not yet delivered|unable to deliver.{0,60}but|will try again|delivery attempts",
+    r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
+    r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
+    r"|still being (tried|attempted)|will be retried"
+    r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily"
+    r"|attempts will continue|not yet delivered|unable to deliver.{0,60}but|will try again"
+    r"|delivery attempts",
     re.I,
 )
 _FINAL = re.compile(
-    r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)|deleted from queue|no further|failed permanently|given up|removed from (the )?queue",
+    r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)"
+    r"|deleted from queue|no further|failed permanently|given up|removed from (the )?queue",
     re.I,
 )
 

@@ -1,0 +1,62 @@
+"""Where a delivery's token may come back: return path, Message-ID, unsubscribe link.
+
+A relay may rewrite any of them (QQ insists on its own return path, SES on its own Message-ID), so all are looked
+for, in the envelope, in the report's headers and in whatever it returns of our mail. Only a signature counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mailer.mail.mime import Mail
+from mailer.model.tokens import Keyring, Purpose
+
+MAX_TRIED = 200
+
+_CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
+    ("return path", Purpose.BOUNCE, re.compile(r"(?<![a-z0-9])b[+-]([a-z2-7]{26})(?![a-z0-9])", re.I)),
+    ("Message-ID", Purpose.MESSAGE, re.compile(r"(?<![a-z0-9])([a-z2-7]{26})@", re.I)),
+    ("List-Unsubscribe", Purpose.UNSUBSCRIBE, re.compile(r"/u/([a-z2-7]{26})(?![a-z0-9])", re.I)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A genuine token: the delivery it was signed for and what carried it."""
+
+    delivery_id: int
+    carrier: str
+
+
+def in_envelope(keyring: Keyring, recipient: str) -> Found | None:
+    """The delivery a return path (`b+TOKEN@domain`) was signed for, or None."""
+    return next(_read(keyring, [recipient[:320]], "return path"), None)
+
+
+def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
+    """Every delivery whose genuine token stands in a mail, the surest carrier first, each once."""
+    texts = [value for values in mail.headers.values() for value in values[:20]]
+    texts += [part.text for part in mail.parts]
+    found: dict[int, Found] = {}
+    for carrier, _, _ in _CARRIERS:
+        for each in _read(keyring, texts, carrier):
+            found.setdefault(each.delivery_id, each)
+    return tuple(found.values())
+
+
+def _read(keyring: Keyring, texts: Iterable[str], carrier: str) -> Iterator[Found]:
+    purpose, pattern = next((purpose, pattern) for name, purpose, pattern in _CARRIERS if name == carrier)
+    tried: set[str] = set()
+    for text in texts:
+        for match in pattern.finditer(text):
+            token = match[1].lower()
+            if token in tried:
+                continue
+            if len(tried) >= MAX_TRIED:
+                return
+            tried.add(token)
+            delivery_id = keyring.read(token, purpose)
+            if delivery_id is not None:
+                yield Found(delivery_id, carrier)

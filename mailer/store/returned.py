@@ -1,0 +1,61 @@
+"""Returned mail as it came: kept before anything is made of it, and for as long as nobody throws it away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailer.store.schema import deliveries, returned_mails
+
+RECEIVED = "received"  # durable, not yet read
+READ = "read"
+UNVERIFIED = "unverified"  # no token of ours: nobody's state changed
+REPLY = "reply"  # a person's answer, to be forwarded
+
+
+def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
+    """Keep a mail; returns its id, or None when the very same mail is here already."""
+    digest = hashlib.sha256(envelope_to.encode("utf-8", "replace") + b"\0" + raw).hexdigest()
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(returned_mails).values(
+        at=now, via=via, digest=digest, state=RECEIVED, envelope_to=envelope_to[:320], content=raw
+    )
+    found: int | None = conn.execute(
+        statement.on_conflict_do_nothing(index_elements=["digest"]).returning(returned_mails.c.id)
+    ).scalar()
+    return found
+
+
+def unread(conn: Connection, limit: int = 100) -> Sequence[Row[Any]]:
+    """Mails that nobody has read yet, the oldest first."""
+    r = returned_mails.c
+    return conn.execute(select(returned_mails).where(r.state == RECEIVED).order_by(r.id).limit(limit)).all()
+
+
+def by_id(conn: Connection, mail_id: int) -> Row[Any] | None:
+    """One kept mail, or None."""
+    return conn.execute(select(returned_mails).where(returned_mails.c.id == mail_id)).first()
+
+
+def mark(conn: Connection, mail_id: int, state: str) -> None:
+    """Say what became of a kept mail."""
+    conn.execute(update(returned_mails).where(returned_mails.c.id == mail_id).values(state=state))
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many kept mails stand in each state."""
+    rows = conn.execute(select(returned_mails.c.state, func.count()).group_by(returned_mails.c.state))
+    return {row[0]: row[1] for row in rows}
+
+
+def delivery(conn: Connection, delivery_id: int) -> Any:
+    """What a bounce needs to know of the delivery it is about, or None."""
+    d = deliveries.c
+    return conn.execute(
+        select(d.id, d.subscriber_id, d.issue_id, d.address, d.domain, d.state, d.changed_at).where(d.id == delivery_id)
+    ).first()
