@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from mailer.errors import SourceError
 from mailer.mail import list_headers
 from mailer.model.issue import Issue
 from mailer.rendering import text
@@ -18,6 +19,7 @@ from mailer.rendering.slots import Slots
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 
+MOST_TEXT = 500_000
 SUBJECT_COLUMNS = 90
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
 SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26))
@@ -47,8 +49,11 @@ def render(
 ) -> Edition:
     """Render and compile. The same arguments give the same bytes; `frozen_at` is the Date (default: the issue's day).
 
-    Raises SourceError for a merge tag nobody knows, TemplateError for a mistake in the theme.
+    Raises SourceError for a merge tag nobody knows or a text far too long for a mail, TemplateError for a mistake in
+    the theme.
     """
+    if sum(len(item.body) for item in issue.items) + len(issue.intro) > MOST_TEXT:
+        raise SourceError(f"the issue has over {MOST_TEXT:,} characters, which no inbox shows; split it into several")
     slots = Slots(issue)
     subject = subject_of(issue, club.label_prefix)
     context = lay_out(issue, subject, club, theme, slots)
