@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,7 @@ def _bytes(reference: str) -> tuple[bytes, str]:
     from mailer.errors import SourceError
 
     if reference == "-":
-        return click.get_binary_stream("stdin").read(), "stdin"
+        return sys.stdin.buffer.read(), "stdin"
     try:
         return Path(reference).read_bytes(), reference
     except FileNotFoundError:

@@ -27,13 +27,15 @@ _FORMS = [
         r"(?<![\d./-])(?P<m>0?[1-9]|1[0-2])(?P<s>[./-])(?P<d>0?[1-9]|[12]\d|3[01])(?![\d./-]|\s*[%％万亿元])",
     )
 ]
+_FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)}
 _DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
 
 
 def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
     """The first date in `text`: (day, whether it had a year, start, end); a missing year is the nearest to `today`."""
+    digits = text.translate(_FULL_WIDTH)
     for form in _FORMS:
-        for match in form.finditer(text):
+        for match in form.finditer(digits):
             groups = match.groupdict()
             year = _number(groups.get("y")) or _year(groups.get("cy"))
             month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))

@@ -97,6 +97,7 @@ class _Reader:
         self.defaults = defaults
         self.name = name
         self.forward = forward
+        self.starts: dict[int, str] = {}
 
     def reading(self) -> Reading:
         found = outline.find(self.lines, self.report)
@@ -106,6 +107,7 @@ class _Reader:
                 " write items as `1. Headline` with their text below",
                 where=self.name,
             )
+        self.starts = found.starts
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report)
         end = self._end(found)
@@ -153,7 +155,10 @@ class _Reader:
         return grammar.source_line(text) is not None and not grammar.is_call(text)
 
     def _is_call_line(self, text: str, index: int) -> bool:
-        if not grammar.is_call(text):
+        if not grammar.is_call(text) or grammar.source_at_end(text, lenient=False):
+            return False
+        start = max(i for i in self.starts if i < index)
+        if not any(self.lines[i].text for i in range(start + 1, index)) and not grammar.is_strong_call(text):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]
         short = width(grammar.strip_links(text)[0]) <= 120 or grammar.call_label(text) != ""
@@ -194,7 +199,7 @@ class _Reader:
             and not any(mark.rest for mark in grammar.marks(line.text))
             and found.family not in ("bracketed", "bullet", "sources")
         ):
-            follower = next(i for i in body if self.lines[i].text)  # the number stands alone, the headline below it
+            follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = _Gathered("", line.number, [])
         paired = grammar.bracketed(text)

@@ -37,7 +37,7 @@ _PATTERNS = (
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
 _BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆✅☑✔🔹🔸🔺📌👉⭐🔥※]|📍|💡)\ufe0f?\s*(\S.*)")
-_BRACKETED = re.compile(r"【([^【】]{4,60})】\s*(.*)")
+_BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 _LABELS = r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|來源|出处|摘自|转自|稿源|来自)(?:于|自)?|sources?|via|文"
@@ -64,7 +64,7 @@ _KEPT_STOP = re.compile(
 )
 
 _CTA = re.compile(
-    r"报名|加入|申请入|申请加|入会|入群|进群|扫码|加群|立即注册|点击注册|成为会员|招募|免费领|订阅|合作|咨询|联系人"
+    r"报名|加入|申请入|申请加|入会|入群|进群|扫码|加群|立即注册|点击注册|成为会员|招募|免费领|订阅|商务合作|合作(?:请|热线|微信)|咨询|联系人"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -74,7 +74,8 @@ _CTA_LABEL = re.compile(
 _FOOT = re.compile(
     r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
-    r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版|审核|往期|更多精彩"
+    r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
+    r"|审核|往期|更多精彩"
     r"|unsubscribe|view (?:in|this)|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|退订|取消订阅"
     r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
@@ -111,8 +112,7 @@ def marks(text: str) -> list[Mark]:
         number = int(match[1]) if match[1].isdecimal() else _chinese(match[1])
         if number and (match[2] or family in ("lone", "arabic", "paren", "han", "ordinal")):
             found.append(Mark("arabic" if family == "bare" and match[1][0] == "0" else family, number, _rest(match[2])))
-            if family not in ("arabic",):
-                break
+            break
     return found
 
 
@@ -133,6 +133,9 @@ def source_line(text: str) -> tuple[str, str] | None:
     plain, url = strip_links(text)
     if url and plain.strip() == url:
         return "", url
+    alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
+    if alone and is_name(plain) and not is_call(text):
+        return plain.strip(), url
     if (
         re.fullmatch(
             rf"(?:原文|链接|原文链接|阅读原文|详情|link|read more|full story|more)\s*[:：]?\s*{re.escape(url)}?",
@@ -221,6 +224,13 @@ def call_label(text: str) -> str:
     return match[0] if match else ""
 
 
+def is_strong_call(text: str) -> bool:
+    """Whether a call is surely one: it begins so, or names an address, a number or a group."""
+    plain, url = strip_links(text)
+    strong = re.search(r"扫码|微信|QQ|群|电话|https?:|\d{7,}", plain)
+    return bool(url or strong or _CTA.match(plain.lstrip("【[「☞👉▶ "))) and is_call(text)
+
+
 def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = strip_links(text)[0]
@@ -239,7 +249,7 @@ def heading(text: str) -> tuple[str, bool] | None:
     body = numbered.rest if numbered else re.sub(r"^第?[一二三四五六七八九十]+部分[:：、\s]*", "", plain)
     title = body.strip(_DECORATION).strip()
     decorated = numbered is not None or body.strip() != title
-    if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(plain):
+    if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(text):
         return None
     if source_at_end(plain, lenient=True):
         return None
@@ -253,7 +263,7 @@ def headline(text: str) -> tuple[str, str]:
     cut = next((part for part in whole.groups() if part), plain) if whole else plain
     cut = cut.replace("**", "").strip()
     bare = cut
-    if re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut):
+    if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
         bare = cut[:-1].rstrip()
     return bare, "final stop dropped" if bare != cut else ""
 

@@ -82,10 +82,22 @@ def _read_line(head: Head, line: Line, today: date, report: Report) -> None:
         head.intro.append(line.text)
         report.add(line.number, "intro", "taken as the introduction", text)
         return
+    entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone")), "")
+    if entry and not leads.SEPARATOR.search(text):
+        head.leads.append(grammar.headline(entry)[0])
+        head.leads_line = head.leads_line or line.number
+        report.add(line.number, "leads", "taken as a lead", entry)
+        return
+    if leads.PREFIX.fullmatch(text):
+        report.drop(line.number, "heading of the leads dropped", text)
+        return
     rest = _name(head, text, line, report)
     rest = _date(head, rest, line, today)
     rest = rest.strip(_EDGE)
-    if not rest or re.fullmatch(r"[\W\d_]*(?:第?\s*\d+\s*期|vol\.?\s*\d+|no\.?\s*\d+)?[\W_]*", rest, re.IGNORECASE):
+    if not rest or (
+        len(rest) < 60
+        and re.fullmatch(r"[\W\d_]*(?:第?\s*\d+\s*期|vol\.?\s*\d+|no\.?\s*\d+)?[\W_]*", rest, re.IGNORECASE)
+    ):
         return
     _place(head, rest, line, report)
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 
-from mailer.rendering.paste import grammar
+from mailer.errors import SourceError
+from mailer.rendering.paste import dates, grammar, leads
 from mailer.rendering.paste.lines import Line, width
 from mailer.rendering.paste.report import Report
+
+MOST_ITEMS = 1000
+
+# A second enumerator in the same line: a run of leads, not an item.
+_SEVERAL = re.compile(r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])")
 
 
 @dataclass(slots=True)
@@ -24,6 +32,9 @@ def find(lines: list[Line], report: Report) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
     for attempt in (_numbered, _bracketed, _bulleted, _by_sources):
         starts, family = attempt(lines, report)
+        if len(starts) > MOST_ITEMS:
+            message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
+            raise SourceError(message, where=f"line {lines[min(starts)].number}")
         if starts:
             titles = _titles(lines, starts, report) if family != "sources" else {}
             return Outline(starts, titles, family)
@@ -41,12 +52,16 @@ def _numbered(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             best = chain
     if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
         return {}, ""
+    if len(best) > MOST_ITEMS:
+        return {index: mark.rest for index, mark in best}, best[0][1].family
+    best = best[_contents(lines, best) :]
+    chosen = {index for index, _ in best}
     starts = {}
     for index, mark in best:
         rest = mark.rest
         if not rest:
             follower = next((i for i in range(index + 1, min(index + 3, len(lines))) if lines[i].text), None)
-            rest = lines[follower].text if follower is not None else ""
+            rest = lines[follower].text if follower is not None and follower not in chosen else ""
         if rest:
             starts[index] = rest
     _report_numbers(lines, best, report)
@@ -59,7 +74,7 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
         (index, mark)
         for index, line in enumerate(lines)
         for mark in grammar.marks(line.text)
-        if mark.family == family and not (mark.number > 200)
+        if mark.family == family and mark.number <= 200 and not _SEVERAL.search(mark.rest)
     ]
     later = Counter(mark.number for _, mark in found)
     chain: list[tuple[int, grammar.Mark]] = []
@@ -79,6 +94,18 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
             chain.append((index, mark))
             expected = number + 1
     return chain
+
+
+def _contents(lines: list[Line], chain: list[tuple[int, grammar.Mark]]) -> int:
+    """How many entries at the beginning are a table of contents: lines without text that name later items."""
+    again = next((i for i in range(1, len(chain)) if chain[i][1].number == 1), 0)
+    if again < 2 or again * 2 > len(chain) + 1:
+        return 0
+    between = [lines[i].text for i in range(chain[0][0], chain[again - 1][0]) if lines[i].text]
+    if len(between) > again:
+        return 0
+    matched = leads.match([mark.rest for _, mark in chain[:again]], [mark.rest for _, mark in chain[again:]])
+    return again if sum(index is not None for index in matched) * 5 >= again * 3 else 0
 
 
 def _after_title(lines: list[Line], index: int, chain: list[tuple[int, grammar.Mark]]) -> bool:
@@ -173,7 +200,7 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
         if before is None or before in starts or grammar.is_rule(lines[before].text):
             continue
         found = grammar.heading(lines[before].text)
-        if found is None or grammar.is_foot(lines[before].text):
+        if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
         if previous is None and not any(lines[i].text for i in range(before)):
@@ -195,6 +222,11 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
     for index, (title, _) in candidates.items():
         report.add(lines[index].number, "section", "taken as a section title", title)
     return {index: title for index, (title, _) in candidates.items()}
+
+
+def _is_date(title: str) -> bool:
+    found = dates.find(title, date(2000, 1, 1))
+    return found is not None and (found[3] - found[2]) * 2 > len(title)
 
 
 def _bodiless(lines: list[Line], starts: dict[int, str]) -> bool:

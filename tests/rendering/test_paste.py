@@ -1,0 +1,261 @@
+"""Importing pasted digests: single rules, refusals, and what any text at all must not do."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.errors import SourceError
+from mailer.model.issue import Issue
+from mailer.rendering import canonical, paste, source
+
+TODAY = date(2026, 5, 25)
+DIGEST = """Pier News, 21 May 2026
+
+1. The pier opens again
+Boards were laid all winter. (Pier Post)
+2. Boats for hire by the hour
+An hour costs four coins. (Pier Post)
+"""
+
+
+def issue_of(text: str | bytes, **options: object) -> Issue:
+    return paste.read(text, today=TODAY, **options).issue  # type: ignore[arg-type]
+
+
+def kinds(text: str | bytes) -> set[str]:
+    return {repair.kind for repair in paste.read(text, today=TODAY).repairs}
+
+
+def test_a_plain_digest_is_read() -> None:
+    issue = issue_of(DIGEST)
+    assert (issue.newsletter, issue.date, issue.lang) == ("Pier News", date(2026, 5, 21), "en")
+    assert [(item.headline, item.source and item.source.name) for item in issue.items] == [
+        ("The pier opens again", "Pier Post"),
+        ("Boats for hire by the hour", "Pier Post"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("1.", "2."),
+        ("1、", "2、"),
+        ("1）", "2）"),
+        ("1)", "2)"),
+        ("(1)", "(2)"),
+        ("（1）", "（2）"),
+        ("【1】", "【2】"),
+        ("[1]", "[2]"),
+        ("①", "②"),
+        ("⑴", "⑵"),
+        ("⒈", "⒉"),
+        ("❶", "❷"),
+        ("1️⃣", "2️⃣"),
+        ("１．", "２．"),
+        ("一、", "二、"),
+        ("（一）", "（二）"),
+        ("第一条", "第二条"),
+        ("第1条：", "第2条："),
+        ("No. 1 ", "No. 2 "),
+        ("### 1.", "### 2."),
+        ("01 |", "02 |"),
+        ("•", "•"),
+        ("■", "■"),
+        ("👉", "👉"),
+    ],
+)
+def test_every_way_to_number_items_is_known(one: str, two: str) -> None:
+    text = DIGEST.replace("1.", one).replace("2.", two)
+    assert [item.headline for item in issue_of(text).items] == ["The pier opens again", "Boats for hire by the hour"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("(Pier Post)", "Pier Post"),
+        ("（Pier Post）", "Pier Post"),
+        ("(Pier Post).", "Pier Post"),
+        ("(Pier Post）", "Pier Post"),
+        ("【Pier Post】", "Pier Post"),
+        ("(Source: Pier Post)", "Pier Post"),
+        ("（来源：码头报）", "码头报"),
+        ("via Pier Post", "Pier Post"),
+        ("来源：码头报", "码头报"),
+        ("——码头报", "码头报"),
+        ("| Pier Post", "Pier Post"),
+        ("\nSource: Pier Post", "Pier Post"),
+        ("\n来源: 码头报", "码头报"),
+        ("\n來源｜码头报", "码头报"),
+        ("\nvia Pier Post", "Pier Post"),
+        ("\n——码头报", "码头报"),
+        ("\n| Pier Post", "Pier Post"),
+        ("\n(Pier Post)", "Pier Post"),
+        ("\n消息来源：码头报", "码头报"),
+        ("\n[Pier Post](https://post.example.com/1)", "Pier Post"),
+    ],
+)
+def test_every_way_to_name_a_source_is_known(written: str, name: str) -> None:
+    item = next(issue_of(DIGEST.replace("(Pier Post)", written)).items)
+    assert item.body == "Boards were laid all winter."
+    assert item.source is not None
+    assert item.source.name == name
+
+
+@pytest.mark.parametrize("ending", ["it (see table)", "有效(不含节假日)", "the price (about 4 euros)", "rose (2019)"])
+def test_other_closing_parentheses_are_text(ending: str) -> None:
+    text = f"Pier News, 21 May 2026\n\n1. One\nFirst. (Post)\n2. Two\nSecond. (Post)\n3. Three\nThis is {ending}\n"
+    assert list(issue_of(text).items)[2].source is None
+
+
+@pytest.mark.parametrize(
+    ("head", "day"),
+    [
+        ("Pier News 2026-05-21", date(2026, 5, 21)),
+        ("码头报 2025年12月31日", date(2025, 12, 31)),
+        ("码头报 12月31日", date(2025, 12, 31)),
+        ("码头报 五月二十一日", date(2026, 5, 21)),
+        ("码头报 5.21", date(2026, 5, 21)),
+        ("Pier News, May 21st", date(2026, 5, 21)),
+        ("Pier News, the 21st of May", date(2026, 5, 21)),
+        ("Pier News | Thu, 21 May 2026", date(2026, 5, 21)),
+    ],
+)
+def test_the_date_is_found_and_a_missing_year_is_the_nearest(head: str, day: date) -> None:
+    assert issue_of(DIGEST.replace("Pier News, 21 May 2026", head)).date == day
+
+
+def test_a_given_date_is_taken_as_it_is() -> None:
+    assert issue_of(DIGEST, day=date(2020, 1, 2)).date == date(2020, 1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+def test_encodings_are_told_apart(encoding: str) -> None:
+    text = DIGEST.replace("The pier opens again", "码头重新开放，渡船恢复通航").replace("\n", "\r\n")
+    assert next(issue_of(text.encode(encoding)).items).headline == "码头重新开放，渡船恢复通航"
+
+
+def test_western_bytes_are_no_chinese() -> None:
+    text = DIGEST.replace("The pier opens again", "Café reopens – at last")
+    assert next(issue_of(text.encode("cp1252")).items).headline == "Café reopens – at last"
+
+
+def test_nul_and_zero_width_characters_are_removed_and_reported() -> None:
+    assert "invisible" in kinds(DIGEST.replace("pier", "pi\x00er").replace("1.", "\u200b1."))
+
+
+def test_the_final_stop_of_a_headline_goes_and_ltd_stays() -> None:
+    text = DIGEST.replace("again", "again.").replace("hour\n", "hour, says Boats Ltd.\n")
+    assert [item.headline for item in issue_of(text).items] == [
+        "The pier opens again",
+        "Boats for hire by the hour, says Boats Ltd.",
+    ]
+
+
+def test_signs_of_markdown_in_a_paste_stay_what_they_are() -> None:
+    body = "A*b*c [d] <e> `f` _g_ {{ h }} &amp; # i"
+    item = next(issue_of(DIGEST.replace("Boards were laid all winter.", body + ".")).items)
+    from mailer.rendering import markdown
+
+    assert markdown.plain_text(item.body) == body + "."
+
+
+def test_a_paragraph_that_begins_like_a_heading_stays_a_paragraph() -> None:
+    issue = issue_of(DIGEST.replace("Boards were", "::: boards\n# were"))
+    again = source.read(canonical.write(issue))
+    assert canonical.unnumbered(again) == canonical.unnumbered(issue)
+
+
+def test_a_call_to_action_with_an_address_keeps_it() -> None:
+    cta = issue_of(DIGEST + "\nApply to join: https://pier.example.com/join?a=1\nUnsubscribe\n").cta
+    assert cta is not None
+    assert (cta.title, cta.url) == ("Apply to join", "https://pier.example.com/join?a=1")
+
+
+def test_the_settings_fill_what_the_paste_leaves_open() -> None:
+    defaults = paste.Defaults(newsletter="Harbour", languages=("en-GB", "zh-Hans"))
+    issue = issue_of(DIGEST.replace("Pier News, 21", "21"), defaults=defaults)
+    assert (issue.newsletter, issue.lang) == ("Harbour", "en-GB")
+
+
+def test_an_issue_file_passes_as_it_is() -> None:
+    text = canonical.write(issue_of(DIGEST))
+    assert canonical.write(issue_of(text)) == text
+
+
+def test_every_line_is_placed_or_reported() -> None:
+    text = DIGEST + "\n***\nRead 300 times\nsomething else entirely\n"
+    reading = paste.read(text, today=TODAY)
+    assert [line.line for line in reading.unplaced] == [8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n\n",
+        "hello",
+        "The harbour was quiet that night. Nobody spoke of the storm.\n\nThen came the morning.",
+        "milk\nbread\neggs",
+        "1. Heat the oven\n2. Mix the flour\n3. Bake",
+        "a,b,c\n1,2,3\n4,5,6",
+        '{"a": [1, 2, 3]}',
+        "def f(x):\n    return x\n\nfor i in range(3):\n    f(i)\n",
+        "<html><body><p>Nothing here</p><p>to see</p></body></html>",
+        "你好，昨天的会议改到下午三点，请大家准时参加。",
+    ],
+)
+def test_what_is_no_digest_is_refused_with_a_reason(text: str) -> None:
+    with pytest.raises(SourceError):
+        paste.read(text, today=TODAY)
+
+
+def test_binary_data_is_refused() -> None:
+    with pytest.raises(SourceError, match=r"binary|neither"):
+        paste.read(bytes(range(256)) * 50, today=TODAY)
+
+
+@given(
+    st.text(max_size=300)
+    | st.lists(st.sampled_from([*DIGEST.split("\n"), "一、", "来源：", "(", "> ", "①", "<p>", "---"])).map("\n".join)
+)
+@settings(max_examples=200, deadline=None)
+def test_any_text_gives_an_issue_that_reads_back_or_a_source_error(text: str) -> None:
+    with suppress(SourceError):
+        issue = paste.read(text, today=TODAY).issue
+        assert canonical.unnumbered(source.read(canonical.write(issue))) == canonical.unnumbered(issue)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_give_an_issue_or_a_source_error(data: bytes) -> None:
+    with suppress(SourceError):
+        paste.read(data, today=TODAY)
+        paste.read(DIGEST.encode() + data, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGEST + "x" * 900_000,
+        DIGEST + "1. a\n" * 100_000,
+        DIGEST + "(" * 500_000,
+        DIGEST + "a (b) " * 100_000,
+        "<p>" * 200_000 + DIGEST,
+        "[" * 300_000 + DIGEST,
+        DIGEST + "词" * 400_000,
+        DIGEST + "\n" * 900_000,
+        "y" * 5_000_000,
+    ],
+    ids=["long line", "many items", "brackets", "parentheses", "tags", "squares", "han", "blank lines", "5 MB"],
+)
+def test_a_huge_paste_takes_bounded_time(text: str) -> None:
+    started = time.perf_counter()
+    with suppress(SourceError):
+        paste.read(text, today=TODAY)
+    assert time.perf_counter() - started < 20
