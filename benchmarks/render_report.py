@@ -205,6 +205,29 @@ def browser_rows(bench: Bench, name: str, made: Edition, folder: Path) -> Iterat
             browser.close()
 
 
+def sheet(folder: Path, names: list[str]) -> None:
+    """One picture of the first and the last issue side by side: light, dark, phone, styles removed."""
+    first, last = names[0], names[-1]
+    shots = (f"{first}.640.light", f"{last}.640.dark", f"{last}.375.light", f"{first}.375.bare")
+    chromium = picture.find_chromium()
+    if chromium is None or not all((folder / f"{shot}.png").exists() for shot in shots):
+        return
+    from playwright.sync_api import sync_playwright
+
+    images = "".join(f'<img src="{shot}.png">' for shot in shots)
+    page_file = folder / "sheet.html"
+    page_file.write_text(
+        f'<body style="margin:8px;display:flex;gap:8px;align-items:flex-start;background:#888;zoom:.6">{images}',
+        encoding="utf-8",
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1252, "height": 760})
+        page.goto(page_file.as_uri())
+        page.screenshot(path=folder / "sheet.png")
+        browser.close()
+
+
 def subject_rows(bench: Bench, folder: Path) -> Iterator[Row]:
     """4,000 bilingual subjects through a second MIME reader."""
     mailparser = bench.module("mailparser")
@@ -239,7 +262,8 @@ def main() -> int:
     bench, templates = Bench(), Templates()
     look = theme.load(templates)
     rows: list[Row] = []
-    for file in wanted.issues or sorted(GOLDEN.glob("*.md")):
+    files = wanted.issues or sorted(GOLDEN.glob("*.md"))
+    for file in files:
         issue = source.read(file.read_text(encoding="utf-8"), file.name)
         made = edition.render(issue, club=CLUB, theme=look, templates=templates)
         name = file.stem
@@ -249,6 +273,7 @@ def main() -> int:
             rows.append(Row("T8", f"{name}: HTML bytes, 10 items", len(made.html.encode()), 11_200))
         long = edition.render(hundred(issue), club=CLUB, theme=look, templates=templates)
         rows.append(Row("T8", f"{name}: HTML bytes, 100 items", len(long.html.encode()), 66 * 1024))
+    sheet(folder, [file.stem for file in files])
     rows += subject_rows(bench, folder)
     print("| target | figure | value | wanted | |\n|---|---|---|---|---|")
     print("\n".join(map(str, rows)))
