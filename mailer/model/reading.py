@@ -64,7 +64,8 @@ _SUBJECT = re.compile(
     r"|deliver.{0,40}(fail|status|error|problem|delay|report|incomplete|not|unsuccess|warning|attempt)"
     r"|mail.{0,20}(system error|failed|failure|status)"
     r"|returned (to sender|mail)|returning message|undeliver|unzustellbar|non remis|non remise"
-    r"|не доставлен|недостав|失败|退信|系统退信|配信不能|配送できません|エラー|failure notice|nondeliverable|could not be"
+    r"|не доставлен|недостав|失败|退信|系统退信|配信不能|配送できません|エラー|failure notice|nondeliverable"
+    r"|could not be"
     r"|message status|user unknown|could ?n[o']t? ",
     re.I,
 )

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailer.model.bounce import Diagnosis, Family, Kind
 from mailer.model.delivery import State
 from mailer.model.suppression import DomainHour, Fact, History
-from mailer.store.schema import bounces, deliveries, events
+from mailer.store.schema import bounces, deliveries, events, subscribers
 
 _BATCH = 500
 STALE = "too old to act on"  # the note of a report that came after the age that counts
@@ -194,3 +194,12 @@ def _share(conn: Connection, domain: str, after: datetime, before: datetime) -> 
         )
     ).scalar_one()
     return ended, unknown
+
+
+def readers_with_bounces(conn: Connection, after: int, limit: int) -> Sequence[Any]:
+    """Readers with at least one bounce, by id, `limit` at a time after the id `after`."""
+    s = subscribers.c
+    bounced = select(bounces.c.id).where(bounces.c.subscriber_id == s.id).exists()
+    return conn.execute(
+        select(s.id, s.address, s.match_key, s.domain).where(s.id > after, bounced).order_by(s.id).limit(limit)
+    ).all()

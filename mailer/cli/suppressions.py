@@ -1,0 +1,128 @@
+"""`mailer suppressions`: the addresses we will not mail, why, and the way back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from mailer.cli import open_club, output
+from mailer.errors import AddressError, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+BATCH = 1000
+
+
+@click.group()
+def suppressions() -> None:
+    """List, add, import and lift suppressed addresses."""
+
+
+@suppressions.command("list")
+@click.argument("needle", default="")
+@click.option("--state", type=click.Choice(["active", "held", "lifted"]), default=None, help="Only this state.")
+@click.option("--limit", default=1000, show_default=True, help="Most rows printed.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def list_(ctx: click.Context, needle: str, state: str | None, limit: int, as_json: bool) -> None:
+    """List entries, the newest first; NEEDLE is part of an address, or a reason."""
+    from mailer.store import suppressions as store
+
+    club = open_club(ctx)
+    rows = club.db.read(store.entries, needle=needle, state=state or "", limit=limit)
+    if as_json:
+        output.print_json([dict(row._mapping) for row in rows])
+        return
+    for row in rows:
+        when = output.at(row.at, club.settings.newsletter.zone)
+        until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "for good"
+        click.echo(f"{row.match_key}\t{row.reason}\t{row.state}\t{when}\t{until}\t{row.actor}")
+
+
+@suppressions.command()
+@click.argument("addresses", nargs=-1, required=True)
+@click.option("--reason", default="manual", show_default=True, help="Why, for the record.")
+@click.pass_context
+def add(ctx: click.Context, addresses: tuple[str, ...], reason: str) -> None:
+    """Never mail ADDRESSES again, until somebody lifts it."""
+    from mailer.mail.address import match_key
+    from mailer.store import suppressions as store
+
+    club = open_club(ctx)
+    entries = [store.Suppression(match_key(address), reason, "added by hand", "operator") for address in addresses]
+    click.echo(f"{club.db.run(store.suppress, entries, club.clock())} added")
+
+
+@suppressions.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--reason", default="imported", show_default=True, help="Why, for the record.")
+@click.pass_context
+def import_(ctx: click.Context, file: BinaryIO, reason: str) -> None:
+    """Import FILE (- for stdin): an address a line, or CSV whose first column is the address."""
+    from mailer.mail.address import match_key
+    from mailer.store import suppressions as store
+
+    club, added, bad = open_club(ctx), 0, 0
+    batch: list[store.Suppression] = []
+    for number, raw in enumerate(file, 1):
+        text = raw.decode("utf-8-sig", "replace").split(",")[0].strip().strip('"')
+        if not text or (number == 1 and "@" not in text):
+            continue
+        try:
+            batch.append(store.Suppression(match_key(text), reason, f"imported, line {number}", "import"))
+        except AddressError:
+            bad += 1
+        if len(batch) >= BATCH:
+            added += club.db.run(store.suppress, batch, club.clock())
+            batch = []
+    added += club.db.run(store.suppress, batch, club.clock())
+    click.echo(f"{added} added, {bad} lines are no address")
+
+
+@suppressions.command()
+@click.argument("address", required=False)
+@click.option("--domain", help="Lift the unknown-address entries of a whole domain.")
+@click.option("--between", nargs=2, metavar="T1 T2", help="With --domain: entries made between two times.")
+@click.option("--complaints", is_flag=True, help="Lift complaints too: only when the reader asked for it.")
+@click.pass_context
+def lift(
+    ctx: click.Context, address: str | None, domain: str | None, between: tuple[str, str] | None, complaints: bool
+) -> None:
+    """Let ADDRESS, or a whole domain's falsely unknown readers, get mail again."""
+    from mailer.mail.address import match_key
+    from mailer.store import suppressions as store
+
+    club = open_club(ctx)
+    now, zone = club.clock(), club.settings.newsletter.zone
+    if bool(address) == bool(domain) or bool(domain) != bool(between):
+        raise UsageError("name an ADDRESS, or --domain D --between T1 T2")
+    if domain and between:
+        first, last = (_moment(text, zone) for text in between)
+        lifted = club.db.run(store.lift_domain, domain, first, last, now, "operator")
+    else:
+        lifted = club.db.run(store.lift, match_key(address or ""), now, "operator", complaints=complaints)
+        if not lifted:
+            raise NotFound(f"nothing to lift for {address}; a complaint needs --complaints")
+    click.echo(f"{lifted} lifted")
+
+
+@suppressions.command()
+@click.argument("domain")
+@click.pass_context
+def release(ctx: click.Context, domain: str) -> None:
+    """Make the held entries of DOMAIN final: somebody has looked, and its readers are truly gone."""
+    from mailer.store import suppressions as store
+
+    club = open_club(ctx)
+    click.echo(f"{club.db.run(store.release_domain, domain)} released")
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"not a time: {text}; write 2026-03-02T08:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
