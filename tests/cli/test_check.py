@@ -1,0 +1,69 @@
+"""`mailer check`: exit codes, JSON, tables of names and sister editions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mailer.cli import main
+
+ISSUE = "---\nnewsletter: x\nnumber: 7\ndate: 2026-05-21\nlang: en\n---\n### One {lead}\n\nIt opened.\n\nSource: Post\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, list(arguments), input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_clean_issue_is_code_0_without_output(folder: Path) -> None:
+    assert run("check", "-", stdin=ISSUE)[:2] == (0, "")
+
+
+def test_warnings_are_code_0_and_with_strict_1(folder: Path) -> None:
+    text = ISSUE.replace("Source: Post\n", "")
+    code, out, _ = run("check", "-", stdin=text)
+    assert (code, out.startswith("stdin:7: warning I03")) == (0, True)
+    assert run("check", "--strict", "-", stdin=text)[0] == 1
+
+
+def test_errors_are_code_1_and_json_is_one_object_a_line(folder: Path) -> None:
+    code, out, _ = run("check", "--json", "-", stdin=ISSUE.replace("opened", "{{ x }} TODO"))
+    findings = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [(found["id"], found["level"], found["line"]) for found in findings] == [
+        ("I09", "error", 9),
+        ("P01", "error", 9),
+    ]
+    assert set(findings[0]) == {"file", "id", "level", "line", "message", "fix"}
+
+
+def test_a_file_that_cannot_be_read_is_findings_too(folder: Path) -> None:
+    code, out, _ = run("check", "-", stdin="---\nnewslettr: x\n---\n")
+    assert code == 1
+    assert "stdin:2: error I01: unknown front matter key 'newslettr'. Did you mean 'newsletter'?" in out
+
+
+def test_tables_and_sisters_beside_the_issue_are_used(folder: Path) -> None:
+    Path("a.en.md").write_text(ISSUE, encoding="utf-8")
+    Path("a.zh.md").write_text(ISSUE.replace("lang: en", "lang: zh-Hans") + "\n### 二\n", encoding="utf-8")
+    Path("sources.yaml").write_text("Other Post:\n", encoding="utf-8")
+    out = run("check", "a.en.md")[1]
+    assert "I18" in out
+    assert "I04" in out
+
+
+def test_a_broken_table_is_one_line_with_its_place(folder: Path) -> None:
+    Path("a.md").write_text(ISSUE, encoding="utf-8")
+    Path("sources.yaml").write_text("A: [\n", encoding="utf-8")
+    code, _, err = run("check", "a.md")
+    assert (code, "sources.yaml:" in err) == (1, True)

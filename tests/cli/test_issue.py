@@ -1,0 +1,119 @@
+"""`mailer issue`: a paste becomes a file, files are listed, shown, formatted and started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mailer.cli import main
+
+PASTE = """Pier News, 21 May
+The pier opens; boats for hire
+
+Town
+1. The pier opens again
+Boards were laid all winter. (Pier Post)
+2. Boats for hire by the hour
+An hour costs four coins. (Pier Post)
+,
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str, stdin: str | bytes = "") -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, list(arguments), input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_paste_on_stdin_becomes_an_issue_on_stdout_and_a_report_on_stderr(folder: Path) -> None:
+    code, out, err = run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)
+    assert code == 0
+    assert out.startswith("---\nnewsletter: Pier News\ndate: 2026-05-21\nlang: en\n")
+    assert "stdin:9: line of strokes or stray punctuation dropped: ," in err
+    assert "1 section, 2 items, 2 sources, 2 leads, 0 call to action" in err
+
+
+def test_the_issue_is_written_to_a_file_and_never_over_another(folder: Path) -> None:
+    assert run("issue", "import", "-", "-o", "today.md", stdin=PASTE)[:2] == (0, "")
+    code, _, err = run("issue", "import", "-", "-o", "today.md", stdin=PASTE)
+    assert (code, "is there already" in err) == (2, True)
+    assert run("issue", "import", "-", "-o", "today.md", "--force", stdin=PASTE)[0] == 0
+
+
+def test_json_tells_the_issue_its_repairs_and_what_was_not_placed(folder: Path) -> None:
+    code, out, _ = run("issue", "import", "-", "--json", "--number", "7", stdin=PASTE.encode("utf-16"))
+    data = json.loads(out)
+    assert code == 0
+    assert (data["issue"]["number"], data["issue"]["title_leads"]) == (7, [1, 2])
+    assert data["issue"]["sections"][0]["items"][1]["source"] == "Pier Post"
+    assert [line["line"] for line in data["unplaced"]] == [9]
+    assert "encoding" in {repair["kind"] for repair in data["repairs"]}
+    assert data["markdown"].startswith("---\n")
+
+
+def test_what_is_no_digest_is_refused_with_code_1(folder: Path) -> None:
+    code, out, err = run("issue", "import", "-", stdin="Dear all, lunch is at one.")
+    assert (code, out) == (1, "")
+    assert "stdin: this is no digest" in err
+
+
+@pytest.mark.parametrize("arguments", [["import", "missing.txt"], ["show", "missing.md"], ["fmt", "missing.md"]])
+def test_a_missing_file_is_one_line(folder: Path, arguments: list[str]) -> None:
+    code, _, err = run("issue", *arguments)
+    assert code == 1
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_wrong_date_is_wrong_use(folder: Path) -> None:
+    assert run("issue", "import", "-", "--date", "21 May", stdin=PASTE)[0] == 2
+
+
+def test_fmt_writes_the_canonical_form_once(folder: Path) -> None:
+    Path("a.md").write_text(
+        "---\nlang: EN\ndate: 2026-05-21\nnewsletter: x\n---\n### One\ntext\n(Post)\n", encoding="utf-8"
+    )
+    assert run("issue", "fmt", "--check", "a.md")[0] == 1
+    assert run("issue", "fmt", "a.md")[0] == 0
+    assert Path("a.md").read_text(encoding="utf-8").endswith("### One\n\ntext\n\nSource: Post\n")
+    assert run("issue", "fmt", "--check", "a.md") == (0, "", "")
+
+
+def test_fmt_filters_standard_input(folder: Path) -> None:
+    text = "---\nnewsletter: x\ndate: 2026-05-21\nlang: en\n---\n### One\n"
+    assert "title: auto" in run("issue", "fmt", "-", stdin=text)[1]
+
+
+def test_new_is_the_next_number_on_the_next_working_day(folder: Path) -> None:
+    Path("issues").mkdir()
+    friday = "---\nnewsletter: x\nnumber: 41\ndate: 2026-05-22\nlang: zh-Hans\n---\n### 一\n"
+    Path("issues/2026-05-22.md").write_text(friday, encoding="utf-8")
+    code, out, _ = run("issue", "new")
+    assert (code, out.strip()) == (0, "issues/2026-05-25.md")
+    text = Path("issues/2026-05-25.md").read_text(encoding="utf-8")
+    assert "number: 42\ndate: 2026-05-25\nlang: zh-Hans" in text
+
+
+def test_list_shows_the_newest_first(folder: Path) -> None:
+    Path("issues").mkdir()
+    for day in ("2026-05-21", "2026-05-22"):
+        text = f"---\nnewsletter: x\ndate: {day}\nlang: en\n---\n### One {{lead}}\n"
+        Path(f"issues/{day}.md").write_text(text, encoding="utf-8")
+    Path("issues/broken.md").write_text("no issue", encoding="utf-8")
+    rows = json.loads(run("issue", "list", "--json")[1])
+    assert [row["date"] for row in rows] == ["2026-05-22", "2026-05-21", None]
+
+
+def test_show_tells_what_was_read(folder: Path) -> None:
+    _, text, _ = run("issue", "import", "-", stdin=PASTE)
+    out = run("issue", "show", "-", stdin=text)[1]
+    assert "*  1. The pier opens again  [Pier Post]" in out
+    assert json.loads(run("issue", "show", "-", "--json", stdin=text)[1])["lang"] == "en"

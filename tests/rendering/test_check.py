@@ -1,0 +1,148 @@
+"""Check rules on the text of an issue: each found where it is, and none on normal news."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailer.rendering import check, registry, source
+from mailer.rendering.finding import Finding
+
+HEAD = "---\nnewsletter: harbour\nnumber: 7\ndate: 2026-05-21\nlang: {lang}\n{more}---\n"
+NORMAL = "### One {lead}\n\nIt opened on Monday.\n\nSource: Post\n\n"
+
+
+def found(body: str, *, lang: str = "en", more: str = "", **options: object) -> list[Finding]:
+    text = HEAD.format(lang=lang, more=more) + body
+    return check.check_issue(source.read(text), text, **options)  # type: ignore[arg-type]
+
+
+def ids(body: str, **options: object) -> list[tuple[str, str, int]]:
+    return [(finding.id, finding.level, finding.line) for finding in found(body, **options)]  # type: ignore[arg-type]
+
+
+def test_normal_news_has_no_finding() -> None:
+    body = (
+        'Hello{{ first_name | ", " }}.\n\n## Shops\n\n'
+        + NORMAL
+        + "### R&D at Acme Ltd.\n\n3 < 4.\n\nSource: [B](https://example.com/b)\n"
+    )
+    assert found(body) == []
+
+
+def test_an_item_without_source_or_an_http_link_is_a_warning_only() -> None:
+    assert ids("### One {lead}\n\n[x](http://example.com)\n") == [("I03", "warning", 7), ("L02", "warning", 9)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (NORMAL + "### Two ends.\n\nSource: Post\n", ("I05", "warning", 13)),
+        (NORMAL + "### 2. Two\n\nSource: Post\n", ("I16", "warning", 13)),
+        (
+            NORMAL + "### Ferries run again\n\nSource: P\n\n### Ferries run again!\n\nSource: P\n",
+            ("I06", "warning", 17),
+        ),
+        (NORMAL.replace(" {lead}", ""), ("I07", "warning", 1)),
+        (NORMAL + "### 支付平台“橘子付”上线\n\nSource: P\n", ("I15", "warning", 13)),
+        (NORMAL.replace("Monday", "TODO"), ("I09", "error", 9)),
+        (NORMAL.replace("Monday", "[NAME]"), ("I09", "error", 9)),
+        (NORMAL.replace("Monday", "< a> Monday"), ("I10", "error", 9)),
+        (NORMAL.replace("Monday", "<b>Monday</b>"), ("I10", "error", 9)),
+        (NORMAL.replace("Monday.", "Monday.\n,"), ("I10", "error", 10)),
+        (NORMAL.replace("It opened", "** It** opened"), ("I11", "warning", 9)),
+        (NORMAL.replace("It opened", '"It" “opened”'), ("I13", "warning", 9)),
+        (NORMAL + "::: cta club\n**Join**\n\n[Apply](ftp://example.com)\n:::\n", ("I14", "error", 13)),
+        (NORMAL + "::: cta club\n**Join**\n\n[Click here](https://example.com)\n:::\n", ("I14", "warning", 13)),
+        (NORMAL.replace("Monday", "[x](javascript:alert)"), ("L01", "error", 9)),
+        (NORMAL.replace("Monday", "[x]()"), ("L01", "error", 9)),
+        (NORMAL.replace("Monday", "[x](/page)"), ("L01", "error", 9)),
+        (NORMAL.replace("Monday", "![x](data:image/png;base64,AA)"), ("L01", "error", 9)),
+        (NORMAL.replace("Monday", "[x](https://)"), ("L01", "error", 9)),
+        (NORMAL.replace("Source: Post", "Source: [Post](javascript:alert)"), ("L01", "error", 11)),
+        (NORMAL.replace("Monday", "[x](https://例子.test/)"), ("L03", "warning", 9)),
+        (NORMAL.replace("Monday", "[bank.example](https://other.example/)"), ("L05", "warning", 9)),
+        (NORMAL.replace("Monday", "[x](https://bit.ly/abc)"), ("L06", "warning", 9)),
+        (NORMAL.replace("Monday", "[x](#top)"), ("L07", "warning", 9)),
+        (NORMAL.replace("Monday", "{{ frist_name }}"), ("P01", "error", 9)),
+        (NORMAL.replace("Monday", "{{ first_name }}"), ("P02", "error", 9)),
+        (NORMAL.replace("Monday", "<https://{{ email }}/x>"), ("P03", "error", 9)),
+        (NORMAL.replace("### One", "### One {{ email }}"), ("P01", "error", 7)),
+    ],
+)
+def test_a_rule_finds_its_line(body: str, expected: tuple[str, str, int]) -> None:
+    assert [finding for finding in ids(body) if finding[0] == expected[0]] == [expected]
+
+
+def test_half_width_punctuation_between_chinese_letters_is_found() -> None:
+    body = "### 一季度新开小店 {lead}\n\n湖北,广西居前。\n\n来源：江报\n"
+    assert ids(body, lang="zh-Hans") == [("I12", "warning", 9)]
+
+
+def test_a_subject_too_wide_is_found_with_chinese_counted_double() -> None:
+    assert ids(NORMAL, more=f"subject: {'字' * 45}\n") == []
+    assert ids(NORMAL, more=f"subject: {'字' * 46}\n") == [("I07", "warning", 6)]
+
+
+def test_a_silenced_rule_is_left_out_and_a_broken_merge_tag_cannot_be() -> None:
+    body = NORMAL.replace("Source: Post\n", "").replace("Monday", "{{ x }}")
+    assert ids(body, more="silence:\n  I03: our own\n  P01: never\n") == [("P01", "error", 12)]
+
+
+SOURCES = registry.read(
+    "Coast Daily:\n  zh: 海岸日报\n  aliases: [coast-daily.example]\n  url: https://coast.example.com\n", "sources.yaml"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Coast Daily", []), ("海岸日报", []), ("coast-daily.example", ["I04"]), ("Other Post", ["I04"])],
+)
+def test_a_source_is_looked_up_in_the_table(name: str, expected: list[str]) -> None:
+    findings = found(NORMAL.replace("Source: Post", f"Source: {name}"), known_sources=SOURCES)
+    assert [finding.id for finding in findings] == expected
+
+
+def test_one_company_under_two_spellings_is_found() -> None:
+    glossary = registry.read("Walmart:\n  zh: 沃尔玛\n  aliases: [Wal-Mart]\n", "glossary.yaml")
+    assert ids(NORMAL.replace("Monday", "Monday at Wal-Mart"), glossary=glossary) == [("I17", "warning", 9)]
+
+
+def test_a_missing_translation_is_found() -> None:
+    sister = source.read(HEAD.format(lang="zh-Hans", more="") + "### 一\n\n### 二\n")
+    text = NORMAL
+    assert ids(text, sisters={"today.zh.md": sister}) == [("I18", "warning", 5)]
+
+
+def test_editions_of_two_numbers_are_an_error() -> None:
+    sister = source.read(HEAD.format(lang="zh-Hans", more="").replace("number: 7", "number: 8") + "### 一\n")
+    assert ids(NORMAL, sisters={"today.zh.md": sister}) == [("I19", "error", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [b", 1),
+        ("- a\n", 1),
+        ("A:\n  colour: red\n", 2),
+        ("A: text\n", 1),
+        ("A:\n  zh: [a]\n", 2),
+        ("A:\n\nB:\n  aliases: [a]\n", 3),
+    ],
+)
+def test_a_broken_table_of_names_says_where(text: str, line: int) -> None:
+    from mailer.errors import SourceError
+
+    with pytest.raises(SourceError) as caught:
+        registry.read(text, "sources.yaml")
+    assert caught.value.where == f"sources.yaml:{line}"
+
+
+def test_sister_editions_lie_beside_each_other(tmp_path: object) -> None:
+    from pathlib import Path
+
+    folder = Path(str(tmp_path))
+    for name in ("a.en.md", "a.zh.md", "b.zh.md", "a.md", "a.zh-Hant.md"):
+        (folder / name).touch()
+    assert [path.name for path in source.sisters(folder / "a.en.md")] == ["a.zh-Hant.md", "a.zh.md"]
+    assert source.sisters(folder / "a.md") == []
+    assert source.sisters(Path("-")) == []
