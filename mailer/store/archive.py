@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, case, select
 
 from mailer.store.schema import editions, issues
 
@@ -44,3 +44,16 @@ def edition(conn: Connection, edition_id: int) -> Row[Any] | None:
     query: Any = select(e.program, e.key_id, e.language).where(e.id == edition_id)
     found: Row[Any] | None = conn.execute(query).first()
     return found
+
+
+def latest_source(conn: Connection, language: str, now: datetime) -> str:
+    """The text of the latest published issue's file in a language, else in any; "" before the first."""
+    i, e = issues.c, editions.c
+    query = (
+        select(e.source)
+        .select_from(editions.join(issues, i.id == e.issue_id))
+        .where(i.state.in_(_SHOWN), i.send_at <= now)
+        .order_by(case((e.language == language, 0), else_=1), i.date.desc(), i.id.desc(), e.version.desc())
+        .limit(1)
+    )
+    return conn.execute(query).scalar() or ""

@@ -1,4 +1,4 @@
-"""A reader's own page: language, a pause, leaving. It never brings back who left."""
+"""A reader's own page: language, a pause, sections, leaving. It never brings back who left."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailer.errors import SourceError
 from mailer.model.tokens import Purpose
+from mailer.rendering.source import read
 from mailer.rendering.translation import choose
+from mailer.store import archive
 from mailer.web.forms import read_form
 from mailer.web.parts import Parts, parts
+
+MAX_SECTIONS = 20
 
 
 async def show(request: Request) -> Response:
@@ -31,8 +36,30 @@ async def save(request: Request) -> Response:
     if reader is None:
         raise HTTPException(404)
     language = choose(club.languages, values.get("language", ""), reader.language, club.settings.newsletter.language)
-    saved = await club.write(club.leave.prefer, delivery, language, pause=bool(values.get("pause")), unwanted=None)
+    unwanted = None
+    if values.get("sections"):
+        titles = await _sections(club, reader.language)
+        wanted = {value for key, value in values.items() if key.startswith("want_")}
+        others = (title for title in reader.unwanted if title not in titles)
+        unwanted = (*others, *(title for title in titles if title not in wanted))[:MAX_SECTIONS]
+    pause = bool(values.get("pause"))
+    saved = await club.write(club.leave.prefer, delivery, language, pause=pause, unwanted=unwanted)
     return await _page(club, request, delivery, saved=saved)
+
+
+async def _sections(club: Parts, language: str) -> list[str]:
+    """The titles of the sections of the latest issue; empty where a digest has none."""
+    return await club.read(_titles, club, choose(club.languages, language, club.settings.newsletter.language))
+
+
+def _titles(club: Parts, language: str) -> list[str]:
+    source = club.db.read(archive.latest_source, language, club.clock())
+    try:
+        sections = read(source).sections if source else ()
+    except SourceError:
+        return []
+    titles = dict.fromkeys(section.title.replace(";", ",").strip()[:100] for section in sections)
+    return [title for title in titles if title][:MAX_SECTIONS]
 
 
 def _delivery(club: Parts, request: Request) -> int:
@@ -55,5 +82,6 @@ async def _page(club: Parts, request: Request, delivery: int, *, saved: bool) ->
         state=reader.state,
         chosen=choose(club.languages, reader.language, club.settings.newsletter.language),
         paused_until=until.astimezone(club.settings.newsletter.zone).strftime("%Y-%m-%d") if until else "",
+        sections=[(title, title not in reader.unwanted) for title in await _sections(club, reader.language)],
         saved=saved,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -19,6 +20,8 @@ from mailer.web.parts import Parts, parts
 from mailer.web.security import SCRIPT_POLICY
 
 HONEYPOT = "website"
+
+log = logging.getLogger(__name__)
 
 
 async def form(request: Request) -> Response:
@@ -97,6 +100,7 @@ def wait(club: Parts, request: Request, values: dict[str, str], action: str, ans
     """What a visitor sees whose client has had enough (429), or who is to prove some work first."""
     if answer is Answer.BUSY:
         return club.page(request, "busy", status=429, headers={"Retry-After": "3600"})
+    log.warning("more signups than [join] total_hour: forms ask for a proof of work")
     return club.page(
         request,
         "one-more",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mailer.model.tokens import Keyring, Purpose
+from mailer.store.schema import editions
 
 
 @pytest.fixture
@@ -128,3 +130,19 @@ def test_preferences_pause_and_leave_but_never_bring_back(town: Any, link: str) 
     assert town.person("alice@example.com").state == "unsubscribed"
     town.client.post(page, data={"action": "save"})
     assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_sections_not_wanted_become_an_attribute_for_segments(town: Any, link: str) -> None:
+    head = "---\nnewsletter: morning\nnumber: 1\ndate: 2026-11-23\nlang: en\n---\n"
+    source = head + "".join(f"\n## {title}\n\n### Item\n\nText.\n" for title in ("World", "Trade; tech"))
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(source=source))
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+    shown = town.client.get(page).text
+    assert 'value="World" checked' in shown
+    form = {"action": "save", "sections": "shown", "want_1": "World", "want_9": "<script>"}
+    town.client.post(page, data=form)
+    assert town.person("alice@example.com").attributes == {"unwanted_sections": "Trade, tech"}
+    assert 'value="Trade, tech">' in town.client.get(page).text
+    town.client.post(page, data=form | {"want_2": "Trade, tech"})
+    assert town.person("alice@example.com").attributes == {}
