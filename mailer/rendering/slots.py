@@ -10,7 +10,7 @@ from mailer.rendering import merge_tags
 from mailer.rendering.message import Part, Place, Slot
 
 _HREF = re.compile(r'(?:href|src)="[^"]*"')
-_PLAIN_URL = re.compile(r"(?:https?://|mailto:)[^\s>]+")
+_PLAIN_URL = re.compile(r"(?:https?://|mailto:)[!-=?-~]+")
 
 
 class Slots:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -50,8 +50,12 @@ class Preview:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def renew(self) -> None:
-        """Read and render again, then wake every open page."""
-        self.sheets = await asyncio.to_thread(self.load)
+        """Read and render again, then wake every open page; what cannot be rendered now stays as it was last."""
+        last_good = {sheet.name: sheet.edition for sheet in self.sheets}
+        loaded = await asyncio.to_thread(self.load)
+        self.sheets = [
+            sheet if sheet.edition else replace(sheet, edition=last_good.get(sheet.name)) for sheet in loaded
+        ]
         async with self._changed:
             self.version += 1
             self._changed.notify_all()

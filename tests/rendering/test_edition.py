@@ -93,6 +93,13 @@ def test_personal_values_are_filled_in_for_their_place(made):
     assert not re.search(r"\{\{|mrg", page + plain + made.html + made.text)
 
 
+def test_a_name_right_after_an_address_is_no_part_of_it(issue, club, theme, templates):
+    chinese = replace(issue, lang="zh", intro="见 <https://d.example/>，{{ name }}，https://d.example/?n={{ name }}")
+    program = edition.render(chinese, club=club, theme=theme, templates=templates).program
+    plain = program.plain(Personal("gao@example.com", fields={"name": "老高"}, tokens=SAMPLE.tokens))
+    assert "https://d.example/，老高，https://d.example/?n=%E8%80%81%E9%AB%98" in "".join(plain.split("\n"))
+
+
 def test_the_archive_holds_nothing_personal(made):
     assert "a" * 26 not in made.archive_html
     assert "Unsubscribe" not in made.archive_html

@@ -94,3 +94,12 @@ async def test_a_saved_file_wakes_the_open_page():
         assert await preview.after(1, 5) == 2
         assert preview.sheets[0].error == "version 2"
         assert await preview.after(2, 0.01) == 2
+
+
+async def test_a_mistake_leaves_the_last_good_page_standing():
+    sheets = [rendered(), Sheet("today.md", error="today.md:3: no date")]
+    preview = Preview(lambda: [sheets.pop(0)])
+    await preview.renew()
+    await preview.renew()
+    assert preview.sheets[0].error == "today.md:3: no date"
+    assert preview.sheets[0].edition is not None
