@@ -213,8 +213,8 @@ def _quotes(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     kinds: dict[str, int] = {}
     for passage in passages:
         plain = re.sub(r"\{\{.*?\}\}", "", passage.text)
-        for kind, signs in (("straight", '"'), ("curly", "“”")):
-            if any(sign in plain for sign in signs):
+        for kind, signs in (("straight", r"\"|(?<=[a-z])'(?=[a-z])"), ("curly", r"[“”]|(?<=[a-z])’(?=[a-z])")):
+            if re.search(signs, plain):
                 kinds.setdefault(kind, passage.line)
     if len(kinds) == 2:
         yield warning("I13", max(kinds.values()), "straight and curly quotes in one issue.", "Keep to one kind.")

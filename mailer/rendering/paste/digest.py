@@ -333,7 +333,8 @@ class _Reader:
     ) -> Reading:
         headlines = [item.headline for item in items.values()]
         lang = self._language(head, headlines, items)
-        matched = leads.match(head.leads, headlines)
+        texts = ["\n".join(item.paragraphs) for item in items.values()]
+        matched = leads.match(head.leads, headlines, texts)
         wording: dict[int, str] = {}
         for lead, index in zip(head.leads, matched, strict=True):
             if index is None:
@@ -418,7 +419,7 @@ def _split_call(text: str) -> tuple[str, str]:
 
 def _label(text: str, chinese: bool) -> str:
     if chinese:
-        return "立即报名" if "报名" in text else "立即加入" if "加入" in text or "群" in text else "立即申请"
+        return "立即报名" if "报名" in text else "立即申请" if "申请" in text else "立即加入"
     first = re.search(r"\b(apply to join|join|register|sign up|subscribe)\b", text, re.IGNORECASE)
     return {"join": "Join us", "register": "Register", "sign up": "Sign up", "subscribe": "Subscribe"}.get(
         first[1].lower() if first else "", "Apply to join"

@@ -15,6 +15,7 @@ PREFIX = re.compile(
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
+TEXT_THRESHOLD = 0.5
 
 
 def split(text: str) -> list[str]:
@@ -24,8 +25,11 @@ def split(text: str) -> list[str]:
     return [re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part]
 
 
-def match(leads: list[str], headlines: list[str]) -> list[int | None]:
-    """For each lead the index of the headline it means, each headline at most once; None where no item fits."""
+def match(leads: list[str], headlines: list[str], bodies: list[str] | None = None) -> list[int | None]:
+    """For each lead the index of the headline it means, each headline at most once; None where no item fits.
+
+    A lead that no headline fits, in another language perhaps, may be known by the words of an item's text.
+    """
     known = [_terms(headline) for headline in headlines]
     common = Counter(term for terms in known for term in terms)
     weight = {term: log((len(known) + 1) / count) + 0.2 for term, count in common.items()}
@@ -42,7 +46,21 @@ def match(leads: list[str], headlines: list[str]) -> list[int | None]:
         if found[-negative] is None and index not in taken:
             found[-negative] = index
             taken.add(index)
+    _match_texts(leads, bodies or [], found, taken)
     return found
+
+
+def _match_texts(leads: list[str], bodies: list[str], found: list[int | None], taken: set[int]) -> None:
+    texts = [_terms(body[:2000]) for body in bodies]
+    for number, lead in enumerate(leads):
+        terms = _terms(lead)
+        if found[number] is not None or len(terms) < 3:
+            continue
+        shares = {index: len(terms & text) / len(terms) for index, text in enumerate(texts) if index not in taken}
+        best = max(shares, key=lambda index: shares[index], default=None)
+        if best is not None and shares[best] >= TEXT_THRESHOLD:
+            found[number] = best
+            taken.add(best)
 
 
 def is_same(one: str, other: str) -> bool:
