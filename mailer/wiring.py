@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mailer.model.letter import WriteLetter
     from mailer.rendering.edition import Edition
     from mailer.rendering.facts import ClubFacts
+    from mailer.rendering.finding import Finding
     from mailer.rendering.templates import Templates
     from mailer.rendering.theme import Theme
     from mailer.settings import RelaySettings, Settings
@@ -163,6 +164,13 @@ class Club:
     def newsletter_of(self, issue: Issue) -> str:
         """The newsletter an issue file belongs to: as it says, or the club's."""
         return issue.newsletter or self.settings.newsletter.name
+
+    def check(self, issue: Issue, text: str) -> list[Finding]:
+        """Every finding on an issue: its text, its page, its message. Raises TemplateError."""
+        from mailer.rendering import check_html, check_message
+
+        edition = self.render(issue)
+        return [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
 
     def render(self, issue: Issue, frozen_at: datetime | None = None, facts: ClubFacts | None = None) -> Edition:
         """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""

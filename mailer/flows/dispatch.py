@@ -174,7 +174,7 @@ class Dispatcher:
             asyncio.create_task(self._connection(lane)) for lane in self._lanes for _ in range(lane.connections)
         ]
         try:
-            await self._feed(forever)
+            await self._feed(connections, forever)
         finally:
             self._stopping = True
             await self._end(connections)
@@ -186,31 +186,32 @@ class Dispatcher:
         self._stopping = True
         self._changed.set()
 
-    async def _feed(self, forever: bool) -> None:
+    async def _feed(self, connections: Sequence[asyncio.Task[None]], forever: bool) -> None:
         last_flush = last_recovery = self._monotonic()
-        exhausted = False
+        claim_again = 0.0
         while not self._stopping:
-            if not self._halted and not exhausted and len(self._ready) <= self._claim_limit() // 2:
-                exhausted = not await self._claim_more()
+            for task in connections:
+                if task.done():
+                    task.result()  # a connection ends only by an error of ours: let it be seen
             if not forever and all(lane.failures >= GIVE_UP_FAILURES for lane in self._lanes):
                 return
             now = self._monotonic()
+            if now >= claim_again and not self._halted and len(self._ready) <= self._claim_limit() // 2:
+                claim_again = 0.0 if await self._claim_more() else now + FLUSH_SECONDS
             if now - last_flush >= FLUSH_SECONDS:
                 await self._flush()
                 self._measure(now - last_flush)
                 last_flush = now
-                exhausted = False
             if now - last_recovery >= LEASE.total_seconds() / 4:
                 await self._hop(self._recover)
                 last_recovery = now
-            if exhausted and self._idle:
-                await self._flush()
-                if await self._nothing_left(forever):
-                    return
-                exhausted = False
-            await self._pause_for_change(FLUSH_SECONDS if not exhausted or self._batches else POLL_SECONDS)
+            if claim_again and self._idle and await self._nothing_left(forever):
+                return
+            if claim_again or len(self._ready) > self._claim_limit() // 2:
+                await self._pause_for_change(FLUSH_SECONDS)
 
     async def _nothing_left(self, forever: bool) -> bool:
+        await self._flush()
         self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._clock()))
         if not forever:
             due = await self._hop(self._db.read, ledger.next_due)
