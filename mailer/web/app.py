@@ -10,6 +10,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,7 +20,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from mailer.errors import MailerError, StoreError
+from mailer.errors import MailerError
 from mailer.model.letter import WriteLetter
 from mailer.web import apply, archive, confirm, leave, preferences, review, subscribe
 from mailer.web.forms import MAX_BODY
@@ -81,7 +82,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders, https=made.base_url.startswith("https://"))],
-        exception_handlers={HTTPException: _refused, StoreError: _away, Exception: _broken},
+        exception_handlers={HTTPException: _refused, MailerError: _away, SQLAlchemyError: _away},
         lifespan=lifespan,
     )
     app.state.parts = made
@@ -125,11 +126,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    """The database cannot take it: say so, so that a mail client tries the unsubscribe again."""
-    log.error("the database is away: %s", error)
-    return parts(request).page(request, "error", status=503, kind="503", headers={"Retry-After": "60"})
-
-
-async def _broken(request: Request, error: Exception) -> Response:
+    """Nothing was changed: say so, so that a mail client tries the unsubscribe again. The page may be what failed."""
     log.error("a page failed: %s on %s", type(error).__name__, request.scope.get("route", "no route"))
-    return PlainTextResponse("Something went wrong on our side. Please try again later.\n", 500)
+    headers = {"Retry-After": "60"}
+    try:
+        return parts(request).page(request, "error", status=503, kind="503", headers=headers)
+    except MailerError:
+        return PlainTextResponse("Not possible at this moment. Please try again in a minute.\n", 503, headers)

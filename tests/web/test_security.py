@@ -343,3 +343,21 @@ def test_addresses_strangers_type_never_reach_the_log(town: Any, caplog: pytest.
     own = [record for record in caplog.records if record.name.startswith("mailer")]
     assert own
     assert not [record for record in own if "canary" in record.getMessage()]
+
+
+def test_a_mistake_in_the_clubs_own_template_changes_nothing_and_is_no_accident(town_with: Any) -> None:
+    probe = town_with()
+    folder = probe.club.folder / "templates" / "pages"
+    folder.mkdir(parents=True)
+    (folder / "subscribe.html.j2").write_text("{{ nobody_knows_this }}")
+    town = town_with()
+    assert town.client.get("/subscribe").status_code == 503
+    (folder / "error.html.j2").write_text("{% broken")
+    assert town_with().client.get("/subscribe").text.startswith("Not possible at this moment")
+
+
+def test_two_writers_of_one_address_are_no_accident(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    town.add_reader("bob@example.com", "pending")
+    monkeypatch.setattr("mailer.store.signups.find", lambda conn, key: None)
+    assert town.fill("/subscribe", email="bob@example.com").status_code == 503
+    assert town.letters() == []
