@@ -15,7 +15,7 @@ MONTH = timedelta(days=30)
 HOUR = timedelta(hours=1)
 STAMP_LIFE = timedelta(days=2)
 # Suppressions that are somebody's will, not an address's fault: such an address never gets a letter for a form.
-REFUSALS = frozenset({"complaint", "fraud", "manual", "imported", "erased"})
+REFUSALS = frozenset({"complaint", "fraud", "manual", "erased"})
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

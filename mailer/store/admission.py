@@ -21,7 +21,7 @@ from mailer.model.signup import (
     mark,
     truncated,
 )
-from mailer.store import applications, consents, marks, signups
+from mailer.store import applications, consents, marks, signups, suppressions
 from mailer.store.consents import Step
 
 
@@ -61,7 +61,7 @@ def enter(
     signups.activate(conn, subscriber_id, now, language)
     step = Step("confirmed", wording, language, visit.source, truncated(visit.client), visit.user_agent[:200])
     consents.append(conn, subscriber_id, step, now)
-    signups.lift_faults(conn, match_key, now)
+    suppressions.lift(conn, match_key, now, "reader")  # mail arrives, and he wants it
     kinds = applications.kinds_of_member(conn, match_key)
     if kinds:
         signups.tag(conn, subscriber_id, ["member", *kinds])

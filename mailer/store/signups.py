@@ -161,19 +161,6 @@ def suppression(conn: Connection, match_key: str, now: datetime) -> str:
     return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
 
 
-def lift_faults(conn: Connection, match_key: str, now: datetime) -> None:
-    """End the suppressions for an address's fault: its reader has just proved that mail arrives."""
-    conn.execute(
-        update(suppressions)
-        .where(
-            suppressions.c.match_key == match_key,
-            suppressions.c.state == "active",
-            suppressions.c.reason.not_in(REFUSALS),
-        )
-        .values(state="lifted", lifted_at=now, lifted_by="reader")
-    )
-
-
 def expire(conn: Connection, before: datetime) -> int:
     """Remove subscribers who never confirmed and were entered before a moment, with their steps; returns how many."""
     s = subscribers.c

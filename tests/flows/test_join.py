@@ -97,7 +97,7 @@ def test_a_rush_for_one_address_writes_one_letter(db: Database, join: Join) -> N
 
 
 @pytest.mark.parametrize(
-    ("reason", "count"), [("complaint", 0), ("erased", 0), ("manual", 0), ("userunknown", 1), ("full", 1)]
+    ("reason", "count"), [("complaint", 0), ("erased", 0), ("manual", 0), ("userunknown", 1), ("imported", 1)]
 )
 def test_a_letter_goes_to_an_address_with_a_fault_once_and_never_to_who_refused(
     db: Database, join: Join, clock: Clock, reason: str, count: int
