@@ -246,7 +246,8 @@ def _defaults(club: Club | None) -> Any:
     newsletter = club.settings.newsletter
     languages = (newsletter.language, *(tag for tag in newsletter.languages if tag != newsletter.language))
     base = club.settings.web.base_url.rstrip("/")
-    return Defaults(newsletter=newsletter.name, languages=languages, apply_url=f"{base}/apply")
+    named = newsletter.name if "name" in newsletter.model_fields_set else ""
+    return Defaults(newsletter=named, languages=languages, apply_url=f"{base}/apply")
 
 
 def _today(club: Club | None) -> date:

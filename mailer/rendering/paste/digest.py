@@ -312,7 +312,7 @@ class _Reader:
         if text != line.text:
             self.report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
         plain, url = grammar.strip_links(text)
-        plain = " ".join(plain.split())
+        plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
         label = grammar.call_label(plain)
         if label:
             plain = plain[len(label) :].strip()
@@ -362,6 +362,7 @@ class _Reader:
             newsletter=self._newsletter(head),
             date=day,
             lang=lang,
+            number=head.number,
             intro="\n\n".join(prose.to_markdown(text) for text in head.intro),
             sections=tuple(sections),
             cta=cta or CallToAction(self.defaults.cta),

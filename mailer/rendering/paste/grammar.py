@@ -45,7 +45,8 @@ _SOURCE_LINE = re.compile(rf"[(（\[【]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})")
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
-_LONE_PARENTHESIS = re.compile(rf"[(（【\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）】\]]", re.IGNORECASE)
+_LONE_PARENTHESIS = re.compile(rf"[(（]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）]", re.IGNORECASE)
+_BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[]([^()（）【】\[\]]{1,60})[)）】\]]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
@@ -149,8 +150,8 @@ def source_line(text: str) -> tuple[str, str] | None:
         match = pattern.fullmatch(plain.strip())
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
             name = match[1].strip(" []【】()（）.。") if pattern is not _SOURCE_VIA else match[1].strip()
-            name = name.replace(url, "").strip(" :：-—|") if url else name
-            return name, url
+            name = name.replace(url, "").strip(" :：-—|<>") if url else name
+            return _BYLINE.sub("", name), url
     return None
 
 

@@ -23,6 +23,7 @@ class Head:
     leads_line: int = 0
     intro: list[str] = field(default_factory=list)
     named: bool = False
+    number: int | None = None
 
 
 _TOPIC = re.compile(r"^\s*#([^#\n]{2,40})#\s*")
@@ -33,6 +34,7 @@ _WORDS = re.compile(
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:第|#|no\.?|vol\.?|issue|总第)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _GREETING = re.compile(
     r"^(?:早上好|早安|大家好|各位|晚上好|下午好|good (?:morning|evening)|hello|hi\b|dear)", re.IGNORECASE
 )
@@ -55,9 +57,9 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report) 
 
 def _read_subject(head: Head, forward: Forward, today: date) -> None:
     subject = forward.subject
-    name, separator, rest = (
-        re.split(r"([:：]\s*)", subject, maxsplit=1) if re.search(r"[:：]", subject) else (subject, "", "")
-    )
+    parts = re.split(r"([:：]\s*|\s+[-–—|]\s+)", subject, maxsplit=1)
+    name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
+    name = _NUMBER.sub("", name)
     if not separator:
         rest = subject if leads.SEPARATOR.search(subject) else ""
     if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
@@ -131,6 +133,11 @@ def _only_date(text: str) -> str:
 
 
 def _take_name(head: Head, name: str, line: Line, report: Report) -> None:
+    name = " ".join(name.split())
+    if match := _NUMBER.search(name):
+        head.number = int(match[1])
+        name = name[: match.start()].strip(_EDGE)
+        report.add(line.number, "number", f"taken as the issue's number: {head.number}")
     if name:
         head.newsletter, head.named = name, True
         report.add(line.number, "name", "taken as the newsletter's name", name)
@@ -174,7 +181,7 @@ def _place(head: Head, text: str, line: Line, report: Report) -> None:
     elif leads.is_same(text, head.newsletter):
         report.drop(line.number, "the newsletter's name again dropped", text)
     elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
-        head.intro.append(line.text)
+        head.intro.append(text)
         report.add(line.number, "intro", "taken as the introduction", text)
     else:
         report.drop(line.number, "line of the head dropped", text)

@@ -58,7 +58,7 @@ _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+
 def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[list[Line], Forward]:
     """The clean lines, and what a forwarding head said."""
     clean = [Line(number, _clean(text, number, report)) for number, text in lines]
-    clean = _unquote(clean, report)
+    clean = _without_underlines(_unquote(clean, report), report)
     clean, forward = _without_forwarding(clean, report)
     clean = [line for line in clean if not _is_stamp(line, clean, report)]
     if not html:
@@ -86,6 +86,20 @@ def _unquote(lines: list[Line], report: Report) -> list[Line]:
         return lines
     report.add(quoted[0].number, "quoted", f"quote marks > removed from {len(quoted)} lines")
     return [replace(line, text=_QUOTE.sub("", line.text, count=1).strip()) for line in lines]
+
+
+def _without_underlines(lines: list[Line], report: Report) -> list[Line]:
+    """Titles underlined with strokes, as `## title`."""
+    kept: list[Line] = []
+    for line in lines:
+        last = kept[-1] if kept else None
+        alone = len(kept) < 2 or not kept[-2].text
+        if last and last.text and alone and width(last.text) <= 44 and re.fullmatch(r"={3,}|-{3,}", line.text):
+            kept[-1] = replace(last, text=f"## {last.text}")
+            report.add(line.number, "underline", "underline of a title dropped", line.text)
+        else:
+            kept.append(line)
+    return kept
 
 
 def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:
@@ -132,20 +146,28 @@ def _unwrap(lines: list[Line], report: Report) -> list[Line]:
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
     blank = sum(not line.text for line in lines)
-    if not (45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3):
-        return lines
+    wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
     joined: list[Line] = []
     count = previous = 0
     for line in lines:
         last = joined[-1] if joined else None
-        if last and last.text and line.text and previous >= 0.55 * widest and _continues(last.text, line.text):
+        if (
+            last
+            and last.text
+            and line.text
+            and (
+                (wrapped and previous >= 0.55 * widest and _continues(last.text, line.text))
+                or _runs_on(last.text, line.text, previous)
+            )
+        ):
             glue = "" if _is_wide(last.text[-1]) or _is_wide(line.text[0]) else " "
             joined[-1] = replace(last, text=last.text + glue + line.text)
             count += 1
         else:
             joined.append(line)
         previous = width(line.text)
-    report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
+    if count:
+        report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
     return joined
 
 
@@ -156,12 +178,19 @@ def _continues(last: str, text: str) -> bool:
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
 
 
+def _runs_on(last: str, text: str, previous: int) -> bool:
+    """Whether a line ends in the middle of a sentence that goes on in small letters."""
+    small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
+    return small and 45 <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
+
+
 def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 
 
 def _mark_links(text: str) -> str:
     text = _MARKDOWN_LINK.sub(lambda m: m[0] if m[1] else f"{LINK}{m[2]}{LINK_URL}{m[3]}{LINK_END}", text)
+    text = re.sub(r"<(https?://[^\s<>]+)>", r"\1", text)
     return _URL.sub(_bare, text)
 
 
