@@ -71,7 +71,7 @@ def read(raw: bytes) -> Mail:
             cut = True
             break
         parts.append(part)
-    return Mail(headers, kind, tuple(parts), cut, parameters)
+    return Mail(headers, kind, tuple(parts), cut or len(parts) >= MAX_PARTS, parameters)
 
 
 def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:

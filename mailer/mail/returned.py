@@ -23,12 +23,14 @@ _MARK = re.compile(
     r")[ \t:.,*#=_-]*.{0,40}$",
     re.I | re.M,
 )
-_HEADER_RUN = re.compile(
-    r"^[ \t>]{0,8}(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]+"
-    r"|from)[ \t]*:"
-    r"[^\n]*\n(?:[ \t>]+[^\n]*\n){0,12}[ \t>]{0,8}(received|return-path|message-id|from|to|subject|date|mime-version"
-    r"|content-type|x-[\w-]+|dkim-signature|by|sender|reply-to|cc|delivered-to)[ \t]*:",
-    re.I | re.M,
+_QUOTE = " \t>"
+_OPENS = re.compile(
+    r"(received|return-path|dkim-signature|x-originating-ip|delivered-to|message-id|x-[\w-]{1,60}|from)[ \t]*:", re.I
+)
+_FOLLOWS = re.compile(
+    r"(received|return-path|message-id|from|to|subject|date|mime-version|content-type|x-[\w-]{1,60}|dkim-signature|by"
+    r"|sender|reply-to|cc|delivered-to)[ \t]*:",
+    re.I,
 )
 _GOES_ON = re.compile(r"recipient address:|(can ?not|could not|not) be delivered|following (recipient|address)", re.I)
 _CARRIERS = (
@@ -66,17 +68,32 @@ def cut(text: str) -> tuple[str, str]:
     """A notice apart from the message quoted below it; header fields quoted in the midst of a notice are left out."""
     text = text[: 1 << 16]
     for _ in range(3):
-        fields = _HEADER_RUN.search(text, 40) if len(text) > 40 else None
-        if not fields:
+        start, end = _header_run(text)
+        if start < 0 or end < 0 or not _GOES_ON.search(text, end, end + 400):
             break
-        end = text.find("\n\n", fields.end())
-        if end < 0 or not _GOES_ON.search(text, end, end + 400):
-            break
-        text = text[: fields.start()] + text[end:]
-    ends = [found.start() for found in (_MARK.search(text), fields) if found and found.start() > 40]
+        text = text[:start] + text[end:]
+    mark = _MARK.search(text, 40) if len(text) > 40 else None
+    ends = [place for place in (mark.start() if mark else -1, start) if place > 40]
     if not ends:
         return text, ""
     return text[: min(ends)], text[min(ends) :]
+
+
+def _header_run(text: str) -> tuple[int, int]:
+    """Where two header fields in a row begin, and the empty line after them; -1 where there is none."""
+    place, opened, folded = 0, -1, 0
+    for line in text.split("\n"):
+        begin, place = place, place + len(line) + 1
+        bare = line.lstrip(_QUOTE)
+        if opened >= 0 and _FOLLOWS.match(bare):
+            return opened, text.find("\n\n", begin)
+        if begin > 40 and _OPENS.match(bare):
+            opened, folded = begin, 0
+        elif opened >= 0 and bare and line[:1] in _QUOTE and folded < 12:
+            folded += 1
+        else:
+            opened = -1
+    return -1, -1
 
 
 def original_headers(returned: str) -> Headers:

@@ -200,5 +200,10 @@ def _phase_in(said: str) -> Phase | None:
     if spoken:
         pipelined = spoken[1] == "data" and any(words in said for words in _PIPELINED)
         return Phase.RCPT if pipelined else _COMMANDS.get(spoken[1])
-    found = [(said.rfind(words), phase) for phase, phrases in _STEP_WORDS for words in phrases if words in said]
+    found = [
+        (said.rfind(words), phase)
+        for phase, phrases in _STEP_WORDS
+        for words in phrases
+        if words in said and _find(words, said, 0, len(said)) >= 0
+    ]
     return max(found)[1] if found else None

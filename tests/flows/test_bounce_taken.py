@@ -1,0 +1,193 @@
+"""Returned mail: the signed token decides who, everything else is evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, insert, select, update
+
+from mailer.flows.bounce import TakeIn, replay, take_log
+from mailer.intake import relay_log
+from mailer.model.delivery import State
+from mailer.model.tokens import Keyring, Purpose
+from mailer.store import suppressions
+from mailer.store.engine import Database
+from mailer.store.schema import bounces, deliveries, returned_mails, subscribers
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+RING = Keyring({1: b"k" * 32}, 1)
+SAMPLES = Path(__file__).parents[1] / "samples" / "bounces"
+PLACEHOLDER = "a" * 26
+DAVE = "dave@example.org"
+
+
+def reader(conn: Connection, address: str = DAVE, state: str = "accepted") -> int:
+    domain = address.rpartition("@")[2]
+    who = conn.execute(
+        insert(subscribers)
+        .values(address=address, match_key=address, domain=domain, state="active", created_at=NOW)
+        .returning(subscribers.c.id)
+    ).scalar_one()
+    return conn.execute(  # type: ignore[no-any-return]
+        insert(deliveries)
+        .values(subscriber_id=who, address=address, domain=domain, due_at=NOW, changed_at=NOW, state=state)
+        .returning(deliveries.c.id)
+    ).scalar_one()
+
+
+@pytest.fixture
+def dave(db: Database) -> int:
+    return db.run(reader)
+
+
+@pytest.fixture
+def journey(db: Database) -> TakeIn:
+    return TakeIn(db, RING, lambda: NOW)
+
+
+def sample(name: str, message: str = PLACEHOLDER, link: str = PLACEHOLDER, path: str = PLACEHOLDER) -> bytes:
+    text = (SAMPLES / f"{name}.eml").read_text(encoding="utf-8")
+    text = text.replace(f"<{PLACEHOLDER}@", f"<{message}@").replace(f"/u/{PLACEHOLDER}", f"/u/{link}")
+    return text.replace(f"b+{PLACEHOLDER}", f"b+{path}").encode()
+
+
+def stopped(db: Database, address: str = DAVE) -> bool:
+    return db.read(suppressions.active, address, NOW) is not None
+
+
+def path_of(delivery: int) -> str:
+    return f"b+{RING.sign(delivery, Purpose.BOUNCE)}@club.example.com"
+
+
+@pytest.mark.parametrize("shout", [False, True])
+def test_a_genuine_bounce_suppresses_its_reader(db: Database, journey: TakeIn, dave: int, shout: bool) -> None:
+    to = path_of(dave)
+    taken = journey.take(sample("postfix-unknown-user"), "maildir", to.upper() if shout else to)
+    assert taken.state == "read"
+    assert stopped(db)
+
+
+def test_the_message_id_or_the_unsubscribe_link_finds_the_reader_too(db: Database, journey: TakeIn, dave: int) -> None:
+    by_id = journey.take(sample("postfix-unknown-user", message=RING.sign(dave, Purpose.MESSAGE)), "imap")
+    assert by_id.found is not None
+    assert by_id.found.carrier == "Message-ID"
+    by_link = journey.take(sample("policy-block", link=RING.sign(dave, Purpose.UNSUBSCRIBE)), "imap")
+    assert by_link.found is not None
+    assert by_link.found.carrier == "List-Unsubscribe"
+
+
+def test_a_forged_report_changes_nobody(db: Database, journey: TakeIn, dave: int) -> None:
+    token = RING.sign(dave, Purpose.BOUNCE)
+    other = Keyring({1: b"x" * 32}, 1).sign(dave, Purpose.BOUNCE)
+    for bad in (
+        "",
+        token[:-1],
+        token[:-2] + "aa",
+        other,
+        RING.sign(dave, Purpose.VIEW),
+        RING.sign(999, Purpose.BOUNCE),
+    ):
+        raw = sample("postfix-unknown-user") + bad.encode()
+        assert journey.take(raw, "imap", f"b+{bad}@club.example.com").state == "unverified"
+    assert not stopped(db)
+    with db.reading() as conn:
+        assert {row.delivery_id for row in conn.execute(select(bounces))} == {None}
+
+
+def test_a_victims_address_in_the_body_of_a_genuine_report_is_only_evidence(db: Database, journey: TakeIn) -> None:
+    with db.transaction() as conn:
+        mallory, _ = reader(conn, "mallory@example.org"), reader(conn)
+    journey.take(sample("postfix-unknown-user"), "lmtp", path_of(mallory))
+    assert not stopped(db)
+    assert stopped(db, "mallory@example.org")
+
+
+def test_the_same_mail_and_the_same_report_again_are_harmless(db: Database, journey: TakeIn, dave: int) -> None:
+    raw, to = sample("postfix-unknown-user"), path_of(dave)
+    journey.take(raw, "imap", to)
+    assert journey.take(raw, "imap", to).state == "repeat"
+    db.run(suppressions.lift, DAVE, NOW, "operator")
+    journey.take(raw + b"\n", "imap", to)
+    assert not stopped(db)
+
+
+def test_an_old_report_is_recorded_and_not_acted_on(db: Database, dave: int) -> None:
+    late = TakeIn(db, RING, lambda: NOW + timedelta(days=31))
+    taken = late.take(sample("postfix-unknown-user"), "imap", path_of(dave))
+    assert "too old" in taken.sentence
+    assert not stopped(db)
+
+
+def test_a_genuine_report_proves_an_uncertain_delivery(db: Database, journey: TakeIn) -> None:
+    delivery = db.run(reader, "bob@example.org", "uncertain")
+    journey.take(sample("vacation"), "imap", path_of(delivery))
+    with db.reading() as conn:
+        assert conn.execute(select(deliveries.c.state)).scalar_one() == State.ACCEPTED
+
+
+@pytest.mark.parametrize("name", ["vacation", "human-reply", "postfix-delayed", "postfix-sent", "policy-block"])
+def test_what_is_no_fault_of_the_address_suppresses_nobody(db: Database, journey: TakeIn, dave: int, name: str) -> None:
+    journey.take(sample(name), "imap", path_of(dave))
+    assert not stopped(db)
+
+
+def test_a_persons_answer_is_kept_as_a_reply(journey: TakeIn, dave: int) -> None:
+    assert journey.take(sample("human-reply"), "imap", path_of(dave)).state == "reply"
+
+
+def test_a_complaint_is_never_lifted_by_a_new_consent(db: Database, journey: TakeIn, dave: int) -> None:
+    journey.take(sample("complaint"), "imap", path_of(dave))
+    assert db.run(suppressions.lift, DAVE, NOW, "double opt-in") == 0
+    assert stopped(db)
+    assert db.run(suppressions.lift, DAVE, NOW, "operator", complaints=True) == 1
+
+
+def test_a_kept_mail_is_read_after_a_crash(db: Database, journey: TakeIn, dave: int) -> None:
+    assert journey.keep(sample("postfix-unknown-user"), "lmtp", path_of(dave)) is not None
+    assert not stopped(db)
+    assert TakeIn(db, RING, lambda: NOW).read_kept() == 1
+    assert stopped(db)
+    with db.reading() as conn:
+        assert conn.execute(select(returned_mails.c.state)).scalar_one() == "read"
+
+
+LOG = """\
+Mar  2 08:00:01 relay postfix/cleanup[11]: 4XyZ12aBcD: message-id=<{token}@club.example.com>
+Mar  2 08:00:02 relay postfix/smtp[12]: 4XyZ12aBcD: to=<dave@example.org>, relay=mx.example.org[192.0.2.5]:25, \
+delay=1, delays=0/0/0/1, dsn={dsn}, status={status} ({text})
+Mar  2 08:00:02 relay postfix/smtp[12]: 4Other: to=<eve@example.org>, relay=x, delay=1, dsn=5.1.1, status=bounced (x)
+"""
+
+
+def log(db: Database, dave: int, status: str, dsn: str, text: str) -> str:
+    lines = LOG.format(token=RING.sign(dave, Purpose.MESSAGE), status=status, dsn=dsn, text=text).splitlines(True)
+    tally = take_log(db, RING, relay_log.read(lines), NOW)
+    return f"{tally.seen} {tally.new} {tally.healed}"
+
+
+def test_the_relays_log_tells_what_the_receiver_said(db: Database, dave: int) -> None:
+    said = "host mx.example.org[192.0.2.5] said: 550 5.1.1 no such user (in reply to RCPT TO command)"
+    assert log(db, dave, "bounced", "5.1.1", said) == "{'bounced': 1} 1 0"
+    assert stopped(db)
+    assert log(db, dave, "bounced", "5.1.1", said) == "{'bounced': 1} 0 0"
+
+
+def test_a_line_of_the_relays_log_proves_an_uncertain_delivery(db: Database, dave: int) -> None:
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).values(state="uncertain"))
+    assert log(db, dave, "sent", "2.0.0", "250 2.0.0 OK") == "{'sent': 1} 1 1"
+    assert not stopped(db)
+
+
+def test_a_replay_shows_what_another_judgement_would_change_and_applies_it_when_told(
+    db: Database, journey: TakeIn, dave: int
+) -> None:
+    journey.take(sample("postfix-unknown-user"), "imap", path_of(dave))
+    assert list(replay(db, NOW)) == []
+    db.run(suppressions.lift, DAVE, NOW, "operator")
+    assert [found.change for found in replay(db, NOW)] == ["would be suppressed"]
+    assert not stopped(db)
+    list(replay(db, NOW, apply=True))
+    assert stopped(db)

@@ -1,0 +1,68 @@
+"""The door for returned mail: only our own return paths, and durable before its 250."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mailer.intake.listener import MAX_SIZE, Door, Listener
+
+OURS = "b+token@club.example.com"
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[tuple[Listener, list[tuple[bytes, str]]]]:
+    kept: list[tuple[bytes, str]] = []
+    broken = threading.Event()
+
+    def keep(raw: bytes, recipient: str) -> None:
+        if b"break" in raw:
+            broken.set()
+            raise RuntimeError("disk full")
+        kept.append((raw, recipient))
+
+    async with Listener(Door(lambda address: address == OURS, keep), "127.0.0.1", 0) as listener:
+        yield listener, kept
+
+
+async def talk(listener: Listener, recipient: str, body: bytes) -> int:
+    import asyncio
+
+    def send() -> int:
+        with smtplib.SMTP("127.0.0.1", listener.port, timeout=10) as client:
+            client.ehlo()
+            client.mail("")
+            code, _ = client.rcpt(recipient)
+            return client.data(body)[0] if code == 250 else code
+
+    return await asyncio.to_thread(send)
+
+
+async def test_a_mail_to_our_return_path_is_kept_before_its_250(
+    door: tuple[Listener, list[tuple[bytes, str]]],
+) -> None:
+    listener, kept = door
+    assert await talk(listener, OURS, b"Subject: x\r\n\r\nhello\r\n") == 250
+    assert kept[0][1] == OURS
+    assert b"hello" in kept[0][0]
+
+
+async def test_everybody_else_is_refused(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
+    listener, kept = door
+    assert await talk(listener, "victim@example.org", b"x") == 550
+    assert kept == []
+
+
+async def test_what_cannot_be_kept_is_to_be_tried_again(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
+    listener, kept = door
+    assert await talk(listener, OURS, b"break\r\n") == 451
+    assert kept == []
+
+
+async def test_a_mail_beyond_the_cap_is_refused(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
+    listener, kept = door
+    assert await talk(listener, OURS, b"x" * 900 + (b"\r\n" + b"y" * 900) * (MAX_SIZE // 900)) == 552
+    assert kept == []
