@@ -12,6 +12,7 @@ from mailer.mail.address import Address
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
 from mailer.store.schema import (
+    bounces,
     consents,
     deliveries,
     issues,
@@ -175,8 +176,8 @@ def expire(conn: Connection, before: datetime) -> int:
         ).scalars()
     )
     for subscriber_id in stale:
-        conn.execute(update(deliveries).where(deliveries.c.subscriber_id == subscriber_id).values(subscriber_id=None))
-        conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(subscriber_id=None))
+        for table in (deliveries, letters, bounces):
+            conn.execute(update(table).where(table.c.subscriber_id == subscriber_id).values(subscriber_id=None))
         conn.execute(delete(consents).where(consents.c.subscriber_id == subscriber_id))
         conn.execute(delete(subscribers).where(s.id == subscriber_id))
     return len(stale)

@@ -94,8 +94,8 @@ async def _tidy(made: Parts) -> None:
     while True:
         try:
             await made.write(made.tidy)
-        except MailerError as error:
-            log.warning("could not tidy up, will try again in an hour: %s", error)
+        except (MailerError, SQLAlchemyError) as error:
+            log.warning("could not tidy up, will try again in an hour: %s", type(error).__name__)
         await asyncio.sleep(TIDY_SECONDS)
 
 

@@ -20,7 +20,7 @@ from mailer.model.signup import Answer, Limits, Visit
 from mailer.model.tokens import Keyring
 from mailer.store import admission, consents, marks
 from mailer.store.engine import Database
-from mailer.store.schema import deliveries, letters, subscribers, suppressions
+from mailer.store.schema import bounces, deliveries, letters, subscribers, suppressions
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEYRING = Keyring({1: b"k" * 32}, 1)
@@ -219,3 +219,16 @@ def test_network_addresses_and_old_marks_are_forgotten(db: Database, join: Join,
     with db.reading() as conn:
         rows = conn.execute(select(consents.consents.c.client, consents.consents.c.wording)).all()
     assert [tuple(row) for row in rows] == [("", "wording")] * 2
+
+
+def test_who_never_confirmed_because_the_letter_bounced_is_forgotten_too(
+    db: Database, join: Join, clock: Clock
+) -> None:
+    join.subscribe(parse("dave@example.com"), "", "", VISIT)
+    with db.transaction() as conn:
+        row = {"at": NOW, "via": "smtp", "kind": "hard", "reason": "userunknown", "family": "address"}
+        conn.execute(insert(bounces).values(row | {"subscriber_id": 1, "delivery_id": 1, "fingerprint": "f"}))
+    clock.now += timedelta(days=8)
+    assert join.expire(purge_days=7, retention_days=14)["readers"] == 1
+    with db.reading() as conn:
+        assert conn.execute(select(bounces.c.delivery_id, bounces.c.subscriber_id)).one() == (1, None)
