@@ -195,9 +195,10 @@ class Dispatcher:
                     task.result()  # a connection ends only by an error of ours: let it be seen
             if not forever and all(lane.failures >= GIVE_UP_FAILURES for lane in self._lanes):
                 return
-            now = self._monotonic()
+            now, claimed = self._monotonic(), False
             if now >= claim_again and not self._halted and len(self._ready) <= self._claim_limit() // 2:
-                claim_again = 0.0 if await self._claim_more() else now + FLUSH_SECONDS
+                claimed = await self._claim_more()
+                claim_again = now if claimed else now + FLUSH_SECONDS
             if now - last_flush >= FLUSH_SECONDS:
                 await self._flush()
                 self._measure(now - last_flush)
@@ -205,9 +206,9 @@ class Dispatcher:
             if now - last_recovery >= LEASE.total_seconds() / 4:
                 await self._hop(self._recover)
                 last_recovery = now
-            if claim_again and self._idle and await self._nothing_left(forever):
+            if not claimed and self._idle and await self._nothing_left(forever):
                 return
-            if claim_again or len(self._ready) > self._claim_limit() // 2:
+            if not claimed:
                 await self._pause_for_change(FLUSH_SECONDS)
 
     async def _nothing_left(self, forever: bool) -> bool:
