@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.relay import Relay, hang_up, refuse, say
 from support.ways import CONTENT, Way, nothing, to
 
@@ -228,3 +230,12 @@ async def test_a_relay_that_closed_in_between_is_noticed_before_the_next_message
         assert judge(second).state is State.DEFERRED
         assert not session.usable
     assert relay.accepted == {"alice@example.com": 1}
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"x", b"\xe6", b"\x00", b"\x85", b"\x0b"]), max_size=12))
+def test_wire_form_is_lines_ended_by_crlf_none_of_them_dot_led(pieces: list[bytes]) -> None:
+    content = b"".join(pieces)
+    lines = content.split(b"\r\n")
+    expected = len(lines) > 1 and lines.pop() == b""
+    expected = expected and not any(b"\r" in line or b"\n" in line or line.startswith(b".") for line in lines)
+    assert is_wire_form(content) is expected
