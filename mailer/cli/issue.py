@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -96,7 +97,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     found = _issues(_folder(_club(ctx)))
     rows = [
         {
-            "file": str(path),
+            "file": os.path.relpath(path),
             "number": made.number if made else None,
             "date": made.date.isoformat() if made else None,
             "lang": made.lang if made else None,
@@ -246,7 +247,8 @@ def _defaults(club: Club | None) -> Any:
     newsletter = club.settings.newsletter
     languages = (newsletter.language, *(tag for tag in newsletter.languages if tag != newsletter.language))
     base = club.settings.web.base_url.rstrip("/")
-    named = newsletter.name if "name" in newsletter.model_fields_set else ""
+    unset = newsletter.name == type(newsletter).model_fields["name"].default
+    named = "" if unset else newsletter.name
     return Defaults(newsletter=named, languages=languages, apply_url=f"{base}/apply")
 
 

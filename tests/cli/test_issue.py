@@ -117,3 +117,12 @@ def test_show_tells_what_was_read(folder: Path) -> None:
     out = run("issue", "show", "-", stdin=text)[1]
     assert "*  1. The pier opens again  [Pier Post]" in out
     assert json.loads(run("issue", "show", "-", "--json", stdin=text)[1])["lang"] == "en"
+
+
+def test_the_club_s_name_and_language_stand_above_the_paste(folder: Path) -> None:
+    settings = '[newsletter]\nname = "Harbour"\nlanguages = ["en-GB", "zh-Hans"]\n'
+    Path("mailer.toml").write_text(settings, encoding="utf-8")
+    code, out, err = run("issue", "import", "-", stdin=PASTE)
+    assert (code, out.splitlines()[1]) == (0, "newsletter: Harbour")
+    assert "lang: en-GB" in out
+    assert "the paste names the newsletter 'Pier News'" in err

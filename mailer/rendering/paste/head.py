@@ -36,7 +36,8 @@ _WORDS = re.compile(
 )
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:第|#|no\.?|vol\.?|issue|总第)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _GREETING = re.compile(
-    r"^(?:早上好|早安|大家好|各位|晚上好|下午好|good (?:morning|evening)|hello|hi\b|dear)", re.IGNORECASE
+    r"^(?:早上好|早安|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好|good (?:morning|evening)|hello|hi\b|dear)",
+    re.IGNORECASE,
 )
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 
@@ -81,6 +82,7 @@ def _read_line(head: Head, line: Line, today: date, report: Report) -> None:
         report.drop(line.number, "line of the page dropped", text)
         return
     if _GREETING.match(text):
+        _date(head, text, line, today)
         head.intro.append(line.text)
         report.add(line.number, "intro", "taken as the introduction", text)
         return
