@@ -1,0 +1,73 @@
+"""The letters of joining and leaving, as they leave the house: through the real templates, in both languages."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from mailer.rendering.templates import shipped_folder
+from mailer.store.schema import letters
+from mailer.web.app import create_app
+
+KINDS = sorted(path.name for path in (shipped_folder() / "letters").iterdir() if path.is_dir())
+VALUES = {
+    "confirm_url": "https://news.example.com/confirm/token",
+    "preferences_url": "https://news.example.com/p/token",
+    "unsubscribe_url": "https://news.example.com/u/token",
+    "review_url": "https://news.example.com/review/token",
+    "answer_url": "https://news.example.com/apply/token",
+    "base_url": "https://news.example.com",
+    "hours": 72,
+    "number": 7,
+    "merchant": "<b>天猫",
+    "note": "Which <licence>?\nThank you.",
+}
+
+
+def read(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    found = message.get_body((kind,))
+    assert found is not None
+    return str(found.get_content())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_letter_says_the_same_in_both_parts(town: Any, kind: str, language: str) -> None:
+    message = read(town.club.write_letter(kind, language, "bob@example.com", "", 1, VALUES))
+    plain, page = part(message, "plain"), part(message, "html")
+    assert message["Subject"]
+    assert message["Content-Language"] == language
+    assert f'lang="{language}"' in page
+    links = {value for value in VALUES.values() if str(value).startswith("https://") and str(value) in plain}
+    assert links
+    assert all(str(link) in page for link in links)
+    assert "<b>天猫" not in page
+    assert "<licence>" not in page
+    if language == "zh":
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in str(message["Subject"]))
+
+
+def test_the_confirm_letter_is_addressed_to_the_address_alone(town: Any) -> None:
+    app = create_app(town.club, town.club.write_letter, answer_after=timedelta(0))
+    town.app.state.parts = app.state.parts
+    town.fill("/subscribe?lang=zh", email="bob@example.com", name="Buy at http://evil.test", language="zh")
+    with town.db.reading() as conn:
+        raw = conn.execute(select(letters.c.content)).scalar_one()
+    message = read(raw)
+    assert message["To"] == "bob@example.com"
+    assert "evil" not in part(message, "plain") + part(message, "html") + str(message["Subject"])
+    assert "/confirm/" in part(message, "plain")
+    assert message["Auto-Submitted"] == "auto-generated"
+    app.state.parts.close()
