@@ -16,6 +16,8 @@ MAX_SIZE = 2 << 20
 MAX_RECIPIENTS = 10
 IDLE_SECONDS = 60
 
+MAX_LINE = 1 << 16  # returned mail breaks the 1,000 octets of RFC 5321 4.5.3.1.6 every day
+
 Keep = Callable[[bytes, str], None]  # (mail, recipient); raises when the mail could not be made durable
 
 
@@ -49,6 +51,14 @@ class Door:
         return "250 2.0.0 kept"
 
 
+class _Smtp(SMTP):  # type: ignore[misc]
+    line_length_limit = MAX_LINE
+
+
+class _Lmtp(LMTP):  # type: ignore[misc]
+    line_length_limit = MAX_LINE
+
+
 class Listener:
     """The door at a host and port; `lmtp` speaks RFC 2033 instead of SMTP."""
 
@@ -56,7 +66,7 @@ class Listener:
         self.door = door
         self.host = host
         self.port = port
-        self._protocol = LMTP if lmtp else SMTP
+        self._protocol = _Lmtp if lmtp else _Smtp
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Listener:

@@ -66,3 +66,9 @@ async def test_a_mail_beyond_the_cap_is_refused(door: tuple[Listener, list[tuple
     listener, kept = door
     assert await talk(listener, OURS, b"x" * 900 + (b"\r\n" + b"y" * 900) * (MAX_SIZE // 900)) == 552
     assert kept == []
+
+
+async def test_a_line_longer_than_the_standard_allows_is_taken(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
+    listener, kept = door
+    assert await talk(listener, OURS, b"x" * 5000 + b"\r\n") == 250
+    assert b"x" * 5000 in kept[0][0]
