@@ -98,7 +98,10 @@ def _item(item: Item, issue_lang: str) -> list[str]:
 
 
 def _source(source: Source) -> str:
-    return link(source.name, source.url) if source.url else source.name
+    if source.url:
+        return link(source.name, source.url)
+    name = re.sub(r"\\(?=[!-/:-@\[-`{-~])", r"\\\\", source.name)
+    return f"\\{name}" if name == NO_SOURCE or name.startswith("[") else name
 
 
 def link(text: str, url: str) -> str:

@@ -157,6 +157,17 @@ def test_the_final_stop_of_a_headline_goes_and_ltd_stays() -> None:
     ]
 
 
+def test_a_one_line_item_is_parted_at_its_blank_or_first_sentence() -> None:
+    text = (
+        "码头早报 5月21日\n1、渡船恢复夜航 每晚两班，票价不变。（码头报）\n"
+        "2、商会公布四月成交额，同比增长一成。其中生鲜占了三成，增长最快，水果次之。（码头报）\n"
+    )
+    assert [(item.headline, item.body) for item in issue_of(text).items] == [
+        ("渡船恢复夜航", "每晚两班，票价不变。"),
+        ("商会公布四月成交额，同比增长一成", "其中生鲜占了三成，增长最快，水果次之。"),
+    ]
+
+
 def test_signs_of_markdown_in_a_paste_stay_what_they_are() -> None:
     body = "A*b*c [d] <e> `f` _g_ {{ h }} &amp; # i"
     item = next(issue_of(DIGEST.replace("Boards were laid all winter.", body + ".")).items)

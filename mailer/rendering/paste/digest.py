@@ -16,6 +16,9 @@ from mailer.rendering.paste.report import Repair, Report
 
 TEXT_LIMIT = 1_000_000
 
+# A one-line item in Chinese: headline, blank, text that ends as a sentence does.
+_PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -257,6 +260,11 @@ class _Reader:
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
+        parted = _PARTED.fullmatch(text)
+        if parted:
+            self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
+            item.paragraphs.append(parted[2])
+            return parted[1]
         match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z\"“])))\s*(\S.*)$", text)
         if match and width(text) > 60 and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1]):
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
