@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
 
 import click
@@ -28,11 +29,11 @@ def inbox(
     from mailer.cli.output import talk
     from mailer.intake.inbox import Inbox, InboxServer, Manners
     from mailer.web.inbox import HOSTS, create_app
-    from mailer.web.server import bind, make_server
+    from mailer.web.server import make_server
 
     config: Path | None = ctx.find_root().obj
     kept = Inbox(folder or (config.absolute().parent if config else Path.cwd()) / "inbox")
-    mail_socket, page_socket = bind(listen), bind(web)
+    mail_socket, page_socket = _bind(listen, "--listen"), _bind(web, "--web")
     host, port = page_socket.getsockname()[:2]
     pages = make_server(create_app(kept, (*HOSTS, host)))
 
@@ -45,3 +46,13 @@ def inbox(
     click.echo(f"http://{host}:{port}/  what arrived")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
         asyncio.run(serve())
+
+
+def _bind(listen: str, option: str) -> socket.socket:
+    from mailer.errors import SettingsError, UsageError
+    from mailer.web.server import bind
+
+    try:
+        return bind(listen)
+    except SettingsError as error:
+        raise UsageError(error.message, where=option) from None
