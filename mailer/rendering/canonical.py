@@ -155,9 +155,10 @@ def _scalar(text: str, *, in_list: bool = False) -> str:
     if _PLAIN.fullmatch(text) and not text[-1].isspace() and not (in_list and "," in text) and text.isprintable():
         try:
             node = yaml.compose(f"[{text}]" if in_list else f"k: {text}", Loader=yaml.SafeLoader)
-            value = node.value[0] if in_list else node.value[0][1]
-            if isinstance(value, yaml.ScalarNode) and value.value == text and text not in ("null", "~"):
-                return text
+            if isinstance(node, yaml.CollectionNode) and text not in ("null", "~"):
+                value = node.value[0] if in_list else node.value[0][1]
+                if isinstance(value, yaml.ScalarNode) and value.value == text:
+                    return text
         except yaml.YAMLError:
             pass
     quoted = re.sub(r'["\\]', r"\\\g<0>", text)
