@@ -237,12 +237,12 @@ class TakeIn:
                 return Taken("repeat", reading, sentence="the very same mail was taken before")
             return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
 
-    def read_kept(self, limit: int = 100) -> int:
+    def read_kept(self, limit: int = 50) -> int:
         """Read mails that were only kept so far; returns how many."""
         rows = self.db.read(returned.unread, limit)
-        for row in rows:
-            reading = read_mail(row.content)
-            with self.db.transaction() as conn:
+        readings = [read_mail(row.content) for row in rows]
+        with self.db.transaction() as conn:
+            for row, reading in zip(rows, readings, strict=True):
                 self._read(conn, row.id, row.content, reading, row.via, row.envelope_to, row.at)
         return len(rows)
 

@@ -51,11 +51,11 @@ class Door:
         return "250 2.0.0 kept"
 
 
-class _Smtp(SMTP):  # type: ignore[misc]
+class _Smtp(SMTP):
     line_length_limit = MAX_LINE
 
 
-class _Lmtp(LMTP):  # type: ignore[misc]
+class _Lmtp(LMTP):
     line_length_limit = MAX_LINE
 
 
