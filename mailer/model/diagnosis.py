@@ -91,7 +91,7 @@ def plain(text: str) -> str:
 def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
     for table in (_PROVIDERS, _WORDS):
         reason, rule = _first(table, said)
-        if reason == "mesgtoobig" and status.endswith(".2.3"):
+        if reason == "mesgtoobig" and status == "5.2.3":
             return "exceedlimit", f"{rule}; with {status}"
         if reason:
             return reason, rule
@@ -103,6 +103,8 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
     reason, rule = _first(_LATE, said)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
         return "hostunknown", f"{rule}; with {status}"
+    if reason == "systemerror" and phase is Phase.GREETING:  # refused before a word was said: it is about us
+        return "blocked", f"{rule}; in the greeting"
     return reason or "undefined", rule
 
 

@@ -34,10 +34,52 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "spamdetected",
+        "Barracuda, amavis: content verdicts",
+        """
+        content rejected
+        """,
+    ),
+    (
+        "mailererror",
+        "procmail, Exim, Sendmail: local delivery",
+        """
+        procmail: | x-unix; | pipe to | operating system error | couldn't create
+        """,
+    ),
+    (
+        "hasmoved",
+        "RFC 5321 4.2.3: 551 user not local",
+        """
+        551 not our
+        """,
+    ),
+    (
+        "toomanyconn",
+        "Postfix anvil",
+        """
+        connection rate limit | connection limit exceeded
+        """,
+    ),
+    (
+        "mesgtoobig",
+        "RFC 5321 4.5.3.1",
+        """
+        line limit exceeded
+        """,
+    ),
+    (
         "notaccept",
         "RFC 7505",
         """
         null mx | nullmx | indicated no smtp service | find a mail exchanger
+        """,
+    ),
+    (
+        "networkerror",
+        "Google, Postfix: the domain's name servers did not answer",
+        """
+        dns error: | host not found, try again
         """,
     ),
     (
@@ -51,8 +93,10 @@ PROVIDER_CODES: Table = (
         "userunknown",
         "HCL Domino, Exchange 5.5 and 2003, GroupWise: notices of a directory",
         """
-        recipient name is not recognized | msexch:ims*unknown recipient | no such recipient in*directory |
-        not listed in domino directory | not listed in public name | not listed in*directory | not listed in*address book
+        unknown user: | recipient name is not recognized | msexch:ims*unknown recipient |
+        no such recipient in*directory |
+        not listed in domino directory | not listed in public name | not listed in*directory |
+        not listed in*address book
         """,
     ),
     (
@@ -386,7 +430,7 @@ PHRASES: Table = (
         "contenterror",
         "RFC 3463 X.6.Z",
         """
-        duplicate header | media error | message filtered. please see the faq | contenterror | mime*error |
+        duplicate header | media error | message filtered. please see the faq | contenterror | mime error |
         malformed mime | too many mime | illegal attachment | attachment*not allowed | attachment type |
         conversion required | unrepairable | nested*attachment | mime structure | mime complexity |
         header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit
@@ -453,13 +497,15 @@ PHRASES: Table = (
         "DNSBL practice, RFC 5782; Microsoft, Spamhaus, Trend Micro",
         """
         blocked using | dnsbl | blacklist | black list | blocklist | block list | block-list | spamhaus | spamcop |
-        sorbs | barracudacentral | rbl | bl. | listed at | ip*blocked | ip*banned | ip*denied | access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
+        sorbs | barracudacentral | rbl | bl. | listed at | ip*blocked | ip*banned | ip*denied |
+        access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
         client host rejected | server access forbidden | smtp server of your isp | use the smtp server of your |
         denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
         no access from mail server | part of their network | denylist | dynamic ip | dial-up | dialup |
         dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
         mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
-        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by | not accept connections | email from*network | your network | your server |
+        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
+        not accept connections | email from*network | your network | your server |
         your mail server | server*not allowed | not in whitelist | connection dropped | bad dns | unauthorized ip |
         sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked
         """,
@@ -510,7 +556,8 @@ DEAD_PHRASES: Table = (
         "userunknown",
         "RFC 3463 X.1.1; every MTA",
         """
-        user unknown | unknown user | has been deleted | account*deleted | user*deleted | recipient name is not recognized | no such user | user not found | no such mailbox | no such recipient |
+        user unknown | unknown user | has been deleted | account*deleted | user*deleted |
+        recipient name is not recognized | no such user | user not found | no such mailbox | no such recipient |
         no such address | no such account | unknown recipient | recipient unknown | recipient not found |
         recipient*not found | mailbox not found | mailbox*not found | mailbox does not exist | user does not exist |
         address does not exist | account does not exist | recipient does not exist | does not exist | doesn't exist |
@@ -583,7 +630,8 @@ LATE_PHRASES: Table = (
         "networkerror",
         "RFC 3463 X.4.Z; Postfix, Exim, Exchange",
         """
-        no route to host | network is unreachable | network unreachable | host name lookup failure | lookup failure |
+        no route to host | network error | network is unreachable | network unreachable |
+        host name lookup failure | lookup failure |
         name lookup failed | dns error | dns lookup | name service error | temporary lookup | hop count |
         too many hops | mail loop | loops back to myself | routing loop | maximum allowed times |
         forwarded more than | loop detected | too many received | connection reset | lost connection |
@@ -597,7 +645,8 @@ LATE_PHRASES: Table = (
         "expired",
         "RFC 5321 4.5.4.1, RFC 3463 X.4.7",
         """
-        timed out | timeout | expired | delivery time | in the queue too long | too long in queue | giving up |
+        timed out | timeout | unable to deliver this message after | hosts have been failing | expired |
+        delivery time | in the queue too long | too long in queue | giving up |
         could not be delivered for | not been able to deliver | retry time | deleted from queue | not responding |
         connection refused | unable to connect | retry timeout | delivery failed*attempts | will be retried |
         unable to deliver in | still undelivered | warning message only | not reachable | been in the queue |
@@ -629,7 +678,8 @@ LATE_PHRASES: Table = (
         "systemerror",
         "RFC 3463 X.3.Z; Exchange, Sendmail, Cloudflare",
         """
-        internal error | system error | server error | local configuration error | configuration error |
+        internal error | service currently unavailable | system error | server error |
+        local configuration error | configuration error |
         config error | local error | temporary failure | temporary problem | service unavailable |
         service not available | internal system | server configuration | temporary system | could not load |
         system problem | out of memory | software error | i/o error | input/output error | interrupted system call |
