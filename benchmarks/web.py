@@ -48,7 +48,7 @@ def make_club(folder: Path) -> Club:
 
 def settings_for(folder: Path) -> Settings:
     """The club's settings: SQLite in its folder, no limits."""
-    return Settings(database={"url": f"sqlite:///{folder / 'subscribers.db'}"}, join=NO_LIMITS)  # type: ignore[arg-type]
+    return Settings(database={"url": f"sqlite:///{folder / 'subscribers.db'}"}, join=NO_LIMITS)
 
 
 def fill(club: Club, readers: int) -> list[int]:
