@@ -16,6 +16,8 @@ from mailer.errors import SettingsError
 from mailer.model.tokens import Keyring
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
@@ -183,6 +185,28 @@ class Club:
             templates=self.templates,
             frozen_at=frozen_at,
         )
+
+    # --- readers
+
+    def segment(self, text: str, now: datetime) -> ColumnElement[bool]:
+        """The condition of a segment, named or spelt out. Raises NotFound, UsageError."""
+        from mailer.flows import segments
+
+        newsletter = self.settings.newsletter
+        return segments.condition(self.folder, text, newsletter.language, now, newsletter.zone)
+
+    def missing_by_law(self) -> list[str]:
+        """What [legal] profile demands and the settings lack; publishing is refused until it is there."""
+        from mailer.model import legal
+
+        settings = self.settings
+        facts = legal.Facts(
+            label=settings.legal.label,
+            postal_address=settings.newsletter.postal_address,
+            refusal_address=settings.legal.refusal_address or settings.sender.reply_to,
+            wording=" ".join(settings.join.wording.values()),
+        )
+        return legal.missing(settings.legal.profile, facts)
 
     # --- sending
 

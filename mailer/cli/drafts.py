@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailer.cli.check import findings
 from mailer.cli.output import counted, talk
 from mailer.cli.references import read_text
 from mailer.errors import PublishError, UsageError
@@ -44,7 +45,7 @@ def prepare(club: Club, reference: str, now: datetime) -> Draft:
             raise PublishError(f"is number {issue.identity}, but {texts[0][1]} is {first.identity}", where=name)
     editions = []
     for issue, (text, name) in zip(issues, texts, strict=True):
-        _refuse_errors(club, issue, text, name)
+        _refuse_errors(club, text, name)
         rendered = club.render(issue, now)
         program = rendered.program.to_bytes()
         editions.append(
@@ -64,9 +65,8 @@ def prepare(club: Club, reference: str, now: datetime) -> Draft:
     return Draft(first, issues, editions)
 
 
-def _refuse_errors(club: Club, issue: Issue, text: str, name: str) -> None:
-    findings = club.check(issue, text)
-    errors = [finding for finding in findings if finding.level == "error"]
+def _refuse_errors(club: Club, text: str, name: str) -> None:
+    errors = [finding for finding in findings(club, text, name) if finding.level == "error"]
     for finding in errors:
         talk(f"{name}:{finding.line}: {finding}")
     if errors:

@@ -35,6 +35,7 @@ def _plain(value: Any) -> Any:
 
 def talk(text: str) -> None:
     """A line for the person at the terminal; never part of the data."""
+    sys.stdout.flush()  # where both go to one file, they stay in order
     click.echo(text, err=True)
 
 
