@@ -19,7 +19,7 @@ _GAP = 60
 
 _LINK = re.compile(r"https?://\S{1,500}", re.I)
 _GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
-_ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@[^\s<>()\[\]\"',;:]{1,255}>?")
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
 _BLANKS = re.compile(r"\s+")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
@@ -121,6 +121,8 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
         return "rejected", f"{rule}; before RCPT"
     if reason != "userunknown" or ".1." in status[1:4]:
         return reason, rule
+    if status.startswith("5.7."):  # RFC 3463 3.8: security or policy, whatever the words say
+        return "filtered", f"{rule}; with {status}"
     if phase in _AFTER_RECIPIENT:
         return "filtered", f"{rule}; after DATA"
     if phase is None:

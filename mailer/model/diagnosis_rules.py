@@ -34,6 +34,34 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "virusdetected",
+        "amavis, Barracuda: content verdicts",
+        """
+        virus detected | virus found
+        """,
+    ),
+    (
+        "userunknown",
+        "Yahoo: SMTP error codes, 554 delivery error: dd",
+        """
+        dd this user doesn't have | dd requested mail action aborted*mailbox not found
+        """,
+    ),
+    (
+        "blocked",
+        "Apple, Yahoo Japan, au: refusals of a client address",
+        """
+        not accepting connections | invalid ip for sending | too many unwanted messages
+        """,
+    ),
+    (
+        "requireptr",
+        "Exchange gateways: the name and the address of a client disagree",
+        """
+        mismatches client ip
+        """,
+    ),
+    (
         "spamdetected",
         "Barracuda, amavis: content verdicts",
         """
@@ -58,7 +86,7 @@ PROVIDER_CODES: Table = (
         "toomanyconn",
         "Postfix anvil",
         """
-        connection rate limit | connection limit exceeded
+        connection rate limit | connection limit exceeded | too many recipients
         """,
     ),
     (
@@ -350,7 +378,8 @@ PHRASES: Table = (
         "authfailure",
         "RFC 7372, 7489; Google, Microsoft, Zoho",
         """
-        dmarc | spf check | spf fail | spf record | fails spf | spf: fail | spf validation | spf hard fail |
+        dmarc | not have authentication information | spf check | spf fail | spf record | fails spf |
+        spf: fail | spf validation | spf hard fail |
         not pass spf | spf-fail | dkim*fail | fails dkim | dkim*not pass | dkim signature*bad |
         sender is unauthenticated | unauthenticated email | unauthenticated mail | did not pass authentication |
         no valid spf | rejected due to spf | spf unauthorized | spf*rejected | sender policy framework | openspf |
@@ -382,7 +411,7 @@ PHRASES: Table = (
         "RFC 7505; Google, Yahoo, Postfix, Yandex, QQ",
         """
         rate limit | ratelimit | rate-limit | try again slower | sending too fast | too fast | too quickly |
-        too frequently | too many messages | too many emails | too many recipients | throttl |
+        too frequently | too many messages | too many emails | throttl |
         receiving mail at a rate | rate that prevents | unusual rate | excessive rate | exceeded*rate | slow down |
         exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per | message rate | too much mail |
         received too many | max defers and failures | emails per |
@@ -412,6 +441,7 @@ PHRASES: Table = (
         "RFC 5322 3.6; Google",
         """
         not rfc 5322 compliant | is not rfc | not rfc 2822 | rfc 2822 compliant | multiple addresses in from |
+        messages with multiple |
         bare lf | bare cr | not rfc compliant | duplicate*header field | violates rfc | rfc violation | bad header |
         improper folded header | malformed header | no from header | missing*header | line too long | invalid header |
         non-encoded 8-bit | 8-bit data | message is not rfc | not comply with rfc |
@@ -430,7 +460,8 @@ PHRASES: Table = (
         "contenterror",
         "RFC 3463 X.6.Z",
         """
-        duplicate header | media error | message filtered. please see the faq | contenterror | mime error |
+        duplicate header | headers too large | media error | message filtered. please see the faq |
+        contenterror | mime error |
         malformed mime | too many mime | illegal attachment | attachment*not allowed | attachment type |
         conversion required | unrepairable | nested*attachment | mime structure | mime complexity |
         header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit
@@ -455,7 +486,8 @@ PHRASES: Table = (
         "norelaying",
         "RFC 3463 X.7.1; Postfix, Exim, Sendmail, Exchange",
         """
-        relay access denied | relaying denied | relay not permitted | unable to relay | relay denied |
+        relay access denied | email address is not verified | relaying denied | relay not permitted |
+        unable to relay | relay denied |
         relaying not allowed | relay not allowed | not permitted to relay | no relaying | relay prohibited |
         mail relay | relaying is prohibited | not a relay | relay operation rejected | not allowed to relay |
         we do not relay | relay is not | open relay | that domain isn't in my list of allowed rcpthosts | rcpthosts |
@@ -589,7 +621,8 @@ LATE_PHRASES: Table = (
         "policyviolation",
         "RFC 3463 X.7.Z; Yahoo Japan, Google, Mimecast",
         """
-        policy reasons | policy violation | denied by policy | against policy | policy reject | local policy |
+        policy reasons | protocol violation | policy violation | denied by policy | against policy |
+        policy reject | local policy |
         security policies | violates*policy | policy*violat | potential security issue | administrative prohibition |
         prohibited by administrator | policy restriction | policy | message not allowed | host network not allowed |
         header error | delivery not authorized | message refused | rejected for policy | http://mail.163.com/help |
@@ -618,7 +651,8 @@ LATE_PHRASES: Table = (
         "filtered",
         "RFC 3463 X.2.0, X.7.1 about one recipient",
         """
-        user reject | recipient rejected | rejected by user | recipient refused | does not accept any |
+        user reject | rejected by a remote mail server | recipient rejected | rejected by user |
+        recipient refused | does not accept any |
         message filtered | rejected by the domain filter | refused due to recipient |
         user*not accept | user refuses | recipient's policy | because of protection for |
         this address no longer accepts | we failed to deliver mail because | the user's mail filter | challenge |

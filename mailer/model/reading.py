@@ -94,6 +94,7 @@ _LEAD = re.compile(
     re.I,
 )
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
+_UNFINISHED = re.compile(r"\s*\d{3}-")  # the first line of several: the rest stands in the notice
 _QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
 _ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = re.compile(
@@ -208,6 +209,8 @@ def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
 def _diagnose(said: str, words: str, status: str) -> Diagnosis:
     """The server's own words first, the notice's where those say nothing; the step may stand in either."""
     step = phase_of(said) or phase_of(words)
+    if _UNFINISHED.match(said):
+        said = f"{said} {words}"
     diagnosis = classify(said, status=status, phase=step)
     if diagnosis.by_words or not words:
         return diagnosis
@@ -258,7 +261,8 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
         if diagnosis.reason == "undefined" and len(candidates) > 1:
             diagnosis = classify(notice)
         if diagnosis.reason == "undefined":
-            diagnosis = classify(subject) if subject else diagnosis
+            titled = classify(subject)
+            diagnosis = titled if titled.reason != "systemerror" else diagnosis
         results.append(
             Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip())
         )
