@@ -15,6 +15,9 @@ from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.diagnosis import classify, phase_of
 
 MAX_NOTICE = 12000
+_STATUS_REPORT = "delivery status (RFC 3464)"
+_WORDS = "a notice in words"
+_NOTHING = "nothing that concerns a delivery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,9 @@ def read_mail(raw: bytes) -> Reading:
     """Read a returned mail of any bytes; never raises, bounded in time and memory."""
     mail = mime.read(raw)
     reading, original = _read(mail)
-    if not reading.results and original and _DAEMON.search(_sender(mail)):
+    if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "delivery-status" in original[:4000].lower():
         inner, _ = _read(mime.read(original.encode("utf-8", "replace")))  # a report that a gateway wrapped once more
-        reading = inner if inner.results else reading
+        reading = inner if inner.form == _STATUS_REPORT else reading
     return replace(reading, cut=mail.cut)
 
 
@@ -130,6 +133,12 @@ def _read(mail: Mail) -> tuple[Reading, str]:
     if reading is None and _is_receipt(mail) and not _REJECTED.search(notice):
         reading = Reading(Kind.NONE, "", (), "receipt (RFC 8098)", headers)
     return reading or _from_text(mail, notice[:MAX_NOTICE], headers), original
+
+
+def _is_system(mail: Mail) -> bool:
+    """Whether a mail comes from a mail system, by its sender, a header of Exim's, or its subject."""
+    by_sender = bool(_DAEMON.search(_sender(mail))) or "x-failed-recipients" in mail.headers
+    return by_sender or bool(_SUBJECT.search(mail.header("subject")[:300]))
 
 
 def _sender(mail: Mail) -> str:
@@ -189,7 +198,7 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     if not named:
         fallback = _candidates(mail, notice, original) or list(_addresses(original.get("to", ())))
         named = [Result(address, results[0].diagnosis, results[0].text) for address in fallback[:20]]
-    return _summed(tuple(named or results), "delivery status (RFC 3464)", original)
+    return _summed(tuple(named or results), _STATUS_REPORT, original)
 
 
 def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
@@ -240,11 +249,8 @@ def _about(notice: str, recipient: str, count: int) -> str:
 
 def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     headers = mail.headers
-    sender = f"{mail.header('from')} {headers.get('return-path', ('',))[0]}"
     subject = mail.header("subject")
-    system = (
-        bool(_DAEMON.search(sender[:500])) or "x-failed-recipients" in headers or bool(_SUBJECT.search(subject[:300]))
-    )
+    system = _is_system(mail)
     failed = bool(_FAILED.search(notice)) or bool(_SUBJECT.search(subject[:300]))
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
@@ -252,7 +258,7 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     if autoreply.is_automatic(headers, notice) and not (candidates and _is_notice(mail, notice, original)):
         return Reading(Kind.AUTO_REPLY, "vacation", (), "auto-reply (RFC 3834)", original)
     if not candidates:
-        return Reading(Kind.NONE, "", (), "nothing that concerns a delivery", original)
+        return Reading(Kind.NONE, "", (), _NOTHING, original)
     delayed = bool(_DELAYED.search(notice)) and not _FINAL.search(notice)
     results = []
     for address in candidates:
@@ -266,7 +272,7 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
         results.append(
             Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip())
         )
-    return _summed(tuple(results), "a notice in words", original)
+    return _summed(tuple(results), _WORDS, original)
 
 
 def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:
@@ -287,9 +293,10 @@ def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
     found: dict[str, int] = {}
     for line in notice.split("\n")[:400]:
         for match in _ADDRESS.finditer(line[:1000]):
-            address = match[0].strip(".'`").lower().removeprefix("smtp=")
+            whole = match[0].strip(".'`").lower()
+            address = whole.removeprefix("smtp=")  # as Exchange writes addresses in X.400 clothes
             if "." in address.rpartition("@")[2]:
-                score = _score(address, line[: match.start()], ours, sent)
+                score = _score(address, line[: match.start() + len(whole) - len(address)], ours, sent)
                 found[address] = max(score, found.get(address, 0))
     best = max(found.values(), default=0)
     return [address for address, score in found.items() if score >= min(best, 3) and score > 0][:100]
