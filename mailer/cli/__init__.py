@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "issue": ("issue", "Import, start, list, show and format issue files."),
     "check": ("check", "Check an issue against every rule, with line numbers and fixes."),
     "preview": ("preview", "Show an issue live in the browser while you write."),
-    "render": ("render", "Write an issue as issue.html, issue.txt and issue.eml."),
+    "render": ("render", "Write an issue as issue.html, issue.txt, issue.eml and archive.html."),
     "publish": ("publish", "Freeze an issue and its audience, and send it."),
     "dispatch": ("dispatch", "Send what is due; a worker on this or any other machine."),
     "status": ("status", "Show what is being sent, how fast and by whom."),

@@ -27,9 +27,9 @@ PROOF = (
 )
 @click.pass_context
 def audit(ctx: click.Context, issue: str, as_json: bool, csv_file: Path | None) -> None:
-    """Prove that every reader of an issue stands in exactly one state.
+    """Prove that every reader of an issue is accounted for.
 
-    Exits 1 when the counts do not add up. Uncertain deliveries are named: handed over, answer never seen.
+    Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are named: handed over, answer never seen.
     """
     from mailer.cli.output import at, counted, print_json, table, talk
     from mailer.cli.references import published

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding, each on a line.")
 @click.pass_context
 def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: bool) -> None:
-    """Check ISSUE (files, - for stdin, slugs or numbers) against every rule.
+    """Check an issue against every rule, with line numbers and fixes.
+
+    ISSUE is a file, - for stdin, or a slug or number of the club's.
 
     Exit code 0: fine, or warnings only; 1: errors. A rule is silenced in the front matter, with a reason:
     `silence:` and below it `  I03: our own story`. Without a club's folder the rules on page and message are left out.

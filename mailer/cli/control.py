@@ -50,7 +50,10 @@ def resume(ctx: click.Context, issue: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
-    """Give up what is left of an issue; who has it keeps it."""
+    """Give up what is left of an issue.
+
+    Who has it keeps it; who has not been sent it yet will not get it.
+    """
     from mailer.cli.output import counted, is_terminal, talk
     from mailer.cli.references import published
     from mailer.flows import control
@@ -73,7 +76,10 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
 @click.option("--uncertain", "which", flag_value="uncertain", help="Those whose answer nobody saw: some may get two.")
 @click.pass_context
 def retry(ctx: click.Context, issue: str, which: str | None) -> None:
-    """Put an issue's failed or uncertain deliveries back into the outbox."""
+    """Send an issue's failed or uncertain deliveries again.
+
+    Puts them back into the outbox. An uncertain reader who has the issue already gets a second copy.
+    """
     from mailer.cli.output import counted, talk
     from mailer.cli.references import published
     from mailer.flows import control

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--open", "browse", is_flag=True, help="Open the page in your browser.")
 @click.pass_context
 def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
-    """Show ISSUE live in the browser while you write: desktop, phone, dark, without styles, text, findings.
+    """Show an issue live in the browser while you write.
+
+    Desktop, phone, dark, without styles, the text part, the source of the message, and the findings.
 
     Editions of the same issue in other languages (2026-05-21.zh.md beside 2026-05-21.en.md) are shown too.
     Ctrl-C ends it.

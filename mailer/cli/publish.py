@@ -49,7 +49,7 @@ def publish(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Freeze an issue and its audience in one step, and send it.
+    """Freeze an issue and its audience, and send it.
 
     ISSUE is a file, - for stdin, or the slug or number of a file in issues/. Errors of 'mailer check' refuse it.
     Stopped or killed, 'mailer dispatch' goes on where it was: nobody gets a second copy.

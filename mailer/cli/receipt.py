@@ -18,7 +18,10 @@ from mailer.cli import open_club
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_json: bool) -> None:
-    """Show what one reader was sent: which bytes, on whose consent, every attempt and reply."""
+    """Show all that happened to one reader's copy of an issue.
+
+    Which bytes were sent, on whose consent, every attempt and reply, and what came back.
+    """
     from hashlib import sha256
 
     from mailer.cli.output import at, print_json, table

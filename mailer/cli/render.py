@@ -24,7 +24,7 @@ from mailer.cli import open_club
 @click.option("--png", is_flag=True, help="Pictures too: desktop, phone and dark, taken with Chromium.")
 @click.pass_context
 def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -> None:
-    """Write ISSUE as issue.html, issue.txt, issue.eml and archive.html.
+    """Write an issue as issue.html, issue.txt, issue.eml and archive.html.
 
     ISSUE is a file or - for standard input. The links in it are samples that lead nowhere.
     """

@@ -12,7 +12,10 @@ from mailer.cli import open_club
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def report(ctx: click.Context, issue: str, as_json: bool) -> None:
-    """Show what became of an issue: states, refusals, bounces, who left."""
+    """Show what became of an issue.
+
+    States, refusals, bounces, the biggest domains, and who left.
+    """
     from mailer.cli.output import at, print_json, table, talk
     from mailer.cli.references import published
     from mailer.flows import report as flow

@@ -11,7 +11,10 @@ from mailer.cli import open_club
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Show what is being sent, how fast and by whom; the newest ten issues."""
+    """Show what is being sent, how fast and by whom.
+
+    The newest ten issues, the workers that hold claims, and what is waited for.
+    """
     from dataclasses import asdict
 
     from mailer.cli.output import at, counted, print_json, span, table, talk
