@@ -300,6 +300,9 @@ class Dispatcher:
                 await self._until_ended(lane.retry_at - self._monotonic())
                 continue
             work = await self._next(lane, IDLE_SECONDS if session else None)
+            if session is not None and not session.usable:  # the relay closed it while it was idle
+                await session.close()
+                session, sent = None, 0
             if work is not None and (session := session or await self._open(lane)) is not None:
                 await self._send(lane, session, *work)
                 sent += 1
