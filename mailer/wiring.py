@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -253,7 +253,7 @@ class Club:
             db=self.db,
             lanes=self.lanes(),
             composer=Composer(self.keyring),
-            record_refusals=bounce.record_refusals,
+            record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers()),
             clock=self.clock,
             worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
             journal_folder=self.folder / JOURNAL_FOLDER,
