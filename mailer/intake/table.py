@@ -136,7 +136,7 @@ def _guess(sample: bytes) -> str:
         codecs.lookup(name)
     except LookupError:
         return "gb18030"
-    return "windows-1252" if name in {"ascii", "utf-8"} else name
+    return "windows-1252" if name.startswith(("ascii", "utf-8", "cp", "ibm", "mac", "iso-8859-1")) else name
 
 
 def _reads_as_chinese(sample: bytes) -> bool:

@@ -18,7 +18,7 @@ MAX_UNPACKED = 100 * 1024 * 1024
 MAX_PARTS = 1000
 MAX_CELLS = 4_000_000  # the reader holds a rectangle in memory, some 30 octets a cell
 _CHUNK = 64 * 1024
-_REFERENCE = re.compile(rb'\br="([A-Z]{1,4})([0-9]{1,8})"')
+_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,4})([0-9]{1,9})["']""")  # of a row, or of a cell
 _SPACES = " \t\u00a0\u3000"
 
 
@@ -86,9 +86,8 @@ def _measure_part(source: BinaryIO, part: zipfile.ZipInfo, left: int, name: str)
                 raise ImportFileError(
                     f"unpacks to more than {MAX_UNPACKED >> 20} MB; split it, or save it as CSV", where=name
                 )
-            if "worksheets" in part.filename:
-                bounds.take(tail + plain)
-                tail = plain[-32:]
+            bounds.take(tail + plain)
+            tail = plain[-32:]
     if bounds.cells > MAX_CELLS:
         raise ImportFileError("its cells lie too far apart; keep one table from A1, or save it as CSV", where=name)
     return size
@@ -120,6 +119,6 @@ def _widen(span: tuple[int, int] | None, value: int) -> tuple[int, int]:
 
 def _column(letters: bytes) -> int:
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - 64
     return number

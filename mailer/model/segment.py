@@ -22,7 +22,7 @@ _ORDERED = ("<", ">", "<=", ">=")
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Comparison:
     """One comparison. `field` is one of FIELDS or `attr.<name>`; `op` is =, !=, <, >, <=, >=, in or contains."""
 
     field: str
@@ -45,13 +45,13 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Some:
     """Whom at least one part holds for."""
 
     parts: tuple[Segment, ...]
 
 
-Segment = Test | Not | All | Any
+Segment = Comparison | Not | All | Some
 
 
 def parse(text: str, name: str = "segment") -> Segment:
@@ -140,7 +140,7 @@ class _Parser:
 
     def either(self, depth: int) -> Segment:
         parts = self._chain("or", lambda: self._every(depth))
-        return parts[0] if len(parts) == 1 else Any(parts)
+        return parts[0] if len(parts) == 1 else Some(parts)
 
     def _every(self, depth: int) -> Segment:
         parts = self._chain("and", lambda: self._single(depth))
@@ -179,7 +179,7 @@ class _Parser:
                 raise self._error(f"after {token.text} comes =, !=, <, >, <=, >=, in or contains", sign.at)
             op = sign.text
         values = self._list(field) if op == "in" else (self._value(field, op),)
-        test = Test(field, op, values)
+        test = Comparison(field, op, values)
         return Not(test) if negated else test
 
     def _list(self, field: str) -> tuple[str | float | date | timedelta, ...]:

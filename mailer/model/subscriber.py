@@ -141,7 +141,7 @@ def first_name(name: str, attributes: Mapping[str, str] | None = None) -> str:
     words = [word for word in (rest if comma and rest.strip() else family).split() if not _is_title(word)]
     if not words:
         return name
-    if len(words) > 1 and len(words[0]) > 1 and words[0].isupper() and not words[1].isupper():
+    if len(words) > 1 and len(words[0].rstrip(".")) > 1 and words[0].isupper() and not words[1].isupper():
         return words[1]
     return words[0]
 

@@ -79,10 +79,7 @@ def condition(
 
 def attribute_names(conn: Connection, segment: ColumnElement[bool] | None = None) -> list[str]:
     """Every attribute name in use (in a segment), sorted."""
-    if conn.dialect.name == "sqlite":
-        keys = func.json_each(subscribers.c.attributes).table_valued("key")
-    else:
-        keys = func.json_object_keys(subscribers.c.attributes).table_valued("key")
+    keys = func.json_each(subscribers.c.attributes).table_valued("key")
     query = select(keys.c.key).select_from(subscribers).join(keys, onclause=~false()).distinct()
     return sorted(conn.execute(query if segment is None else query.where(segment)).scalars())
 
@@ -97,13 +94,13 @@ class _Translation:
         match tree:
             case model.All(parts):
                 return and_(*(self.of(part) for part in parts))
-            case model.Any(parts):
+            case model.Some(parts):
                 return or_(*(self.of(part) for part in parts))
             case model.Not(part):
                 return not_(self.of(part))
-            case model.Test(field, "!=", values):
+            case model.Comparison(field, "!=", values):
                 return not_(self._test(field, "=", values))
-            case model.Test(field, op, values):
+            case model.Comparison(field, op, values):
                 return self._test(field, op, values)
 
     def _test(self, field: str, op: str, values: tuple[Any, ...]) -> ColumnElement[bool]:

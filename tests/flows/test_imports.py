@@ -1,0 +1,229 @@
+"""Lists from elsewhere: the good rows come in, nobody is brought back, a repeat changes nothing."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from mailer.errors import ImportFileError, UsageError
+from mailer.flows import imports
+from mailer.flows import subscribers as flow
+from mailer.flows.imports import Finding, Import, Summary
+from mailer.intake.table import read_table
+from mailer.model.roster import Layout, Verdict
+from mailer.model.subscriber import State
+from mailer.model.tokens import Keyring
+from mailer.store import subscribers, suppressions
+from mailer.store.engine import Database
+from mailer.store.schema import consents, deliveries, events
+from mailer.store.schema import subscribers as table_of_subscribers
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+RING = Keyring({1: b"k" * 32}, 1)
+
+
+def bring(
+    db: Database, text: str, *, dry_run: bool = False, consent: str = "fair", **renames: str
+) -> tuple[Summary, list[Finding]]:
+    table = read_table(io.BytesIO(text.encode()), "list.csv")
+    layout = Layout(table.columns, renames=renames, consent=consent, zone=UTC, now=NOW)
+    findings: list[Finding] = []
+    journey = Import(db, layout, RING, file="list.csv", clock=lambda: NOW, note=findings.append)
+    return journey.run(table.rows, dry_run=dry_run), findings
+
+
+def find(db: Database, address: str) -> Any:
+    found = db.read(subscribers.find, address)
+    assert found is not None
+    return found
+
+
+def counts(summary: Summary) -> dict[str, int]:
+    return {name: count for name, count in summary.as_data().items() if count and name != "rows"}
+
+
+def test_a_new_reader_comes_in_with_consent_tags_and_attributes(db: Database) -> None:
+    summary, findings = bring(
+        db,
+        "Email,name,language,tags,consent_source,consent_at,City\n"
+        "Alice@Example.com,张小明,zh-cn,Tmall;VIP,form,2026-01-31,上海\n",
+    )
+    assert counts(summary) == {"added": 1}
+    assert findings == []
+    alice = find(db, "alice@example.com")
+    assert (alice.address, alice.name, alice.language) == ("Alice@Example.com", "张小明", "zh-CN")
+    assert (alice.state, alice.tags, alice.attributes) == (State.ACTIVE, ("tmall", "vip"), {"city": "上海"})
+    assert alice.joined_at == datetime(2026, 1, 31, tzinfo=UTC)
+    with db.reading() as conn:
+        row = conn.execute(select(consents)).one()
+    assert (row.action, row.source, row.at) == ("imported", "form", NOW)
+    assert row.detail == "list.csv:2; agreed 2026-01-31T00:00:00+00:00"
+
+
+def test_bad_rows_are_named_and_the_good_ones_imported(db: Database) -> None:
+    text = (
+        "email,name,language,status,consent_at\n"
+        "alice@example.com,Alice,,,\n"
+        "bad,B,,,\n"
+        'bob@example.com,"Bob\nBcc: eve@example.com",,,\n'
+        "ALICE@example.com,Again,,,\n"
+        "a@example.com,A,english?,,\n"
+        "b@example.com,B,,cleaned,\n"
+        "c@example.com,C,,,2030-01-01\n"
+        "d@example.com,D,,,soon\n"
+        "e@example.com,E\n"
+        "f@example.com,F,,pending,\n"
+    )
+    summary, findings = bring(db, text)
+    assert counts(summary) == {"added": 2, "duplicate": 1, "refused": 7}
+    assert sorted(finding.line for finding in findings) == [3, 4, 6, 7, 8, 9, 10, 11]
+    assert find(db, "f@example.com").state is State.PENDING
+    assert find(db, "alice@example.com").name == "Alice"
+    assert not summary.all_refused
+
+
+def test_importing_twice_changes_nothing(db: Database) -> None:
+    text = "email,name,tags\n" + "".join(f"r{n}@example.com,Reader {n},a;b\n" for n in range(30))
+    bring(db, text)
+    summary, _ = bring(db, text)
+    assert counts(summary) == {"unchanged": 30}
+    with db.reading() as conn:
+        assert conn.execute(select(func.count()).select_from(consents)).scalar_one() == 30
+
+
+def test_an_import_that_broke_off_is_finished_by_repeating_it(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 10)
+    text = "email\n" + "".join(f"r{n}@example.com\n" for n in range(30))
+    table = read_table(io.BytesIO(text.encode()), "list.csv")
+    layout = Layout(table.columns, renames={}, consent="x", zone=UTC, now=NOW)
+
+    def stop(rows: int) -> None:
+        if rows == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Import(db, layout, RING, file="list.csv", clock=lambda: NOW, progress=stop).run(table.rows)
+    summary, _ = bring(db, text)
+    assert counts(summary) == {"unchanged": 20, "added": 10}
+
+
+def test_a_dry_run_says_the_difference_and_changes_nothing(db: Database) -> None:
+    bring(db, "email,name\nalice@example.com,Alice\n")
+    text = "email,name,tags,city\nalice@example.com,Alicia,vip,Rome\nbob@example.com,Bob,,\n"
+    summary, findings = bring(db, text, dry_run=True)
+    assert counts(summary) == {"added": 1, "updated": 1}
+    assert findings == [Finding(2, Verdict.UPDATED, "name 'Alice' -> 'Alicia'; city '' -> 'Rome'; tag +vip")]
+    assert db.read(subscribers.count) == 1
+    assert find(db, "alice@example.com").name == "Alice"
+    bring(db, text)
+    alice = find(db, "alice@example.com")
+    assert (alice.name, alice.tags, alice.attributes) == ("Alicia", ("vip",), {"city": "Rome"})
+
+
+def test_who_left_or_was_suppressed_is_never_brought_back(db: Database) -> None:
+    bring(db, "email,name\ncarol@example.com,Carol\ndave@example.com,Dave\n")
+    flow.remove(db, "carol@example.com", actor="op", now=NOW)
+    entries = [
+        suppressions.Suppression("dave@example.com", "userunknown"),
+        suppressions.Suppression("new@example.com", "complaint"),
+    ]
+    db.run(suppressions.suppress, entries, NOW)
+    text = "email,name\nCarol@example.com,X\ndave@example.com,Y\nnew@example.com,Z\n"
+    summary, findings = bring(db, text)
+    assert counts(summary) == {"unsubscribed": 1, "suppressed": 2}
+    assert [finding.line for finding in findings] == [2, 3, 4]
+    assert find(db, "carol@example.com").state is State.UNSUBSCRIBED
+    assert (find(db, "carol@example.com").name, find(db, "dave@example.com").name) == ("Carol", "Dave")
+    assert db.read(subscribers.find, "new@example.com") is None
+
+
+def test_a_list_lowers_a_state_and_never_raises_one(db: Database) -> None:
+    bring(db, "email,status\nalice@example.com,active\nbob@example.com,pending\n")
+    summary, _ = bring(db, "email,status\nalice@example.com,unsubscribed\nbob@example.com,active\n")
+    assert counts(summary) == {"left": 1, "unchanged": 1}
+    assert find(db, "alice@example.com").state is State.UNSUBSCRIBED
+    assert find(db, "bob@example.com").state is State.PENDING
+
+
+def test_the_original_consent_and_day_of_joining_are_kept(db: Database) -> None:
+    bring(db, "email,consent_source,consent_at\nalice@example.com,form,2026-01-31\n")
+    bring(db, "email,consent_source,consent_at\nalice@example.com,other,2026-05-01\n")
+    with db.reading() as conn:
+        assert conn.execute(select(consents.c.source)).scalars().all() == ["form"]
+    assert find(db, "alice@example.com").joined_at == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_a_row_needs_a_source_of_consent(db: Database) -> None:
+    summary, findings = bring(db, "email,consent_source\nalice@example.com,\nbob@example.com,fair\n", consent="")
+    assert counts(summary) == {"added": 1, "refused": 1}
+    assert "consent_source" in findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "renames", "says"),
+    [
+        ("mail,name\na@example.com,A\n", {}, "no column named email among: mail, name"),
+        ("alice@example.com,Alice\n", {}, "no row of headings"),
+        ("email,Email\n", {}, "two columns are named email"),
+        ("email,x\n", {"y": "name"}, "no column named y"),
+        ("email,1\n", {}, "cannot name an attribute"),
+    ],
+)
+def test_headings_that_mean_nothing_refuse_the_list(
+    db: Database, text: str, renames: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ImportFileError, match=says):
+        bring(db, text, **renames)
+
+
+def test_a_renamed_column_is_taken_as_what_it_is(db: Database) -> None:
+    bring(db, "E-Mail Address,Full Name\nalice@example.com,Alice\n", **{"E-Mail Address": "email", "full name": "name"})
+    assert find(db, "alice@example.com").name == "Alice"
+
+
+def test_an_erased_address_stays_erased_and_leaves_no_trace(db: Database) -> None:
+    bring(db, "email,name,tags,city\ndave@example.com,Dave Potter,vip,Rome\n")
+    dave = find(db, "dave@example.com")
+    with db.transaction() as conn:
+        conn.execute(
+            deliveries.insert().values(
+                subscriber_id=dave.id, address=dave.address, domain=dave.domain, name=dave.name, state="deferred",
+                due_at=NOW, changed_at=NOW, cause="450 <dave@example.com> busy",
+            )
+        )  # fmt: skip
+    db.run(
+        suppressions.suppress, [suppressions.Suppression("dave@example.com", "userunknown", "<dave@example.com>")], NOW
+    )
+    assert flow.erase(db, RING, "Dave@example.com", actor="op", now=NOW) == dave.id
+    with db.reading() as conn:
+        for name in ("subscribers", "deliveries", "consents", "suppressions", "subscriber_tags", "attempts"):
+            table = table_of_subscribers.metadata.tables[name]
+            assert "dave" not in str(conn.execute(select(table)).all()).lower()
+        assert conn.execute(select(deliveries.c.state)).scalar_one() == "suppressed"
+        assert "dave" not in str(conn.execute(select(events)).all()).lower()
+    summary, _ = bring(db, "email\ndave@example.com\n")
+    assert counts(summary) == {"erased": 1}
+    assert flow.erase(db, RING, "dave@example.com", actor="op", now=NOW) == 0
+    with pytest.raises(UsageError, match="erased"):
+        flow.add(db, RING, "dave@example.com", name="", language="", tags=(), source="x", actor="op", now=NOW)
+
+
+def test_one_reader_is_added_tagged_shown_and_removed(db: Database) -> None:
+    added = flow.add(
+        db, RING, "bob@example.com", name="Bob", language="en", tags=("VIP",), source="fair", actor="op", now=NOW
+    )
+    assert added.is_new
+    again = flow.add(db, RING, "BOB@example.com", name="", language="", tags=(), source="x", actor="op", now=NOW)
+    assert again == flow.Added(added.id, False)
+    assert flow.tag(db, "bob@example.com", add=["a"], remove=["vip"]) == ("a",)
+    assert flow.remove(db, "bob@example.com", actor="op", now=NOW + timedelta(days=1))
+    assert not flow.remove(db, "bob@example.com", actor="op", now=NOW + timedelta(days=2))
+    bob, history = flow.show(db, "bob@example.com")
+    assert (bob.state, bob.left_at) == (State.UNSUBSCRIBED, NOW + timedelta(days=1))
+    assert [row["action"] for row in history["consents"]] == ["added", "withdrawn"]
+    with pytest.raises(UsageError, match="unsubscribed"):
+        flow.add(db, RING, "bob@example.com", name="", language="", tags=(), source="x", actor="op", now=NOW)

@@ -1,0 +1,207 @@
+"""CSV and workbooks from strangers: encodings, limits, and reading on after a bad row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import resource
+import zipfile
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.errors import ImportFileError
+from mailer.intake import table, workbook
+from mailer.intake.table import Row, Table, read_table
+
+
+def read(data: bytes) -> tuple[Table, list[Row]]:
+    found = read_table(io.BytesIO(data), "list.csv")
+    return found, list(found.rows)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_a_chinese_list_is_read_in_its_encoding(encoding: str) -> None:
+    text = "email,name,city\n" + "".join(f"reader{n}@example.com,张小明,上海市浦东新区\n" for n in range(20))
+    found, rows = read(text.encode(encoding))
+    assert found.columns == ("email", "name", "city")
+    assert rows[0] == Row(2, ["reader0@example.com", "张小明", "上海市浦东新区"])
+    assert (encoding in found.guess) == (encoding == "gb18030")
+
+
+def test_a_western_byte_is_read_as_windows_1252_and_said() -> None:
+    found, rows = read("email,name\nbob@example.com,Jürgen Groß\n".encode("windows-1252"))
+    assert rows[0].cells[1] == "Jürgen Groß"
+    assert "windows-1252" in found.guess
+
+
+def test_one_broken_row_does_not_change_the_encoding_of_the_others() -> None:
+    good = "".join(f"r{n}@example.com,张小明\n" for n in range(9)).encode()
+    _, rows = read(b"email,name\n" + good + b"bob@example.com,\xff\xfe\xe4\n")
+    assert rows[0].cells[1] == "张小明"
+    assert "\ufffd" in rows[-1].cells[1]
+
+
+def test_line_numbers_count_lines_not_rows() -> None:
+    _, rows = read(b'email,name\r\n\r\na@example.com,"x\r\ny"\r\nb@example.com,z\r\n')
+    assert rows == [Row(3, ["a@example.com", "x\ny"]), Row(5, ["b@example.com", "z"])]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_headings_tell_what_separates_cells(delimiter: str) -> None:
+    _, rows = read(f"email{delimiter}name\na@example.com{delimiter}x\n".encode())
+    assert rows == [Row(2, ["a@example.com", "x"])]
+
+
+def test_a_quote_never_closed_costs_one_row_only() -> None:
+    _, rows = read(b'email,name\n"a@example.com,x\nb@example.com,y\n')
+    assert rows == [Row(2, (), "opens a quote that is never closed"), Row(3, ["b@example.com", "y"])]
+
+
+def test_a_row_of_another_width_is_a_fault_but_empty_cells_at_its_end_are_not() -> None:
+    _, rows = read(b"email,name\na@example.com\nb@example.com,y,\nc@example.com,y,z\n")
+    assert rows[0].fault == "has 1 cells where the headings have 2"
+    assert rows[1].cells == ["b@example.com", "y"]
+    assert rows[2].fault
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b",".join([b"x"] * 65), "65 columns"),
+        (b"x," * 1_000_000, "longer than"),
+        (b"PK\x03\x04 not a zip", "workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old kind"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_as_a_whole(data: bytes, says: str) -> None:
+    with pytest.raises(ImportFileError, match=says):
+        read(data)
+
+
+class Endless(io.RawIOBase):
+    """A header, a line of the given length that is never stored, and a good row."""
+
+    def __init__(self, size: int) -> None:
+        self._head = io.BytesIO(b"email\n")
+        self._left = size
+        self._tail = io.BytesIO(b"\nbob@example.com\n")
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.__init__(SIZE)  # type: ignore[misc]
+        return 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._head.read(size)
+        if not data and self._left > 0:
+            data = b"x" * min(size, self._left)
+            self._left -= len(data)
+        return data or self._tail.read(size)
+
+
+SIZE = 300 * 1024 * 1024
+
+
+def test_a_line_of_any_length_takes_no_memory_and_costs_one_row() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = list(read_table(Endless(SIZE), "list.csv").rows)  # type: ignore[arg-type]
+    assert rows == [Row(2, (), "is longer than 128 KB"), Row(3, ["bob@example.com"])]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+_CELL = st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["Cs"]), max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(_CELL, min_size=3, max_size=3), max_size=6))
+def test_what_a_csv_writer_writes_is_read_back(rows: Sequence[Sequence[str]]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerows([["email", "a", "b"], *rows])
+    _, found = read(out.getvalue().encode("utf-8-sig"))
+    wanted = [[cell.strip(table._SPACES) for cell in row] for row in rows]
+    assert [list(row.cells) for row in found] == [row for row in wanted if any(row)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_table_or_an_import_error(data: bytes) -> None:
+    try:
+        found = read_table(io.BytesIO(b"email,name\n" + data), "list.csv")
+    except ImportFileError:
+        return
+    for row in found.rows:
+        assert row.fault or len(row.cells) == len(found.columns)
+
+
+def xlsx(sheet: str, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        archive.writestr(
+            "[Content_Types].xml",
+            '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType='
+            '"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
+            'officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            '<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+            'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
+            '<sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
+            'worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/worksheets/sheet1.xml",
+            '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+            f"<sheetData>{sheet}</sheetData></worksheet>",
+        )
+    return out.getvalue()
+
+
+def cell(reference: str, text: str) -> str:
+    return f'<c r="{reference}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def test_a_workbook_is_read_like_a_csv() -> None:
+    head = f'<row r="1">{cell("A1", "email")}{cell("B1", "points")}</row>'
+    row = f'<row r="2">{cell("A2", "alice@example.com")}<c r="B2"><v>3</v></c></row>'
+    found, rows = read(xlsx(head + row))
+    assert found.columns == ("email", "points")
+    assert rows == [Row(2, ["alice@example.com", "3"])]
+
+
+@pytest.mark.parametrize(
+    "far",
+    [
+        f'<row r="1048576">{cell("XFD1048576", "x")}</row>',
+        f"<row r='9'>{cell('XFD9', 'x')}</row><row r = '99999'><c><v>1</v></c></row>",
+    ],
+)
+def test_a_workbook_whose_cells_lie_far_apart_is_refused_before_it_takes_memory(far: str) -> None:
+    far = f'<row r="1">{cell("A1", "email")}</row>{far}'
+    with pytest.raises(ImportFileError, match="far apart"):
+        read(xlsx(far))
+
+
+def test_a_zip_bomb_is_refused_while_it_unpacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_UNPACKED", 1 << 20)
+    with pytest.raises(ImportFileError, match="unpacks to more"):
+        read(xlsx(" " * (2 << 20)))
