@@ -1,0 +1,103 @@
+"""Subscribers as data: import of N readers, then list, search and segment counts on them, with time and memory.
+
+python benchmarks/subscribers.py [N]      default 100,000; SQLite in a temporary folder
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mailer.flows.imports import Import
+from mailer.intake.table import read_table
+from mailer.model.roster import Layout
+from mailer.model.subscriber import State
+from mailer.model.tokens import Keyring
+from mailer.store import migrate, segments, subscribers
+from mailer.store.engine import Database
+
+QUERIES = (
+    'language = "zh"',
+    "tag = tmall",
+    'language = "zh" and tag = "tmall" and joined > -30d',
+    "domain = mail7.example.com",
+    'city = "上海"',
+    "level >= 5 and not tag = vip",
+)
+
+
+def now() -> datetime:
+    """The clock of the benchmark."""
+    return datetime.now(UTC)
+
+
+def write_list(file: Path, size: int) -> None:
+    """A made-up list: random local parts, 500 domains, two languages, tags for one in five, three attributes."""
+    dice = random.Random(1)  # noqa: S311 - made-up readers
+    with file.open("w", encoding="utf-8") as out:
+        out.write("email,name,language,tags,consent_source,consent_at,city,level\n")
+        for number in range(size):
+            language, city = ("zh", "上海") if number % 2 else ("en", "London")
+            day = (now() - timedelta(days=1 + number % 400)).date()
+            tags = ("", "", "", "", "tmall", "tmall;vip")[number % 6]
+            local = f"reader.{dice.getrandbits(40):x}.{number}"
+            domain = f"mail{number % 500}.example.com"
+            out.write(f"{local}@{domain},Reader {number},{language},{tags},fair,{day},{city},{number % 10}\n")
+
+
+def timed(what: str, work: Callable[[], object]) -> None:
+    """Run it three times and print the best."""
+    best, result = float("inf"), None
+    for _ in range(3):
+        start = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - start)
+    print(f"{best * 1000:9.1f} ms  {what}: {result}", flush=True)
+
+
+def peak() -> str:
+    """The most memory this process ever had."""
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most"
+
+
+def import_list(db: Database, file: Path) -> None:
+    """Import it and print how long that took."""
+    start = time.perf_counter()
+    with file.open("rb") as source:
+        table = read_table(source, file.name)
+        layout = Layout(table.columns, renames={}, consent="", zone=UTC, now=now())
+        journey = Import(db, layout, Keyring({1: b"k" * 32}, 1), file=file.name, clock=now)
+        summary = journey.run(table.rows)
+    counts = {name: count for name, count in summary.as_data().items() if count}
+    print(f"{time.perf_counter() - start:9.1f} s   import: {counts}, {peak()}", flush=True)
+
+
+def main() -> None:
+    """Run everything once."""
+    size = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "list.csv"
+        write_list(file, size)
+        db = Database(f"sqlite:///{folder}/subscribers.db")
+        migrate.upgrade(db)
+        import_list(db, file)
+        import_list(db, file)
+        timed("first page", lambda: len(db.read(subscribers.page, limit=50)))
+        timed("page by state", lambda: len(db.read(subscribers.page, limit=50, state=State.ACTIVE)))
+        timed("search, common", lambda: len(db.read(subscribers.page, limit=50, search="reader.1")))
+        timed("search, nowhere", lambda: len(db.read(subscribers.page, limit=50, search="nobody-has-this")))
+        timed("search, domain", lambda: len(db.read(subscribers.page, limit=50, search="@mail7.example.com")))
+        for query in QUERIES:
+            wanted = segments.condition(query, now(), default_language="en")
+            timed(f"count {query}", lambda: db.read(subscribers.count, segment=wanted, state=State.ACTIVE))  # noqa: B023
+        db.close()
+
+
+if __name__ == "__main__":
+    main()

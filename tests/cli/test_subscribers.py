@@ -1,0 +1,91 @@
+"""`mailer subscribers` and `mailer segments` as an operator types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mailer.cli import main, output
+from mailer.store import migrate
+from mailer.store.engine import Database
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "subscribers.csv"
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Path:
+    """A club's folder with an empty database."""
+    (tmp_path / "mailer.toml").write_text('[newsletter]\nlanguages = ["en", "zh"]\n', encoding="utf-8")
+    (tmp_path / "mailer.key").write_text("1 " + "ab" * 32 + "\n", encoding="ascii")
+    db = Database(f"sqlite:///{tmp_path}/subscribers.db")
+    migrate.upgrade(db)
+    db.close()
+    return tmp_path
+
+
+def run(club: Path, *args: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), *args], input=stdin)
+
+
+def test_the_example_list_is_imported_listed_and_exported(club: Path) -> None:
+    assert run(club, "subscribers", "import", str(EXAMPLE)).stdout == "of 200 rows: 200 added\n"
+    found = run(club, "subscribers", "list", "--search", "gone.", "--json")
+    assert json.loads(found.stdout)["total"] == 3
+    assert len(run(club, "subscribers", "export").stdout.splitlines()) == 201
+
+
+def test_a_list_without_consent_is_refused_where_nobody_can_be_asked(club: Path) -> None:
+    result = run(club, "subscribers", "import", "-", stdin="email\nalice@example.com\n")
+    assert result.exit_code == 2
+    assert "--consent" in result.stderr
+
+
+def test_bad_rows_exit_with_0_unless_all_are_bad(club: Path) -> None:
+    some = run(club, "subscribers", "import", "-", "--consent", "x", stdin="email\nbad\nalice@example.com\n")
+    assert (some.exit_code, some.stdout) == (0, "of 2 rows: 1 added, 1 refused\n")
+    assert "-:2: refused:" in some.stderr
+    assert run(club, "subscribers", "import", "-", "--consent", "x", stdin="email\nbad\n").exit_code == 1
+
+
+def test_an_import_as_json_gives_counts_and_findings(club: Path) -> None:
+    result = run(club, "subscribers", "import", "-", "--consent", "x", "--json", stdin="email\nbad\n")
+    data = json.loads(result.stdout)
+    assert (data["rows"], data["refused"], data["findings"][0]["line"]) == (1, 1, 2)
+
+
+def test_an_exported_cell_never_begins_a_formula(club: Path) -> None:
+    listed = 'email,name,city\n=cmd|calc@example.com,+1,"@SUM(A1)"\n'
+    run(club, "subscribers", "import", "-", "--consent", "x", stdin=listed)
+    row = run(club, "subscribers", "export").stdout.splitlines()[1]
+    assert row.startswith('"\'=cmd|calc@example.com","\'+1"')
+    assert row.endswith('"\'@SUM(A1)"')
+    assert all(output.cell(char + "1").startswith("'") for char in "=+-@\t\r\0＝＋－＠")
+
+
+def test_one_reader_from_added_to_erased(club: Path) -> None:
+    assert run(club, "subscribers", "add", "bob@example.com", "--name", "Bob").stdout == "added\n"
+    assert run(club, "subscribers", "tag", "bob@example.com", "--add", "VIP").stdout == "vip\n"
+    history = json.loads(run(club, "subscribers", "show", "bob@example.com", "--json").stdout)
+    assert (history["subscriber"]["tags"], history["consents"][0]["action"]) == (["vip"], "added")
+    assert "added by the operator" in run(club, "subscribers", "show", "bob@example.com").stdout
+    assert run(club, "subscribers", "remove", "bob@example.com").stdout == "unsubscribed\n"
+    assert run(club, "subscribers", "erase", "bob@example.com").exit_code == 2
+    assert run(club, "subscribers", "erase", "bob@example.com", "--yes").stdout == "erased\n"
+    assert run(club, "subscribers", "show", "bob@example.com").exit_code == 2
+    assert "erased" in run(club, "subscribers", "add", "bob@example.com").stderr
+
+
+def test_segments_are_files_that_are_listed_with_their_readers(club: Path) -> None:
+    run(club, "subscribers", "import", str(EXAMPLE))
+    (club / "segments").mkdir()
+    (club / "segments" / "tmall.segment").write_text("tag = tmall # merchants\n", encoding="utf-8")
+    listed = json.loads(run(club, "segments", "list", "--json").stdout)
+    assert run(club, "segments", "count", "tag = tmall").stdout == f"{listed[0]['readers']}\n"
+    assert run(club, "segments", "show", "tmall").stdout == "tag = tmall # merchants\n"
+    missing = run(club, "segments", "count", "nobody")
+    assert (missing.exit_code, "there is: tmall" in missing.stderr) == (2, True)
+    (club / "segments" / "tmall.segment").write_text("tag < 3\n", encoding="utf-8")
+    assert "segments/tmall.segment, column 7" in run(club, "segments", "list").stderr
