@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
     from mailer.rendering.edition import Edition
+    from mailer.rendering.examine import Examined
     from mailer.rendering.facts import ClubFacts
-    from mailer.rendering.finding import Finding
     from mailer.rendering.templates import Templates
     from mailer.rendering.theme import Theme
     from mailer.settings import RelaySettings, Settings
@@ -167,12 +167,11 @@ class Club:
         """The newsletter an issue file belongs to: as it says, or the club's."""
         return issue.newsletter or self.settings.newsletter.name
 
-    def check(self, issue: Issue, text: str) -> list[Finding]:
-        """Every finding on an issue: its text, its page, its message. Raises TemplateError."""
-        from mailer.rendering import check_html, check_message
+    def examine(self, text: str, name: str) -> Examined:
+        """All findings on the issue in `text`, read from the file `name`: what check, publish and preview go by."""
+        from mailer.rendering.examine import examine
 
-        edition = self.render(issue)
-        return [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
+        return examine(text, name, folder=self.folder, render=self.render)
 
     def render(self, issue: Issue, frozen_at: datetime | None = None, facts: ClubFacts | None = None) -> Edition:
         """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mailer.model.issue import Issue
-    from mailer.rendering.finding import Finding
-    from mailer.rendering.registry import Registry
     from mailer.wiring import Club
 
 
@@ -31,6 +28,7 @@ def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: boo
 
     from mailer.cli.output import counted, talk
     from mailer.cli.references import read_text
+    from mailer.rendering.examine import examine
 
     club = _club(ctx)
     if club is None:
@@ -38,7 +36,7 @@ def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: boo
     errors = warnings = 0
     for reference in issue:
         text, name = read_text(club, reference)
-        for finding in findings(club, text, name):
+        for finding in (examine(text, name) if club is None else club.examine(text, name)).findings:
             errors += finding.level == "error"
             warnings += finding.level == "warning"
             if as_json:
@@ -54,27 +52,6 @@ def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: boo
         ctx.exit(1)
 
 
-def findings(club: Club | None, text: str, name: str) -> list[Finding]:
-    """All findings on an issue file: its form, its text, its sisters, and with a club its page and message."""
-    from mailer.errors import SourceError
-    from mailer.rendering import check as rules
-    from mailer.rendering.finding import error
-
-    issue, found = rules.check_text(text)
-    if issue is None:
-        return found
-    folder = Path(name).parent
-    sources, glossary = (_registry(table, folder, club) for table in ("sources.yaml", "glossary.yaml"))
-    sisters = _sisters(Path(name), found)
-    found += rules.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
-    if club is not None and not any(finding.level == "error" for finding in found):
-        try:
-            found += rules.silence(issue, club.check(issue, text))
-        except SourceError as problem:
-            found.append(error("H00", 0, f"the issue cannot be rendered: {problem}."))
-    return sorted(set(found))
-
-
 def _club(ctx: click.Context) -> Club | None:
     """The club here; None where there is none and none was named with --config."""
     from mailer.cli import open_club
@@ -83,32 +60,3 @@ def _club(ctx: click.Context) -> Club | None:
     if ctx.find_root().obj is None and not Path(FILE).exists():
         return None
     return open_club(ctx)
-
-
-def _registry(table: str, folder: Path, club: Club | None) -> Registry | None:
-    """A table beside the issue, or in the club's folder."""
-    from mailer.errors import SourceError
-    from mailer.rendering import registry
-
-    for place in (folder, *([club.folder] if club else [])):
-        path = place / table
-        if path.is_file():
-            try:
-                return registry.read(path.read_text(encoding="utf-8-sig"), str(path))
-            except (OSError, UnicodeDecodeError) as problem:
-                raise SourceError(f"cannot be read: {problem}; save it as UTF-8", where=str(path)) from None
-    return None
-
-
-def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:
-    from mailer.errors import SourceError
-    from mailer.rendering import source
-    from mailer.rendering.finding import warning
-
-    sisters = {}
-    for other in source.sisters(path):
-        try:
-            sisters[other.name] = source.read(other.read_text(encoding="utf-8-sig"), other.name)
-        except (SourceError, OSError, UnicodeDecodeError) as problem:
-            found.append(warning("I18", 0, f"the edition {other.name} cannot be read: {problem}.", "Check that file."))
-    return sisters

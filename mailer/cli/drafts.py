@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.cli.check import findings
 from mailer.cli.output import counted, talk
 from mailer.cli.references import read_text
 from mailer.errors import PublishError, UsageError
@@ -38,14 +37,9 @@ def prepare(club: Club, reference: str, now: datetime) -> Draft:
     """Read, check and render an issue and its sister editions. Raises SourceError, TemplateError, PublishError."""
     texts = [read_text(club, reference)]
     texts += [read_text(club, str(path)) for path in source.sisters(Path(texts[0][1]))]
-    issues = [source.read(text, name) for text, name in texts]
-    first = issues[0]
-    for issue, (_, name) in zip(issues, texts, strict=True):
-        if issue.identity != first.identity:
-            raise PublishError(f"is number {issue.identity}, but {texts[0][1]} is {first.identity}", where=name)
+    issues = _refuse_errors(club, texts)
     editions = []
     for issue, (text, name) in zip(issues, texts, strict=True):
-        _refuse_errors(club, text, name)
         rendered = club.render(issue, now)
         program = rendered.program.to_bytes()
         editions.append(
@@ -62,15 +56,25 @@ def prepare(club: Club, reference: str, now: datetime) -> Draft:
             )
         )
     _refuse_unlawful(club)
-    return Draft(first, issues, editions)
+    return Draft(issues[0], issues, editions)
 
 
-def _refuse_errors(club: Club, text: str, name: str) -> None:
-    errors = [finding for finding in findings(club, text, name) if finding.level == "error"]
-    for finding in errors:
-        talk(f"{name}:{finding.line}: {finding}")
-    if errors:
-        raise PublishError(f"{counted(len(errors), 'error')}; 'mailer check' shows them all", where=name)
+def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:
+    """The issues in (text, file name) pairs; where one has errors, all are shown and none is published."""
+    issues: list[Issue] = []
+    faulty: dict[str, int] = {}
+    for text, name in texts:
+        examined = club.examine(text, name)
+        for finding in examined.errors:
+            talk(f"{name}:{finding.line}: {finding}" if finding.line else f"{name}: {finding}")
+        if examined.errors or examined.issue is None:
+            faulty[name] = len(examined.errors)
+        else:
+            issues.append(examined.issue)
+    if faulty:
+        count = counted(sum(faulty.values()), "error")
+        raise PublishError(f"{count}; 'mailer check' shows warnings too", where=", ".join(faulty))
+    return issues
 
 
 def _refuse_unlawful(club: Club) -> None:

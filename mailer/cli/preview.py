@@ -11,6 +11,7 @@ import click
 from mailer.cli import open_club
 
 if TYPE_CHECKING:
+    from mailer.model.issue import Issue
     from mailer.web.preview import Sheet
     from mailer.wiring import Club
 
@@ -64,20 +65,22 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
 
 def sheet(club: Club, file: Path) -> Sheet:
     """A file rendered and checked, or the line that says why it cannot be."""
-    from mailer.cli.check import findings
+    from mailer.cli.references import read_text
     from mailer.errors import MailerError
-    from mailer.rendering import source, theme
-    from mailer.rendering.edition import render
+    from mailer.rendering import theme
+    from mailer.rendering.edition import Edition, render
+    from mailer.rendering.examine import examine
     from mailer.web.preview import Sheet
 
-    found = []
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        found = findings(club, text, str(file))
+    def rendered(issue: Issue) -> Edition:
         look = theme.load(club.templates)  # read again each time: the theme may be what is being written
-        edition = render(source.read(text, file.name), club=club.facts, theme=look, templates=club.templates)
-        return Sheet(file.name, edition, found)
+        return render(issue, club=club.facts, theme=look, templates=club.templates)
+
+    try:
+        text, _ = read_text(club, str(file))
+        found = examine(text, str(file), folder=club.folder, render=rendered)
     except MailerError as error:
-        return Sheet(file.name, findings=found, error=str(error))
-    except (OSError, UnicodeDecodeError) as error:
-        return Sheet(file.name, error=f"{file.name}: cannot be read: {error}")
+        return Sheet(file.name, error=str(error))
+    first = next(iter(found.errors), None) if found.edition is None else None
+    why = f"{file.name}:{max(first.line, 1)}: {first.message} {first.fix}" if first else ""
+    return Sheet(file.name, found.edition, found.findings, why, text)

@@ -49,6 +49,7 @@ def check_page(issue: Issue, edition: Edition) -> list[Finding]:
         *_styles(page),
         *_contrast(page),
         *_kept_css(page),
+        *check_css(edition.css),
     ]
 
 

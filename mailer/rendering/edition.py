@@ -24,6 +24,7 @@ SUBJECT_COLUMNS = 90
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
 SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26))
 
+_INLINED = re.compile(r"(?<!\[if mso\]>)<style>(.*?)</style>", re.DOTALL)
 _ANCHOR = re.compile(r'<(h[23]) id="n\d+"')  # webmail drops anchors; they are for the archive
 _MAIL_ONLY = re.compile(r"<!--mail-->.*?<!--/mail-->\n?", re.DOTALL)
 
@@ -33,7 +34,7 @@ class Edition:
     """An issue rendered in its language; `program` is what is sent.
 
     `html` and `text` are both parts as a reader without a name would get them, with sample links; `archive_html` is the
-    public page: nothing personal in it, an anchor `n1`, `n2` ... per item.
+    public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined.
     """
 
     lang: str
@@ -42,6 +43,7 @@ class Edition:
     text: str
     archive_html: str
     program: Program
+    css: str = ""
 
 
 def render(
@@ -57,7 +59,8 @@ def render(
     slots = Slots(issue)
     subject = subject_of(issue, club.label_prefix)
     context = lay_out(issue, subject, club, theme, slots)
-    page = inline(templates.render(f"{theme.folder}/{issue.template}.html.j2", **context))
+    written = templates.render(f"{theme.folder}/{issue.template}.html.j2", **context)
+    page = inline(written)
     plain = text_part(context)
     mail = _ANCHOR.sub(r"<\1", page.replace("<!--mail-->\n", "").replace("<!--/mail-->\n", ""))
     html_part, plain_part = slots.split_html(mail), slots.split_text(plain)
@@ -78,7 +81,9 @@ def render(
         feedback_id=f"{issue.identity}:{identifier.partition('.')[0]}:{issue.lang}:mailer",
     )
     program = compile_program(frame, plain_part, html_part)
-    return Edition(issue.lang, subject, program.page(SAMPLE), program.plain(SAMPLE), fill(public, SAMPLE), program)
+    css = "\n".join(_INLINED.findall(written))
+    html, plain = program.page(SAMPLE), program.plain(SAMPLE)
+    return Edition(issue.lang, subject, html, plain, fill(public, SAMPLE), program, css)
 
 
 def subject_of(issue: Issue, prefix: str = "") -> str:

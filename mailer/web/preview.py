@@ -32,12 +32,13 @@ _QUIET = 15.0
 
 @dataclass(frozen=True)
 class Sheet:
-    """One edition as it stands on the disk: rendered, or the one line that says why it is not."""
+    """One edition as it stands on the disk: rendered, its findings, and its text; `error`: it cannot be read."""
 
     name: str
     edition: Edition | None = None
     findings: Sequence[Finding] = ()
     error: str = ""
+    source: str = ""
 
 
 @dataclass

@@ -111,4 +111,4 @@ def test_the_preview_shows_findings_and_the_line_that_stops_it(folder):
     assert broken.edition is None
     assert "today.md:4" in broken.error
     assert {finding.line for finding in broken.findings} >= {4}
-    assert "cannot be read" in sheet(club, folder / "missing.md").error
+    assert "no such file" in sheet(club, folder / "missing.md").error

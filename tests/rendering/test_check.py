@@ -146,17 +146,3 @@ def test_sister_editions_lie_beside_each_other(tmp_path: object) -> None:
     assert [path.name for path in source.sisters(folder / "a.en.md")] == ["a.zh-Hant.md", "a.zh.md"]
     assert source.sisters(folder / "a.md") == []
     assert source.sisters(Path("-")) == []
-
-
-def test_every_rule_is_in_the_docs() -> None:
-    import re
-    from pathlib import Path
-
-    root = Path(__file__).parent.parent.parent
-    modules = ("check", "source", "front_matter")
-    code = "".join((root / f"mailer/rendering/{name}.py").read_text(encoding="utf-8") for name in modules)
-    rules = set(re.findall(r'(?:error|warning)\(\s*"([A-Z]\d\d)"', code))
-    documented = set(
-        re.findall(r"^\| ([A-Z]\d\d) \|", (root / "docs/check-rules.md").read_text(encoding="utf-8"), re.M)
-    )
-    assert rules | {"I02"} == documented

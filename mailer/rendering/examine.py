@@ -1,0 +1,83 @@
+"""All findings on an issue file: its form, its text, its sister editions, and rendered, its page and message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailer.errors import SourceError, TemplateError
+from mailer.model.issue import Issue
+from mailer.rendering import check, check_html, check_message, registry, source
+from mailer.rendering.edition import Edition
+from mailer.rendering.finding import Finding, error, warning
+
+SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of a file: the issue unless it cannot be read, the edition where one was rendered, all findings."""
+
+    issue: Issue | None
+    edition: Edition | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that stop the issue from being published."""
+        return [finding for finding in self.findings if finding.level == "error"]
+
+
+def examine(
+    text: str, name: str, *, folder: Path | None = None, render: Callable[[Issue], Edition] | None = None
+) -> Examined:
+    """Every finding on the issue in `text`, read from the file `name`, beside which its sister editions are looked for.
+
+    `folder` is the club's, where sources.yaml and glossary.yaml may be; without `render` the rules on page and message
+    are left out. Raises SourceError for a broken table, nothing for a broken issue or template.
+    """
+    issue, found = check.check_text(text)
+    if issue is None:
+        return Examined(None, None, tuple(found))
+    path = Path(name)
+    sources, glossary = (table(each, path.parent, folder) for each in (SOURCES, GLOSSARY))
+    sisters = _sisters(path, found)
+    found += check.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
+    edition = None
+    if render is not None and not any(finding.id in check.NOT_SILENCED for finding in found):
+        edition, rendered = _rendered(issue, render)
+        found += check.silence(issue, rendered)
+    return Examined(issue, edition, tuple(sorted(set(found))))
+
+
+def table(name: str, *folders: Path | None) -> registry.Registry | None:
+    """The table of that name in the first folder that has it. Raises SourceError where it is broken."""
+    for folder in folders:
+        path = folder / name if folder is not None else None
+        if path is not None and path.is_file():
+            try:
+                return registry.read(path.read_text(encoding="utf-8-sig"), str(path))
+            except (OSError, UnicodeDecodeError) as problem:
+                raise SourceError(f"cannot be read: {problem}; save it as UTF-8", where=str(path)) from None
+    return None
+
+
+def _rendered(issue: Issue, render: Callable[[Issue], Edition]) -> tuple[Edition | None, list[Finding]]:
+    try:
+        edition = render(issue)
+    except TemplateError as problem:
+        return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.", "Correct the template.")]
+    except SourceError as problem:
+        return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.")]
+    return edition, [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
+
+
+def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:
+    sisters = {}
+    for other in source.sisters(path):
+        try:
+            sisters[other.name] = source.read(other.read_text(encoding="utf-8-sig"), other.name)
+        except (SourceError, OSError, UnicodeDecodeError) as problem:
+            found.append(warning("I18", 0, f"the edition {other.name} cannot be read: {problem}.", "Check that file."))
+    return sisters
