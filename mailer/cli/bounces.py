@@ -201,7 +201,7 @@ def log(ctx: click.Context, file: Iterable[str]) -> None:
     """Read the local Postfix's log (FILE, or - for `journalctl -o short -t postfix/...`): the receivers' answers."""
     from datetime import timedelta
 
-    from mailer.flows.bounce import take_log
+    from mailer.flows.relay_log import take_log
     from mailer.intake import relay_log
 
     club = open_club(ctx)
@@ -264,7 +264,7 @@ def judge(ctx: click.Context, replay: bool, apply_: bool) -> None:
     """Judge all histories by today's policy, and show what would differ from the suppression list."""
     if not replay:
         raise UsageError("say --replay")
-    from mailer.flows.bounce import replay as run
+    from mailer.flows.rejudge import replay as run
 
     club = open_club(ctx)
     found = 0

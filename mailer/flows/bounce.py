@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from mailer.errors import AddressError
 from mailer.mail import mime
-from mailer.mail.address import match_key
 from mailer.mail.reply import Reply
-from mailer.model.bounce import Diagnosis, Family, Kind
+from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.carriers import Found, in_envelope, in_mail
 from mailer.model.delivery import Phase
-from mailer.model.diagnosis import classify, classify_reply
+from mailer.model.diagnosis import classify_reply
 from mailer.model.reading import Reading, Result, read_mail
-from mailer.model.suppression import (
-    BREAKER_LEAST,
-    BREAKER_SHARE,
-    Action,
-    Fact,
-    History,
-    Policy,
-    Verdict,
-    breaker_opens,
-    judge,
-)
-from mailer.model.tokens import Keyring, Purpose
-from mailer.store import bounces, consents, returned, signups, suppressions
+from mailer.model.suppression import Action, Verdict
+from mailer.model.tokens import Keyring
+from mailer.store import bounces, consents, returned, signups
 from mailer.store.bounces import Bounce
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.suppressions import ACTIVE, HELD, Suppression
-
-RECHECK = timedelta(seconds=60)  # how long a domain's breaker keeps its answer
+from mailer.store.verdicts import Breakers as Breakers
+from mailer.store.verdicts import Reader, judge_readers
 
 
 class Refused(Protocol):
@@ -66,39 +53,6 @@ class Refusal(Protocol):
     def reply(self) -> Reply: ...
     @property
     def phase(self) -> Phase: ...
-
-
-@dataclass(slots=True)
-class Breakers:
-    """Which domains' breakers are open; asked of the database at most once a minute and domain."""
-
-    answers: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
-
-    def opened(self, conn: Connection, domains: Iterable[str], now: datetime) -> set[str]:
-        """The domains among `domains` whose unknown-address answers are not believed now; holds what came before."""
-        counts = bounces.unknown_in_hour(conn, domains, now)
-        return {domain for domain, unknown in counts.items() if self._open(conn, domain, unknown, now)}
-
-    def _open(self, conn: Connection, domain: str, unknown: int, now: datetime) -> bool:
-        if unknown <= BREAKER_LEAST * BREAKER_SHARE:
-            return False
-        asked, answer = self.answers.get(domain, (None, False))
-        if asked is None or not asked <= now < asked + RECHECK:
-            answer = breaker_opens(bounces.domain_hour(conn, domain, now))
-            self.answers[domain] = (now, answer)
-            if answer:
-                suppressions.hold_domain(conn, domain, now - bounces.HOUR)
-        return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whom a bounce is about, found by its token."""
-
-    delivery_id: int | None
-    subscriber_id: int | None
-    address: str
-    domain: str
 
 
 def record_refusals(
@@ -131,61 +85,6 @@ def record_refusals(
         readers[fingerprint] = (reader, diagnosis, str(refusal.reply))
     added = bounces.append(conn, rows)
     judge_readers(conn, [(*readers[fingerprint], bounce_id) for fingerprint, bounce_id in added.items()], now, breakers)
-
-
-def judge_readers(
-    conn: Connection,
-    found: Sequence[tuple[Reader, Diagnosis, str, int]],
-    now: datetime,
-    breakers: Breakers | None = None,
-) -> list[Verdict]:
-    """Judge the readers of bounces just appended and suppress those whose history says so; verdicts in order."""
-    if not found:
-        return []
-    histories = bounces.histories(conn, [reader.subscriber_id for reader, *_ in found if reader.subscriber_id], now)
-    unknown = {reader.domain for reader, diagnosis, *_ in found if diagnosis.family is Family.NO_SUCH_ADDRESS}
-    opened = (breakers or Breakers()).opened(conn, unknown, now) if unknown else set()
-    verdicts: list[Verdict] = []
-    entries: list[Suppression] = []
-    for reader, diagnosis, text, bounce_id in found:
-        history = histories.get(reader.subscriber_id or 0) or History(
-            (Fact(now, diagnosis.kind, diagnosis.reason, reader.delivery_id),)
-        )
-        verdict = judge(history, now, breaker_open=reader.domain in opened)
-        verdicts.append(verdict)
-        entry = _entry(reader, verdict, text, bounce_id) if counts(diagnosis) else None
-        if entry is not None:
-            entries.append(entry)
-    suppressions.suppress(conn, entries, now)
-    return verdicts
-
-
-def counts(diagnosis: Diagnosis) -> bool:
-    """Whether a bounce can change anything; one that cannot must not bring back what a person has lifted."""
-    return diagnosis.kind in {Kind.HARD, Kind.SOFT, Kind.COMPLAINT} and diagnosis.family not in {
-        Family.POLICY,
-        Family.SIZE,
-    }
-
-
-def _entry(reader: Reader, verdict: Verdict, text: str, bounce_id: int | None) -> Suppression | None:
-    if verdict.action is Action.RECORD:
-        return None
-    try:
-        key = match_key(reader.address)
-    except AddressError:
-        return None
-    resting = verdict.action is Action.REST
-    return Suppression(
-        key,
-        "resting" if resting else verdict.reason,
-        text,
-        f"policy: {verdict.why}"[:200],
-        verdict.until,
-        reader.delivery_id,
-        bounce_id,
-        HELD if verdict.action is Action.HOLD else ACTIVE,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,144 +216,3 @@ def _about(reading: Reading, address: str) -> Result:
             return result
     same = [result for result in reading.results if result.diagnosis.kind is reading.kind]
     return same[0] if same else Result("", Diagnosis(reading.kind, reading.reason or "undefined", "", reading.form))
-
-
-@dataclass(slots=True)
-class LogTally:
-    """What a relay's log told: attempts of ours by status, deliveries proved, bounces that were new."""
-
-    seen: dict[str, int] = field(default_factory=dict)
-    healed: int = 0
-    new: int = 0
-
-
-class LogLine(Protocol):
-    """One attempt in a relay's log."""
-
-    @property
-    def message_id(self) -> str: ...
-    @property
-    def recipient(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def dsn(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def queue_id(self) -> str: ...
-
-
-def take_log(
-    db: Database, keyring: Keyring, lines: Iterable[LogLine], now: datetime, max_age: timedelta = timedelta(days=30)
-) -> LogTally:
-    """Append what the receiving servers said of our deliveries; reading the same log again changes nothing.
-
-    Only a line whose Message-ID carries our token counts. `sent` is recorded too: it is the receiver's own 250.
-    """
-    tally, breakers = LogTally(), Breakers()
-    for batch in _batches(lines, 200):
-        with db.transaction() as conn:
-            _take_log_lines(conn, keyring, batch, now, max_age, tally, breakers)
-    return tally
-
-
-def _take_log_lines(
-    conn: Connection,
-    keyring: Keyring,
-    lines: Sequence[LogLine],
-    now: datetime,
-    max_age: timedelta,
-    tally: LogTally,
-    breakers: Breakers,
-) -> None:
-    rows: list[Bounce] = []
-    readers: dict[str, tuple[Reader, Diagnosis, str]] = {}
-    for line in lines:
-        delivery_id = keyring.read(line.message_id.partition("@")[0], Purpose.MESSAGE)
-        delivery = returned.delivery(conn, delivery_id) if delivery_id is not None else None
-        if delivery is None:
-            continue
-        tally.seen[line.status] = tally.seen.get(line.status, 0) + 1
-        tally.healed += heal(conn, delivery.id, "the relay's log", now)
-        diagnosis = _log_diagnosis(line)
-        fingerprint = f"log:{delivery.id}:{line.queue_id}:{diagnosis.kind}:{diagnosis.reason}"
-        stale = now - delivery.changed_at > max_age
-        rows.append(
-            Bounce(
-                now,
-                "log",
-                diagnosis,
-                fingerprint,
-                delivery.id,
-                delivery.subscriber_id,
-                delivery.issue_id,
-                delivery.domain,
-                line.recipient,
-                line.text,
-                note=bounces.STALE if stale else "",
-            )
-        )
-        if not stale:
-            reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
-            readers[fingerprint] = (reader, diagnosis, line.text)
-    added = bounces.append(conn, list({row.fingerprint: row for row in rows}.values()))
-    tally.new += len(added)
-    judge_readers(conn, [(*readers[key], number) for key, number in added.items() if key in readers], now, breakers)
-
-
-def _log_diagnosis(line: LogLine) -> Diagnosis:
-    """`sent` and `deferred` say so themselves; only a bounce is classified for good."""
-    if line.status == "sent":
-        return Diagnosis(Kind.NONE, "delivered", line.dsn, "status=sent (Postfix)")
-    found = classify(line.text, status=line.dsn)
-    return found if line.status in {"bounced", "expired"} else replace(found, kind=Kind.DELAY)
-
-
-def _batches(lines: Iterable[LogLine], size: int) -> Iterator[list[LogLine]]:
-    batch: list[LogLine] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A reader whom today's policy judges otherwise than the suppression list stands."""
-
-    address: str
-    change: str  # would be suppressed | would not be suppressed
-    verdict: Verdict
-
-
-def replay(db: Database, now: datetime, *, apply: bool = False, policy: Policy | None = None) -> Iterator[Difference]:
-    """Judge every reader with bounces again; yields differences, and with `apply` makes what is missing.
-
-    What is on the list and would not be is only shown: lifting is a person's decision.
-    """
-    last = 0
-    while rows := db.read(bounces.readers_with_bounces, last, 500):
-        last = rows[-1].id
-        yield from db.run(_replay_some, rows, now, apply, policy)
-
-
-def _replay_some(
-    conn: Connection, rows: Sequence[Any], now: datetime, apply: bool, policy: Policy | None
-) -> list[Difference]:
-    histories = bounces.histories(conn, [row.id for row in rows], now)
-    found: list[Difference] = []
-    for row in rows:
-        verdict = judge(histories[row.id], now, policy=policy)
-        entry = suppressions.active(conn, row.match_key, now)
-        if verdict.action in {Action.SUPPRESS, Action.REST} and entry is None:
-            found.append(Difference(row.address, "would be suppressed", verdict))
-            made = _entry(Reader(None, row.id, row.address, row.domain), verdict, "judged again", None)
-            if apply and made:
-                suppressions.suppress(conn, [made], now)
-        elif verdict.action is Action.RECORD and entry is not None and entry.actor.startswith("policy"):
-            found.append(Difference(row.address, "would not be suppressed", verdict))
-    return found

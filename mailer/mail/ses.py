@@ -1,4 +1,4 @@
-"""Amazon SES notifications in JSON, as they come by mail or through SNS (SES Developer Guide, notification contents)."""
+"""Amazon SES notifications in JSON, by mail or through SNS (SES Developer Guide, notification contents)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Notification:
 
 def read(text: str) -> Notification | None:
     """The notification in a text, whether bare or inside SNS's envelope; None when it is not one."""
-    if not text.lstrip()[:1] == "{" or len(text) > MAX_SIZE:
+    if text.lstrip()[:1] != "{" or len(text) > MAX_SIZE:
         return None
     outer = _object(text)
     inner = _object(outer["Message"]) if isinstance(outer.get("Message"), str) else outer

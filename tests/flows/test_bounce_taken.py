@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from mailer.flows.bounce import TakeIn, replay, take_log
+from mailer.flows.bounce import TakeIn
+from mailer.flows.rejudge import replay
+from mailer.flows.relay_log import take_log
 from mailer.intake import relay_log
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose

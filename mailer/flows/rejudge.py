@@ -1,0 +1,53 @@
+"""All histories -> today's policy -> what differs from the suppression list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mailer.model.suppression import Action, Policy, Verdict, judge
+from mailer.store import bounces, suppressions
+from mailer.store.engine import Database
+from mailer.store.verdicts import Reader, entry_for
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A reader whom today's policy judges otherwise than the suppression list stands."""
+
+    address: str
+    change: str  # would be suppressed | would not be suppressed
+    verdict: Verdict
+
+
+def replay(db: Database, now: datetime, *, apply: bool = False, policy: Policy | None = None) -> Iterator[Difference]:
+    """Judge every reader with bounces again; yields differences, and with `apply` makes what is missing.
+
+    What is on the list and would not be is only shown: lifting is a person's decision.
+    """
+    last = 0
+    while rows := db.read(bounces.readers_with_bounces, last, 500):
+        last = rows[-1].id
+        yield from db.run(_replay_some, rows, now, apply, policy)
+
+
+def _replay_some(
+    conn: Connection, rows: Sequence[Any], now: datetime, apply: bool, policy: Policy | None
+) -> list[Difference]:
+    histories = bounces.histories(conn, [row.id for row in rows], now)
+    found: list[Difference] = []
+    for row in rows:
+        verdict = judge(histories[row.id], now, policy=policy)
+        entry = suppressions.active(conn, row.match_key, now)
+        if verdict.action in {Action.SUPPRESS, Action.REST} and entry is None:
+            found.append(Difference(row.address, "would be suppressed", verdict))
+            made = entry_for(Reader(None, row.id, row.address, row.domain), verdict, "judged again", None)
+            if apply and made:
+                suppressions.suppress(conn, [made], now)
+        elif verdict.action is Action.RECORD and entry is not None and entry.actor.startswith("policy"):
+            found.append(Difference(row.address, "would not be suppressed", verdict))
+    return found
