@@ -254,6 +254,7 @@ class Club:
             composer=Composer(self.keyring),
             record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers()),
             clock=self.clock,
+            shared_clock=self.db.now,
             worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
             journal_folder=self.folder / JOURNAL_FOLDER,
             retry=Retry(

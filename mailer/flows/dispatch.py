@@ -120,6 +120,7 @@ RecordRefusals = Callable[[Connection, Sequence[Refusal], datetime], None]
 class Dispatcher:
     """One worker: claims, sends over its lanes, records. `run` it once; `stop` makes it end in good order.
 
+    `shared_clock(conn)` is the moment by the database's clock, None where there is only this host's.
     `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message;
     `record_refusals` runs in the transaction that records the refusals. `monotonic` and `hop` are for a simulation,
     which has a clock and a database of its own.
@@ -137,6 +138,7 @@ class Dispatcher:
         journal_folder: Path,
         retry: Retry | None = None,
         observer: Observer | None = None,
+        shared_clock: Callable[[Connection], datetime | None] = lambda conn: None,
         monotonic: Callable[[], float] = time.monotonic,
         hop: Hop = asyncio.to_thread,
     ) -> None:
@@ -146,6 +148,8 @@ class Dispatcher:
         self._composer = composer
         self._record_refusals = record_refusals
         self._clock = clock
+        self._shared_clock = shared_clock
+        self._ahead = timedelta()
         self._worker = worker
         self._folder = journal_folder
         self._retry = retry or Retry()
@@ -213,10 +217,10 @@ class Dispatcher:
 
     async def _nothing_left(self, forever: bool) -> bool:
         await self._flush()
-        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._clock()))
+        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._now()))
         if not forever:
             due = await self._hop(self._db.read, ledger.next_due)
-            return due is None or due > self._clock()
+            return due is None or due > self._now()
         await self._pause_for_change(POLL_SECONDS)
         return False
 
@@ -227,7 +231,7 @@ class Dispatcher:
         self._arrived.set()
         await asyncio.gather(*connections, return_exceptions=True)
         await self._flush()
-        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._clock()))
+        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._now()))
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -264,22 +268,19 @@ class Dispatcher:
 
     def _claim(self, limit: int) -> _Batch | None:
         """One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid."""
-        now = self._clock()
         started = self._monotonic()
         journal: Journal | None = None
         try:
             with self._db.transaction() as conn:
+                now = self._set_clock(conn)
                 ledger.expire_overdue(conn, now)
-                claim_id = 0
-                for issue in ledger.sendable(conn, now):
-                    claim_id = claim_id or ledger.open_claim(conn, self._worker, str(self._folder), now, LEASE)
-                    rows = ledger.claim(conn, claim_id, issue, limit, now)
-                    if rows:
-                        break
-                else:
-                    if claim_id:
-                        ledger.end_claim(conn, claim_id, now)
+                rows = next(
+                    filter(None, (ledger.pick(conn, one, limit, now) for one in ledger.sendable(conn, now))), []
+                )
+                if not rows:
                     return None
+                claim_id = ledger.open_claim(conn, self._worker, str(self._folder), now, LEASE)
+                ledger.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
         except OSError as error:
@@ -380,7 +381,7 @@ class Dispatcher:
     def _conclude(self, batch: _Batch, position: int, relay: str, result: Result, millis: int) -> None:
         row = batch.deliveries[position]
         verdict = rules.judge(result)
-        state, due_at, now = verdict.state, None, self._clock()
+        state, due_at, now = verdict.state, None, self._now()
         if state is State.DEFERRED:
             due_at = now + rules.backoff(row.tries + 1, self._retry.steps)
             if row.since + self._retry.give_up_after <= due_at:
@@ -411,7 +412,7 @@ class Dispatcher:
     def _quarantine(self, batch: _Batch, position: int, error: Exception) -> None:
         batch.journal.mark(position, Mark.ANSWERED)
         text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:500]
-        outcome = Outcome(batch.deliveries[position], State.FAILED, self._clock(), "", Phase.CONNECT, text=text)
+        outcome = Outcome(batch.deliveries[position], State.FAILED, self._now(), "", Phase.CONNECT, text=text)
         self._finish(batch, outcome, None)
 
     def _finish(self, batch: _Batch, outcome: Outcome, refusal: Refusal | None) -> None:
@@ -452,7 +453,7 @@ class Dispatcher:
         for batch, _ in released:
             batch.open -= 1
         for batch in [batch for batch in self._batches.values() if batch.open == 0]:
-            await self._hop(self._db.run, ledger.end_claim, batch.id, self._clock())
+            await self._hop(self._db.run, ledger.end_claim, batch.id, self._now())
             batch.journal.remove()
             del self._batches[batch.id]
         for issue_id, cause in pauses.items():
@@ -464,7 +465,6 @@ class Dispatcher:
         released: Sequence[tuple[_Batch, int]],
         pauses: dict[int, str],
     ) -> set[int]:
-        now = self._clock()
         by_claim: dict[int, list[Outcome]] = {}
         for batch, outcome, _ in outcomes:
             by_claim.setdefault(batch.id, []).append(outcome)
@@ -472,6 +472,7 @@ class Dispatcher:
         for batch, position in released:
             returned.setdefault(batch.id, []).append(batch.deliveries[position].id)
         with self._db.transaction() as conn:
+            now = self._set_clock(conn)
             for claim_id, batch_outcomes in by_claim.items():
                 ledger.record(conn, claim_id, batch_outcomes, now)
             for claim_id, ids in returned.items():
@@ -488,21 +489,23 @@ class Dispatcher:
     # --- taking over -----------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """Settle the claims of dead workers: at once on this host, when their lease has run out elsewhere."""
-        now = self._clock()
-        for claim in self._db.read(ledger.open_claims):
+        """Settle the claims of dead workers: at once where their journal is, when their lease has run out elsewhere.
+
+        A worker of this host that only stands still keeps its claim: its journal is locked while it lives.
+        """
+        with self._db.reading() as conn:
+            now = self._set_clock(conn)
+            open_claims = ledger.open_claims(conn)
+        for claim in open_claims:
             if claim.id in self._batches:
                 continue
             path = Path(claim.journal) / f"{claim.id}.journal"
-            here = claim.host == self._worker.host
-            expired = claim.leased_until <= now
-            if here and not journals.is_alive(path):
-                marks = journals.read(path, claim.id) if claim.boot == self._worker.boot else None
-                cause = f"worker {claim.worker} died after handing it over"
-            elif expired:
-                marks, cause = None, f"worker {claim.worker} was lost with its claim"
-            else:
+            here = (claim.host, claim.boot) == (self._worker.host, self._worker.boot) and path.exists()
+            if journals.is_alive(path) if here else claim.leased_until > now:
                 continue
+            marks = journals.read(path, claim.id) if here else None
+            died = "died after handing it over" if here else "was lost with its claim"
+            cause = f"worker {claim.worker} {died}"
             with self._db.transaction() as conn:
                 taken = ledger.take_over(conn, claim.id, marks, cause, now)
                 ledger.repeat_uncertain(conn, now)
@@ -510,6 +513,19 @@ class Dispatcher:
                 self._observer.taken_over(claim.worker, cause)
                 if here:
                     path.unlink(missing_ok=True)
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        """Now, by the clock all workers share as far as it is known."""
+        return self._clock() + self._ahead
+
+    def _set_clock(self, conn: Connection) -> datetime:
+        """Follow the database's clock: this host's own may be wrong, or be set while we run."""
+        shared = self._shared_clock(conn)
+        if shared is not None:
+            self._ahead = shared - self._clock()
+        return self._now()
 
     # --- waiting ---------------------------------------------------------------------------------------------
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -84,6 +85,13 @@ class Database:
         """Call `step(connection, ...)` in one reading transaction."""
         with self.reading() as connection:
             return step(connection, *args, **kwargs)
+
+    def now(self, conn: Connection) -> datetime | None:
+        """The moment by the server's clock, which all hosts share; None where there is no server (SQLite)."""
+        if self.is_sqlite:
+            return None
+        moment: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
 
     def close(self) -> None:
         """Give all connections back."""

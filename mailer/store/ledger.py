@@ -116,7 +116,24 @@ def open_claim(conn: Connection, worker: Worker, journal_folder: str, now: datet
 
 
 def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
-    """Move up to `limit` due deliveries of one issue, or of the letters, to attempting, under `claim_id`.
+    """Move up to `limit` due deliveries of one issue, or of the letters, to attempting, under `claim_id`."""
+    rows = pick(conn, issue, limit, now)
+    assign(conn, claim_id, rows, now)
+    return rows
+
+
+def assign(conn: Connection, claim_id: int, rows: Sequence[Claimed], now: datetime) -> None:
+    """Put picked deliveries under a claim, in the transaction that picked them."""
+    if rows:
+        conn.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_([row.id for row in rows]), deliveries.c.state.in_(WAITING))
+            .values(state=State.ATTEMPTING, claim_id=claim_id, changed_at=now)
+        )
+
+
+def pick(conn: Connection, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
+    """Up to `limit` due deliveries of one issue, or of the letters, locked until the transaction ends.
 
     Readers who left or were suppressed since the freeze are set aside as suppressed instead. On PostgreSQL rows
     that another worker is claiming at this moment are skipped.
@@ -162,12 +179,6 @@ def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: dat
             update(deliveries)
             .where(d.id.in_(left), d.state.in_(WAITING))
             .values(state=State.SUPPRESSED, changed_at=now, cause="left or was suppressed before this message")
-        )
-    if kept:
-        conn.execute(
-            update(deliveries)
-            .where(d.id.in_([row.id for row in kept]), d.state.in_(WAITING))
-            .values(state=State.ATTEMPTING, claim_id=claim_id, changed_at=now)
         )
     return kept
 

@@ -223,7 +223,7 @@ class SimulatedWorker:
             composer=lambda conn, rows: lambda row: Outgoing(row.address, "t", b""),
             record_refusals=lambda conn, refusals, now: None,
             clock=world.clock,
-            worker=Worker(name, "host", os.getpid(), "boot"),
+            worker=Worker(name, world.random.choice(["host-a", "host-b"]), os.getpid(), "boot"),
             journal_folder=world.journal_folder,
             retry=Retry(),
             monotonic=lambda: world.now,
