@@ -1,0 +1,208 @@
+"""How fast mail may go: limits in sliding windows, and what a recipient's provider can take, learned from its answers.
+
+A limit counts what is under way and what was sent in its window. A message is counted from before it begins until
+a window's length after its answer was seen, so whenever in between the other side counts it, no window of its
+own ever holds more than the limit. Moments are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+# One provider, many domains: what one of them throttles the others throttle too.
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    "qq.com": ("qq.com", "foxmail.com", "vip.qq.com"),
+    "163.com": ("163.com", "126.com", "yeah.net", "188.com", "vip.163.com", "vip.126.com"),
+    "sina.com": ("sina.com", "sina.cn", "vip.sina.com"),
+    "aliyun.com": ("aliyun.com", "alibaba.com", "taobao.com"),
+    "gmail.com": ("gmail.com", "googlemail.com"),
+    "outlook.com": ("outlook.com", "hotmail.com", "live.com", "msn.com", "live.cn", "hotmail.co.uk", "outlook.de"),
+    "yahoo.com": ("yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "yahoo.co.uk", "yahoo.fr", "yahoo.de"),
+    "icloud.com": ("icloud.com", "me.com", "mac.com"),
+}
+_GROUP = {domain: group for group, domains in PROVIDERS.items() for domain in domains}
+
+PRECISION = 64  # a sent message is remembered for at most a 64th longer than it need be
+FINEST = 0.25
+LONGEST = 86400.0
+
+LEARNED_WINDOW = 20.0  # a learned rate is kept in windows of about this length, so that it comes evenly
+LEAST_RATE = 6.0  # messages a minute that are always tried
+DECREASE = 0.9  # of what was taken in the last minute, after a first throttle answer
+DECREASE_AGAIN = 0.5  # when it was still too much
+INCREASE = 0.01  # of the learned rate, every minute without a throttle answer
+AGAIN_WITHIN = 300.0
+FORGOTTEN_AFTER = 1800.0
+LONGEST_PAUSE = 3600.0
+
+
+def group_of(domain: str) -> str:
+    """The name of the provider that a recipient's domain belongs to; the domain itself where none is known."""
+    return _GROUP.get(domain, domain)
+
+
+def domains_of(group: str) -> tuple[str, ...]:
+    """The domains of a group that `group_of` named."""
+    return PROVIDERS.get(group, (group,))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` messages in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+
+def windows(*, per_minute: int = 0, per_hour: int = 0, per_day: int = 0) -> tuple[Window, ...]:
+    """The windows of an account's quotas; 0 stands for none."""
+    limits = ((per_minute, 60.0), (per_hour, 3600.0), (per_day, LONGEST))
+    return tuple(Window(limit, seconds) for limit, seconds in limits if limit)
+
+
+def second_window(per_second: float) -> Window:
+    """The window of a rate by the second: 10 a second is 10 in 1 s, 0.5 a second is 1 in 2 s."""
+    whole = max(1, int(per_second))
+    return Window(whole, whole / per_second)
+
+
+Usage = tuple[tuple[float, int], ...]  # (until when counted from, how many), oldest first
+
+
+def used(usage: Usage, window: Window, now: float) -> int:
+    """How many messages stand in a window that ends now."""
+    return sum(count for moment, count in usage if moment > now - window.seconds)
+
+
+def charge(usage: Usage, count: int, now: float) -> Usage:
+    """The usage with `count` more messages, answered by now.
+
+    The older an entry, the coarser the slot it shares with its neighbours; a slot counts as its end, so nothing
+    is forgotten early. Slots are powers of two and nest, so the error does not grow.
+    """
+    slots: dict[float, int] = {}
+    for moment, number in (*usage, (now, count)):
+        age = now - moment
+        if age < LONGEST * (1 + 1 / PRECISION):
+            slot = _slot_end(moment, age)
+            slots[slot] = slots.get(slot, 0) + number
+    return tuple(sorted(slots.items()))
+
+
+def _slot_end(moment: float, age: float) -> float:
+    width = FINEST
+    while width * 2 * PRECISION <= age:
+        width *= 2
+    return math.ceil(moment / width) * width
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is known of one relay or one provider: what was sent, and what its throttle answers taught.
+
+    `rate` is the learned limit in messages a minute when it was `slowed_at`; 0 where nothing was learned.
+    """
+
+    usage: Usage = ()
+    rate: float = 0.0
+    slowed_at: float = 0.0
+    blocked_until: float = 0.0
+    strikes: int = 0
+    cause: str = field(default="", compare=False)
+
+    def learned(self, now: float) -> float:
+        """The learned rate by now, a little more every minute; 0 when there is none or it is forgotten."""
+        quiet = max(0.0, now - max(self.slowed_at, self.blocked_until))
+        return 0.0 if not self.rate or quiet >= FORGOTTEN_AFTER else self.rate * (1 + INCREASE * quiet / 60)
+
+    def is_slowed(self, now: float) -> bool:
+        """Whether anything learned still holds."""
+        return now < self.blocked_until or self.learned(now) > 0
+
+    def limits(self, quotas: Iterable[Window], now: float) -> list[Window]:
+        """Every window that holds now: the quotas and the learned one."""
+        rate = self.learned(now)
+        if not rate:
+            return list(quotas)
+        limit = max(1, int(rate * LEARNED_WINDOW / 60))
+        return [*quotas, Window(limit, limit * 60 / rate)]
+
+    def allowance(self, quotas: Sequence[Window], held: int, now: float) -> int | None:
+        """How many more messages may begin now, with `held` under way; None where nothing limits them."""
+        if now < self.blocked_until:
+            return 0
+        limits = self.limits(quotas, now)
+        if not limits:
+            return None
+        return max(0, min(window.limit - held - used(self.usage, window, now) for window in limits))
+
+    def wait(self, quotas: Sequence[Window], now: float) -> float:
+        """Seconds until one more may begin if nothing is under way; 0 when it may now."""
+        waits = [self.blocked_until - now]
+        for window in self.limits(quotas, now):
+            over = used(self.usage, window, now) - window.limit
+            for moment, count in self.usage:
+                if over < 0:
+                    break
+                if moment > now - window.seconds:
+                    over -= count
+                    waits.append(moment + window.seconds - now)
+        return max(0.0, *waits)
+
+    def charged(self, count: int, now: float) -> Budget:
+        """The budget after `count` messages were answered."""
+        return replace(self, usage=charge(self.usage, count, now)) if count else self
+
+    def slowed(self, taken: int, pause: float, cause: str, now: float) -> Budget:
+        """The budget after a throttle answer: nothing for a pause, then less than what was taken before.
+
+        `taken` is how many were taken in the last minute. Answers to what was under way when the pause began
+        change nothing.
+        """
+        if now < self.blocked_until:
+            return replace(self, blocked_until=max(self.blocked_until, now + pause))
+        again = bool(self.strikes) and now - self.blocked_until < AGAIN_WITHIN
+        strikes = self.strikes + 1 if again else 1
+        before = self.learned(now)
+        rate = min(before, taken) if before else taken
+        return replace(
+            self,
+            rate=max(LEAST_RATE, rate * (DECREASE_AGAIN if again else DECREASE)),
+            slowed_at=now,
+            blocked_until=now + min(pause * 2 ** min(strikes - 1, 10), max(pause, LONGEST_PAUSE)),
+            strikes=strikes,
+            cause=cause,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A relay or provider that is slowed at this moment, for people: `per_minute` 0 where only the pause is known."""
+
+    key: str
+    until: float
+    per_minute: float
+    cause: str
+
+
+class Pulse:
+    """How many messages each group took in the last minute, as this process saw it."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, dict[str, int]] = {}
+
+    def beat(self, group: str, now: float) -> None:
+        """One more was taken."""
+        slot = self._slots.get(int(now / 10))
+        if slot is None:
+            oldest = int(now / 10) - 6
+            self._slots = {number: counts for number, counts in self._slots.items() if number > oldest}
+            slot = self._slots[int(now / 10)] = {}
+        slot[group] = slot.get(group, 0) + 1
+
+    def taken(self, group: str, now: float) -> int:
+        """How many were taken in the last minute."""
+        oldest = int(now / 10) - 6
+        return sum(counts.get(group, 0) for number, counts in self._slots.items() if number > oldest)

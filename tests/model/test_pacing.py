@@ -1,0 +1,140 @@
+"""Pacing: no window ever holds more than its limit, and what throttle answers teach."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.model import pacing
+from mailer.model.pacing import Budget, Pulse, Window, charge, group_of, used
+
+MINUTE = Window(60, 60.0)
+
+
+def test_domains_of_one_provider_are_one_group() -> None:
+    assert {group_of(domain) for domain in ("qq.com", "foxmail.com")} == {"qq.com"}
+    assert {group_of(domain) for domain in ("163.com", "126.com", "yeah.net", "188.com")} == {"163.com"}
+    assert {group_of(domain) for domain in ("hotmail.com", "live.com", "msn.com")} == {"outlook.com"}
+    assert group_of("harbour.example") == "harbour.example"
+
+
+def test_every_domain_stands_in_one_group_and_a_group_is_named_after_its_first() -> None:
+    domains = [domain for group in pacing.PROVIDERS.values() for domain in group]
+    assert len(domains) == len(set(domains))
+    assert all(group == domains[0] for group, domains in pacing.PROVIDERS.items())
+
+
+def test_quotas_become_windows_and_zero_is_none() -> None:
+    assert pacing.windows(per_hour=500) == (Window(500, 3600.0),)
+    assert pacing.windows() == ()
+    assert pacing.second_window(0.5) == Window(1, 2.0)
+    assert pacing.second_window(10) == Window(10, 1.0)
+
+
+def test_what_is_under_way_counts_like_what_was_sent() -> None:
+    budget = Budget().charged(20, 1000.0)
+    assert budget.allowance([MINUTE], 30, 1000.0) == 10
+    assert budget.allowance([MINUTE], 50, 1000.0) == 0
+    assert budget.allowance([], 50, 1000.0) is None
+
+
+def test_the_tightest_window_decides() -> None:
+    budget = Budget().charged(90, 0.0)
+    assert budget.allowance([MINUTE, Window(100, 3600.0)], 0, 120.0) == 10
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 900), st.integers(1, 40)), min_size=1, max_size=60),
+    st.sampled_from([60.0, 3600.0, 86400.0]),
+)
+def test_nothing_is_forgotten_before_its_window_has_passed_nor_much_later(
+    steps: list[tuple[float, int]], seconds: float
+) -> None:
+    window, usage, sent, now = Window(1, seconds), (), [], 1_800_000_000.0
+    for pause, count in steps:
+        now += pause
+        usage = charge(usage, count, now)
+        sent.append((now, count))
+        exact = sum(number for at, number in sent if at > now - seconds)
+        late = sum(number for at, number in sent if at > now - seconds * (1 + 1 / 32) - 2 * pacing.FINEST)
+        assert exact <= used(usage, window, now) <= late
+
+
+def test_a_full_day_is_remembered_in_a_few_hundred_slots() -> None:
+    usage: pacing.Usage = ()
+    for step in range(4000):
+        usage = charge(usage, 3, 1_800_000_000.0 + step * 25)
+    assert len(usage) < 800
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 60), st.floats(1.0, 90.0))
+def test_no_window_of_the_relay_holds_more_than_the_limit_whenever_it_counts(
+    seed: int, limit: int, seconds: float
+) -> None:
+    """Messages begin by allowance, take any time, and the relay counts each at any moment in between."""
+    chance = random.Random(seed)  # noqa: S311 - a test wants a seed
+    window, budget, now = Window(limit, seconds), Budget(), 1_800_000_000.0
+    under_way: list[tuple[float, float]] = []  # (answered at, counted at)
+    counted: list[float] = []
+    for _ in range(300):
+        now += chance.uniform(0, seconds / 10)
+        answered = [each for each in under_way if each[0] <= now]
+        under_way = [each for each in under_way if each[0] > now]
+        budget = budget.charged(len(answered), now)
+        counted += [at for _, at in answered]
+        allowed = budget.allowance([window], len(under_way), now)
+        assert allowed is not None
+        for _ in range(chance.randint(0, allowed)):
+            took = chance.choice([0.0, 0.1, chance.uniform(0, 3 * seconds)])
+            under_way.append((now + took, now + chance.uniform(0, took)))
+    counted += [at for _, at in under_way]
+    counted.sort()
+    for earlier, later in zip(counted, counted[limit:], strict=False):
+        assert later - earlier >= seconds - 1e-6
+
+
+@given(st.integers(1, 200), st.floats(0, 120))
+def test_the_wait_ends_when_something_may_begin(count: int, later: float) -> None:
+    budget = Budget().charged(count, 1000.0)
+    wait = budget.wait([MINUTE], 1000.0 + later)
+    assert budget.allowance([MINUTE], 0, 1000.0 + later + wait + 0.001)
+    assert wait == 0 or budget.allowance([MINUTE], 0, 1000.0 + later + wait - 0.01) == 0
+
+
+def test_a_throttle_answer_pauses_then_slows_to_a_little_less_than_was_taken() -> None:
+    budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    assert budget.allowance([], 0, 1059.0) == 0
+    assert budget.learned(1060.0) == 90.0
+    assert budget.allowance([], 0, 1061.0) == 30  # a third of a minute's
+
+
+def test_answers_to_what_was_under_way_do_not_slow_twice() -> None:
+    once = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    assert once.slowed(100, 60.0, "HL:IFC", 1001.0).rate == once.rate
+
+
+def test_throttled_again_soon_it_halves_and_pauses_longer_each_time() -> None:
+    budget, now, pauses = Budget(), 1000.0, []
+    for _ in range(12):
+        budget = budget.slowed(100, 60.0, "HL:IFC", now)
+        pauses.append(budget.blocked_until - now)
+        now = budget.blocked_until + 1
+    assert pauses[:4] == [60.0, 120.0, 240.0, 480.0]
+    assert max(pauses) == pacing.LONGEST_PAUSE
+    assert budget.rate == pacing.LEAST_RATE
+
+
+def test_quiet_minutes_raise_the_rate_and_half_an_hour_forgets_it() -> None:
+    budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    assert round(budget.learned(1060.0 + 600), 6) == 99.0
+    assert budget.allowance([], 0, 1060.0 + pacing.FORGOTTEN_AFTER) is None
+    assert not budget.is_slowed(1060.0 + pacing.FORGOTTEN_AFTER)
+
+
+def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
+    pulse = Pulse()
+    for second in range(0, 200, 2):
+        pulse.beat("qq.com", second)
+    assert 25 <= pulse.taken("qq.com", 199) <= 35
+    assert pulse.taken("gmail.com", 199) == 0
