@@ -2,8 +2,8 @@
 
 The standard library loses blanks between encoded-words, writes them longer than RFC 2047 allows and encodes
 addresses and URLs that must stay as they are; hence an encoder of our own, one function a kind of field. Every
-function returns the whole field with its name and closing CRLF, in ASCII, no line over 76 characters unless one
-word alone is longer.
+function returns the whole field with its name and closing CRLF, in ASCII (but for `to_field`), no line over 76
+characters unless one word alone is longer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from mailer.errors import AddressError
+from mailer.mail.address import parse
 
 CRLF = "\r\n"
 LINE = 76  # RFC 2047 section 2: a line with an encoded-word; RFC 5322 2.1.1 would allow 78
@@ -117,6 +118,20 @@ def address_field(name: str, mailboxes: Iterable[tuple[str, str]]) -> str:
     if len(tokens) == 1:
         tokens[0] = tokens[0][1:-1]
     return _lines(name, tokens)
+
+
+def to_field(display: str, address: str) -> str:
+    """The To field of one reader: the domain in A-labels, a local part beyond ASCII as UTF-8 (RFC 6532 section 3.2).
+
+    Only a relay that offers SMTPUTF8 may be given the latter. Raises what `address_field` raises.
+    """
+    if address.isascii():
+        return address_field("To", [(display, address)])
+    found = parse(address).address
+    if found.isascii():
+        return address_field("To", [(display, found)])
+    name = _phrase(display, len(_named("To")) + 2)
+    return _lines("To", [*name, f"<{found}>"] if name else [found])
 
 
 def phrase(display: str) -> str:

@@ -50,7 +50,7 @@ class LetterWriter:
             head = self._head(address, name, subject, language, token, boundary)
         except ValueError as error:
             raise TemplateError(f"the letter cannot be addressed: {error}", where=folder) from None
-        out: list[bytes] = [head.encode("ascii")]
+        out: list[bytes] = [head.encode()]
         for piece in multipart(boundary, [plain], [page]):
             if isinstance(piece, bytes):
                 out.append(piece)
@@ -64,7 +64,7 @@ class LetterWriter:
         shown = name if header.is_safe_name(name) else ""
         return (
             header.address_field("From", [(club.sender_name or club.newsletter, club.sender_address)])
-            + header.address_field("To", [(shown, address)])
+            + header.to_field(shown, address)
             + (header.address_field("Reply-To", [("", club.reply_to)]) if club.reply_to else "")
             + header.text_field("Subject", subject)
             + header.date_field(self._clock())

@@ -132,7 +132,7 @@ class Program:
         display name that must not stand in a header is left out.
         """
         name = personal.name if header.is_safe_name(personal.name) else ""
-        recipient = header.address_field("To", [(name, personal.address)]).encode("ascii")
+        recipient = header.to_field(name, personal.address).encode()
         message = _token(personal, "message").encode("ascii")
         leave = _token(personal, "unsubscribe").encode("ascii")
         values = [slot.value(personal) for slot in self._slots]

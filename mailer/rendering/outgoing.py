@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mailer.mail.address import parse
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering.message import Personal, Program
@@ -21,7 +22,10 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message ready for a relay; `bounce_token` is for the return path."""
+    """One message ready for a relay; `bounce_token` is for the return path.
+
+    `recipient` is ASCII, but for a local part that only a relay with SMTPUTF8 can take (RFC 6531).
+    """
 
     recipient: str
     bounce_token: str
@@ -37,9 +41,14 @@ def compose_issue(
     fields.setdefault("first_name", first_name(name))
     fields |= {"name": name, "email": address}
     content = edition.program.compose(Personal(address, name, fields, tokens))
-    return Outgoing(address, tokens[Purpose.BOUNCE], content)
+    return Outgoing(_envelope(address), tokens[Purpose.BOUNCE], content)
 
 
 def address_letter(keyring: Keyring, delivery_id: int, address: str, content: bytes) -> Outgoing:
     """The message of a letter, which was finished when it was written."""
-    return Outgoing(address, keyring.sign(delivery_id, Purpose.BOUNCE), content)
+    return Outgoing(_envelope(address), keyring.sign(delivery_id, Purpose.BOUNCE), content)
+
+
+def _envelope(address: str) -> str:
+    """The address with its domain in A-labels (RFC 5891), as relays know it. Raises AddressError."""
+    return address if address.isascii() else parse(address).address

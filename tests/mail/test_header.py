@@ -188,3 +188,16 @@ def test_dates_and_message_ids_have_the_rfc_form():
 def test_a_field_name_cannot_smuggle_a_field():
     with pytest.raises(ValueError, match="field name"):
         header.text_field("X: y\r\nBcc", "eve@example.net")
+
+
+def test_the_to_of_a_reader_has_the_domain_in_a_labels() -> None:
+    assert header.to_field("", "alice@bücher.example") == "To: alice@xn--bcher-kva.example\r\n"
+    assert header.to_field("Alice", "alice@example.com") == "To: Alice <alice@example.com>\r\n"
+
+
+def test_a_local_part_beyond_ascii_stays_utf_8_in_to_alone() -> None:
+    assert header.to_field("", "爱丽丝@例子.example") == "To: 爱丽丝@xn--fsqu00a.example\r\n"
+    with pytest.raises(AddressError):
+        header.to_field("", "爱丽丝@example.com\r\nBcc: x@example.net")
+    with pytest.raises(AddressError):
+        header.address_field("From", [("", "爱丽丝@example.com")])
