@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from mailer.model.tokens import Keyring
 
@@ -54,7 +55,7 @@ class Subscriber:
 
 _LINE_SEPARATORS = "\u2028\u2029"
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_LINE_SEPARATORS}{_BIDI}\ufffd]")
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_LINE_SEPARATORS}{_BIDI}\ufffd\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?", re.IGNORECASE)  # RFC 2047 section 2
 
 
@@ -73,8 +74,6 @@ def fault_in_text(text: str) -> str:
             return _name_of_character(unsafe[0])
         if _ENCODED_WORD.search(text):
             return "holds an encoded header word"
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            return "holds half a character"
     if len(text) > MAX_FIELD_OCTETS or len(text.encode()) > MAX_FIELD_OCTETS:
         return f"is longer than {MAX_FIELD_OCTETS} octets"
     return ""
@@ -83,6 +82,8 @@ def fault_in_text(text: str) -> str:
 def _name_of_character(char: str) -> str:
     if char in "\r\n" or char in _LINE_SEPARATORS:
         return "holds a line break"
+    if "\ud800" <= char <= "\udfff":
+        return "holds half a character"
     if char == "\ufffd":
         return "holds bytes that are no letters in the file's encoding"
     return f"holds the control character U+{ord(char):04X}"
@@ -91,6 +92,7 @@ def _name_of_character(char: str) -> str:
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.ASCII | re.IGNORECASE)  # RFC 5646, its usual tags
 
 
+@lru_cache(maxsize=1024)
 def language_tag(text: str) -> str | None:
     """A language tag as written by RFC 5646 2.1.1 (`zh-cn` -> `zh-CN`, `zh_Hans` -> `zh-Hans`); None for no tag."""
     text = text.strip().replace("_", "-")

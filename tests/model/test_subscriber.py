@@ -53,6 +53,7 @@ def test_a_given_first_name_wins() -> None:
         "a\u2028b",
         "a\u202eb",
         "a\ufffdb",
+        f"a{chr(0xD800)}b",
         "=?utf-8?q?x=0ABcc?=",
         "x" * 1025,
         "张" * 342,
