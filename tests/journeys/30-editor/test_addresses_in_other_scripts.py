@@ -50,6 +50,5 @@ def test_only_a_relay_with_smtputf8_is_given_a_local_part_beyond_ascii(club: Pat
     assert relay.accepted == {"alice@xn--bcher-kva.example": 1, "爱丽丝@example.com": 1, "bob@example.com": 1}
     sent = next(sent for sent in relay.transactions if sent.recipients[0].startswith("爱"))
     assert set(sent.parameters.split()) == {"BODY=8BITMIME", "SMTPUTF8"}
-    message = message_from_bytes(sent.content, policy=policy.default)
-    assert message["To"].addresses[0].addr_spec == "爱丽丝@example.com"
-    assert message["To"].addresses[0].display_name == "爱丽丝"
+    (to,) = [line.decode() for line in sent.content.split(b"\r\n") if line.startswith(b"To:")]
+    assert to == "To: =?utf-8?B?54ix5Li95Lid?= <爱丽丝@example.com>"
