@@ -11,8 +11,8 @@ from mailer.mail import header
 from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering import text
 from mailer.rendering.facts import ClubFacts
-from mailer.rendering.inline import inline
 from mailer.rendering.message import multipart
+from mailer.rendering.skeleton import inline_alike
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.translation import translator
@@ -42,7 +42,7 @@ class LetterWriter:
         folder = f"letters/{kind}"
         subject = " ".join(self._templates.render(f"{folder}/subject.txt.j2", **context).split())
         context["subject"] = subject
-        page = inline(self._templates.render(f"{folder}/body.html.j2", **context))
+        page = inline_alike(self._templates.render(f"{folder}/body.html.j2", **context))
         plain = _tidy(self._templates.render(f"{folder}/body.txt.j2", **context))
         token = self._keyring.sign(delivery_id, Purpose.MESSAGE)
         boundary = "=_" + sha256(f"{token}\0{plain}\0{page}".encode()).hexdigest()[:20]
