@@ -93,6 +93,8 @@ def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:
         if not found:
             if not fields:
                 return {}, text
+            if last is not None and last[-1].endswith(";") and len(last[-1]) < MAX_TEXT:  # folded without its blank
+                last[-1] += " " + line.strip()
             continue
         last = fields.setdefault(found[1].lower(), [])
         last.append(found[2].strip())

@@ -325,6 +325,13 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "spamdetected",
+        "Orange: postmaster's list of OFR codes",
+        """
+        ofr_506 | ofr506 | ofr006_506
+        """,
+    ),
+    (
         "blocked",
         "Apple, Cloudmark: error codes",
         """
@@ -550,7 +557,7 @@ PHRASES: Table = (
         sender verif | sender address | invalid sender | bad sender | sender denied | sender not |
         from: domain is invalid | valid from | unknown sender | purported responsible |
         sender*blocked | sender*blacklisted | to/from an address that has been blacklisted | rejected*return path |
-        return address | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
+        return address | not a member | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
         address that has been | not accept mail from | cannot accept mail from | not allowed to post |
         you do not have permission | not have permission | not allowed to send | you are not allowed |
         unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
@@ -581,7 +588,8 @@ DEAD_PHRASES: Table = (
         """
         does not accept mail | domain does not accept | null mx | nullmx | no mx record |
         not accepting network messages | host does not receive | no mail service | server does not accept mail |
-        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx
+        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx |
+        no mx found
         """,
     ),
     (
@@ -687,7 +695,7 @@ LATE_PHRASES: Table = (
         not be delivered within | cannot connect | could not connect | no answer from host | has been delayed |
         is being delayed | not yet been delivered | delivery*delayed | retry | max retries |
         exceeded maximum delivery time | delivery attempts | no connection | not yet received | connect to |
-        unreachable
+        unreachable | aborted after*hour
         """,
     ),
     (

@@ -53,7 +53,7 @@ class Reading:
 
 
 _DAEMON = re.compile(
-    r"mailer-?daemon|postmaster|mail(er)?[-. _]?(delivery|system|daemon|admin|router)"
+    r"mailer-?daemon|post[-_]?master|mail(er)?[-. _]?(delivery|system|daemon|admin|router)"
     r"|delivery (sub)?system|mdaemon|mail ?sweeper"
     r"|daemon|<>|systemadmin|system administrator|majordomo|bounce|mail-?master|internet mail"
     r"|smtp ?gateway|mmdf|robot|root@|administrator"
@@ -76,14 +76,14 @@ _FAILED = re.compile(
     r"(could|can|was|were|has|have|had|did|is)( ?not|n't)( yet)?( be| been)?( able)?.{0,30}(deliver"
     r"|sen[dt]|reach|relay|accept|complete|found|exist|receive|process|list|open|know|like)"
     r"|undeliver|fail(ed|ure|s)?\b|unable to|rejected|returned|refused|bounced|unknown|no such|invalid"
-    r"|not exist|error|problem|delay|disabled|full|quota|permanent|blocked|not found|expired"
+    r"|not exist|not.{0,10} member|error|problem|delay|disabled|full|quota|permanent|blocked|not found|expired"
     r"|未能|无法|失败|不存在|退回|できませんでした|не может|no fue|n'a pas|nicht zugestellt|konnte nicht|unzustellbar",
     re.I,
 )
 _ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@(?:[A-Za-z0-9-]{1,63}\.){0,8}[A-Za-z0-9-]{1,63}")
 _SYSTEM = re.compile(
     r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info"
-    r"|majordomo|double-bounce)@",
+    r"|majordomo|double-bounce|[\w.+-]{1,60}-(ctl|admin|owner|request|subscribe|unsubscribe))@",
     re.I,
 )
 _NOISE = re.compile(
@@ -92,13 +92,18 @@ _NOISE = re.compile(
     re.I,
 )
 _LEAD = re.compile(
-    r"^[\s<>*\-.(\"'|:]*$|^\d{3}[ -](\d\.\d\.\d )?<?$|generated from <?$|smtp[=:]$|recipient[^@]{0,30}$"
+    r"^[\s<>*\-.(\"'|:]*$|was addressed,? $|mailing list <$"
+    r"|^\d{3}[ -](\d\.\d\.\d )?<?$|generated from <?$|smtp[=:]$|recipient[^@]{0,30}$"
     r"|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$",
     re.I,
 )
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
+_SYSTEM_FIELDS = frozenset({"x-failed-recipients", "x-mlserver"})  # Exim; fml
 _UNFINISHED = re.compile(r"\s*\d{3}-")  # the first line of several: the rest stands in the notice
 _QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
+_BARE = re.compile(
+    r"following (?:recipient|address|user)[^:]{0,200}:\s*\n((?:[ \t]+[\w.+-]{2,64}[ \t]*(?:\n|$)){1,20})", re.I
+)
 _ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = re.compile(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
@@ -123,6 +128,8 @@ def read_mail(raw: bytes) -> Reading:
     if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "delivery-status" in original[:4000].lower():
         inner, _ = _read(mime.read(original.encode("utf-8", "replace")))  # a report that a gateway wrapped once more
         reading = inner if inner.form == _STATUS_REPORT else reading
+    if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "final-recipient" in original.lower():
+        reading = _status_report(mail, original, reading.original) or reading  # quoted by who forwarded it
     return replace(reading, cut=mail.cut)
 
 
@@ -136,8 +143,8 @@ def _read(mail: Mail) -> tuple[Reading, str]:
 
 
 def _is_system(mail: Mail) -> bool:
-    """Whether a mail comes from a mail system, by its sender, a header of Exim's, or its subject."""
-    by_sender = bool(_DAEMON.search(_sender(mail))) or "x-failed-recipients" in mail.headers
+    """Whether a mail comes from a mail system, by its sender, a header only such write, or its subject."""
+    by_sender = bool(_DAEMON.search(_sender(mail))) or bool(mail.headers.keys() & _SYSTEM_FIELDS)
     return by_sender or bool(_SUBJECT.search(mail.header("subject")[:300]))
 
 
@@ -221,6 +228,8 @@ def _diagnose(said: str, words: str, status: str) -> Diagnosis:
     if _UNFINISHED.match(said):
         said = f"{said} {words}"
     diagnosis = classify(said, status=status, phase=step)
+    if diagnosis.kind is Kind.HARD and (full := classify(words)).family is Family.MAILBOX_FULL:
+        return replace(full, rule=f"{full.rule}, in the notice; against {diagnosis.rule}")  # there is a mailbox
     if diagnosis.by_words or not words:
         return diagnosis
     other = classify(words, status=status, phase=step)
@@ -286,10 +295,16 @@ def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
     """The addresses a notice is about: named in a header, standing alone, or following a telling word."""
     named = [address for value in mail.headers.get("x-failed-recipients", ()) for address in _ADDRESS.findall(value)]
     if named:
-        return list(dict.fromkeys(named))[:100]
+        meant = [address for address in _in_words(mail, notice, original) if address in _sent_to(original)]
+        unlike = not _sent_to(original) & {address.lower() for address in named}
+        return meant if meant and unlike and len(named) == 1 else list(dict.fromkeys(named))[:100]
+    return _in_words(mail, notice, original) or _bare_names(mail, notice)
+
+
+def _in_words(mail: Mail, notice: str, original: Headers) -> list[str]:
     ours = _lowered(mail.headers, "to", "cc", "delivered-to", "x-original-to", "from")
     ours |= _lowered(original, "from", "return-path", "sender", "reply-to")
-    sent = _lowered(original, "to", "cc", "x-original-to", "delivered-to", "x-apparently-to")
+    sent = _sent_to(original)
     found: dict[str, int] = {}
     for line in notice.split("\n")[:400]:
         for match in _ADDRESS.finditer(line[:1000]):
@@ -300,6 +315,17 @@ def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
                 found[address] = max(score, found.get(address, 0))
     best = max(found.values(), default=0)
     return [address for address, score in found.items() if score >= min(best, 3) and score > 0][:100]
+
+
+def _bare_names(mail: Mail, notice: str) -> list[str]:
+    """Local parts listed without a domain: they are of the system that says so."""
+    domain = next(iter(_addresses(mail.headers.get("from", ()))), "").partition("@")[2]
+    listed = _BARE.search(notice) if domain else None
+    return [f"{name}@{domain}" for name in listed[1].split()[:20]] if listed else []
+
+
+def _sent_to(original: Headers) -> set[str]:
+    return _lowered(original, "to", "cc", "x-original-to", "delivered-to", "x-apparently-to")
 
 
 def _lowered(headers: Headers, *names: str) -> set[str]:

@@ -1,0 +1,67 @@
+"""Kinds of notices that name their reader in unusual ways."""
+
+from __future__ import annotations
+
+from mailer.model.bounce import Kind
+from mailer.model.reading import read_mail
+
+
+def notice(body: str, *headers: str, sender: str = "MAILER-DAEMON@example.org") -> bytes:
+    lines = [f"From: Mail Delivery <{sender}>", "To: news@club.example.com", "Subject: Delivery failed", *headers]
+    return ("\n".join(lines) + "\n\n" + body).encode()
+
+
+def test_local_parts_listed_without_a_domain_are_of_the_system_that_says_so() -> None:
+    body = "Your mail to the following recipients could not be delivered for news@club.example.com:\n\tdave\n\tcarol\n"
+    assert read_mail(notice(body)).recipients == ("dave@example.org", "carol@example.org")
+
+
+def test_the_address_a_mail_was_addressed_to_is_meant() -> None:
+    body = "Addresses here look like name@example.org. The address to\nwhich your mail was addressed, dave@example.org,"
+    assert "dave@example.org" in read_mail(notice(body + " is unknown.\n")).recipients
+
+
+def test_a_list_server_that_wants_no_mail_from_strangers_is_a_soft_bounce() -> None:
+    raw = notice(
+        "You are not a member of this mailing list <talk@example.org>.\nWrite to\n\ttalk-ctl@example.org\n",
+        "X-MLServer: fml",
+        sender="talk-admin@example.org",
+    )
+    reading = read_mail(raw)
+    assert (reading.kind, reading.reason, reading.recipients) == (Kind.SOFT, "rejected", ("talk@example.org",))
+
+
+def test_a_parameter_folded_without_its_blank_is_read() -> None:
+    body = '--=_a b\nContent-Type: multipart/alternative;\nboundary="x"\n\n--x\n\n550 no such user\n'
+    raw = notice(body + "RCPT TO: dave@example.org\n--x--\n--=_a b--\n", 'Content-Type: multipart/mixed; boundary="=_a b"')
+    assert read_mail(raw).recipients == ("dave@example.org",)
+
+
+def test_a_report_that_somebody_forwarded_is_read_through_the_quoting() -> None:
+    quoted = (
+        "> From: Mail Delivery Subsystem <MAILER-DAEMON>\n> To: <news@club.example.com>\n> Subject: Returned mail\n>\n"
+        "> Reporting-MTA: dns; mx.example.org\n>\n> Final-Recipient: RFC822; dave@example.org\n> Action: failed\n"
+        "> Status: 5.1.1\n> Diagnostic-Code: SMTP; 550 5.1.1 <dave@example.org>... User unknown\n"
+    )
+    raw = notice("Look at this, please have a look at it.\n\nBegin forwarded message:\n\n" + quoted)
+    assert read_mail(raw).recipients == ("dave@example.org",)
+    assert read_mail(raw).kind is Kind.HARD
+
+
+def test_a_report_that_contradicts_itself_costs_nobody_his_place() -> None:
+    report = (
+        "--b\n\nYour mail was rejected: mailbox is full\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; dave@example.org\nAction: failed\n"
+        "Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n--b--\n"
+    )
+    reading = read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"'))
+    assert (reading.kind, reading.reason) == (Kind.SOFT, "mailboxfull")
+
+
+def test_the_address_we_wrote_to_is_named_before_the_one_it_was_rewritten_to() -> None:
+    body = (
+        "A message could not be delivered. The following address failed:\n\n  dave@example.org\n    554 refused\n\n"
+        "------ This is a copy of the message, including all the headers. ------\n\nReceived: from localhost\n"
+        "Message-ID: <1@club.example.com>\nFrom: news@club.example.com\nTo: dave@example.org\n\nhello\n"
+    )
+    assert read_mail(notice(body, "X-Failed-Recipients: dave@inside.example.org")).recipients == ("dave@example.org",)
