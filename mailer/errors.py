@@ -10,7 +10,8 @@ MailerError                     one sentence for a person: what is wrong, where,
 ├── PublishError                the issue must not or cannot be published (exit 1)
 ├── NotFound                    no such issue, subscriber, application (exit 2)
 ├── StoreError                  the database is away, locked, read-only or full
-│   └── SchemaError             the database is of another version (exit 2)
+│   ├── SchemaError             the database is of another version (exit 2)
+│   └── RestoredError           the database is older than what was sent (exit 1)
 └── RelayError                  the relay cannot be used; carries phase and reply
 """
 
@@ -83,6 +84,12 @@ class StoreError(MailerError):
 
 class SchemaError(StoreError):
     """The database was made by an older or a newer version of this program."""
+
+
+class RestoredError(StoreError):
+    """The database does not know what this host has sent: it was restored from a backup."""
+
+    exit_code = 1
 
 
 class RelayError(MailerError):

@@ -239,6 +239,11 @@ class Club:
             messages_per_connection=relay.messages_per_connection,
         )
 
+    @property
+    def journal_folder(self) -> Path:
+        """Where this host's workers keep their journals."""
+        return self.folder / JOURNAL_FOLDER
+
     def dispatcher(self, observer: Observer | None = None) -> Dispatcher:
         """A worker over all relays, with a name of its own."""
         from mailer.flows import bounce
@@ -256,7 +261,7 @@ class Club:
             clock=self.clock,
             shared_clock=self.db.now,
             worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
-            journal_folder=self.folder / JOURNAL_FOLDER,
+            journal_folder=self.journal_folder,
             retry=Retry(
                 tuple(timedelta(minutes=minutes) for minutes in sending.backoff_minutes),
                 timedelta(hours=sending.give_up_hours),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailer.cli import open_club
+from mailer.errors import UsageError
+
+if TYPE_CHECKING:
+    from mailer.wiring import Club
 
 PROOF = (
     *("delivery", "address", "state", "language", "edition_sha256", "tries", "changed_at", "cause"),
@@ -17,7 +21,7 @@ PROOF = (
 
 
 @click.command()
-@click.argument("issue")
+@click.argument("issue", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option(
     "--csv",
@@ -25,17 +29,24 @@ PROOF = (
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the proof per reader, one row each; - is stdout.",
 )
+@click.option("--reconcile", is_flag=True, help="After a backup was restored: name what may have gone out since.")
 @click.pass_context
-def audit(ctx: click.Context, issue: str, as_json: bool, csv_file: Path | None) -> None:
+def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path | None, reconcile: bool) -> None:
     """Prove that every reader of an issue is accounted for.
 
-    Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are named: handed over, answer never seen.
+    Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are
+    named: handed over, answer never seen.
     """
     from mailer.cli.output import at, counted, print_json, table, talk
     from mailer.cli.references import published
     from mailer.flows import report as flow
 
     club = open_club(ctx)
+    if reconcile:
+        _reconcile(club)
+        return
+    if issue is None:
+        raise UsageError("say which issue; 'mailer status' lists them")
     reference = published(club, issue)
     found = flow.audit(club.db, reference)
     if csv_file is not None:
@@ -98,3 +109,20 @@ def _write_proof(rows: Iterable[Iterable[Any]], path: Path) -> None:
         writer.writerow(PROOF)
         for row in rows:
             writer.writerow([cell(value) for value in row])
+
+
+def _reconcile(club: Club) -> None:
+    from mailer.cli.output import counted, talk
+    from mailer.flows import control
+    from mailer.store.highwater import HighWater
+
+    mark = HighWater(club.journal_folder)
+    found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock())
+    for slug, count in found.items():
+        talk(
+            f"{slug}: {counted(count, 'reader')} uncertain, because the backup does not tell whether they were sent it"
+        )
+    missing = [slug for slug in mark.issues if not control.knows(club.db, slug)]
+    for slug in missing:
+        talk(f"{slug} was sent from here and is not in the database; publishing it again is refused")
+    talk("the database may send again; 'mailer bounces log' and 'mailer retry ISSUE --uncertain' settle the uncertain")

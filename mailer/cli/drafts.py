@@ -14,6 +14,8 @@ from mailer.cli.references import read_text
 from mailer.errors import PublishError, UsageError
 from mailer.flows import publish as flow
 from mailer.rendering import source
+from mailer.store import issues
+from mailer.store.highwater import FILE, HighWater
 from mailer.store.issues import NewEdition, NewIssue
 
 if TYPE_CHECKING:
@@ -132,6 +134,12 @@ def freeze(
 ) -> Published:
     """Publish a draft. Raises PublishError."""
     issue = draft.issue
+    slug = issues.slug_of(issue.date, issue.number)
+    if slug in HighWater(club.journal_folder).issues and not club.db.read(issues.exists, slug):
+        raise PublishError(
+            f"issue {issue.identity} was sent from here, and the database does not know it: a backup was restored."
+            f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILE}"
+        )
     new = NewIssue(
         newsletter=club.newsletter_of(issue),
         identity=issue.identity,

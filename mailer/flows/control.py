@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailer.model.delivery import State
-from mailer.store import issues
+from mailer.store import issues, restored
 from mailer.store.engine import Database
 
 
@@ -37,6 +37,16 @@ def retry(db: Database, reference: str, state: State, actor: str, now: datetime)
         count = issues.retry(conn, issue.id, state, now)
         issues.note(conn, f"retried {state}", issue.id, actor, {"readers": count}, now)
         return count
+
+
+def reconcile(db: Database, claim: int, delivery: int, now: datetime) -> dict[str, int]:
+    """Let a database restored from a backup send again: how many became uncertain, by slug."""
+    return db.run(restored.reconcile, claim, delivery, now)
+
+
+def knows(db: Database, slug: str) -> bool:
+    """Whether the database has an issue of this slug."""
+    return db.read(issues.exists, slug)
 
 
 def _move(

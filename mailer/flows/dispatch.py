@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mailer.errors import RelayError, StoreError
+from mailer.errors import RelayError, RestoredError, StoreError
 from mailer.mail.reply import Reply
 from mailer.model import delivery as rules
 from mailer.model.delivery import Blame, Phase, Result, State
@@ -28,6 +28,7 @@ from mailer.rendering.outgoing import Outgoing
 from mailer.store import journal as journals
 from mailer.store import ledger
 from mailer.store.engine import Database
+from mailer.store.highwater import HighWater
 from mailer.store.journal import Journal, Mark
 from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.transport.base import Envelope, Session
@@ -41,6 +42,10 @@ POLL_SECONDS = 1.0
 IDLE_SECONDS = 10.0
 GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
 STORE_PATIENCE_SECONDS = 60.0
+RESTORED = (
+    "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
+    " 'mailer audit --reconcile' has named what may have gone out since"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,7 @@ class Dispatcher:
         self._arrived = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopping = False
+        self._high_water = HighWater(journal_folder)
         self._pace = float(sum(lane.connections for lane in lanes))
         self._recorded = 0
 
@@ -274,12 +280,14 @@ class Dispatcher:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 ledger.expire_overdue(conn, now)
-                rows = next(
-                    filter(None, (ledger.pick(conn, one, limit, now) for one in ledger.sendable(conn, now))), []
-                )
-                if not rows:
+                for issue in ledger.sendable(conn, now):
+                    if rows := ledger.pick(conn, issue, limit, now):
+                        break
+                else:
                     return None
                 claim_id = ledger.open_claim(conn, self._worker, str(self._folder), now, LEASE)
+                if claim_id <= self._high_water.claim:
+                    raise RestoredError(RESTORED)
                 ledger.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
@@ -289,6 +297,7 @@ class Dispatcher:
             if journal is not None:
                 journal.remove()
             raise
+        self._high_water.raise_to(claim_id, rows[-1].id, issue.slug)
         return _Batch(claim_id, rows, compose, journal, started, started + LEASE.total_seconds(), len(rows))
 
     # --- sending ---------------------------------------------------------------------------------------------

@@ -111,8 +111,18 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
     )
 
 
+def slug_of(day: date, number: int | None) -> str:
+    """How an issue is called where nothing else is called so: its date, and its number if it has one."""
+    return day.isoformat() + (f"-{number}" if number is not None else "")
+
+
+def exists(conn: Connection, slug: str) -> bool:
+    """Whether an issue of this slug is known."""
+    return conn.execute(select(issues.c.id).where(issues.c.slug == slug)).first() is not None
+
+
 def _free_slug(conn: Connection, issue: NewIssue) -> str:
-    base = issue.date.isoformat() + (f"-{issue.number}" if issue.number is not None else "")
+    base = slug_of(issue.date, issue.number)
     taken = set(conn.execute(select(issues.c.slug).where(issues.c.slug.startswith(base, autoescape=True))).scalars())
     slug, count = base, 2
     while slug in taken:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, literal, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, not_, or_, select, true, update
 
 from mailer.model.delivery import Phase, State
-from mailer.store.engine import insert_new
+from mailer.model.routing import ANYBODY, Route
+from mailer.store.bulk import CLAIMED, UNFINISHED, among, append_attempts
 from mailer.store.journal import Mark
-from mailer.store.schema import Instant, attempts, claims, deliveries, events, issues, letters, subscribers
+from mailer.store.schema import Instant, attempts, claims, deliveries, events, issues, letters, subscribers, to_millis
 from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
@@ -65,6 +66,7 @@ class Outcome:
     text: str = ""
     millis: int = 0
     due_at: datetime | None = None
+    throttled: bool = False  # the answer was about our pace: it costs the reader no try
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class OpenClaim:
     host: str
     boot: str
     journal: str
+    relay: str
     leased_until: datetime
 
 
@@ -85,20 +88,23 @@ class Sendable:
 
     id: int | None
     since: datetime | None = None
+    slug: str = ""
 
 
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
     """Letters first, then the issues being sent whose time has come, oldest first."""
     rows = conn.execute(
-        select(issues.c.id, issues.c.send_at)
+        select(issues.c.id, issues.c.send_at, issues.c.slug)
         .where(issues.c.state == "sending", issues.c.send_at <= now)
         .order_by(issues.c.send_at, issues.c.id)
     )
     return [Sendable(None), *(Sendable(*row) for row in rows)]
 
 
-def open_claim(conn: Connection, worker: Worker, journal_folder: str, now: datetime, lease: timedelta) -> int:
-    """Register a claim and return its number; greater than every earlier one."""
+def open_claim(
+    conn: Connection, worker: Worker, journal_folder: str, now: datetime, lease: timedelta, relay: str = ""
+) -> int:
+    """Register a claim over a relay and return its number; greater than every earlier one."""
     number: int = conn.execute(
         insert(claims)
         .values(
@@ -107,6 +113,7 @@ def open_claim(conn: Connection, worker: Worker, journal_folder: str, now: datet
             pid=worker.pid,
             boot=worker.boot,
             journal=journal_folder,
+            relay=relay,
             created_at=now,
             leased_until=now + lease,
         )
@@ -127,14 +134,15 @@ def assign(conn: Connection, claim_id: int, rows: Sequence[Claimed], now: dateti
     if rows:
         conn.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_([row.id for row in rows]), deliveries.c.state.in_(WAITING))
+            .where(among(conn, [row.id for row in rows]), deliveries.c.state.in_(WAITING))
             .values(state=State.ATTEMPTING, claim_id=claim_id, changed_at=now)
         )
 
 
-def pick(conn: Connection, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
+def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Route = ANYBODY) -> list[Claimed]:
     """Up to `limit` due deliveries of one issue, or of the letters, locked until the transaction ends.
 
+    `route` says to which domains.
     Readers who left or were suppressed since the freeze are set aside as suppressed instead. On PostgreSQL rows
     that another worker is claiming at this moment are skipped.
     """
@@ -165,8 +173,10 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime) -> list[C
         .select_from(source)
         .where(
             d.issue_id == issue.id if issue.id is not None else d.issue_id.is_(None),
+            UNFINISHED,
             d.state.in_(WAITING),
             d.due_at <= now,
+            *_to(route),
         )
         .order_by(d.due_at, d.id)
         .limit(limit)
@@ -181,6 +191,12 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime) -> list[C
             .values(state=State.SUPPRESSED, changed_at=now, cause="left or was suppressed before this message")
         )
     return kept
+
+
+def _to(route: Route) -> list[ColumnElement[bool]]:
+    domain = deliveries.c.domain
+    wanted = [] if route.only is None else [domain.in_(sorted(route.only))]
+    return wanted + ([domain.not_in(sorted(route.without))] if route.without else [])
 
 
 def renew(conn: Connection, claim_ids: Iterable[int], until: datetime) -> set[int]:
@@ -215,7 +231,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
         conn.execute(
             update(deliveries)
             .where(
-                d.id.in_(accepted),
+                among(conn, accepted),
                 d.claim_id == claim_id,
                 d.state.in_((State.ATTEMPTING, State.UNCERTAIN)),
             )
@@ -223,7 +239,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
         )
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
-            counts = outcome.state in {State.DEFERRED, State.FAILED, State.UNCERTAIN}
+            counts = outcome.state in {State.DEFERRED, State.FAILED, State.UNCERTAIN} and not outcome.throttled
             values: dict[str, Any] = {
                 "state": outcome.state,
                 "changed_at": now,
@@ -238,8 +254,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 .values(**values)
             )
     if outcomes:
-        log = insert_new(conn, attempts, "delivery_id", "claim_id", "state")
-        conn.execute(log, [_attempt(claim_id, outcome) for outcome in outcomes])
+        append_attempts(conn, [_attempt(claim_id, outcome) for outcome in outcomes])
 
 
 def _cause(outcome: Outcome) -> str:
@@ -250,7 +265,7 @@ def _attempt(claim_id: int, outcome: Outcome) -> dict[str, Any]:
     return {
         "delivery_id": outcome.delivery.id,
         "claim_id": claim_id,
-        "at": outcome.at,
+        "at": to_millis(outcome.at),
         "relay": outcome.relay,
         "phase": outcome.phase,
         "state": outcome.state,
@@ -267,7 +282,7 @@ def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: d
         conn.execute(
             update(deliveries)
             .where(
-                deliveries.c.id.in_(delivery_ids),
+                among(conn, delivery_ids),
                 deliveries.c.claim_id == claim_id,
                 deliveries.c.state == State.ATTEMPTING,
             )
@@ -279,7 +294,9 @@ def open_claims(conn: Connection) -> list[OpenClaim]:
     """All claims that have not ended, oldest first."""
     c = claims.c
     rows = conn.execute(
-        select(c.id, c.worker, c.host, c.boot, c.journal, c.leased_until).where(c.ended_at.is_(None)).order_by(c.id)
+        select(c.id, c.worker, c.host, c.boot, c.journal, c.relay, c.leased_until)
+        .where(c.ended_at.is_(None))
+        .order_by(c.id)
     )
     return [OpenClaim(*row) for row in rows]
 
@@ -293,10 +310,7 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     if not end_claim(conn, claim_id, now):
         return False
     d = deliveries.c
-    held = [
-        row.id
-        for row in conn.execute(select(d.id).where(d.claim_id == claim_id, d.state == State.ATTEMPTING).order_by(d.id))
-    ]
+    held = [row.id for row in conn.execute(select(d.id).where(d.claim_id == claim_id, CLAIMED).order_by(d.id))]
     if marks is None:
         marks = {}
         default = Mark.HANDED_OVER
@@ -319,7 +333,7 @@ def _settle(conn: Connection, claim_id: int, ids: Sequence[int], state: State, c
     d = deliveries.c
     conn.execute(
         update(deliveries)
-        .where(d.id.in_(ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
+        .where(among(conn, ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
         .values(state=state, changed_at=now, cause="" if state is State.ACCEPTED else cause, tries=d.tries + 1)
     )
     row = {
@@ -342,7 +356,7 @@ def _lose(conn: Connection, claim_id: int, ids: Sequence[int], now: datetime) ->
     last = d.losses + 1 >= MAX_LOSSES
     conn.execute(
         update(deliveries)
-        .where(d.id.in_(ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
+        .where(among(conn, ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
         .values(
             state=case((last, State.FAILED.value), else_=State.PENDING.value),
             cause=case((last, f"quarantined: {MAX_LOSSES} workers were lost while composing it"), else_=""),
@@ -386,7 +400,7 @@ def expire_overdue(conn: Connection, now: datetime) -> None:
     for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
         conn.execute(
             update(deliveries)
-            .where(deliveries.c.issue_id.in_(overdue), deliveries.c.state == before)
+            .where(deliveries.c.issue_id.in_(overdue), UNFINISHED, deliveries.c.state == before)
             .values(state=after, changed_at=now, cause="the issue's deadline has passed")
         )
 
@@ -394,12 +408,7 @@ def expire_overdue(conn: Connection, now: datetime) -> None:
 def finish_issues(conn: Connection, now: datetime) -> list[str]:
     """Mark the issues as finished that have nothing pending, attempting or deferred; returns their slugs."""
     d = deliveries.c
-    unfinished = (
-        select(true())
-        .where(d.issue_id == issues.c.id, d.state.in_((*WAITING, State.ATTEMPTING)))
-        .correlate(issues)
-        .exists()
-    )
+    unfinished = select(true()).where(d.issue_id == issues.c.id, UNFINISHED).correlate(issues).exists()
     rows = conn.execute(
         update(issues)
         .where(issues.c.state == "sending", issues.c.send_at <= now, not_(unfinished))
@@ -413,11 +422,13 @@ def next_due(conn: Connection) -> datetime | None:
     """When the next delivery of a running issue or letter is due; None when nothing waits."""
     d = deliveries.c
     running = select(issues.c.id).where(issues.c.state == "sending")
-    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), d.state.in_(WAITING))
+    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), UNFINISHED, d.state.in_(WAITING))
     due = [conn.execute(letters_due).scalar()]
     for (issue_id,) in conn.execute(running):
         start = conn.execute(select(issues.c.send_at).where(issues.c.id == issue_id)).scalar_one()
-        first = conn.execute(select(func.min(d.due_at)).where(d.issue_id == issue_id, d.state.in_(WAITING))).scalar()
+        first = conn.execute(
+            select(func.min(d.due_at)).where(d.issue_id == issue_id, UNFINISHED, d.state.in_(WAITING))
+        ).scalar()
         due.append(max(first, start) if first else None)
     return min((moment for moment in due if moment is not None), default=None)
 

@@ -1,0 +1,55 @@
+"""After a backup was restored: what the database cannot know is named uncertain, and no number is used twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from mailer.model.delivery import State
+from mailer.store.ledger import WAITING
+from mailer.store.schema import claims, deliveries, issues
+
+CAUSE = "the database was restored from a backup: whether this went out is not known"
+
+
+def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dict[str, int]:
+    """Make the database fit to send again; `claim` and `delivery` are the greatest this host has worked on.
+
+    What waits of issues whose sending may have gone on after the backup becomes uncertain, for the operator to
+    decide; numbers up to those given are taken, so that no old link can mean a new reader. Returns how many
+    became uncertain, by the issues' slugs.
+    """
+    last = conn.execute(select(func.max(claims.c.id))).scalar() or 0
+    if last < claim:
+        conn.execute(
+            insert(claims).values(
+                id=claim, worker="reconcile", host="", pid=0, created_at=now, leased_until=now, ended_at=now
+            )
+        )
+        _count_from(conn, "claims", claim)
+    if (conn.execute(select(func.max(deliveries.c.id))).scalar() or 0) < delivery:
+        conn.execute(
+            insert(deliveries).values(
+                id=delivery, address="", domain="", state=State.CANCELLED, due_at=now, changed_at=now, cause=CAUSE
+            )
+        )
+        _count_from(conn, "deliveries", delivery)
+    d = deliveries.c
+    started = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
+    found: dict[str, int] = {}
+    for issue_id, slug in conn.execute(
+        select(issues.c.id, issues.c.slug).where(issues.c.id.in_(started), issues.c.state.in_(("sending", "paused")))
+    ).all():
+        held = (d.issue_id == issue_id, d.state.in_((*WAITING, State.ATTEMPTING)))
+        conn.execute(update(deliveries).where(*held).values(state=State.ATTEMPTING, claim_id=max(last, claim)))
+        found[slug] = conn.execute(
+            update(deliveries).where(*held).values(state=State.UNCERTAIN, changed_at=now, cause=CAUSE)
+        ).rowcount
+    conn.execute(update(claims).where(claims.c.ended_at.is_(None)).values(ended_at=now))
+    return found
+
+
+def _count_from(conn: Connection, table: str, number: int) -> None:
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.setval(func.pg_get_serial_sequence(table, "id"), number)))

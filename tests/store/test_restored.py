@@ -1,0 +1,43 @@
+"""A database made fit to send again after a backup was restored, on both databases."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from support.cast import NOW, publish, reader
+
+from mailer.model.delivery import Phase, State
+from mailer.store import ledger, restored
+from mailer.store.engine import Database
+from mailer.store.ledger import Outcome, Sendable, Worker
+from mailer.store.outbox import post_letter
+from mailer.store.schema import deliveries
+
+WORKER = Worker("w1", "host", 1, "boot")
+
+
+def test_what_was_begun_becomes_uncertain_and_what_was_not_stays_pending(db: Database) -> None:
+    with db.transaction() as conn:
+        for number in range(3):
+            reader(conn, f"reader{number}@example.com")
+        begun, waiting = publish(conn, "1"), publish(conn, "2")
+        claim_id = ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120))
+        rows = ledger.pick(conn, Sendable(begun, NOW), 2, NOW)
+        ledger.assign(conn, claim_id, rows, NOW)
+        ledger.record(conn, claim_id, [Outcome(rows[0], State.ACCEPTED, NOW, "main", Phase.DOT, 250)], NOW)
+        assert restored.reconcile(conn, 50, 500, NOW) == {"2026-05-21-1": 2}
+        assert ledger.counts(conn, begun)["accepted"] == 1
+        assert ledger.counts(conn, begun)["uncertain"] == 2
+        assert ledger.counts(conn, waiting)["pending"] == 3
+        assert ledger.open_claims(conn) == []
+
+
+def test_no_number_given_out_before_is_given_out_again(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        publish(conn)
+        restored.reconcile(conn, 50, 500, NOW)
+        assert ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)) > 50
+        letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
+        assert letter > 500
+        assert conn.execute(select(deliveries.c.state).where(deliveries.c.id == 500)).scalar_one() == "cancelled"
+        assert restored.reconcile(conn, 50, 500, NOW) == {}
