@@ -21,6 +21,9 @@ class Kind(StrEnum):
     NONE = "none"  # says nothing about a delivery that failed
 
 
+BOUNCED = (Kind.HARD, Kind.SOFT, Kind.COMPLAINT)  # the others say nothing about a delivery that failed
+
+
 class Family(StrEnum):
     """Reasons that lead to the same action."""
 

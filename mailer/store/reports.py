@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, select
 
+from mailer.model.bounce import BOUNCED
 from mailer.model.delivery import State
 from mailer.store.schema import (
     attempts,
@@ -100,12 +101,12 @@ def by_domain(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, in
 
 
 def bounces_by_reason(conn: Connection, issue_id: int) -> list[tuple[str, str, int]]:
-    """Bounces of an issue: (kind, reason, how many)."""
+    """Failures and complaints of an issue: (kind, reason, how many); delays and automatic answers are no bounces."""
     b = bounces.c
     count = func.count()
     rows = conn.execute(
         select(b.kind, b.reason, count)
-        .where(b.issue_id == issue_id)
+        .where(b.issue_id == issue_id, b.kind.in_(BOUNCED))
         .group_by(b.kind, b.reason)
         .order_by(count.desc(), b.reason)
     )
@@ -113,10 +114,9 @@ def bounces_by_reason(conn: Connection, issue_id: int) -> list[tuple[str, str, i
 
 
 def bounces_by_day(conn: Connection, issue_id: int) -> list[tuple[datetime, str]]:
-    """When each bounce of an issue came, and its domain."""
-    rows = conn.execute(
-        select(bounces.c.at, bounces.c.domain).where(bounces.c.issue_id == issue_id).order_by(bounces.c.at)
-    )
+    """When each failure or complaint of an issue came, and its domain."""
+    b = bounces.c
+    rows = conn.execute(select(b.at, b.domain).where(b.issue_id == issue_id, b.kind.in_(BOUNCED)).order_by(b.at, b.id))
     return [(row[0], row[1]) for row in rows]
 
 

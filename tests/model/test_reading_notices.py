@@ -33,7 +33,8 @@ def test_a_list_server_that_wants_no_mail_from_strangers_is_a_soft_bounce() -> N
 
 def test_a_parameter_folded_without_its_blank_is_read() -> None:
     body = '--=_a b\nContent-Type: multipart/alternative;\nboundary="x"\n\n--x\n\n550 no such user\n'
-    raw = notice(body + "RCPT TO: dave@example.org\n--x--\n--=_a b--\n", 'Content-Type: multipart/mixed; boundary="=_a b"')
+    body += "RCPT TO: dave@example.org\n--x--\n--=_a b--\n"
+    raw = notice(body, 'Content-Type: multipart/mixed; boundary="=_a b"')
     assert read_mail(raw).recipients == ("dave@example.org",)
 
 
