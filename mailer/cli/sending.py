@@ -77,17 +77,25 @@ class Talk(Observer):
 
 
 class Journal(Observer):
-    """A worker that stays logs for machines: one line an attempt, no address in clear."""
+    """A worker that stays logs for machines, one line an attempt and no address in clear, and counts for Prometheus.
 
-    def __init__(self) -> None:
+    `listen` is the `host:port` where the counters are shown; None: nowhere.
+    """
+
+    def __init__(self, listen: str | None = None) -> None:
         import structlog
 
         from mailer import logs
+        from mailer.metrics import Metrics
 
         logs.setup()
         self._log = structlog.get_logger()
+        self._metrics = Metrics()
+        if listen:
+            self._metrics.serve(listen)
 
     def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        self._metrics.attempt(outcome.relay, outcome.state.value, outcome.millis)
         self._log.info(
             "dispatch.attempt",
             delivery=outcome.delivery.id,
@@ -102,12 +110,15 @@ class Journal(Observer):
         )
 
     def relay_down(self, name: str, error: RelayError) -> None:
+        self._metrics.relay_down(name)
         self._log.warning("dispatch.relay_down", relay=name, cause=str(error))
 
     def store_down(self, error: StoreError) -> None:
+        self._metrics.store_down()
         self._log.error("dispatch.database_away", cause=str(error))
 
     def paused(self, issue_id: int, cause: str) -> None:
+        self._metrics.paused()
         self._log.error("dispatch.paused", issue=issue_id, cause=cause)
 
     def finished(self, slugs: Sequence[str]) -> None:
@@ -118,10 +129,10 @@ class Journal(Observer):
         self._log.warning("dispatch.taken_over", worker=worker, cause=cause)
 
 
-def send(club: Club, *, total: int = 0, forever: bool = False) -> Tally:
-    """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order."""
+def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | None = None) -> Tally:
+    """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order. Raises SettingsError, StoreError."""
     talker = Talk(total)
-    dispatcher = club.dispatcher(Journal() if forever else talker)
+    dispatcher = club.dispatcher(Journal(metrics) if forever else talker)
 
     async def run() -> Tally:
         loop = asyncio.get_running_loop()
