@@ -277,19 +277,24 @@ def judge(ctx: click.Context, replay: bool, apply_: bool) -> None:
 @bounces.command()
 @click.pass_context
 def fetch(ctx: click.Context) -> None:
-    """Fetch returned mail from the IMAP mailboxes in [bounces] mailboxes; kept first, then moved to Processed."""
+    """Fetch returned mail from the IMAP mailboxes in [bounces] mailboxes; kept first, then moved to Processed.
+
+    A mailbox that cannot be read does not keep the others waiting; the exit code is 1 then.
+    """
     from mailer.intake import imap
+    from mailer.store import returned
 
     club = open_club(ctx)
     if not club.settings.bounces.mailboxes:
         raise UsageError("[bounces] mailboxes names no mailbox; write imaps://user:password@host/INBOX")
     journey = taking(club)
-    for secret in club.settings.bounces.mailboxes:
-        place = imap.parse(secret.get_secret_value())
-        count = unverified = 0
-        for incoming in imap.fetch(place):
-            taken = journey.take(incoming.raw, "imap")
-            incoming.done(taken.state == "unverified")
-            count += 1
-            unverified += taken.state == "unverified"
-        click.echo(f"{place.host}/{place.folder}: {count} taken, {unverified} without a token of ours")
+    failed = False
+    for place in [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]:
+        try:
+            done = imap.fetch(place, lambda raw: journey.take(raw, "imap").state != returned.UNVERIFIED)
+        except UsageError as error:
+            output.talk(f"mailer: {error}")
+            failed = True
+            continue
+        click.echo(f"{place.host}/{place.folder}: {done.taken} taken, {done.unknown} without a token of ours")
+    ctx.exit(1 if failed else 0)

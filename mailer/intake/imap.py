@@ -1,17 +1,19 @@
 """Returned mail in a mailbox on another machine, by IMAP (RFC 9051).
 
-A mail is moved out of the folder only after it was taken; a connection that drops in between brings it again,
-and taking the same mail twice is harmless. So there is no checkpoint to lose when UIDVALIDITY changes.
+The folder is the queue: a mail is moved out of it only after it was taken. A connection that drops in between
+brings it again, which is harmless, and there is no checkpoint that a new UIDVALIDITY could make wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from imaplib import IMAP4
 from urllib.parse import unquote, urlsplit
 
-from imap_tools import AND, BaseMailBox, MailBox, MailboxLoginError, MailBoxUnencrypted
+from imap_tools import BaseMailBox, MailBox, MailboxLoginError, MailBoxUnencrypted
+from imap_tools.errors import ImapToolsError
 
 from mailer.errors import SettingsError, UsageError
 
@@ -34,12 +36,12 @@ class Place:
     tls: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One mail; `done(unknown)` moves it to Processed, or to Unknown."""
+@dataclass(slots=True)
+class Fetched:
+    """How many mails of a folder were taken, and how many of them carried no token of ours."""
 
-    raw: bytes
-    done: Callable[[bool], None]
+    taken: int = 0
+    unknown: int = 0
 
 
 def parse(url: str) -> Place:
@@ -55,29 +57,40 @@ def parse(url: str) -> Place:
     return Place(parts.hostname, port, unquote(parts.username), unquote(parts.password or ""), folder, tls)
 
 
-def fetch(place: Place) -> Iterator[Incoming]:
-    """The mails in a folder one by one, never more than one in memory. Raises UsageError when it cannot be read."""
+def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
+    """Hand the mails of a folder to `take` one by one, never more than one in memory, and move each when it was taken.
+
+    `take` makes a mail durable and says whether it knew whose it was; what it raises ends the run, the mail stays.
+    Raises UsageError when the folder cannot be read, or no further.
+    """
+    done = Fetched()
     try:
         box: BaseMailBox = (MailBox if place.tls else MailBoxUnencrypted)(place.host, place.port, timeout=TIMEOUT)
-    except OSError as error:
+    except (OSError, IMAP4.error) as error:
         raise UsageError(f"no IMAP server at {place.host}:{place.port}: {error}") from None
     try:
         box.login(place.user, place.password, initial_folder=place.folder)
         for folder in (PROCESSED, UNKNOWN):
             if not box.folder.exists(folder):
                 box.folder.create(folder)
-        for uid in box.uids(AND(all=True)):
+        for uid in box.uids("UNDELETED"):
             raw = _raw(box, uid)
-            if raw is not None:
-                yield Incoming(raw, partial(_move, box, uid))
+            if raw is None:
+                continue
+            known = take(raw)
+            done.taken += 1
+            done.unknown += not known
+            _move(box, uid, PROCESSED if known else UNKNOWN)
     except MailboxLoginError:
         raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
-    except OSError as error:
+    except (OSError, IMAP4.error, ImapToolsError) as error:
         raise UsageError(
-            f"{place.host} dropped the connection: {error}; what was taken is safe, run it again"
+            f"{place.host}/{place.folder} went no further after {done.taken} mails: {type(error).__name__};"
+            " what was taken is safe, run it again"
         ) from None
     finally:
         _leave(box)
+    return done
 
 
 def _raw(box: BaseMailBox, uid: str) -> bytes | None:
@@ -86,12 +99,19 @@ def _raw(box: BaseMailBox, uid: str) -> bytes | None:
     return next((part[1] for part in answer or () if isinstance(part, tuple) and len(part) > 1), None)
 
 
-def _move(box: BaseMailBox, uid: str, unknown: bool) -> None:
-    box.move(uid, UNKNOWN if unknown else PROCESSED)
+def _move(box: BaseMailBox, uid: str, folder: str) -> None:
+    """Move by MOVE (RFC 6851), else copy and mark it deleted: an EXPUNGE would take other people's marks along."""
+    if "MOVE" in box.client.capabilities:
+        box.move(uid, folder)
+        return
+    box.copy(uid, folder)
+    box.flag(uid, "\\Deleted", True)
 
 
 def _leave(box: BaseMailBox) -> None:
+    """Say goodbye without an EXPUNGE, and close the connection even where nobody answers."""
     try:
-        box.logout()
-    except Exception:  # the connection may be gone already
-        return
+        box.client.logout()
+    except (OSError, IMAP4.error):  # the connection is gone already
+        with suppress(OSError):
+            box.client.shutdown()
