@@ -1,29 +1,71 @@
-"""`mailer serve`: the public pages, until Ctrl-C."""
+"""`mailer serve`: the public pages, until Ctrl-C; with --worker what they cause is sent, too."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli import open_club
 
+if TYPE_CHECKING:
+    import socket
+
+    import uvicorn
+
+    from mailer.flows.dispatch import Dispatcher
+
 
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen. Default: [web] listen.")
+@click.option("--worker", is_flag=True, help="Also send what becomes due, as 'mailer dispatch --forever' does.")
 @click.pass_context
-def serve(ctx: click.Context, listen: str | None) -> None:
+def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     """Serve the web pages: signup, application, unsubscribe, archive.
 
-    Put a web server with TLS before it, and name its address in [web] trusted_proxies.
+    Put a web server with TLS before it, and name its address in [web] trusted_proxies. Without --worker letters wait
+    in the outbox for 'mailer dispatch'.
     """
+    import asyncio
+
+    from mailer import logs
     from mailer.web.app import create_app
-    from mailer.web.server import bind, run
+    from mailer.web.server import bind, make_server
 
     club = open_club(ctx)
+    logs.setup()
     app = create_app(club, club.write_letter)
-    socket = bind(listen or club.settings.web.listen)
-    host, port = socket.getsockname()[:2]
+    listening = bind(listen or club.settings.web.listen)
+    host, port = listening.getsockname()[:2]
     base = club.settings.web.base_url
     click.echo(f"Listening on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops it)", err=True)
     for path, what in (("subscribe", "signup form"), ("apply", "join the club"), ("archive", "past issues")):
         click.echo(f"{base}/{path}  {what}")
-    run(app, socket)
+    server = make_server(app)
+    if not worker:
+        server.run(sockets=[listening])
+        return
+    from mailer.cli.sending import Journal
+
+    asyncio.run(_serve_and_send(server, listening, club.dispatcher(Journal())))
+
+
+async def _serve_and_send(server: uvicorn.Server, listening: socket.socket, dispatcher: Dispatcher) -> None:
+    """Both in one event loop; a signal, or the end of either, ends both in good order. Raises StoreError."""
+    import asyncio
+    import signal
+
+    def stop() -> None:
+        server.should_exit = True
+        dispatcher.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn takes them over, and raises them again when it is done
+        loop.add_signal_handler(number, stop)
+    sending = asyncio.create_task(dispatcher.run(forever=True))
+    sending.add_done_callback(lambda _: stop())
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        stop()
+        await sending

@@ -50,8 +50,3 @@ def make_server(app: Starlette) -> uvicorn.Server:
         limit_concurrency=1000,
     )
     return uvicorn.Server(config)
-
-
-def run(app: Starlette, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are finished."""
-    make_server(app).run(sockets=[listening])
