@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from mailer.mail import mime
+from mailer.mail.mime import Mail
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Diagnosis, Kind
-from mailer.model.carriers import Found, in_envelope, in_mail
+from mailer.model.carriers import Found, asks_to_leave, in_envelope, in_mail
 from mailer.model.delivery import Phase
 from mailer.model.diagnosis import classify_reply
 from mailer.model.reading import Reading, Result, read_mail
@@ -155,7 +156,14 @@ class TakeIn:
         envelope_to: str,
         now: datetime,
     ) -> Taken:
-        found, delivery = self._whose(conn, raw, envelope_to)
+        mail = mime.read(raw)
+        wish = asks_to_leave(self.keyring, mail)
+        leaver = returned.delivery(conn, wish.delivery_id) if wish else None
+        if leaver is not None:
+            heal(conn, leaver.id, "an unsubscribe by mail", now)
+            returned.mark(conn, mail_id, returned.READ)
+            return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), "unsubscribed")
+        found, delivery = self._whose(conn, mail, envelope_to)
         result = _about(reading, delivery.address if delivery else "")
         stale = bool(delivery) and now - delivery.changed_at > self.max_age
         row = Bounce(
@@ -188,25 +196,26 @@ class TakeIn:
         if not added:
             return Taken(returned.READ, reading, found, sentence="this delivery has such a report already")
         if reading.opt_out:
-            return Taken(returned.READ, reading, found, self._opt_out(conn, delivery, now), "unsubscribed")
+            return Taken(returned.READ, reading, found, _depart(conn, delivery, "report", now), "unsubscribed")
         reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
         bounce_id = next(iter(added.values()))
         verdict = judge_readers(conn, [(reader, result.diagnosis, result.text, bounce_id)], now, self.breakers)[0]
         return Taken(returned.READ, reading, found, verdict, f"{verdict.action}: {verdict.why}")
 
-    def _whose(self, conn: Connection, raw: bytes, envelope_to: str) -> tuple[Found | None, Any]:
+    def _whose(self, conn: Connection, mail: Mail, envelope_to: str) -> tuple[Found | None, Any]:
         """The token decides who: the envelope's first, then what the mail carries; the delivery must exist."""
         sure = in_envelope(self.keyring, envelope_to)
-        for found in (sure,) if sure else in_mail(self.keyring, mime.read(raw)):
+        for found in (sure,) if sure else in_mail(self.keyring, mail):
             delivery = returned.delivery(conn, found.delivery_id)
             if delivery is not None:
                 return found, delivery
         return None, None
 
-    def _opt_out(self, conn: Connection, delivery: Any, now: datetime) -> Verdict:
-        if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
-            consents.append(conn, delivery.subscriber_id, Step("withdrawn", source="report"), now)
-        return Verdict(Action.RECORD, "opt-out", "the reader asked for no more mail")
+
+def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verdict:
+    if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
+        consents.append(conn, delivery.subscriber_id, Step("withdrawn", source=source), now)
+    return Verdict(Action.RECORD, "opt-out", "the reader asked for no more mail")
 
 
 def _about(reading: Reading, address: str) -> Result:

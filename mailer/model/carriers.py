@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mailer.mail.mime import Mail
+from mailer.mail.mime import Mail, decode_words
 from mailer.model.tokens import Keyring, Purpose
 
 MAX_TRIED = 200
+_WISH = re.compile(r"\s*unsubscribe\s+([a-z2-7]{26})\s*", re.I)
 
 _CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
     ("return path", Purpose.BOUNCE, re.compile(r"(?<![a-z0-9])b[+-]([a-z2-7]{26})(?![a-z0-9])", re.I)),
@@ -44,6 +45,13 @@ def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
         for each in _read(keyring, texts, carrier):
             found.setdefault(each.delivery_id, each)
     return tuple(found.values())
+
+
+def asks_to_leave(keyring: Keyring, mail: Mail) -> Found | None:
+    """The delivery whose reader sent the mail its List-Unsubscribe asks for: `Subject: unsubscribe TOKEN` (RFC 2369)."""
+    wish = _WISH.fullmatch(decode_words(mail.header("subject")))
+    delivery_id = keyring.read(wish[1].lower(), Purpose.UNSUBSCRIBE) if wish else None
+    return None if delivery_id is None else Found(delivery_id, "Subject")
 
 
 def _read(keyring: Keyring, texts: Iterable[str], carrier: str) -> Iterator[Found]:
