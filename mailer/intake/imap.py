@@ -19,6 +19,7 @@ from mailer.errors import SettingsError, UsageError
 
 TIMEOUT = 60
 MAX_SIZE = 2 << 20
+MOVED_AT_ONCE = 50  # as many at most come again after a drop
 PROCESSED = "Processed"
 UNKNOWN = "Unknown"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -58,7 +59,7 @@ def parse(url: str) -> Place:
 
 
 def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
-    """Hand the mails of a folder to `take` one by one, never more than one in memory, and move each when it was taken.
+    """Hand the mails of a folder to `take` one by one, never more than one in memory, and move what was taken.
 
     `take` makes a mail durable and says whether it knew whose it was; what it raises ends the run, the mail stays.
     Raises UsageError when the folder cannot be read, or no further.
@@ -73,14 +74,9 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
         for folder in (PROCESSED, UNKNOWN):
             if not box.folder.exists(folder):
                 box.folder.create(folder)
-        for uid in box.uids("UNDELETED"):
-            raw = _raw(box, uid)
-            if raw is None:
-                continue
-            known = take(raw)
-            done.taken += 1
-            done.unknown += not known
-            _move(box, uid, PROCESSED if known else UNKNOWN)
+        uids = box.uids("UNDELETED")
+        for start in range(0, len(uids), MOVED_AT_ONCE):
+            _take_some(box, uids[start : start + MOVED_AT_ONCE], take, done)
     except MailboxLoginError:
         raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
     except (OSError, IMAP4.error, ImapToolsError) as error:
@@ -93,19 +89,35 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
     return done
 
 
+def _take_some(box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool], done: Fetched) -> None:
+    """Take some mails and move them together: the ones taken so far also when one could not be."""
+    taken: dict[str, list[str]] = {PROCESSED: [], UNKNOWN: []}
+    try:
+        for uid in uids:
+            raw = _raw(box, uid)
+            if raw is not None:
+                known = take(raw)
+                done.taken += 1
+                done.unknown += not known
+                taken[PROCESSED if known else UNKNOWN].append(uid)
+    finally:
+        for folder, moved in taken.items():
+            _move(box, moved, folder)
+
+
 def _raw(box: BaseMailBox, uid: str) -> bytes | None:
     """The mail's bytes up to the size cap, left unseen; None when somebody else has moved it."""
     _, answer = box.client.uid("fetch", uid, f"(BODY.PEEK[]<0.{MAX_SIZE}>)")
     return next((part[1] for part in answer or () if isinstance(part, tuple) and len(part) > 1), None)
 
 
-def _move(box: BaseMailBox, uid: str, folder: str) -> None:
+def _move(box: BaseMailBox, uids: list[str], folder: str) -> None:
     """Move by MOVE (RFC 6851), else copy and mark it deleted: an EXPUNGE would take other people's marks along."""
     if "MOVE" in box.client.capabilities:
-        box.move(uid, folder)
+        box.move(uids, folder)
         return
-    box.copy(uid, folder)
-    box.flag(uid, "\\Deleted", True)
+    box.copy(uids, folder)
+    box.flag(uids, "\\Deleted", True)
 
 
 def _leave(box: BaseMailBox) -> None:
