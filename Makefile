@@ -10,11 +10,13 @@ LOCKED := $(INSTALL) --require-hashes --only-binary :all: -r
 OURSELVES := $(INSTALL) --no-deps --no-build-isolation -e .
 EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
 
+BENCHMARKS := compose transport dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts docs bench lock migration clean
+.PHONY: help demo test check lint types contracts docs bench render-report lock migration clean
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-16s %s\n' "$$what" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-18s %s\n' "$$what" "$$does"; done
 
 demo: .stamp/runtime  ## set everything up and run the whole journey on this machine
 	$(BIN)/mailer demo
@@ -39,8 +41,11 @@ contracts: .stamp/dev
 docs: .stamp/dev  ## write docs/settings.md and docs/cli.md anew from the program
 	$(BIN)/python tools/docs.py
 
-bench: .stamp/dev  ## run the benchmarks, one after the other
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+bench: .stamp/dev  ## run the benchmarks, one after the other (three minutes)
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+render-report: .stamp/dev  ## put the digest before other people's checkers
+	$(BIN)/python benchmarks/render_report.py
 
 lock: .stamp/dev  ## resolve the newest versions again and write requirements/*.txt (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on the PATH"; exit 1; }

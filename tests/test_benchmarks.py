@@ -1,0 +1,37 @@
+"""What sending must not cost, as ratios that hold on a busy machine; benchmarks/dispatch.py measures the rest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = Path(__file__).parents[1] / "benchmarks" / "dispatch.py"
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    """One quick run; it fails by itself when a message is lost, doubled or sent to somebody else."""
+    command = [sys.executable, str(PROGRAM), "--quick", "--rounds", "1", "--messages", "3000", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def target(figures: dict[str, Any], start: str) -> float:
+    """The value of the one target whose name begins so."""
+    (value,) = [one["value"] for one in figures["targets"] if one["name"].startswith(start)]
+    return float(value)
+
+
+def test_the_product_needs_a_fifth_of_the_cpu_of_a_message_built_for_each_reader(figures: dict[str, Any]) -> None:
+    assert target(figures, "CPU efficiency") >= 5
+
+
+def test_memory_does_not_grow_with_the_readers(figures: dict[str, Any]) -> None:
+    assert target(figures, "peak RSS") < 20
