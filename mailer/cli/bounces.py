@@ -143,8 +143,13 @@ def taking(club: Club) -> TakeIn:
     from datetime import timedelta
 
     from mailer.flows.bounce import TakeIn
+    from mailer.flows.forward import Forwarder
 
-    return TakeIn(club.db, club.keyring, club.clock, max_age=timedelta(days=club.settings.bounces.max_age_days))
+    settings = club.settings
+    to = settings.bounces.forward_to or settings.sender.reply_to or club.sender_address
+    forward = Forwarder(club.keyring, to, (club.sender_name, club.sender_address), club.bounce_domain)
+    age = timedelta(days=settings.bounces.max_age_days)
+    return TakeIn(club.db, club.keyring, club.clock, max_age=age, forward=forward)
 
 
 @bounces.command()

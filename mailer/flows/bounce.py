@@ -102,7 +102,8 @@ class Taken:
 class TakeIn:
     """The way of returned mail: kept first, then read; a mail that is here already changes nothing.
 
-    `max_age` is the age of a delivery's last change beyond which a report is recorded, not acted on.
+    `max_age` is the age of a delivery's last change beyond which a report is recorded, not acted on; `forward`
+    hands a person's answer on: (transaction, mail, the reader's address, now) -> whether it did.
     """
 
     def __init__(
@@ -112,11 +113,13 @@ class TakeIn:
         clock: Callable[[], datetime],
         *,
         max_age: timedelta = timedelta(days=30),
+        forward: Callable[[Connection, bytes, str, datetime], bool] | None = None,
     ) -> None:
         self.db = db
         self.keyring = keyring
         self.clock = clock
         self.max_age = max_age
+        self.forward = forward
         self.breakers = Breakers()
 
     def welcome(self, recipient: str) -> bool:
@@ -187,8 +190,11 @@ class TakeIn:
             return Taken(returned.UNVERIFIED, reading, sentence="no token of ours: kept, nobody's state changes")
         heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
         if reading.kind is Kind.NONE and not reading.results:
-            returned.mark(conn, mail_id, returned.REPLY)
-            return Taken(returned.REPLY, reading, found, sentence="a person's answer, or a mail that says nothing")
+            sent = self.forward is not None and self.forward(conn, raw, delivery.address, now)
+            state = returned.FORWARDED if sent else returned.REPLY
+            returned.mark(conn, mail_id, state)
+            sentence = "a person's answer, forwarded" if sent else "a mail that says nothing: kept"
+            return Taken(state, reading, found, sentence=sentence)
         added = bounces.append(conn, [row])
         returned.mark(conn, mail_id, returned.READ)
         if stale:

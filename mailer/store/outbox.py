@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mailer.model.delivery import State
 from mailer.store.schema import deliveries, letters
@@ -57,3 +57,10 @@ def post_letter(
     ).scalar_one()
     conn.execute(update(letters).where(letters.c.id == letter_id).values(content=compose(delivery_id)))
     return delivery_id
+
+
+def posted_since(conn: Connection, kind: str, moment: datetime, limit: int) -> int:
+    """How many of the last `limit` letters of a kind were written after a moment."""
+    of_kind = select(letters.c.created_at).where(letters.c.kind == kind).order_by(letters.c.id.desc()).limit(limit)
+    last = of_kind.subquery()
+    return conn.execute(select(func.count()).where(last.c.created_at > moment)).scalar_one()

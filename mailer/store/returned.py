@@ -15,7 +15,8 @@ from mailer.store.schema import deliveries, returned_mails
 RECEIVED = "received"  # durable, not yet read
 READ = "read"
 UNVERIFIED = "unverified"  # no token of ours: nobody's state changed
-REPLY = "reply"  # a person's answer, to be forwarded
+REPLY = "reply"  # a person's answer, or a mail that says nothing
+FORWARDED = "forwarded"  # a person's answer, handed on
 
 
 def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
