@@ -10,29 +10,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from mailer.errors import RelayError, RestoredError, StoreError
 from mailer.mail.reply import Reply
 from mailer.model import delivery as rules
-from mailer.model.delivery import Blame, Phase, Result, State
+from mailer.model.delivery import Blame, Phase, Result, State, Verdict
+from mailer.model.pacing import Pulse, domains_of, group_of
+from mailer.model.routing import Route, Shares, route
+from mailer.model.throttle import Throttle, throttle_of
 from mailer.rendering.outgoing import Outgoing
+from mailer.store import budgets, ledger
 from mailer.store import journal as journals
-from mailer.store import ledger
+from mailer.store.budgets import PROVIDER, RELAY, Allowance, Slowdown
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.journal import Journal, Mark
-from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.transport.base import Envelope, Session
 from mailer.transport.lane import Lane
+
+T = TypeVar("T")
 
 LEASE = timedelta(seconds=120)
 CLAIM_SECONDS = 1.0  # a claim covers no more than the pace allows in this time, so that leaving is obeyed within it
@@ -42,6 +49,7 @@ POLL_SECONDS = 1.0
 IDLE_SECONDS = 10.0
 GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
 STORE_PATIENCE_SECONDS = 60.0
+GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 RESTORED = (
     "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
     " 'mailer audit --reconcile' has named what may have gone out since"
@@ -86,6 +94,9 @@ class Observer:
     def taken_over(self, worker: str, cause: str) -> None:
         """A dead worker's claim was settled."""
 
+    def slowed(self, name: str, pause: float, cause: str) -> None:
+        """A relay or a provider asked us to go slower: nothing goes there for `pause` seconds, then less."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -111,6 +122,14 @@ class _Batch:
     lease_ends: float
     open: int
     lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a flush found: the claims that are still ours, and the issues it paused."""
+
+    held: set[int]
+    paused: set[int]
 
 
 class LeaseLost(Exception):
@@ -161,25 +180,30 @@ class Dispatcher:
         self._observer = observer or Observer()
         self._monotonic = monotonic
         self._hop = hop
-        self._ready: deque[tuple[_Batch, int]] = deque()
         self._batches: dict[int, _Batch] = {}
         self._outcomes: list[tuple[_Batch, Outcome, Refusal | None]] = []
         self._released: list[tuple[_Batch, int]] = []
         self._pauses: dict[int, str] = {}
+        self._in_hand: dict[asyncio.Task[Any], tuple[_Batch, int]] = {}  # being sent, and not yet handed over
+        self._patience = 0.0
+        self._slowdowns: dict[str, Slowdown] = {}
+        self._metered: set[str] = set()  # the budgets that answers are charged to
+        self._pulse = Pulse()
+        self._shares = Shares()
         self._changed = asyncio.Event()
-        self._arrived = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopping = False
         self._high_water = HighWater(journal_folder)
-        self._pace = float(sum(lane.connections for lane in lanes))
-        self._recorded = 0
 
     # --- the story -------------------------------------------------------------------------------------------
 
     async def run(self, *, forever: bool = False) -> Tally:
-        """Send until nothing is due (or `forever`, until stopped). Raises StoreError when the database stays away."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        await self._hop(self._recover)
+        """Send until nothing is due (or `forever`, until stopped). Raises StoreError when the database stays away.
+
+        What is away at the start ends a run at once, unless it is to stay `forever`.
+        """
+        self._patience = STORE_PATIENCE_SECONDS if forever else 0.0
+        await self._persist(self._recover)
         connections = [
             asyncio.create_task(self._connection(lane)) for lane in self._lanes for _ in range(lane.connections)
         ]
@@ -187,8 +211,12 @@ class Dispatcher:
             await self._feed(connections, forever)
         finally:
             self._stopping = True
-            await self._end(connections)
-        self.tally.next_due = await self._hop(self._db.read, ledger.next_due)
+            try:
+                await self._end(connections)
+            finally:
+                for batch in self._batches.values():
+                    batch.journal.close()
+        self.tally.next_due = await self._persist(self._db.read, ledger.next_due)
         return self.tally
 
     def stop(self) -> None:
@@ -198,23 +226,25 @@ class Dispatcher:
 
     async def _feed(self, connections: Sequence[asyncio.Task[None]], forever: bool) -> None:
         last_flush = last_recovery = self._monotonic()
-        claim_again = 0.0
         while not self._stopping:
             for task in connections:
                 if task.done():
                     task.result()  # a connection ends only by an error of ours: let it be seen
-            if not forever and all(lane.failures >= GIVE_UP_FAILURES for lane in self._lanes):
+            if not forever and all(lane.failures >= GIVE_UP_FAILURES and not lane.sessions for lane in self._lanes):
                 return
-            now, claimed = self._monotonic(), False
-            if now >= claim_again and not self._halted and len(self._ready) <= self._claim_limit() // 2:
-                claimed = await self._claim_more()
-                claim_again = now if claimed else now + FLUSH_SECONDS
-            if now - last_flush >= FLUSH_SECONDS:
+            if self._pauses:  # before anything more of the issue is claimed
                 await self._flush()
-                self._measure(now - last_flush)
+            now, claimed = self._monotonic(), False
+            if now - last_flush >= FLUSH_SECONDS or self._slowdowns:
+                await self._flush()
+                for lane in self._lanes:
+                    lane.measure(now - last_flush or FLUSH_SECONDS)
                 last_flush = now
+            for lane in self._lanes:
+                if self._has_room(lane) and self._shares.may(lane.name, self._able()):
+                    claimed = await self._claim_more(lane) or claimed
             if now - last_recovery >= LEASE.total_seconds() / 4:
-                await self._hop(self._recover)
+                await self._persist(self._recover)
                 last_recovery = now
             if not claimed and self._idle and await self._nothing_left(forever):
                 return
@@ -223,56 +253,77 @@ class Dispatcher:
 
     async def _nothing_left(self, forever: bool) -> bool:
         await self._flush()
-        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._now()))
+        await self._persist(self._recover)
+        self._observer.finished(await self._persist(self._db.run, ledger.finish_issues, self._now()))
         if not forever:
-            due = await self._hop(self._db.read, ledger.next_due)
-            return due is None or due > self._now()
-        await self._pause_for_change(POLL_SECONDS)
+            due = await self._persist(self._db.read, ledger.next_due)
+            if due is None or due > self._now():
+                return True
+        soonest = min(lane.claim_at for lane in self._lanes) - self._monotonic()
+        await self._pause_for_change(POLL_SECONDS if forever else min(max(soonest, FLUSH_SECONDS), POLL_SECONDS))
         return False
 
     async def _end(self, connections: list[asyncio.Task[None]]) -> None:
-        self._released.extend(self._ready)
-        self._ready.clear()
         self._ended.set()
-        self._arrived.set()
-        await asyncio.gather(*connections, return_exceptions=True)
+        for lane in self._lanes:
+            self._put_back(lane)
+            lane.arrived.set()
+        await self._let_finish(connections)
         await self._flush()
-        self._observer.finished(await self._hop(self._db.run, ledger.finish_issues, self._now()))
+        self._observer.finished(await self._persist(self._db.run, ledger.finish_issues, self._now()))
+
+    async def _let_finish(self, connections: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for the connections and record meanwhile; take back, after a while, what was not handed over."""
+        waiting, grace_ends = set(connections), self._monotonic() + GRACE_SECONDS
+        while waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=FLUSH_SECONDS)
+            if self._monotonic() >= grace_ends:
+                for task in waiting & self._in_hand.keys():
+                    task.cancel()
+            with suppress(StoreError):  # when all have finished it is tried again, with patience
+                await self._record(partial(self._hop, self._write))
+        await asyncio.gather(*connections, return_exceptions=True)
+        self._released.extend(self._in_hand.values())
+        self._in_hand.clear()
 
     # --- claiming --------------------------------------------------------------------------------------------
 
     @property
     def _idle(self) -> bool:
-        return not self._ready and not self._batches
+        return not self._batches and not any(lane.ready for lane in self._lanes)
 
-    @property
-    def _halted(self) -> bool:
-        return all(not lane.is_open(self._monotonic()) for lane in self._lanes)
+    def _has_room(self, lane: Lane) -> bool:
+        now, most = self._monotonic(), lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= most // 2
 
-    def _claim_limit(self) -> int:
-        most = min(self._pace * CLAIM_SECONDS, MAX_CLAIM)
-        limited = [lane.per_second for lane in self._lanes]
-        if all(limited):
-            most = min(most, sum(limited) * CLAIM_SECONDS)
-        return max(1, int(most))
+    def _able(self) -> dict[str, int]:
+        """The relays that could send now, with their weights: they can be reached, and their limits leave something."""
+        now = self._monotonic()
+        return {lane.name: lane.weight for lane in self._lanes if lane.within_limits and lane.is_up(now)}
 
-    def _measure(self, seconds: float) -> None:
-        """Follow the pace: up at once, down by halves, never under one message a connection."""
-        rate = self._recorded / seconds
-        floor = float(sum(lane.connections for lane in self._lanes))
-        self._pace = max(floor, rate * 1.25, self._pace * 0.5 if rate < self._pace / 2 else self._pace)
-        self._recorded = 0
+    def _route(self, lane: Lane) -> Route:
+        now = self._monotonic()
+        return route(lane.domains, [other.domains for other in self._lanes if other is not lane and other.is_up(now)])
 
-    async def _claim_more(self) -> bool:
-        batch = await self._hop(self._claim, self._claim_limit())
+    async def _claim_more(self, lane: Lane) -> bool:
+        limit = lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        batch, allowance = await self._persist(self._claim, lane, limit, self._route(lane))
+        self._patience = STORE_PATIENCE_SECONDS
+        self._metered.update(PROVIDER + group for group in allowance.providers)
+        if allowance.relay is not None:
+            self._metered.add(RELAY + lane.name)
+        lane.within_limits = allowance.relay != 0
         if batch is None:
+            soon = min(max(allowance.wait, FLUSH_SECONDS), POLL_SECONDS)
+            lane.claim_at = self._monotonic() + (soon if allowance.wait else FLUSH_SECONDS)
             return False
+        self._shares.took(lane.name, lane.weight, len(batch.deliveries))
         self._batches[batch.id] = batch
-        self._ready.extend((batch, position) for position in range(len(batch.deliveries)))
-        self._arrived.set()
+        lane.ready.extend((batch, position) for position in range(len(batch.deliveries)))
+        lane.arrived.set()
         return True
 
-    def _claim(self, limit: int) -> _Batch | None:
+    def _claim(self, lane: Lane, limit: int, way: Route) -> tuple[_Batch | None, Allowance]:
         """One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid."""
         started = self._monotonic()
         journal: Journal | None = None
@@ -280,65 +331,90 @@ class Dispatcher:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 ledger.expire_overdue(conn, now)
+                allowance = budgets.allowance(conn, lane.name, lane.quotas, now)
                 for issue in ledger.sendable(conn, now):
-                    if rows := ledger.pick(conn, issue, limit, now):
+                    if rows := self._pick(conn, issue, limit, way, allowance, now):
                         break
                 else:
-                    return None
-                claim_id = ledger.open_claim(conn, self._worker, str(self._folder), now, LEASE)
+                    return None, allowance
+                claim_id = ledger.open_claim(conn, self._worker, str(self._folder), now, LEASE, lane.name)
                 if claim_id <= self._high_water.claim:
                     raise RestoredError(RESTORED)
                 ledger.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
+                self._folder.mkdir(parents=True, exist_ok=True)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
         except OSError as error:
             raise StoreError(f"the journal in {self._folder} cannot be written: {error.strerror}") from error
-        except BaseException:
+        except StoreError:
             if journal is not None:
-                journal.remove()
+                journal.close()  # if the commit came through after all, it shows that nothing was begun
             raise
         self._high_water.raise_to(claim_id, rows[-1].id, issue.slug)
-        return _Batch(claim_id, rows, compose, journal, started, started + LEASE.total_seconds(), len(rows))
+        batch = _Batch(claim_id, rows, compose, journal, started, started + LEASE.total_seconds(), len(rows))
+        return batch, allowance
+
+    def _pick(
+        self, conn: Connection, issue: Sendable, limit: int, way: Route, allowance: Allowance, now: datetime
+    ) -> list[Claimed]:
+        """What is due of an issue within the allowance: of each slowed provider what it may get, then the others."""
+        limit = limit if allowance.relay is None else min(limit, allowance.relay)
+        rows: list[Claimed] = []
+        for group, most in allowance.providers.items():
+            domains = domains_of(group)
+            if (most := min(most, limit - len(rows))) > 0:
+                rows += ledger.pick(conn, issue, most, now, way.within(domains))
+            way = way.leaving_out(domains)
+        return rows + (ledger.pick(conn, issue, limit - len(rows), now, way) if limit > len(rows) else [])
 
     # --- sending ---------------------------------------------------------------------------------------------
 
     async def _connection(self, lane: Lane) -> None:
         session: Session | None = None
-        sent = 0
+        sent, task = 0, _this_task()
         while not self._ended.is_set():
             if session is None and not lane.is_open(self._monotonic()):
                 await self._until_ended(lane.retry_at - self._monotonic())
                 continue
             work = await self._next(lane, IDLE_SECONDS if session else None)
             if session is not None and not session.usable:  # the relay closed it while it was idle
-                await session.close()
+                await self._close(lane, session)
                 session, sent = None, 0
-            if work is not None and (session := session or await self._open(lane)) is not None:
-                await self._send(lane, session, *work)
-                sent += 1
-            elif work is not None:
-                self._released.append(work)
+            if work is not None:
+                self._in_hand[task] = work
+                if (session := session or await self._open(lane)) is not None:
+                    await self._send(lane, session, *work)
+                    sent += 1
+                else:
+                    lane.not_sent()
+                if self._in_hand.pop(task, None):
+                    self._released.append(work)
             if session is not None and (work is None or not session.usable or sent >= lane.messages_per_connection):
-                await session.close()
+                await self._close(lane, session)
                 session, sent = None, 0
         if session is not None:
-            await session.close()
+            await self._close(lane, session)
+
+    async def _close(self, lane: Lane, session: Session) -> None:
+        lane.sessions -= 1
+        await session.close()
 
     async def _next(self, lane: Lane, patience: float | None) -> tuple[_Batch, int] | None:
         """The next delivery to send, when the lane's pace allows; None after `patience` seconds or at the end."""
         async with lane.turn:
-            await self._until_ended(lane.wait(self._monotonic()))
+            while (wait := lane.wait(self._monotonic())) > 0 and not self._ended.is_set():
+                await self._until_ended(wait)
             while True:
-                while not self._ready and not self._ended.is_set():
-                    self._arrived.clear()
+                while not lane.ready and not self._ended.is_set():
+                    lane.arrived.clear()
                     try:
-                        await asyncio.wait_for(self._arrived.wait(), patience)
+                        await asyncio.wait_for(lane.arrived.wait(), patience)
                     except TimeoutError:
                         return None
                 if self._ended.is_set():
                     return None
-                work = self._ready.popleft()
-                if len(self._ready) <= self._claim_limit() // 2:
+                work: tuple[_Batch, int] = lane.ready.popleft()
+                if self._has_room(lane):
                     self._changed.set()
                 if self._monotonic() - work[0].claimed_at <= CLAIM_SECONDS:
                     lane.take(self._monotonic())
@@ -349,131 +425,192 @@ class Dispatcher:
         try:
             session = await lane.relay.open()
         except RelayError as error:
-            self.tally.error = error
+            self.tally.error = None if lane.sessions else error  # a relay may allow us fewer connections
             if lane.is_open(self._monotonic()):
                 lane.failed(self._monotonic())
+                if not lane.sessions:
+                    self._put_back(lane)  # another relay may take it
                 self._observer.relay_down(lane.relay.name, error)
             if error.permanent:
                 self.stop()
             return None
         lane.succeeded()
+        lane.sessions += 1
         self.tally.error = None
         return session
 
     async def _send(self, lane: Lane, session: Session, batch: _Batch, position: int) -> None:
-        row, started = batch.deliveries[position], self._monotonic()
+        row, started, task = batch.deliveries[position], self._monotonic(), _this_task()
 
         def handing_over() -> None:
             if batch.lost or self._monotonic() >= batch.lease_ends:
                 raise LeaseLost
             batch.journal.mark(position, Mark.HANDED_OVER)
+            del self._in_hand[task]
 
         batch.journal.mark(position, Mark.COMPOSING)
         try:
             message = batch.compose(row)
         except Exception as error:  # whatever one reader's values break must not stop the others
-            self._quarantine(batch, position, error)
+            lane.not_sent()
+            self._quarantine(lane, batch, position, error)
             return
         batch.journal.mark(position, Mark.UNTOUCHED)
         try:
             envelope = Envelope(lane.return_path(message.bounce_token), message.recipient)
             result = await session.send(envelope, message.content, handing_over)
         except LeaseLost:
-            self._released.append((batch, position))
-            await session.close()
-            return
-        millis = round((self._monotonic() - started) * 1000)
-        self._conclude(batch, position, lane.relay.name, result, millis)
+            lane.answered(self._monotonic())
+            return  # the session is not usable any more
+        lane.answered(self._monotonic())
+        self._conclude(lane, batch, position, result, round((self._monotonic() - started) * 1000))
 
     # --- outcomes --------------------------------------------------------------------------------------------
 
-    def _conclude(self, batch: _Batch, position: int, relay: str, result: Result, millis: int) -> None:
-        row = batch.deliveries[position]
+    def _conclude(self, lane: Lane, batch: _Batch, position: int, result: Result, millis: int) -> None:
+        row, reply = batch.deliveries[position], result.reply
         verdict = rules.judge(result)
         state, due_at, now = verdict.state, None, self._now()
+        throttle = throttle_of(reply, result.phase, row.domain) if reply else None
+        if throttle:
+            state = State.DEFERRED
+            self._slow_down(lane, throttle, group_of(row.domain), str(reply))
         if state is State.DEFERRED:
-            due_at = now + rules.backoff(row.tries + 1, self._retry.steps)
+            due_at = now + self._deferral(lane, row, verdict, result.phase, throttle)
             if row.since + self._retry.give_up_after <= due_at:
                 state = State.FAILED
         elif state is State.PENDING:
             due_at = now + self._retry.steps[0]
             if verdict.blame is Blame.SENDER and row.issue_id is not None:
                 due_at = None
-                self._pause(row.issue_id, f"{relay} refuses our mail: {result.reply}")
+                self._pause(row.issue_id, f"{lane.name} refuses our mail: {reply}")
         if state is not State.UNCERTAIN:
             batch.journal.mark(position, Mark.ACCEPTED if state is State.ACCEPTED else Mark.ANSWERED)
-        reply = result.reply
         outcome = Outcome(
             delivery=row,
             state=state,
             at=now,
-            relay=relay,
+            relay=lane.name,
             phase=result.phase,
             code=reply.code if reply else None,
             status=reply.status if reply else "",
             text=reply.text[:500] if reply else result.cause,
             millis=millis,
             due_at=due_at,
+            throttled=throttle is not None,
         )
-        refused = reply is not None and not reply.positive and verdict.blame is Blame.RECIPIENT
-        self._finish(batch, outcome, Refusal(row, reply, result.phase) if refused and reply else None)
+        refused = reply is not None and not reply.positive and verdict.blame is Blame.RECIPIENT and not throttle
+        self._finish(lane, batch, outcome, Refusal(row, reply, result.phase) if refused and reply else None)
 
-    def _quarantine(self, batch: _Batch, position: int, error: Exception) -> None:
+    def _deferral(
+        self, lane: Lane, row: Claimed, verdict: Verdict, phase: Phase, throttle: Throttle | None
+    ) -> timedelta:
+        """How long a reader waits: as long as the throttle, not at all where another relay can try, else longer
+        after each try."""
+        if throttle:
+            return timedelta(seconds=throttle.pause)
+        before_data = verdict.blame is Blame.RELAY and phase in {Phase.MAIL, Phase.RCPT}
+        if before_data and row.tries == 0 and any(name != lane.name for name in self._able()):
+            return timedelta()
+        return rules.backoff(row.tries + 1, self._retry.steps)
+
+    def _slow_down(self, lane: Lane, throttle: Throttle, group: str, cause: str) -> None:
+        """A throttle answer is about the provider or the relay: what is ready for it goes back unsent."""
+        name = throttle.group or lane.name
+        key = PROVIDER + name if throttle.group else RELAY + name
+        self._metered.add(key)
+        if key not in self._slowdowns:
+            taken = self._pulse.taken(key, self._monotonic())
+            self._slowdowns[key] = Slowdown(key, taken, throttle.pause, cause[:500])
+            self._observer.slowed(name, throttle.pause, cause)
+        for one in self._lanes if throttle.group else [lane]:
+            self._put_back(one, lambda row: not throttle.group or group_of(row.domain) == group)
+        self._changed.set()
+
+    def _quarantine(self, lane: Lane, batch: _Batch, position: int, error: Exception) -> None:
         batch.journal.mark(position, Mark.ANSWERED)
         text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:500]
         outcome = Outcome(batch.deliveries[position], State.FAILED, self._now(), "", Phase.CONNECT, text=text)
-        self._finish(batch, outcome, None)
+        self._finish(lane, batch, outcome, None)
 
-    def _finish(self, batch: _Batch, outcome: Outcome, refusal: Refusal | None) -> None:
+    def _finish(self, lane: Lane, batch: _Batch, outcome: Outcome, refusal: Refusal | None) -> None:
+        self._in_hand.pop(_this_task(), None)
         self._outcomes.append((batch, outcome, refusal))
-        self._recorded += 1
+        lane.recorded += 1
+        if outcome.state is State.ACCEPTED:
+            self._pulse.beat(RELAY + lane.name, self._monotonic())
+            self._pulse.beat(PROVIDER + group_of(outcome.delivery.domain), self._monotonic())
         self.tally.states[outcome.state] += 1
         self._observer.outcome(outcome, self._worker)
 
     def _pause(self, issue_id: int, cause: str) -> None:
         """The relay refuses us: what is ready of this issue goes back unsent."""
         self._pauses[issue_id] = cause
-        kept: deque[tuple[_Batch, int]] = deque()
-        for batch, position in self._ready:
-            of_issue = batch.deliveries[position].issue_id == issue_id
-            (self._released if of_issue else kept).append((batch, position))
-        self._ready = kept
+        self._changed.set()
+        for lane in self._lanes:
+            self._put_back(lane, lambda row: row.issue_id == issue_id)
+
+    def _put_back(self, lane: Lane, chosen: Callable[[Claimed], bool] = lambda row: True) -> None:
+        """Give back what is ready of a lane and was chosen."""
+        work = list(lane.ready)
+        lane.ready.clear()
+        for batch, position in work:
+            (self._released if chosen(batch.deliveries[position]) else lane.ready).append((batch, position))
 
     async def _flush(self) -> None:
         """Commit what is known; while the database is away keep it, and send nothing more."""
-        outcomes, released, pauses = self._outcomes, self._released, self._pauses
-        self._outcomes, self._released, self._pauses = [], [], {}
-        give_up_at = self._monotonic() + STORE_PATIENCE_SECONDS
-        while True:
-            try:
-                held = await self._hop(self._write, outcomes, released, pauses)
-                break
-            except StoreError as error:
-                self._observer.store_down(error)
-                if self._monotonic() >= give_up_at:
-                    raise
-                await asyncio.sleep(FLUSH_SECONDS)
+        await self._record(partial(self._persist, self._write))
+
+    async def _record(self, write: Callable[..., Awaitable[_Written]]) -> None:
+        outcomes, released, pauses = list(self._outcomes), list(self._released), dict(self._pauses)
+        slowdowns = dict(self._slowdowns)
+        written = await write(outcomes, released, pauses, list(slowdowns.values()))
+        del self._outcomes[: len(outcomes)], self._released[: len(released)]
+        for key in slowdowns:
+            del self._slowdowns[key]
         lease_ends = self._monotonic() + LEASE.total_seconds()
         for batch in self._batches.values():
-            batch.lost = batch.id not in held
+            batch.lost = batch.id not in written.held
             batch.lease_ends = lease_ends if not batch.lost else batch.lease_ends
         for batch, _, _ in outcomes:
             batch.open -= 1
         for batch, _ in released:
             batch.open -= 1
+        for issue_id, cause in pauses.items():
+            del self._pauses[issue_id]
+            if issue_id in written.paused:
+                self._observer.paused(issue_id, cause)
         for batch in [batch for batch in self._batches.values() if batch.open == 0]:
-            await self._hop(self._db.run, ledger.end_claim, batch.id, self._now())
+            await self._persist(self._db.run, ledger.end_claim, batch.id, self._now())
             batch.journal.remove()
             del self._batches[batch.id]
-        for issue_id, cause in pauses.items():
-            self._observer.paused(issue_id, cause)
+
+    async def _persist(self, step: Callable[..., T], *args: Any) -> T:
+        """Do a step in the database, again and again while it is away. Raises StoreError when patience ends.
+
+        Every step may be repeated: the answer to its commit may have been what was lost.
+        """
+        give_up_at, told = self._monotonic() + self._patience, False
+        while True:
+            try:
+                return cast(T, await self._hop(step, *args))
+            except RestoredError:
+                raise
+            except StoreError as error:
+                if not told:
+                    self._observer.store_down(error)
+                    told = True
+                if self._monotonic() >= give_up_at:
+                    raise
+                await asyncio.sleep(FLUSH_SECONDS)
 
     def _write(
         self,
         outcomes: Sequence[tuple[_Batch, Outcome, Refusal | None]],
         released: Sequence[tuple[_Batch, int]],
         pauses: dict[int, str],
-    ) -> set[int]:
+        slowdowns: Sequence[Slowdown],
+    ) -> _Written:
         by_claim: dict[int, list[Outcome]] = {}
         for batch, outcome, _ in outcomes:
             by_claim.setdefault(batch.id, []).append(outcome)
@@ -486,14 +623,26 @@ class Dispatcher:
                 ledger.record(conn, claim_id, batch_outcomes, now)
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
-            for issue_id, cause in pauses.items():
-                ledger.pause(conn, issue_id, cause, now)
+            paused = {issue_id for issue_id, cause in pauses.items() if ledger.pause(conn, issue_id, cause, now)}
             refusals = [refusal for _, _, refusal in outcomes if refusal]
             if refusals:
                 self._record_refusals(conn, refusals, now)
             if any(outcome.state is State.UNCERTAIN for _, outcome, _ in outcomes):
                 ledger.repeat_uncertain(conn, now)
-            return ledger.renew(conn, self._batches, now + LEASE)
+            held = ledger.renew(conn, self._batches, now + LEASE)
+            charges = self._charges(outcome for _, outcome, _ in outcomes)
+            if charges or slowdowns:
+                budgets.settle(conn, charges, slowdowns, now)
+            return _Written(held, paused)
+
+    def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:
+        """What was answered, by the budgets it counts against; nothing where nothing is limited."""
+        if not self._metered:
+            return Counter()
+        sent = [one for one in outcomes if one.relay]
+        charges = Counter(RELAY + one.relay for one in sent)
+        charges.update(PROVIDER + group_of(one.delivery.domain) for one in sent)
+        return Counter({key: count for key, count in charges.items() if key in self._metered})
 
     # --- taking over -----------------------------------------------------------------------------------------
 
@@ -516,8 +665,11 @@ class Dispatcher:
             died = "died after handing it over" if here else "was lost with its claim"
             cause = f"worker {claim.worker} {died}"
             with self._db.transaction() as conn:
+                under_way = ledger.held(conn, claim.id)
                 taken = ledger.take_over(conn, claim.id, marks, cause, now)
                 ledger.repeat_uncertain(conn, now)
+                if taken and RELAY + claim.relay in self._metered:
+                    budgets.settle(conn, {RELAY + claim.relay: under_way}, (), now)
             if taken:
                 self._observer.taken_over(claim.worker, cause)
                 if here:
@@ -547,3 +699,7 @@ class Dispatcher:
         if seconds > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), seconds)
+
+
+def _this_task() -> asyncio.Task[Any]:
+    return cast("asyncio.Task[Any]", asyncio.current_task())

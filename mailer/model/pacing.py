@@ -151,6 +151,10 @@ class Budget:
                     waits.append(moment + window.seconds - now)
         return max(0.0, *waits)
 
+    def taken(self, now: float) -> int:
+        """How many were answered in the last minute, as far as they were charged."""
+        return used(self.usage, Window(0, 60.0), now)
+
     def charged(self, count: int, now: float) -> Budget:
         """The budget after `count` messages were answered."""
         return replace(self, usage=charge(self.usage, count, now)) if count else self

@@ -193,7 +193,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     return kept
 
 
-def _to(route: Route) -> list[ColumnElement[bool]]:
+def _to(route: Route) -> Sequence[ColumnElement[bool]]:
     domain = deliveries.c.domain
     wanted = [] if route.only is None else [domain.in_(sorted(route.only))]
     return wanted + ([domain.not_in(sorted(route.without))] if route.without else [])
@@ -301,6 +301,15 @@ def open_claims(conn: Connection) -> list[OpenClaim]:
     return [OpenClaim(*row) for row in rows]
 
 
+def held(conn: Connection, claim_id: int) -> int:
+    """How many deliveries of a claim have no outcome yet."""
+    d = deliveries.c
+    count: int = conn.execute(
+        select(func.count()).where(d.claim_id == claim_id, d.state == State.ATTEMPTING)
+    ).scalar_one()
+    return count
+
+
 def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
     """End a dead worker's claim and give each of its deliveries the state its journal proves.
 
@@ -406,8 +415,17 @@ def expire_overdue(conn: Connection, now: datetime) -> None:
 
 
 def finish_issues(conn: Connection, now: datetime) -> list[str]:
-    """Mark the issues as finished that have nothing pending, attempting or deferred; returns their slugs."""
+    """Mark the issues as finished that have nothing pending, attempting or deferred; returns their slugs.
+
+    What a worker gave back to an issue that was cancelled meanwhile is cancelled too.
+    """
     d = deliveries.c
+    cancelled = select(issues.c.id).where(issues.c.state == "cancelled")
+    conn.execute(
+        update(deliveries)
+        .where(d.issue_id.in_(cancelled), d.state.in_(WAITING))
+        .values(state=State.CANCELLED, changed_at=now, cause="the operator cancelled the issue")
+    )
     unfinished = select(true()).where(d.issue_id == issues.c.id, UNFINISHED).correlate(issues).exists()
     rows = conn.execute(
         update(issues)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -209,6 +210,7 @@ claims = Table(
     Column("pid", Integer, nullable=False),
     Column("boot", Text, nullable=False, server_default=""),  # the host's boot id: a journal does not outlive it
     Column("journal", Text, nullable=False, server_default=""),
+    Column("relay", Text, nullable=False, server_default=""),  # the relay its deliveries go over
     Column("created_at", Instant, nullable=False),
     Column("leased_until", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -345,11 +347,12 @@ events = Table(
 budgets = Table(
     "budgets",
     metadata,
-    Column("key", Text, primary_key=True),  # "relay:main:second", "domain:qq.com" ...
-    Column("window_start", Instant, nullable=False),
-    Column("used", Integer, nullable=False),
-    Column("rate", Integer),  # learned limit, per minute
+    Column("key", Text, primary_key=True),  # "relay:main", "provider:qq.com"
+    Column("usage", JSON, nullable=False, server_default="[]"),  # model.pacing.Usage
+    Column("rate", Float, nullable=False, server_default="0"),  # learned limit, a minute
+    Column("slowed_at", Instant),
     Column("blocked_until", Instant),
+    Column("strikes", Integer, nullable=False, server_default="0"),
     Column("cause", Text, nullable=False, server_default=""),
 )
 

@@ -1,14 +1,19 @@
-"""A lane: one relay with its connections' limits, its pace and its circuit breaker."""
+"""A lane: one relay as the dispatcher uses it, with its work, its limits, its pace and its circuit breaker."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from mailer.model.pacing import Window, second_window
 from mailer.transport.base import Relay
 
 BREAKER_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
+MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
 @dataclass(slots=True)
@@ -16,7 +21,9 @@ class Lane:
     """One relay as the dispatcher uses it; times are seconds of a monotonic clock.
 
     `return_path(token)` gives the envelope's sender for a delivery's bounce token. `per_second` 0 means as fast
-    as the relay answers. Who takes work under a pace holds `turn`, so that one message waits for its place at most.
+    as the relay answers; `quotas` are the longer limits, which all workers share by the database; `domains` are
+    the recipients' it takes first, `weight` its share. Who takes work under a pace holds `turn`, so that one
+    message waits for its place at most.
     """
 
     relay: Relay
@@ -24,23 +31,83 @@ class Lane:
     return_path: Callable[[str], str]
     per_second: float = 0.0
     messages_per_connection: int = 100
+    quotas: tuple[Window, ...] = ()
+    weight: int = 1
+    domains: frozenset[str] = frozenset()
+    sessions: int = 0  # open now
     failures: int = 0
     retry_at: float = 0.0
+    ready: deque[Any] = field(default_factory=deque, repr=False)  # claimed work that no connection has taken yet
+    arrived: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    claim_at: float = 0.0  # not before, because nothing was to be had
+    within_limits: bool = True
+    recorded: int = 0
+    _pace: float = 0.0
     _next_slot: float = field(default=0.0, repr=False)
+    _begun: int = field(default=0, repr=False)
+    _answered: deque[float] = field(default_factory=deque, repr=False)
+
+    @property
+    def name(self) -> str:
+        """How people call the relay."""
+        return self.relay.name
+
+    # --- the pace
 
     def wait(self, now: float) -> float:
         """Seconds until the pace allows the next message."""
-        return max(0.0, self._next_slot - now)
+        if not self.per_second:
+            return 0.0
+        window = second_window(self.per_second)
+        while self._answered and self._answered[0] <= now - window.seconds - MARGIN_SECONDS:
+            self._answered.popleft()
+        until_slot = max(0.0, self._next_slot - now)
+        over = self._begun + len(self._answered) - window.limit
+        if over < 0:
+            return until_slot
+        if over >= len(self._answered):
+            return max(until_slot, LOOK_AGAIN_SECONDS)
+        return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
 
     def take(self, now: float) -> None:
-        """Use the place in the pace that has come."""
+        """Use the place in the pace that has come; `answered` or `not_sent` ends it."""
+        self._begun += 1
         if self.per_second:
-            self._next_slot = now + 1 / self.per_second
+            self._next_slot = max(now, self._next_slot + 0.5 / self.per_second) + 0.5 / self.per_second
+
+    def answered(self, now: float) -> None:
+        """A message that had taken its place was sent, or tried."""
+        self._begun -= 1
+        if self.per_second:
+            self._answered.append(now)
+
+    def not_sent(self) -> None:
+        """A message that had taken its place was not begun after all."""
+        self._begun -= 1
+
+    # --- how much to claim
+
+    def most(self, seconds: float, limit: int) -> int:
+        """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
+        wanted = min(max(self._pace, self.connections) * seconds, limit)
+        return max(1, int(min(wanted, self.per_second * seconds) if self.per_second else wanted))
+
+    def measure(self, seconds: float) -> None:
+        """Follow the pace: up at once, down by halves."""
+        rate = self.recorded / seconds
+        self._pace = max(rate * 1.25, self._pace * 0.5 if rate < self._pace / 2 else self._pace)
+        self.recorded = 0
+
+    # --- the circuit breaker
 
     def is_open(self, now: float) -> bool:
         """Whether the breaker lets a connection be tried."""
         return now >= self.retry_at
+
+    def is_up(self, now: float) -> bool:
+        """Whether work can be sent: a connection stands, or one may be tried."""
+        return self.sessions > 0 or self.is_open(now)
 
     def failed(self, now: float) -> None:
         """A connection could not be opened: wait longer after each failure in a row."""

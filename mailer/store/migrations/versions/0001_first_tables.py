@@ -36,10 +36,11 @@ def upgrade() -> None:
     op.create_table(
         "budgets",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("window_start", sa.BigInteger(), nullable=False),
-        sa.Column("used", sa.Integer(), nullable=False),
-        sa.Column("rate", sa.Integer(), nullable=True),
+        sa.Column("usage", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("rate", sa.Float(), server_default="0", nullable=False),
+        sa.Column("slowed_at", sa.BigInteger(), nullable=True),
         sa.Column("blocked_until", sa.BigInteger(), nullable=True),
+        sa.Column("strikes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cause", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_budgets")),
     )
@@ -51,6 +52,7 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("boot", sa.Text(), server_default="", nullable=False),
         sa.Column("journal", sa.Text(), server_default="", nullable=False),
+        sa.Column("relay", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("leased_until", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),

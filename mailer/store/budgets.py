@@ -1,0 +1,131 @@
+"""What was sent over each relay and to each throttled provider, shared by all workers.
+
+Nothing is counted twice and nothing is given back: what is under way is read from the open claims themselves, what
+was answered is charged in the transaction that records it. So a worker that dies leaves no hole, and an allowance
+that was not used is free at once. Rows are locked in the order of their keys, after every other row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from mailer.model.delivery import State
+from mailer.model.pacing import Budget, Slowed, Window, group_of
+from mailer.store.engine import insert_new
+from mailer.store.schema import budgets, claims, deliveries, from_millis
+
+RELAY, PROVIDER = "relay:", "provider:"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many messages may be claimed now: over the relay, and of each slowed provider; None: no limit.
+
+    `wait` is in how many seconds more may be, at the earliest, when nothing changes.
+    """
+
+    relay: int | None = None
+    providers: Mapping[str, int] = field(default_factory=dict)
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """A throttle answer: which budget it is about, what was taken in the last minute, how long to pause, why."""
+
+    key: str
+    taken: int
+    pause: float
+    cause: str
+
+
+def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datetime) -> Allowance:
+    """What may be claimed for a relay now; the rows stay locked until the claim is committed.
+
+    One statement where no quota is set and nothing is slowed.
+    """
+    key, moment = RELAY + relay, now.timestamp()
+    if quotas:
+        conn.execute(insert_new(conn, budgets, "key").values(key=key))
+    known = {row.key: _budget(row) for row in conn.execute(_rows().with_for_update())}
+    slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
+    own = known.get(key, Budget())
+    if not own.limits(quotas, moment) and moment >= own.blocked_until and not slowed:
+        return Allowance()
+    over_relay, of_group = _held(conn, relay)
+    providers = {
+        name.removeprefix(PROVIDER): each.allowance((), of_group.get(name.removeprefix(PROVIDER), 0), moment) or 0
+        for name, each in slowed.items()
+    }
+    waits = [own.wait(quotas, moment), *(each.wait((), moment) for each in slowed.values())]
+    return Allowance(own.allowance(quotas, over_relay, moment), providers, min(filter(None, waits), default=0.0))
+
+
+def _rows() -> Any:
+    return select(budgets).order_by(budgets.c.key)
+
+
+def _held(conn: Connection, relay: str) -> tuple[int, dict[str, int]]:
+    """What is under way: over a relay, and to each provider over all relays."""
+    rows = conn.execute(
+        select(claims.c.relay, deliveries.c.domain, func.count())
+        .select_from(claims.join(deliveries, deliveries.c.claim_id == claims.c.id))
+        .where(claims.c.ended_at.is_(None), deliveries.c.state == State.ATTEMPTING)
+        .group_by(claims.c.relay, deliveries.c.domain)
+    ).all()
+    groups: dict[str, int] = {}
+    for _, domain, count in rows:
+        groups[group_of(domain)] = groups.get(group_of(domain), 0) + count
+    return sum(count for name, _, count in rows if name == relay), groups
+
+
+def settle(conn: Connection, sent: Mapping[str, int], slowdowns: Sequence[Slowdown], now: datetime) -> None:
+    """Charge what was answered, by budget (only budgets that exist), and learn from throttle answers."""
+    moment = now.timestamp()
+    by_key = {each.key: each for each in slowdowns}
+    for key in sorted(by_key):
+        conn.execute(insert_new(conn, budgets, "key").values(key=key))
+    concerned = sorted({*sent, *by_key})
+    for row in conn.execute(_rows().where(budgets.c.key.in_(concerned)).with_for_update()).all():
+        budget = _budget(row).charged(sent.get(row.key, 0), moment)
+        if row.key in by_key:
+            why = by_key[row.key]
+            budget = budget.slowed(max(why.taken, budget.taken(moment)), why.pause, why.cause, moment)
+        conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
+
+
+def slowed(conn: Connection, now: datetime) -> list[Slowed]:
+    """Every relay and provider that is slowed at this moment, by name."""
+    moment, found = now.timestamp(), []
+    for row in conn.execute(_rows()):
+        budget = _budget(row)
+        if budget.is_slowed(moment):
+            found.append(Slowed(row.key.partition(":")[2], budget.blocked_until, budget.learned(moment), budget.cause))
+    return found
+
+
+def _budget(row: Any) -> Budget:
+    return Budget(
+        usage=tuple((moment, count) for moment, count in row.usage),
+        rate=row.rate,
+        slowed_at=row.slowed_at.timestamp() if row.slowed_at else 0.0,
+        blocked_until=row.blocked_until.timestamp() if row.blocked_until else 0.0,
+        strikes=row.strikes,
+        cause=row.cause,
+    )
+
+
+def _values(budget: Budget) -> dict[str, Any]:
+    return {
+        "usage": budget.usage,
+        "rate": budget.rate,
+        "slowed_at": from_millis(round(budget.slowed_at * 1000)) if budget.slowed_at else None,
+        "blocked_until": from_millis(round(budget.blocked_until * 1000)) if budget.blocked_until else None,
+        "strikes": budget.strikes,
+        "cause": budget.cause,
+    }
