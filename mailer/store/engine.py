@@ -109,12 +109,18 @@ def insert_new(conn: Connection, table: Table, *key: str) -> Any:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError) as error:
-        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
     except exc.ProgrammingError as error:
-        if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
+        if "no such table" in str(error.orig) or 'relation "' in str(error.orig):
             raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
         raise
+    except (exc.IntegrityError, exc.DataError, exc.NotSupportedError):
+        raise  # mistakes of ours, not the database's
+    except exc.DatabaseError as error:
+        if "no such table" in str(error.orig):
+            raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
+        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
+    except exc.InterfaceError as error:
+        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -1,0 +1,85 @@
+"""A database that cannot do what it should is told about in one line."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+from support.cast import reader
+
+from mailer.errors import SettingsError, StoreError
+from mailer.store.engine import Database
+from mailer.store.schema import subscribers
+
+
+def _status(url: str) -> None:
+    database = Database(url, busy_seconds=0.1)
+    try:
+        with database.transaction() as conn:
+            conn.execute(
+                insert(subscribers).values(address="a", match_key="a", domain="d", state="active", created_at=None)
+            )
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("content", [b"garbage " * 100, None], ids=["no database", "cut off"])
+def test_a_file_that_is_no_database_is_named_as_such(sqlite_url: str, content: bytes | None) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    if content is None:
+        os.truncate(file, 20_000)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(StoreError, match=r"cannot do this now: .*(not a database|malformed)"):
+        _status(sqlite_url)
+
+
+def test_a_database_nobody_set_up_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="mailer db upgrade"):
+        _status(f"sqlite:///{tmp_path / 'new.db'}")
+
+
+def test_a_locked_database_is_waited_for_and_then_named(sqlite_url: str) -> None:
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        _status(sqlite_url)
+    holder.close()
+
+
+def test_a_database_that_may_only_be_read_is_named(sqlite_url: str) -> None:
+    with pytest.raises(StoreError, match="readonly"):
+        _status(f"sqlite:///file:{sqlite_url.removeprefix('sqlite:///')}?mode=ro&uri=true")
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(StoreError, match="cannot do this now"):
+        _status("postgresql://localhost:1/none")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mongodb://x"])
+def test_a_url_that_means_nothing_is_a_mistake_in_the_settings(url: str) -> None:
+    with pytest.raises(SettingsError, match="database"):
+        Database(url)
+
+
+def test_what_fails_half_way_leaves_nothing_behind(db: Database) -> None:
+    def step(conn: Connection) -> float:
+        return reader(conn, "alice@example.com") / 0
+
+    with pytest.raises(ZeroDivisionError):
+        db.run(step)
+    with db.reading() as conn:
+        assert conn.execute(select(subscribers.c.id)).all() == []
+
+
+def test_the_server_has_a_clock_and_a_file_has_none(db: Database) -> None:
+    with db.reading() as conn:
+        moment = db.now(conn)
+        if db.is_sqlite:
+            assert moment is None
+        else:
+            assert moment is not None
+            offset = moment - conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+            assert abs(offset.total_seconds()) < 5
