@@ -27,8 +27,12 @@ _LEFT = re.compile(
     r"|\[(?:NAME|DATE|TITLE|LINK|URL|TEXT|SOURCE|HEADLINE|FIRST ?NAME)\](?!\()",
 )
 _BROKEN_TAG = re.compile(
-    r"(?<!\\)<\s+/?\s*\w{1,6}\s*>|(?<!\\)</?(?:a|b|i|p|br|div|span|font|td|tr|strong|em)\b[^<>]*>", re.I
+    r"(?<!\\)<\s+/?\s*\w{1,6}\s*>|(?<!\\)</?(?:a|abbr|b|base|body|br|button|center|code|div|em|embed|font|form"
+    r"|frame|h[1-6]|head|hr|html|i|iframe|img|input|li|link|math|meta|object|ol|p|pre|s|script|section"
+    r"|small|span|strong|style|sub|sup|svg|table|tbody|td|th|title|tr|u|ul|video|audio)\b[^<>]*>",
+    re.I,
 )
+_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _STRAY = re.compile(r"[\s,.;:!?，。；：！？、'\"’”]+")
 _NUMBERED = re.compile(r"\d{1,3}\s*[.、)）](?!\d)")
 _FINAL_STOP = re.compile(r"(?<![.。])[.。]$")
@@ -195,7 +199,7 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             number = passage.line + offset
             if left := _LEFT.search(line):
                 yield error("I09", number, f"{left[0]!r} was left in the text.", "Write what belongs there.")
-            if tag := _BROKEN_TAG.search(line):
+            if tag := _BROKEN_TAG.search(_CODE.sub("", line)):
                 yield error(
                     "I10", number, f"{tag[0]!r} would be shown as it is.", "Delete it, or write \\< for the sign."
                 )
@@ -302,7 +306,8 @@ def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     for passage in passages:
         for piece in merge_tags.scan(passage.text, line=passage.line):
             if isinstance(piece, merge_tags.Mistake):
-                yield error("P01", piece.line, f"{piece.message}.", "Correct the tag, or write &#123; for a brace.")
+                message = piece.message if piece.message.endswith("?") else f"{piece.message}."
+                yield error("P01", piece.line, message, "Correct the tag, or write &#123; for a brace.")
             elif isinstance(piece, merge_tags.MergeTag) and piece.may_vanish:
                 fix = f'Write {{{{ {piece.field} ?? "reader" }}}}, or a joiner: {{{{ {piece.field} | ", " }}}}.'
                 yield error("P02", piece.line, f"readers without {piece.field} would see a gap.", fix)

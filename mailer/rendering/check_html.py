@@ -56,7 +56,7 @@ def check_page(issue: Issue, edition: Edition) -> list[Finding]:
 def check_css(css: str) -> list[Finding]:
     """Findings on a stylesheet that is to be inlined: rules that would silently be lost."""
     found = [
-        error("H21", 0, f"core.css line {line}: {message}", "Write the rule so that it can be read, or leave it out.")
+        error("H21", 0, f"core.css line {line}: {message}.", "Write the rule so that it can be read, or leave it out.")
         for line, message in css_mistakes(css)
     ]
     for match in _LOST.finditer(css):

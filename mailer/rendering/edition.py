@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from mailer.errors import SourceError
+from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
 from mailer.model.issue import Issue
 from mailer.rendering import text
@@ -59,7 +59,10 @@ def render(
     slots = Slots(issue)
     subject = subject_of(issue, club.label_prefix)
     context = lay_out(issue, subject, club, theme, slots)
-    written = templates.render(f"{theme.folder}/{issue.template}.html.j2", **context)
+    template = f"{theme.folder}/{issue.template}.html.j2"
+    written = templates.render(template, **context)
+    if "<body" not in written.lower():
+        raise TemplateError("makes no page: it has no <body>", where=str(templates.path(template)))
     page = inline(written)
     plain = text_part(context)
     mail = _ANCHOR.sub(r"<\1", page.replace("<!--mail-->\n", "").replace("<!--/mail-->\n", ""))
@@ -80,7 +83,10 @@ def render(
         unsubscribe_address=club.unsubscribe_address,
         feedback_id=f"{issue.identity}:{identifier.partition('.')[0]}:{issue.lang}:mailer",
     )
-    program = compile_program(frame, plain_part, html_part)
+    try:
+        program = compile_program(frame, plain_part, html_part)
+    except ValueError as problem:
+        raise SourceError(f"{problem}; write it in plain letters") from None
     css = "\n".join(_INLINED.findall(written))
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     return Edition(issue.lang, subject, html, plain, fill(public, SAMPLE), program, css)

@@ -38,6 +38,7 @@ def examine(
     are left out. Raises SourceError for a broken table, nothing for a broken issue or template.
     """
     issue, found = check.check_text(text)
+    readable = not found
     if issue is None:
         return Examined(None, None, tuple(found))
     path = Path(name)
@@ -45,7 +46,7 @@ def examine(
     sisters = _sisters(path, found)
     found += check.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
     edition = None
-    if render is not None and not any(finding.id in check.NOT_SILENCED for finding in found):
+    if render is not None and readable and not any(finding.id == "P01" for finding in found):
         edition, rendered = _rendered(issue, render)
         found += check.silence(issue, rendered)
     return Examined(issue, edition, tuple(sorted(set(found))))
@@ -67,7 +68,8 @@ def _rendered(issue: Issue, render: Callable[[Issue], Edition]) -> tuple[Edition
     try:
         edition = render(issue)
     except TemplateError as problem:
-        return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.", "Correct the template.")]
+        line = issue.lines.get("template", 0)
+        return None, [error("H00", line, f"the issue cannot be rendered: {problem}.", "Correct the template.")]
     except SourceError as problem:
         return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.")]
     return edition, [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]

@@ -56,11 +56,14 @@ def css_mistakes(css: str) -> list[tuple[int, str]]:
     """Lines of `css` that cssutils drops, as (line, what it says): such a rule would silently never reach a reader."""
     with _collected() as records:
         cssutils.CSSParser(validate=False).parseString(css)
-    found = []
-    for message in records:
-        place = re.search(r"\[(\d+):\d+:", message)
-        found.append((int(place[1]) if place else 1, message.split(" [")[0]))
-    return found
+    found: dict[int, str] = {}
+    for message in records:  # one mistake makes several messages; those without a place only echo the others
+        place = re.search(r"\[(\d+):\d+:|, (\d+), \d+\)", message)
+        line = int(place[1] or place[2]) if place else 0
+        found.setdefault(line, message.split(" [")[0].rstrip("."))
+    if len(found) > 1:
+        found.pop(0, None)
+    return [(max(line, 1), message) for line, message in sorted(found.items())]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -27,6 +26,11 @@ _LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]\(<?([^\s<>()]*(?:\([^\s<>()]*\)[^\
 _ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+)>")
 _CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60})[)）]$")
 _SENTENCE_END = re.compile(r"[.!?。！？…”\"’'」』）)]\s*$")
+_UNWANTED = re.compile(  # controls, line separators, overrides of direction, surrogates, noncharacters
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]"
+)
+_BIDI_OPENED = re.compile("[\u202a\u202b\u2066-\u2068]")
+_BIDI_CLOSED = re.compile("[\u202c\u2069]")
 _EDITION = re.compile(r"(.+)\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
@@ -93,10 +97,19 @@ def _issue(head: front_matter.FrontMatter, body: _Body, day: date) -> Issue:
 def _control_characters(lines: list[str]) -> list[Finding]:
     found = []
     for number, line in enumerate(lines, 1):
-        bad = next((c for c in line if unicodedata.category(c) in ("Cc", "Cs") and c != "\t"), None)
-        if bad is not None:
-            message = f"the line holds the control character U+{ord(bad):04X}."
+        if line.isascii() and line.isprintable():
+            continue
+        bad = _UNWANTED.search(line)
+        if bad is not None and bad[0] == "\ufffd":
+            message = "the line holds U+FFFD, which stands where a character was lost on the way."
+            found.append(error("I10", number, message, "Write the character that belongs there."))
+        elif bad is not None:
+            message = f"the line holds the control character U+{ord(bad[0]):04X}."
             found.append(error("I10", number, message, "Delete it; 'mailer issue import' does so for pasted text."))
+        elif len(_BIDI_OPENED.findall(line)) != len(_BIDI_CLOSED.findall(line)):
+            message = "the line changes the direction of writing and does not change it back."
+            fix = "Delete the invisible marks U+202A, U+202B, U+2066 to U+2068."
+            found.append(error("I10", number, message, fix))
     return found[:20]
 
 

@@ -14,8 +14,6 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
 )
-from jinja2 import TemplateError as JinjaError
-from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailer.errors import TemplateError
@@ -51,26 +49,28 @@ class Templates:
 
     def render(self, name: str, /, **context: Any) -> str:
         """The template's text. Raises TemplateError naming the file and line of a mistake in it."""
+        size, pieces = 0, []
         try:
-            output = self._environment.get_template(name).render(**context)
+            for piece in self._environment.get_template(name).generate(**context):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_OUTPUT:
+                    raise TemplateError(f"a template makes more than {MAX_OUTPUT // 1_000_000} MB", where=name)
         except TemplateNotFound as error:
-            raise TemplateError(f"there is no template {str(error)!r}", where=name) from None
+            raise TemplateError(f"there is no template {str(error)!r}", where=self._where(error, name)) from None
         except TemplateSyntaxError as error:
             where = f"{error.filename or error.name or name}:{error.lineno}"
-            raise TemplateError(f"mistake in a template: {error.message}", where=where) from None
-        except (
-            JinjaError,
-            SecurityError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as error:
-            raise TemplateError(f"a template cannot be filled in: {error}", where=self._where(error, name)) from None
-        if len(output) > MAX_OUTPUT:
-            raise TemplateError(f"a template makes more than {MAX_OUTPUT // 1_000_000} MB", where=name)
-        return output
+            raise TemplateError(f"mistake in a template: {_clause(error)}", where=where) from None
+        except UnicodeDecodeError:
+            raise TemplateError("not UTF-8", where=str(self.path(name) or name)) from None
+        except RecursionError:
+            raise TemplateError("a template includes itself", where=self._where(None, name)) from None
+        except TemplateError:
+            raise
+        except Exception as error:  # whatever a template does to its data is a mistake of the template's
+            why = _clause(error) or type(error).__name__
+            raise TemplateError(f"a template cannot be filled in: {why}", where=self._where(error, name)) from None
+        return "".join(pieces)
 
     def exists(self, name: str) -> bool:
         """Whether there is a template of this name."""
@@ -90,10 +90,15 @@ class Templates:
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(f"cannot be read: {error}", where=str(path)) from None
 
-    def _where(self, error: BaseException, name: str) -> str:
+    def _where(self, error: BaseException | None, name: str) -> str:
         """The innermost place inside a template that an error went through."""
         folders = tuple(f"{folder}/" for folder in map(str, self.folders))
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        for frame in reversed(traceback.extract_tb(error.__traceback__ if error else None)):
             if frame.filename.startswith(folders):
                 return f"{frame.filename}:{frame.lineno}"
-        return name
+        return str(self.path(name) or name)
+
+
+def _clause(error: BaseException) -> str:
+    """What a library says, in one line and without its full stop."""
+    return " ".join(str(error).split()).rstrip(".")

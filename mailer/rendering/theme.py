@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 import yaml
@@ -25,6 +26,10 @@ PAIRS = (
     ("accent", "page"),
     ("button_ink", "button"),
 )
+LISTS = {"weekdays": 7, "months": 12}
+PLACES = {"number": {"number"}, "date": {"weekday", "day", "month", "year"}, "reason": {"newsletter"}}
+WORDS = (*PLACES, *LISTS, "leads", "contents", "source", "unsubscribe", "preferences", "view",
+         "apply", "apply_title", "apply_text")  # fmt: skip
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
 _FONT = re.compile(r"[A-Za-z][A-Za-z0-9 ,-]*|-[A-Za-z0-9 ,-]+")
 
@@ -74,6 +79,8 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
             )
     if "en" not in document["fonts"] or not isinstance(document["labels"].get("en"), dict):
         raise TemplateError("fonts and labels need an entry 'en', which others fall back to", where=where)
+    for lang, words in document["labels"].items():
+        _check_words(str(lang), words, text, where)
     return Theme(folder, document["light"], document["dark"], document["fonts"], document["labels"])
 
 
@@ -107,13 +114,42 @@ def _check_colours(colours: Mapping[str, Any], mode: str, text: str, where: str)
             )
 
 
-def _line(text: str, key: str, part: str) -> int:
-    inside = False
+def _check_words(lang: str, words: Any, text: str, where: str) -> None:
+    """Refuse words of another form than the shipped English ones."""
+    if not isinstance(words, dict):
+        raise TemplateError(f"the labels of {lang} must be words", where=f"{where}:{_line(text, lang, 'labels')}")
+    missing = [word for word in WORDS if word not in words] if lang == "en" else []
+    if missing:
+        raise TemplateError(
+            f"the English labels lack {', '.join(missing)}", where=f"{where}:{_line(text, 'en', 'labels')}"
+        )
+    for word, value in words.items():
+        place = f"{where}:{_line(text, str(word), 'labels', lang)}"
+        if word in LISTS:
+            if not isinstance(value, list) or len(value) != LISTS[word]:
+                raise TemplateError(f"labels {lang} {word} must be a list of {LISTS[word]}", where=place)
+            continue
+        try:
+            names = {name for _, name, _, _ in Formatter().parse(str(value)) if name is not None}
+        except ValueError as error:
+            raise TemplateError(f"labels {lang} {word}: {error}", where=place) from None
+        known = PLACES.get(str(word), set())
+        if not names <= known:
+            what = f"known is {', '.join(sorted(known))}" if known else "nothing is filled in there"
+            raise TemplateError(f"labels {lang} {word} has the place {{{min(names - known)}}}; {what}", where=place)
+
+
+def _line(text: str, *path: str) -> int:
+    """The line of a key, given as (key, part) or (key, part, subpart)."""
+    key, *parents = path
+    depth = 0
     for number, line in enumerate(text.splitlines(), 1):
         if not line.startswith((" ", "#")):
-            inside = line.startswith(f"{part}:")
-        elif inside and line.strip().startswith(f"{key}:"):
+            depth = int(line.startswith(f"{parents[0]}:"))
+        elif depth and depth == len(parents) and line.strip().startswith(f"{key}:"):
             return number
+        elif depth == 1 and len(parents) == 2 and line.strip().startswith(f"{parents[1]}:"):
+            depth = 2
     return 1
 
 

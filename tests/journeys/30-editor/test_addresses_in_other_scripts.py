@@ -51,4 +51,4 @@ def test_only_a_relay_with_smtputf8_is_given_a_local_part_beyond_ascii(club: Pat
     sent = next(sent for sent in relay.transactions if sent.recipients[0].startswith("爱"))
     assert set(sent.parameters.split()) == {"BODY=8BITMIME", "SMTPUTF8"}
     (to,) = [line.decode() for line in sent.content.split(b"\r\n") if line.startswith(b"To:")]
-    assert to == "To: =?utf-8?B?54ix5Li95Lid?= <爱丽丝@example.com>"
+    assert to == "To: =?utf-8?b?54ix5Li95Lid?= <爱丽丝@example.com>"
