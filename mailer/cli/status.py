@@ -24,6 +24,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone
     issues, workers = report.progress(club.db, now)
+    slowed = report.slowed(club.db, now)
     if as_json:
         print_json(
             {
@@ -40,6 +41,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     for entry in issues
                 ],
                 "workers": [asdict(worker) for worker in workers],
+                "slowed": [asdict(each) for each in slowed],
             }
         )
         return
@@ -71,6 +73,10 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers), 'worker')} running")
         elif entry.finish_at:
             talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
+    for each in slowed:
+        pause = f"nothing for {span(each.until - now.timestamp())}" if each.until > now.timestamp() else ""
+        rate = f"then {each.per_minute:.0f} a minute" if pause else f"at most {each.per_minute:.0f} a minute"
+        talk(f"{each.key} is slowed: {', '.join(filter(None, (pause, rate)))}; it answered: {each.cause}")
     for worker in workers:
         left = (worker.leased_until - now).total_seconds()
         lease = f"lease for {span(left)} more" if left > 0 else "its lease has run out: the next dispatch takes over"

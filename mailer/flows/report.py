@@ -13,10 +13,11 @@ from sqlalchemy import Row
 
 from mailer.errors import NotFound
 from mailer.model.delivery import UNFINISHED, State
+from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
-from mailer.store import issues, ledger, reports
+from mailer.store import budgets, issues, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 from mailer.store.reports import Holder, Uncertain
@@ -136,6 +137,11 @@ def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progres
     with db.reading() as conn:
         found = [_progress(conn, issue, now) for issue in issues.latest(conn, limit)]
         return found, reports.workers_now(conn)
+
+
+def slowed(db: Database, now: datetime) -> list[Slowed]:
+    """The relays and providers that are sent to more slowly at this moment, and why."""
+    return db.read(budgets.slowed, now)
 
 
 def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
