@@ -14,7 +14,7 @@ import binascii
 import hmac
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 VERSION = 1
 LENGTH = 26
@@ -22,6 +22,11 @@ MAX_DELIVERY = 1 << 56
 _HALF = 28
 _MASK = (1 << _HALF) - 1
 _ROUNDS = 4
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(first + second for first in _LETTERS for second in _LETTERS)
+_SHIFTS = range(120, -10, -10)
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Purpose(StrEnum):
@@ -52,6 +57,7 @@ class Keyring:
                 raise ValueError("a key has an id from 0 to 15 and at least 32 bytes")
         self.keys = dict(keys)
         self.current = current
+        self._hashes = {key_id: _Hashes(key) for key_id, key in keys.items()}
 
     def sign(self, delivery: int, purpose: Purpose, key_id: int | None = None) -> str:
         """The token of `delivery` (0 <= delivery < 2^56) for `purpose`, signed with `key_id` or the current key."""
@@ -60,9 +66,9 @@ class Keyring:
     def sign_all(self, delivery: int, purposes: Iterable[str], key_id: int | None = None) -> dict[str, str]:
         """The tokens of `delivery` by purpose, for all the links of one message at once."""
         key_id = self.current if key_id is None else key_id
-        key = self.keys[key_id]
-        head = bytes([VERSION << 4 | key_id]) + _permute(delivery, key).to_bytes(7, "big")
-        return {purpose: _encode(head + _mac(key, head, purpose)) for purpose in purposes}
+        hashes = self._hashes[key_id]
+        head = bytes([VERSION << 4 | key_id]) + hashes.permute(delivery).to_bytes(7, "big")
+        return {purpose: _encode(head + hashes.mac(head + purpose.encode())) for purpose in purposes}
 
     def read(self, token: str, purpose: Purpose) -> int | None:
         """The delivery a token was signed for, or None when it is not exactly one of ours for this purpose.
@@ -72,14 +78,15 @@ class Keyring:
         raw = _decode(token)
         if raw is None or raw[0] >> 4 != VERSION:
             return None
-        key = self.keys.get(raw[0] & 15)
-        if key is None or not hmac.compare_digest(_mac(key, raw[:8], purpose), raw[8:]):
+        hashes = self._hashes.get(raw[0] & 15)
+        if hashes is None or not hmac.compare_digest(hashes.mac(raw[:8] + purpose.encode()), raw[8:]):
             return None
-        return _unpermute(int.from_bytes(raw[1:8], "big"), key)
+        return hashes.unpermute(int.from_bytes(raw[1:8], "big"))
 
 
 def _encode(raw: bytes) -> str:
-    return base64.b32encode(raw).decode("ascii").rstrip("=").lower()
+    bits = int.from_bytes(raw, "big") << 2
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def _decode(token: str) -> bytes | None:
@@ -92,25 +99,36 @@ def _decode(token: str) -> bytes | None:
     return raw if _encode(raw) == token.lower() else None
 
 
-def _mac(key: bytes, head: bytes, purpose: str) -> bytes:
-    return hmac.digest(key, head + purpose.encode(), "sha256")[:8]
+class _Hashes:
+    """What one key computes, from hash states prepared once: half the time of starting each from the key."""
 
+    def __init__(self, key: bytes) -> None:
+        block = (key if len(key) <= 64 else sha256(key).digest()).ljust(64, b"\0")
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+        self._rounds = [blake2b(digest_size=4, key=key[:64], salt=bytes([number])) for number in range(_ROUNDS)]
 
-def _round(key: bytes, number: int, half: int) -> int:
-    word = blake2b(half.to_bytes(4, "big"), digest_size=4, key=key[:64], salt=bytes([number])).digest()
-    return int.from_bytes(word, "big") & _MASK
+    def mac(self, message: bytes) -> bytes:
+        """The first eight bytes of HMAC-SHA256 (RFC 2104)."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()[:8]
 
+    def permute(self, value: int) -> int:
+        """A four-round Feistel network over 56 bits: a bijection that only the key's holder can follow."""
+        left, right = value >> _HALF, value & _MASK
+        for number in range(_ROUNDS):
+            left, right = right, left ^ self._round(number, right)
+        return left << _HALF | right
 
-def _permute(value: int, key: bytes) -> int:
-    """A four-round Feistel network over 56 bits: a bijection that only the key's holder can follow."""
-    left, right = value >> _HALF, value & _MASK
-    for number in range(_ROUNDS):
-        left, right = right, left ^ _round(key, number, right)
-    return left << _HALF | right
+    def unpermute(self, value: int) -> int:
+        """The inverse of `permute`."""
+        left, right = value >> _HALF, value & _MASK
+        for number in reversed(range(_ROUNDS)):
+            left, right = right ^ self._round(number, left), left
+        return left << _HALF | right
 
-
-def _unpermute(value: int, key: bytes) -> int:
-    left, right = value >> _HALF, value & _MASK
-    for number in reversed(range(_ROUNDS)):
-        left, right = right ^ _round(key, number, left), left
-    return left << _HALF | right
+    def _round(self, number: int, half: int) -> int:
+        state = self._rounds[number].copy()
+        state.update(half.to_bytes(4, "big"))
+        return int.from_bytes(state.digest(), "big") & _MASK
