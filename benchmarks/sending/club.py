@@ -12,7 +12,7 @@ from mailer.store.engine import Database
 from mailer.store.schema import to_millis
 from mailer.wiring import Club, new_key, system_clock
 
-STORIES = 40  # 45 KB as a message with both parts
+STORIES = 27  # 45 KB as a message with both parts
 SENTENCE = "The eleven captains bought the line on Monday; fares stay as they are until autumn, and boats keep names."
 READERS = text(
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)"
@@ -48,7 +48,7 @@ def make_club(folder: Path, readers: int, database_url: str = "") -> Club:
 
 
 def write_issue(folder: Path, number: int) -> str:
-    """Write issue `number`, forty stories that greet the reader; returns the file's name."""
+    """Write issue `number`, stories under one heading that greet the reader; returns the file's name."""
     stories = "\n".join(
         f"### {SENTENCE[:40]} {story} {{lead}}\n\n{' '.join([SENTENCE] * 4)}\n\n"
         f"Source: [Dock Post](https://dock.example/{story})\n"
