@@ -1,0 +1,742 @@
+"""The dispatcher over real SMTP and a real database while everything around it fails (docs/architecture.md, C1-C11)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, func, make_url, select, text, update
+from support.cast import NOW, publish, reader
+from support.certificates import Authority
+from support.relay import Relay, Rule, closing, hang_up, refuse, stall
+from support.ways import CONTENT, QUICK
+
+from mailer.errors import RelayError, StoreError
+from mailer.flows import bounce, control, dispatch
+from mailer.flows.dispatch import Dispatcher, Observer, Tally
+from mailer.model.delivery import State
+from mailer.rendering.outgoing import Outgoing
+from mailer.store import issues, ledger
+from mailer.store.engine import Database
+from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.store.outbox import post_letter
+from mailer.store.schema import attempts, claims, deliveries, subscribers
+from mailer.transport import lane as lanes
+from mailer.transport.lane import Lane
+from mailer.transport.smtp import SmtpRelay
+from mailer.transport.url import parse
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Seen(Observer):
+    """What a dispatcher told, in order."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.down: list[RelayError] = []
+        self.store: list[StoreError] = []
+        self.pauses: list[str] = []
+        self.taken: list[str] = []
+        self.changed = asyncio.Event()
+
+    def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        self.outcomes.append(outcome)
+        self.changed.set()
+
+    def relay_down(self, name: str, error: RelayError) -> None:
+        self.down.append(error)
+
+    def store_down(self, error: StoreError) -> None:
+        self.store.append(error)
+        self.changed.set()
+
+    def paused(self, issue_id: int, cause: str) -> None:
+        self.pauses.append(cause)
+
+    def taken_over(self, worker: str, cause: str) -> None:
+        self.taken.append(cause)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@dataclass
+class Stage:
+    """An issue for `readers` in a database, and dispatchers to send it over a relay."""
+
+    db: Database
+    folder: Path
+    readers: int = 12
+    values: dict[str, Any] = field(default_factory=dict)
+    now: datetime = NOW
+    count: int = 0
+    seen: Seen = field(default_factory=Seen)
+
+    def __post_init__(self) -> None:
+        with self.db.transaction() as conn:
+            for number in range(self.readers):
+                reader(conn, f"r{number}@example.com")
+            self.issue_id = publish(conn, **self.values)
+        self.slug = self.db.read(issues.find, "214").slug
+
+    def dispatcher(self, *relays: Relay, connections: int = 3, host: str = "here", **options: Any) -> Dispatcher:
+        self.count += 1
+        self.seen = Seen()
+        facts: dict[str, Any] = {
+            "db": self.db,
+            "lanes": [self.lane(relay, connections) for relay in relays],
+            "composer": lambda conn, rows: lambda row: Outgoing(row.address, "token", CONTENT),
+            "record_refusals": partial(bounce.record_refusals, breakers=bounce.Breakers()),
+            "clock": lambda: self.now,
+        }
+        self.worker = Worker(f"w{self.count}", host, os.getpid(), "boot")
+        return Dispatcher(
+            worker=self.worker,
+            journal_folder=self.folder / "journal",
+            observer=self.seen,
+            **facts | options,
+        )
+
+    def lane(self, relay: Relay, connections: int) -> Lane:
+        server = SmtpRelay(parse(relay.url), timeouts=QUICK)
+        return Lane(server, connections=connections, return_path=lambda token: f"b+{token}@example.org")
+
+    async def send(self, *relays: Relay, after: timedelta = timedelta(0), **options: Any) -> Tally:
+        self.now += after
+        async with asyncio.timeout(30):
+            return await self.dispatcher(*relays, **options).run()
+
+    def counts(self) -> Counter[str]:
+        """The states that occur; the counts add up to what was frozen (C1)."""
+        counts = self.db.read(ledger.counts, self.issue_id)
+        assert sum(counts.values()) == self.readers
+        return Counter({state: count for state, count in counts.items() if count})
+
+    def agree(self, *relays: Relay) -> None:
+        """The relays' own ledgers and ours tell the same of every reader, and no claim is left open."""
+        taken = sum((relay.accepted for relay in relays), Counter())
+        with self.db.reading() as conn:
+            rows = conn.execute(select(deliveries.c.address, deliveries.c.state)).all()
+        for address, state in rows:
+            wanted = {"accepted": {1}, "uncertain": {0, 1}}.get(state, {0})
+            assert taken[address] in wanted, f"{address} is {state}, the relay took it {taken[address]} times"
+        assert self.db.read(ledger.open_claims) == []
+
+    def lines(self) -> int:
+        with self.db.reading() as conn:
+            return conn.execute(select(func.count()).select_from(attempts)).scalar_one()
+
+
+@pytest.fixture(autouse=True)
+def _short_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "BREAKER_SECONDS", (0.02, 0.05, 0.1))
+
+
+@pytest.fixture
+def stage(db: Database, tmp_path: Path) -> Stage:
+    return Stage(db, tmp_path)
+
+
+@pytest.fixture
+def lite(sqlite_url: str, tmp_path: Path) -> Any:
+    """A stage for what does not depend on the kind of database."""
+    database = Database(sqlite_url)
+    yield Stage(database, tmp_path)
+    database.close()
+
+
+# --- the relay
+
+
+async def test_everybody_gets_the_issue_once_and_each_attempt_has_a_line(stage: Stage) -> None:
+    async with Relay() as relay:
+        tally = await stage.send(relay)
+        assert tally[State.ACCEPTED] == stage.readers
+        assert stage.counts() == {"accepted": stage.readers}
+        assert stage.lines() == len(relay.transactions) == stage.readers
+        assert stage.db.read(issues.find, "214").state == "finished"
+        await stage.send(relay)
+        stage.agree(relay)
+
+
+async def test_a_storm_of_454_finishes_nothing_and_loses_nobody(lite: Stage) -> None:
+    async with Relay(refuse("dot", "454 4.7.0 Try again later", times=2 * lite.readers)) as relay:
+        for after in (timedelta(0), 5 * MINUTE):
+            tally = await lite.send(relay, after=after)
+            assert lite.counts() == {"deferred": lite.readers}
+            assert lite.db.read(issues.find, "214").state == "sending"
+            assert tally.next_due is not None
+            assert tally.next_due > lite.now
+        await lite.send(relay, after=15 * MINUTE)
+        assert lite.counts() == {"accepted": lite.readers}
+        assert lite.lines() == 3 * lite.readers
+        lite.agree(relay)
+
+
+async def test_a_relay_that_takes_two_connections_gets_everything_over_two(lite: Stage) -> None:
+    async with Relay(stall("dot", times=2), max_connections=2) as relay:
+        dispatcher = lite.dispatcher(relay, connections=8)
+        run = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(20):
+            await relay.until(lambda: sum("DATA" in visit.commands for visit in relay.visits) == 2)
+            await relay.until(lambda: len(relay.visits) >= 12)  # the other six have been turned away again and again
+            for rule in relay.rules:
+                rule.let_go()
+            await run
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
+
+
+async def test_a_relay_that_closes_after_two_messages_gets_new_connections(lite: Stage) -> None:
+    async with Relay(max_messages=2) as relay:
+        for after in (timedelta(0), 5 * MINUTE, 5 * MINUTE, 15 * MINUTE):
+            await lite.send(relay, after=after)
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
+
+
+async def test_a_lane_closes_its_connections_before_the_relay_does(lite: Stage) -> None:
+    async with Relay(max_messages=2) as relay:
+        dispatcher = lite.dispatcher(relay)
+        for lane in dispatcher._lanes:
+            lane.messages_per_connection = 2
+        await dispatcher.run()
+        assert lite.counts() == {"accepted": lite.readers}
+        assert lite.lines() == lite.readers
+
+
+@pytest.mark.parametrize("at", ["connect", "ehlo", "mail", "rcpt", "data", "dot"])
+async def test_421_anywhere_delays_and_loses_nobody(lite: Stage, at: str) -> None:
+    async with Relay(closing(at, times=4)) as relay:
+        for after in (timedelta(0), 5 * MINUTE, 15 * MINUTE):
+            await lite.send(relay, after=after)
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
+
+
+@pytest.mark.parametrize("at", ["connect", "ehlo", "mail", "rcpt", "data"])
+async def test_a_drop_before_the_dot_delays_and_loses_nobody(lite: Stage, at: str) -> None:
+    async with Relay(hang_up(at, times=4)) as relay:
+        for after in (timedelta(0), 5 * MINUTE, 15 * MINUTE):
+            await lite.send(relay, after=after)
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_drop_after_the_dot_is_uncertain_and_never_sent_again(lite: Stage, taken: bool) -> None:
+    async with Relay(hang_up("dot", times=2, accepting=taken)) as relay:
+        tally = await lite.send(relay)
+        assert tally[State.UNCERTAIN] == 2
+        await lite.send(relay, after=48 * HOUR)
+        assert lite.counts() == {"accepted": lite.readers - 2, "uncertain": 2}
+        lite.agree(relay)
+
+
+async def test_one_refused_reader_fails_and_is_suppressed_and_the_others_get_it(stage: Stage) -> None:
+    async with Relay(refuse("rcpt", recipient="r3@*")) as relay:
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers - 1, "failed": 1}
+        stage.agree(relay)
+    with stage.db.reading() as conn:
+        assert conn.execute(text("SELECT match_key, reason FROM suppressions")).all() == [
+            ("r3@example.com", "userunknown")
+        ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [refuse("mail", "550 5.7.1 Sender rejected"), refuse("mail", "552 5.3.4 Too big")],
+    ids=["sender", "size"],
+)
+async def test_a_refusal_of_us_pauses_the_issue_says_so_once_and_fails_nobody(stage: Stage, rule: Rule) -> None:
+    async with Relay(rule) as relay:
+        await stage.send(relay)
+        assert stage.counts() == {"pending": stage.readers}
+        assert stage.db.read(issues.find, "214").state == "paused"
+        assert len(stage.seen.pauses) == 1
+        assert len(relay.transactions) < stage.readers
+        relay.rules.clear()
+        assert control.resume(stage.db, stage.slug, "op", stage.now)
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+
+
+async def test_several_connections_refused_one_after_the_other_say_so_once(lite: Stage) -> None:
+    first, second = stall("mail", times=1), stall("mail", times=1)
+    refusal = b"550 5.7.1 Sender rejected\r\n"
+    first.reply = second.reply = refusal
+    async with Relay(first, second, refuse("mail", "550 5.7.1 Sender rejected")) as relay:
+        run = asyncio.create_task(lite.dispatcher(relay).run())
+        async with asyncio.timeout(20):
+            await first.reached()
+            await second.reached()
+            first.let_go()
+            await _until(lambda: lite.db.read(issues.find, "214").state == "paused")
+            second.let_go()
+            await run
+        assert len(lite.seen.pauses) == 1
+        assert lite.counts() == {"pending": lite.readers}
+
+
+async def test_a_wrong_password_ends_the_run_with_its_error_and_loses_nobody(lite: Stage) -> None:
+    async with Relay(users={"club": "secret"}) as relay:
+        url = f"smtp://club:wrong@127.0.0.1:{relay.port}"
+        dispatcher = lite.dispatcher(relay)
+        for lane in dispatcher._lanes:
+            lane.relay = SmtpRelay(parse(url), timeouts=QUICK)
+        tally = await dispatcher.run()
+        assert tally.error is not None
+        assert "535" in str(tally.error)
+        assert lite.counts() == {"pending": lite.readers}
+        assert relay.transactions == []
+        lite.agree(relay)
+
+
+async def test_credentials_refused_in_the_middle_of_a_send_lose_nobody(lite: Stage) -> None:
+    users = {"club": "secret"}
+    async with Relay(users=users, max_messages=2) as relay:
+
+        def lane() -> Lane:
+            server = SmtpRelay(parse(f"smtp://club:secret@127.0.0.1:{relay.port}"), timeouts=QUICK)
+            return Lane(server, connections=2, return_path=lambda token: "b@example.org", messages_per_connection=2)
+
+        relay.on_accept = lambda transaction: users.update(club="changed")
+        dispatcher = lite.dispatcher(lanes=[lane()])
+        tally = await dispatcher.run()
+        assert tally.error is not None
+        counts = lite.counts()
+        assert 0 < counts["accepted"] < lite.readers
+        assert counts["accepted"] + counts["pending"] == lite.readers
+        users["club"] = "secret"
+        dispatcher = lite.dispatcher(lanes=[lane()])
+        relay.on_accept = lambda transaction: None
+        await dispatcher.run()
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
+
+
+async def test_a_bad_certificate_gets_nothing_and_loses_nobody(lite: Stage, tmp_path: Path) -> None:
+    context = Authority(tmp_path).server()
+    async with Relay(tls="starttls", context=context, users={"u": "p"}) as relay:
+        server = SmtpRelay(
+            parse(f"smtp+starttls://u:p@127.0.0.1:{relay.port}"), timeouts=QUICK, ca_file=_authority(tmp_path / "other")
+        )
+        dispatcher = lite.dispatcher(lanes=[Lane(server, connections=2, return_path=lambda token: "b@example.org")])
+        tally = await dispatcher.run()
+        assert tally.error is not None
+        assert "certificate" in str(tally.error)
+        assert not any(command.startswith(("AUTH", "MAIL", "DATA")) for command in relay.commands)
+        assert lite.counts() == {"pending": lite.readers}
+
+
+async def test_a_relay_that_is_not_there_ends_the_run_and_loses_nobody(lite: Stage) -> None:
+    relay = Relay()
+    async with relay:
+        pass
+    tally = await lite.send(relay)
+    assert tally.error is not None
+    assert "cannot be reached" in str(tally.error)
+    assert lite.counts() == {"pending": lite.readers}
+    lite.agree()
+
+
+async def test_a_silent_relay_is_certainly_not_served_before_the_dot_and_uncertain_after(lite: Stage) -> None:
+    before, after = stall("data", recipient="r1@*"), stall("dot", recipient="r2@*")
+    async with Relay(before, after) as relay:
+        dispatcher = lite.dispatcher(relay)
+        for lane in dispatcher._lanes:
+            lane.relay = SmtpRelay(parse(relay.url), timeouts=_impatient())
+        async with asyncio.timeout(20):
+            await dispatcher.run()
+        assert lite.counts() == {"accepted": lite.readers - 2, "deferred": 1, "uncertain": 1}
+        before.let_go()
+        await lite.send(relay, after=5 * MINUTE)
+        assert lite.counts() == {"accepted": lite.readers - 1, "uncertain": 1}
+        lite.agree(relay)
+
+
+# --- readers and the operator
+
+
+async def test_leaving_during_the_send_is_obeyed(stage: Stage) -> None:
+    gate = stall("dot", times=1)
+    async with Relay(gate) as relay:
+        dispatcher = stage.dispatcher(relay, connections=1)
+        run = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            with stage.db.transaction() as conn:
+                conn.execute(update(subscribers).values(state="unsubscribed"))
+            claimed = stage.counts()["attempting"]  # whose intent came first
+            gate.let_go()
+            await run
+        counts = stage.counts()
+        assert 1 <= counts["accepted"] <= claimed < stage.readers
+        assert counts["accepted"] + counts["suppressed"] == stage.readers
+        stage.agree(relay)
+
+
+@pytest.mark.parametrize("act", ["pause", "cancel"])
+async def test_the_operator_stops_a_running_send_within_its_claims(stage: Stage, act: str) -> None:
+    gate = stall("dot", times=1)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay, connections=1).run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            getattr(control, act)(stage.db, stage.slug, "op", stage.now)
+            claimed = stage.counts()["attempting"]
+            gate.let_go()
+            await run
+        assert 1 <= len(relay.accepted) <= claimed < stage.readers
+        counts = stage.counts()
+        assert counts == {"accepted": len(relay.accepted), _waits(act): stage.readers - len(relay.accepted)}
+        if act == "pause":
+            assert control.resume(stage.db, stage.slug, "op", stage.now)
+            await stage.send(relay)
+            assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+
+
+@pytest.mark.parametrize("reply", ["451 4.7.1 Later", "421 4.3.2 Closing"])
+async def test_what_comes_back_to_a_cancelled_issue_is_cancelled_too(stage: Stage, reply: str) -> None:
+    gate = stall("dot", times=1)
+    gate.reply = reply.encode() + b"\r\n"
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay, connections=1).run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            control.cancel(stage.db, stage.slug, "op", stage.now)
+            gate.let_go()
+            await run
+            await stage.send(relay, after=5 * MINUTE)
+        counts = stage.counts()
+        assert not counts["pending"] + counts["deferred"] + counts["attempting"]
+        stage.agree(relay)
+
+
+async def test_nothing_leaves_after_the_deadline(db: Database, tmp_path: Path) -> None:
+    stage = Stage(db, tmp_path, values={"deadline": NOW + HOUR})
+    async with Relay(refuse("rcpt", "451 4.7.1 Later", recipient="r[0-3]@*")) as relay:
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers - 4, "deferred": 4}
+        relay.rules.clear()
+        await stage.send(relay, after=HOUR)
+        assert stage.counts() == {"accepted": stage.readers - 4, "failed": 4}
+        assert stage.db.read(issues.find, "214").state == "finished"
+        stage.agree(relay)
+
+
+async def test_a_worker_that_comes_back_after_the_deadline_sends_nothing(db: Database, tmp_path: Path) -> None:
+    stage = Stage(db, tmp_path, values={"deadline": NOW + HOUR})
+    async with Relay() as relay:
+        await stage.send(relay, after=HOUR)
+        assert stage.counts() == {"cancelled": stage.readers}
+        assert relay.visits == []
+
+
+async def test_stopping_waits_for_the_dots_and_records_what_is_known_meanwhile(stage: Stage) -> None:
+    gate = stall("dot", skip=1, times=1)
+    async with Relay(gate) as relay:
+        dispatcher = stage.dispatcher(relay, connections=2)
+        run = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            dispatcher.stop()
+            await _until(lambda: stage.counts()["attempting"] == 1)  # all but the one whose answer is waited for
+            assert not run.done()
+            gate.let_go()
+            await run
+        counts = stage.counts()
+        assert counts["uncertain"] == counts["attempting"] == 0
+        assert counts["accepted"] == sum(relay.accepted.values())
+        stage.agree(relay)
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers}
+
+
+async def test_stopping_does_not_wait_for_a_relay_that_has_not_got_the_dot(lite: Stage, monkeypatch: Any) -> None:
+    monkeypatch.setattr(dispatch, "GRACE_SECONDS", 0.2)
+    gates = [stall("connect", times=1), stall("rcpt", times=1)]
+    async with Relay(*gates) as relay:
+        dispatcher = lite.dispatcher(relay, connections=2)
+        run = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(3):  # QUICK would wait for five seconds
+            for gate in gates:
+                await gate.reached()
+            dispatcher.stop()
+            await run
+        counts = lite.counts()
+        assert counts["uncertain"] == counts["attempting"] == 0
+        lite.agree(relay)
+
+
+# --- disk and database
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+async def test_where_no_journal_can_be_laid_nothing_is_sent(
+    stage: Stage, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Relay() as relay:
+        with monkeypatch.context() as patch:
+
+            def full(*_: object) -> None:
+                raise OSError(code, os.strerror(code))
+
+            patch.setattr(dispatch, "STORE_PATIENCE_SECONDS", 0.3)
+            patch.setattr(os, "posix_fallocate", full)
+            with pytest.raises(StoreError, match="journal"):
+                await stage.send(relay)
+        assert relay.transactions == []
+        assert stage.counts() == {"pending": stage.readers}
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+
+
+async def test_a_database_locked_for_a_while_loses_nobody_and_is_told_of_once(sqlite_url: str, tmp_path: Path) -> None:
+    stage = Stage(Database(sqlite_url, busy_seconds=0.05), tmp_path, readers=40)
+    other = Database(sqlite_url)
+    gate = stall("dot", times=3)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay).run())
+        await gate.reached()
+        with other.transaction():
+            gate.let_go()
+            await relay.until(lambda: sum(relay.accepted.values()) >= 3)
+            await asyncio.sleep(0.8)
+            assert sum(relay.accepted.values()) < stage.readers  # what cannot be recorded is not sent
+        async with asyncio.timeout(20):
+            await run
+        assert len(stage.seen.store) == 1
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+    stage.db.close()
+    other.close()
+
+
+@pytest.mark.parametrize("forever", [False, True])
+async def test_a_database_away_at_the_start_ends_a_run_at_once_unless_it_is_to_stay(
+    sqlite_url: str, tmp_path: Path, forever: bool
+) -> None:
+    stage = Stage(Database(sqlite_url, busy_seconds=0.05), tmp_path)
+    other = Database(sqlite_url)
+    async with Relay() as relay:
+        dispatcher = stage.dispatcher(relay)
+        with other.transaction():
+            run = asyncio.create_task(dispatcher.run(forever=forever))
+            await stage.seen.until(lambda: bool(stage.seen.store))
+            if not forever:
+                with pytest.raises(StoreError, match="locked"):
+                    await run
+            assert relay.visits == []
+        if forever:
+            async with asyncio.timeout(20):
+                await relay.until(lambda: sum(relay.accepted.values()) == stage.readers)
+                dispatcher.stop()
+                await run
+        assert stage.counts() == {"accepted" if forever else "pending": stage.readers}
+        stage.agree(relay)
+    stage.db.close()
+    other.close()
+
+
+async def test_a_database_that_stays_away_ends_the_run_and_the_journal_keeps_the_answers(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "STORE_PATIENCE_SECONDS", 0.5)
+    stage = Stage(Database(sqlite_url, busy_seconds=0.05), tmp_path)
+    other = Database(sqlite_url)
+    gate = stall("dot", times=3)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay).run())
+        await gate.reached()
+        with other.transaction():
+            gate.let_go()
+            with pytest.raises(StoreError, match="locked"):
+                await run
+        assert 3 <= sum(relay.accepted.values()) < stage.readers
+        await stage.send(relay)
+        assert stage.seen.taken
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+    stage.db.close()
+    other.close()
+
+
+@pytest.mark.parametrize("db_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+async def test_a_database_that_goes_away_and_comes_back_loses_nobody(
+    db: Database, postgres_url: str, tmp_path: Path
+) -> None:
+    stage = Stage(db, tmp_path, readers=60)
+    url = make_url(postgres_url).set(drivername="postgresql+psycopg")
+    server, name = create_engine(url, isolation_level="AUTOCOMMIT"), db.engine.url.database
+
+    def connections(allowed: bool) -> None:
+        with server.connect() as conn:
+            conn.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))
+            conn.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+            )
+
+    gate = stall("dot", times=3)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay).run())
+        await gate.reached()
+        connections(False)
+        gate.let_go()
+        await stage.seen.until(lambda: bool(stage.seen.store))
+        await asyncio.sleep(0.5)
+        assert 3 <= sum(relay.accepted.values()) < stage.readers  # what cannot be recorded is not sent
+        connections(True)
+        async with asyncio.timeout(20):
+            await run
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+    server.dispose()
+
+
+async def test_a_lost_answer_to_commit_is_applied_again_harmlessly(stage: Stage) -> None:
+    lossy = Lossy(stage.db)
+    async with Relay(refuse("rcpt", recipient="r3@*"), refuse("rcpt", "451 4.2.1 Later", recipient="r4@*")) as relay:
+        async with asyncio.timeout(20):
+            await stage.dispatcher(relay, db=lossy).run()
+        assert stage.seen.store
+        await stage.send(relay)
+        assert stage.counts() == {"accepted": stage.readers - 2, "failed": 1, "deferred": 1}
+        assert stage.lines() == stage.readers
+        stage.agree(relay)
+
+
+class Lossy(Database):
+    """A database of whose commits a third succeeds without its answer being heard."""
+
+    def __init__(self, db: Database) -> None:
+        self.engine, self.is_sqlite, self.random = db.engine, db.is_sqlite, random.Random(7)  # noqa: S311
+        self.count = 0
+
+    def transaction(self) -> Any:
+        self.count += 1
+        lost = self.count > 1 and self.random.random() < 1 / 3
+        return _lost(super().transaction()) if lost else super().transaction()
+
+
+class _lost:
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __enter__(self) -> Any:
+        return self.inner.__enter__()
+
+    def __exit__(self, *exc: Any) -> Any:
+        handled = self.inner.__exit__(*exc)
+        if exc[0] is None:
+            raise StoreError("the answer to COMMIT was lost")
+        return handled
+
+
+# --- workers
+
+
+async def test_a_poison_reader_is_quarantined_and_the_others_go_on(stage: Stage) -> None:
+    def composer(conn: Any, rows: Sequence[Claimed]) -> Callable[[Claimed], Outgoing]:
+        def compose(row: Claimed) -> Outgoing:
+            if row.address == "r5@example.com":
+                raise ValueError("bad value")
+            return Outgoing(row.address, "token", CONTENT)
+
+        return compose
+
+    async with Relay() as relay:
+        await stage.send(relay, composer=composer)
+        assert stage.counts() == {"accepted": stage.readers - 1, "failed": 1}
+        stage.agree(relay)
+    with stage.db.reading() as conn:
+        cause = conn.execute(select(deliveries.c.cause).where(deliveries.c.state == State.FAILED)).scalar_one()
+    assert "quarantined" in cause
+    assert "bad value" in cause
+
+
+async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stage: Stage) -> None:
+    control.cancel(stage.db, stage.slug, "op", stage.now)
+    with stage.db.transaction() as conn:
+        post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: CONTENT)
+    async with Relay(hang_up("dot", accepting=True)) as relay:
+        for _ in range(3):
+            await stage.send(relay, after=HOUR)
+        assert relay.accepted == {"bob@example.com": 2}
+    with stage.db.reading() as conn:
+        rows = conn.execute(select(deliveries.c.state).where(deliveries.c.letter_id.is_not(None))).scalars()
+        assert list(rows) == ["uncertain"]
+
+
+async def test_an_idle_worker_leaves_no_trace_in_the_database(stage: Stage) -> None:
+    async with Relay() as relay:
+        await stage.send(relay)
+        with stage.db.reading() as conn:
+            before = conn.execute(select(func.count()).select_from(claims)).scalar_one()
+        for _ in range(3):
+            await stage.send(relay)
+        with stage.db.reading() as conn:
+            assert conn.execute(select(func.count()).select_from(claims)).scalar_one() == before
+
+
+async def test_a_claim_is_settled_only_by_who_can_know(stage: Stage) -> None:
+    """Another host waits for the lease, and then calls uncertain what it cannot know."""
+    gate = stall("dot", times=1)
+    async with Relay(gate) as relay:
+        first = asyncio.create_task(stage.dispatcher(relay, connections=1).run())
+        await gate.reached()
+        seen = stage.seen
+        await stage.send(relay, host="there")
+        assert stage.seen.taken == []
+        claimed = stage.counts()["attempting"]
+        stage.now += dispatch.LEASE
+        elsewhere = stage.dispatcher(relay, host="there")
+        elsewhere._recover()
+        assert stage.seen.taken
+        assert stage.counts()["uncertain"] == claimed
+        gate.let_go()
+        async with asyncio.timeout(20):
+            await first
+        assert seen.outcomes
+        counts = stage.counts()
+        assert counts["accepted"] == sum(relay.accepted.values())
+        stage.agree(relay)
+
+
+def _waits(act: str) -> str:
+    return {"pause": "pending", "cancel": "cancelled"}[act]
+
+
+def _impatient() -> Any:
+    from dataclasses import replace
+
+    return replace(QUICK, data=0.3, dot=0.3)
+
+
+def _authority(folder: Path) -> Path:
+    folder.mkdir()
+    return Authority(folder).ca_file
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Wait until the database says so; it tells nobody by itself."""
+    while not condition():  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0.02)
