@@ -18,6 +18,7 @@ from mailer.model.tokens import Keyring
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
+    from mailer.flows.bounce import TakeIn
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
@@ -206,6 +207,19 @@ class Club:
             wording=" ".join(settings.join.wording.values()),
         )
         return legal.missing(settings.legal.profile, facts)
+
+    # --- what comes back
+
+    def returned_mail(self) -> TakeIn:
+        """The journey of returned mail; people's answers go to [bounces] forward_to."""
+        from mailer.flows.bounce import TakeIn
+        from mailer.flows.forward import Forwarder
+
+        settings = self.settings
+        to = settings.bounces.forward_to or settings.sender.reply_to or self.sender_address
+        forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
+        age = timedelta(days=settings.bounces.max_age_days)
+        return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
 
     # --- sending
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mailer.flows.bounce import TakeIn
     from mailer.model.bounce import Diagnosis
     from mailer.model.reading import Reading
-    from mailer.wiring import Club
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a mail server keeps the mail and asks again
 
@@ -118,7 +117,7 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
     from mailer.intake import mailbox
 
     try:
-        journey = taking(open_club(ctx))
+        journey = open_club(ctx).returned_mail()
         for incoming in mailbox.read(place):
             taken = journey.take(incoming.raw, incoming.via, envelope_to)
             incoming.done()
@@ -138,20 +137,6 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
         ctx.exit(TRY_AGAIN)
 
 
-def taking(club: Club) -> TakeIn:
-    """The journey of returned mail for a club."""
-    from datetime import timedelta
-
-    from mailer.flows.bounce import TakeIn
-    from mailer.flows.forward import Forwarder
-
-    settings = club.settings
-    to = settings.bounces.forward_to or settings.sender.reply_to or club.sender_address
-    forward = Forwarder(club.keyring, to, (club.sender_name, club.sender_address), club.bounce_domain)
-    age = timedelta(days=settings.bounces.max_age_days)
-    return TakeIn(club.db, club.keyring, club.clock, max_age=age, forward=forward)
-
-
 @bounces.command()
 @click.option("--lmtp", is_flag=True, help="Speak LMTP instead of SMTP.")
 @click.pass_context
@@ -164,7 +149,7 @@ def listen(ctx: click.Context, lmtp: bool) -> None:
     if not port.isdigit():
         raise UsageError("[bounces] listen must be host:port")
     try:
-        asyncio.run(_listen(taking(club), host.strip("[]"), int(port), lmtp))
+        asyncio.run(_listen(club.returned_mail(), host.strip("[]"), int(port), lmtp))
     except KeyboardInterrupt:
         output.talk("stopped")
     except OSError as error:
@@ -292,7 +277,7 @@ def fetch(ctx: click.Context) -> None:
     club = open_club(ctx)
     if not club.settings.bounces.mailboxes:
         raise UsageError("[bounces] mailboxes names no mailbox; write imaps://user:password@host/INBOX")
-    journey = taking(club)
+    journey = club.returned_mail()
     failed = False
     for place in [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]:
         try:

@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from mailer.errors import MailerError
 from mailer.model.letter import WriteLetter
-from mailer.web import apply, archive, confirm, leave, preferences, review, subscribe
+from mailer.web import apply, archive, confirm, hooks, leave, preferences, review, subscribe
 from mailer.web.forms import MAX_BODY
 from mailer.web.parts import Parts, parts
 from mailer.web.security import SecurityHeaders
@@ -77,6 +77,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
             Route("/archive", archive.index),
             Route("/archive/{slug}", archive.issue),
             Route("/feed.xml", archive.feed),
+            hooks.route(club),
             Route("/healthz", health),
             Route("/robots.txt", robots),
             Mount("/static", StaticFiles(directory=STATIC)),
