@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from mailer.flows.bounce import TakeIn
+    from mailer.flows.alert import Alerts
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
@@ -207,6 +208,53 @@ class Club:
             wording=" ".join(settings.join.wording.values()),
         )
         return legal.missing(settings.legal.profile, facts)
+
+    # --- what comes back
+
+    def returned_mail(self) -> TakeIn:
+        """The journey of returned mail; people's answers go to [bounces] forward_to."""
+        from mailer.flows.bounce import TakeIn
+        from mailer.flows.forward import Forwarder
+
+        settings = self.settings
+        to = settings.bounces.forward_to or settings.sender.reply_to or self.sender_address
+        forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
+        age = timedelta(days=settings.bounces.max_age_days)
+        return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
+
+    # --- operators
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Who is told when something needs a person."""
+        from mailer.flows.alert import Alerts
+
+        settings = self.settings
+        return Alerts(
+            db=self.db,
+            write_letter=self.write_letter,
+            clock=self.clock,
+            to=settings.alerts.to,
+            language=settings.newsletter.language,
+            zone=settings.newsletter.zone,
+            total_hour=settings.join.total_hour,
+            key=self.keyring.keys[self.keyring.current],
+        )
+
+    @property
+    def ping_url(self) -> str:
+        """[alerts] ping_url, "" where there is none. Raises SettingsError for what is not http or https."""
+        from mailer.transport import ping
+
+        url = self.settings.alerts.ping_url
+        return ping.check(url) if url else ""
+
+    def ping(self) -> None:
+        """Fetch [alerts] ping_url, if there is one; a failure is a line in the log. Takes up to ten seconds."""
+        from mailer.transport import ping
+
+        if self.ping_url:
+            ping.ping(self.ping_url)
 
     # --- what comes back
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli.output import at, talk
+from mailer.errors import MailerError
 from mailer.flows.dispatch import Observer, Tally
 from mailer.model.delivery import State
 
@@ -129,10 +130,45 @@ class Journal(Observer):
         self._log.warning("dispatch.taken_over", worker=worker, cause=cause)
 
 
+class Alerting(Observer):
+    """Passes everything on to another observer, and tells the operators by mail when a send ends or stops.
+
+    The letter is in the outbox when a method returns, so that the same run still sends it. Raises SettingsError.
+    """
+
+    def __init__(self, club: Club, other: Observer) -> None:
+        club.ping_url  # noqa: B018 - a mistake in it is told before anything is sent
+        self._club = club
+        self.outcome = other.outcome  # type: ignore[method-assign]
+        self.relay_down = other.relay_down  # type: ignore[method-assign]
+        self.store_down = other.store_down  # type: ignore[method-assign]
+        self.taken_over = other.taken_over  # type: ignore[method-assign]
+        self.slowed = other.slowed  # type: ignore[method-assign]
+        self._other = other
+
+    def paused(self, issue_id: int, cause: str) -> None:
+        self._other.paused(issue_id, cause)
+        self._look()
+
+    def finished(self, slugs: Sequence[str]) -> None:
+        self._other.finished(slugs)
+        if slugs:
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            well = self._club.alerts.look()
+        except MailerError as error:
+            talk(f"the operators could not be told: {error}")
+            return
+        if well:
+            asyncio.get_running_loop().run_in_executor(None, self._club.ping)
+
+
 def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | None = None) -> Tally:
     """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order. Raises SettingsError, StoreError."""
     talker = Talk(total)
-    dispatcher = club.dispatcher(Journal(metrics) if forever else talker)
+    dispatcher = club.dispatcher(Alerting(club, Journal(metrics) if forever else talker))
 
     async def run() -> Tally:
         loop = asyncio.get_running_loop()

@@ -34,6 +34,7 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
 
     club = open_club(ctx)
     logs.setup()
+    club.ping_url  # noqa: B018 - a mistake in it is told now
     app = create_app(club, club.write_letter)
     listening = bind(listen or club.settings.web.listen)
     host, port = listening.getsockname()[:2]
@@ -45,9 +46,9 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     if not worker:
         server.run(sockets=[listening])
         return
-    from mailer.cli.sending import Journal
+    from mailer.cli.sending import Alerting, Journal
 
-    asyncio.run(_serve_and_send(server, listening, club.dispatcher(Journal())))
+    asyncio.run(_serve_and_send(server, listening, club.dispatcher(Alerting(club, Journal()))))
 
 
 async def _serve_and_send(server: uvicorn.Server, listening: socket.socket, dispatcher: Dispatcher) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from mailer.mail.address import Address
 from mailer.model.letter import Links, WriteLetter
-from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, truncated
+from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, mark, truncated
 from mailer.model.tokens import Purpose
 from mailer.store import admission, consents, marks, signups
 from mailer.store.consents import Step
@@ -69,6 +69,13 @@ class Join:
             if answer is Answer.SEND:
                 self._invite(conn, address, name, wording, visit, now)
         return answer
+
+    def heat(self) -> float:
+        """How many forms came in the last hour for each that [join] total_hour expects."""
+        if not self.limits.total_hour:
+            return 0.0
+        total = mark(self.key, "total", "")
+        return self.db.read(marks.counts, [(total, self.clock() - HOUR)])[0] / self.limits.total_hour
 
     def _invite(self, conn: Connection, address: Address, name: str, wording: str, visit: Visit, now: datetime) -> None:
         person = signups.find(conn, address.match_key)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mailer.mail.mime import Mail, decode_words
+from mailer.mail.mime import Mail
 from mailer.model.tokens import Keyring, Purpose
 
 MAX_TRIED = 200
@@ -48,8 +48,8 @@ def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
 
 
 def asks_to_leave(keyring: Keyring, mail: Mail) -> Found | None:
-    """The delivery whose reader sent the mail its List-Unsubscribe asks for: `Subject: unsubscribe TOKEN` (RFC 2369)."""
-    wish = _WISH.fullmatch(decode_words(mail.header("subject")))
+    """The delivery whose reader sent the mail List-Unsubscribe asks for (RFC 2369): Subject `unsubscribe TOKEN`."""
+    wish = _WISH.fullmatch(mail.header("subject"))
     delivery_id = keyring.read(wish[1].lower(), Purpose.UNSUBSCRIBE) if wish else None
     return None if delivery_id is None else Found(delivery_id, "Subject")
 

@@ -79,18 +79,14 @@ def _reason_left_out(segment: ColumnElement[bool] | None, now: datetime) -> Colu
 
 def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
     """Register an issue; returns its id and slug. Raises PublishError when this issue was published before."""
-    known = conn.execute(
-        select(issues.c.slug, issues.c.frozen_at).where(
-            issues.c.newsletter == issue.newsletter, issues.c.identity == issue.identity
-        )
-    ).first()
+    known = find_identity(conn, issue.identity)
     if known is None:
         values = {
             "newsletter": issue.newsletter,
             "identity": issue.identity,
             "number": issue.number,
             "date": issue.date,
-            "slug": _free_slug(conn, issue),
+            "slug": slug_of(issue.date, issue.number),
             "title": issue.title,
             "state": "sending",
             "policy": issue.policy,
@@ -106,28 +102,20 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
             raise PublishError(f"issue {issue.identity} is being published by somebody else at this moment") from None
         return row.id, row.slug
     raise PublishError(
-        f"issue {issue.identity} of {issue.newsletter} was published before, as {known.slug}; nobody gets it twice."
-        " To mend its text for those still waiting use 'mailer publish --correct'"
+        f"issue {issue.identity} was published before, as {known.slug}; nobody gets it twice."
+        " To mend its text for those still waiting use 'mailer publish --correct';"
+        " another issue of the same day needs a number of its own"
     )
 
 
 def slug_of(day: date, number: int | None) -> str:
-    """How an issue is called where nothing else is called so: its date, and its number if it has one."""
+    """How commands and permalinks call an issue: its date, and its number if it has one."""
     return day.isoformat() + (f"-{number}" if number is not None else "")
 
 
 def exists(conn: Connection, slug: str) -> bool:
     """Whether an issue of this slug is known."""
     return conn.execute(select(issues.c.id).where(issues.c.slug == slug)).first() is not None
-
-
-def _free_slug(conn: Connection, issue: NewIssue) -> str:
-    base = slug_of(issue.date, issue.number)
-    taken = set(conn.execute(select(issues.c.slug).where(issues.c.slug.startswith(base, autoescape=True))).scalars())
-    slug, count = base, 2
-    while slug in taken:
-        slug, count = f"{base}-{count}", count + 1
-    return slug
 
 
 def add_edition(conn: Connection, issue_id: int, edition: NewEdition, now: datetime) -> int:
@@ -266,21 +254,25 @@ _KNOWN = [issues.c[name] for name in KnownIssue.__dataclass_fields__]
 
 
 def find(conn: Connection, reference: str) -> KnownIssue:
-    """The issue of a slug, number or identity; the newest where several bear it. Raises NotFound."""
-    conditions = [issues.c.slug == reference, issues.c.identity == reference]
-    if reference.isdigit():
-        conditions.append(issues.c.number == int(reference))
-    row = conn.execute(select(*_KNOWN).where(or_(*conditions)).order_by(issues.c.id.desc()).limit(1)).first()
-    if row is None:
-        raise NotFound(f"no issue {reference!r} has been published; 'mailer status' lists those that have")
-    return KnownIssue(*row)
+    """The issue of a slug, else of a number or identity. Raises NotFound."""
+    wishes = [issues.c.slug == reference, issues.c.identity == reference]
+    if reference.isdigit() and len(reference) < 10:
+        wishes.append(issues.c.number == int(reference))
+    for wish in wishes:
+        row = conn.execute(select(*_KNOWN).where(wish).order_by(issues.c.id.desc()).limit(1)).first()
+        if row is not None:
+            return KnownIssue(*row)
+    raise NotFound(f"no issue {reference!r} has been published; 'mailer status' lists those that have")
 
 
-def find_identity(conn: Connection, newsletter: str, identity: str) -> KnownIssue | None:
-    """The issue of a file: newsletter and number, or date."""
-    row = conn.execute(
-        select(*_KNOWN).where(and_(issues.c.newsletter == newsletter, issues.c.identity == identity))
-    ).first()
+def by_id(conn: Connection, issue_id: int) -> KnownIssue:
+    """The issue of a row number there is."""
+    return KnownIssue(*conn.execute(select(*_KNOWN).where(issues.c.id == issue_id)).one())
+
+
+def find_identity(conn: Connection, identity: str) -> KnownIssue | None:
+    """The issue of a file, by its number or date: a club has one newsletter, whatever a file calls it."""
+    row = conn.execute(select(*_KNOWN).where(issues.c.identity == identity)).first()
     return KnownIssue(*row) if row else None
 
 

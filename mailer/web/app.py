@@ -32,6 +32,7 @@ STATIC = Path(__file__).parent / "static"
 ANSWER_AFTER = timedelta(milliseconds=120)
 
 TIDY_SECONDS = 3600.0
+WATCH_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,10 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(_tidy(made))
+        every = [asyncio.create_task(_tidy(made)), asyncio.create_task(_watch(made, club))]
         yield
-        tidying.cancel()
+        for task in every:
+            task.cancel()
         made.close()
 
     limited = [Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)]
@@ -98,6 +100,17 @@ async def _tidy(made: Parts) -> None:
         except (MailerError, SQLAlchemyError) as error:
             log.warning("could not tidy up, will try again in an hour: %s", type(error).__name__)
         await asyncio.sleep(TIDY_SECONDS)
+
+
+async def _watch(made: Parts, club: Club) -> None:
+    """Once a minute: tell the operators what needs them, also when no worker is there to do it."""
+    while True:
+        try:
+            if await made.write(club.alerts.look):
+                await made.read(club.ping)
+        except (MailerError, SQLAlchemyError) as error:
+            log.warning("could not look for alerts, will try again in a minute: %s", type(error).__name__)
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def home(request: Request) -> Response:

@@ -71,7 +71,7 @@ async def apply(request: Request) -> Response:
     if not values.get(HONEYPOT):
         result = await _keep(club, request, values, kind)
         if result in {Answer.BUSY, Answer.PROVE}:
-            return wait(club, request, values, "apply", result)
+            return await wait(club, request, values, "apply", result)
     await even_out(club, started)
     return club.page(request, "check-inbox", email=values["email"].strip())
 

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailer.web.parts import Parts
 
-DIFFICULTY = 60_000  # hashes, at most
+DIFFICULTY = 60_000  # hashes, at most, when forms begin to ask for them
+HARDEST = 10  # times as many: ten seconds of a telephone
 GOOD_FOR = timedelta(minutes=20)
 
 
-def challenge(club: Parts) -> dict[str, str]:
-    """A new puzzle in ALTCHA's form: find the number whose hash with `salt` is `challenge`."""
+def challenge(club: Parts, heat: float) -> dict[str, str]:
+    """A new puzzle in ALTCHA's form: find the number whose hash with `salt` is `challenge`; harder with more `heat`."""
     from altcha import v1
 
+    most = int(DIFFICULTY * min(max(heat, 1.0), HARDEST))
     expires = club.clock() + GOOD_FOR
-    made = v1.create_challenge(v1.ChallengeOptions("SHA-256", DIFFICULTY, hmac_key=_key(club), expires=expires))
+    made = v1.create_challenge(v1.ChallengeOptions("SHA-256", most, hmac_key=_key(club), expires=expires))
     return {
         "challenge": made.challenge,
         "salt": made.salt,
         "signature": made.signature,
-        "max": str(DIFFICULTY),
+        "max": str(most),
     }
 
 

@@ -54,7 +54,7 @@ async def subscribe(request: Request) -> Response:
         address = addresses.parse(values["email"].strip())
         answer = await club.write(club.join.subscribe, address, values.get("name", "").strip(), wording, visit)
         if answer in {Answer.BUSY, Answer.PROVE}:
-            return wait(club, request, values, "subscribe", answer)
+            return await wait(club, request, values, "subscribe", answer)
     await even_out(club, started)
     return club.page(request, "check-inbox", language=club.language(request), email=values["email"].strip())
 
@@ -82,7 +82,7 @@ async def lost(request: Request) -> Response:
         visit = club.visit(request, club.language(request), "lost-link", proof.solved(club, values.get("proof", "")))
         answer = await club.write(club.lost.send, addresses.parse(values["email"].strip()), visit)
         if answer in {Answer.BUSY, Answer.PROVE}:
-            return wait(club, request, values, "lost-link", answer)
+            return await wait(club, request, values, "lost-link", answer)
     await even_out(club, started)
     return club.page(request, "lost-link-sent", email=values["email"].strip())
 
@@ -96,7 +96,7 @@ async def guard(club: Parts, request: Request, values: dict[str, str], action: s
     return club.page(request, "one-more", values=values | {"stamp": stamp}, action=action, challenge=None)
 
 
-def wait(club: Parts, request: Request, values: dict[str, str], action: str, answer: Answer) -> Response:
+async def wait(club: Parts, request: Request, values: dict[str, str], action: str, answer: Answer) -> Response:
     """What a visitor sees whose client has had enough (429), or who is to prove some work first."""
     if answer is Answer.BUSY:
         return club.page(request, "busy", status=429, headers={"Retry-After": "3600"})
@@ -107,7 +107,7 @@ def wait(club: Parts, request: Request, values: dict[str, str], action: str, ans
         headers={"Content-Security-Policy": SCRIPT_POLICY},
         values={key: value for key, value in values.items() if key != "proof"},
         action=action,
-        challenge=proof.challenge(club),
+        challenge=proof.challenge(club, await club.read(club.join.heat)),
     )
 
 

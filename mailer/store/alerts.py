@@ -1,0 +1,82 @@
+"""What an operator should hear of: sends that ended, were paused or stand still, each told once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, select
+
+from mailer.model.delivery import State
+from mailer.store.schema import claims, deliveries, events, issues, to_millis
+
+TOLD = "alerted"  # the kind of event that remembers what was told
+NEWS_FOR = timedelta(days=1)  # what is older is no news: an updated program does not tell the past
+STILL_FOR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened to an issue: finished, paused or stalled, when, and why."""
+
+    what: str
+    issue_id: int
+    at: datetime
+    cause: str = ""
+
+
+def lock(conn: Connection) -> None:
+    """Let nobody else tell anything until this transaction ends (SQLite's write lock does that already)."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(0x616C657274)))
+
+
+def news(conn: Connection, now: datetime) -> list[News]:
+    """What happened to issues lately and was not told yet."""
+    return [one for one in (*_finished(conn, now), *_paused(conn, now), *_stalled(conn, now)) if not _told(conn, one)]
+
+
+def note(conn: Connection, one: News, now: datetime) -> None:
+    """Remember that it was told."""
+    detail = {"what": one.what, "at": to_millis(one.at)}
+    conn.execute(insert(events).values(at=now, kind=TOLD, issue_id=one.issue_id, actor="alerts", detail=detail))
+
+
+def _told(conn: Connection, one: News) -> bool:
+    details = conn.execute(select(events.c.detail).where(events.c.issue_id == one.issue_id, events.c.kind == TOLD))
+    return {"what": one.what, "at": to_millis(one.at)} in details.scalars()
+
+
+def _finished(conn: Connection, now: datetime) -> list[News]:
+    query = select(issues.c.id, issues.c.finished_at).where(
+        issues.c.state == "finished", issues.c.finished_at > now - NEWS_FOR
+    )
+    return [News("finished", row.id, row.finished_at) for row in conn.execute(query)]
+
+
+def _paused(conn: Connection, now: datetime) -> list[News]:
+    """Pauses the program made by itself: a person's own are known to him."""
+    query = (
+        select(issues.c.id, issues.c.state_cause, func.max(events.c.at).label("at"))
+        .select_from(issues.join(events, events.c.issue_id == issues.c.id))
+        .where(issues.c.state == "paused", events.c.kind == "paused", events.c.at > now - NEWS_FOR)
+        .where(events.c.actor == "dispatch")
+        .group_by(issues.c.id, issues.c.state_cause)
+    )
+    return [News("paused", row.id, row.at, row.state_cause) for row in conn.execute(query)]
+
+
+def _stalled(conn: Connection, now: datetime) -> list[News]:
+    """Issues somebody waits for, when no worker has claimed anything for a while; told once a standstill."""
+    last = conn.execute(select(func.max(claims.c.created_at))).scalar()
+    if last is not None and last > now - STILL_FOR:
+        return []
+    d = deliveries.c
+    query = (
+        select(issues.c.id, func.min(d.due_at).label("since"))
+        .select_from(issues.join(deliveries, d.issue_id == issues.c.id))
+        .where(issues.c.state == "sending", issues.c.send_at <= now - STILL_FOR, issues.c.send_at > now - NEWS_FOR)
+        .where(d.state.in_((State.PENDING, State.DEFERRED)), d.due_at <= now - STILL_FOR)
+        .group_by(issues.c.id)
+    )
+    return [News("stalled", row.id, max(row.since, last or row.since)) for row in conn.execute(query)]
