@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, null, or_, select, true, update
 
 from mailer.model.delivery import Phase, State
 from mailer.model.routing import ANYBODY, Route
 from mailer.store.bulk import CLAIMED, UNFINISHED, among, append_attempts
 from mailer.store.journal import Mark
-from mailer.store.schema import Instant, attempts, claims, deliveries, events, issues, letters, subscribers, to_millis
+from mailer.store.schema import attempts, claims, deliveries, events, issues, letters, subscribers, to_millis
 from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
@@ -167,7 +167,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
             d.name,
             d.attributes,
             d.tries,
-            letters.c.created_at if issue.id is None else literal(issue.since, Instant).label("since"),
+            letters.c.created_at if issue.id is None else null().label("created_at"),
             func.coalesce(case((gone, 1), else_=0), 0).label("gone"),
         )
         .select_from(source)
@@ -183,7 +183,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
     left = [row.id for row in picked if row.gone]
-    kept = [Claimed(*row[:-1]) for row in picked if not row.gone]
+    kept = [Claimed(*(*row[:-2], issue.since or row.created_at)) for row in picked if not row.gone]
     if left:
         conn.execute(
             update(deliveries)
