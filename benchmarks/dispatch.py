@@ -198,7 +198,7 @@ def store_targets(folder: Path, options: argparse.Namespace, postgres_url: str) 
                 costs.freeze_seconds(club, number)
                 measured.append(costs.ledger_microseconds(club))
             clear(club)
-            found.append(Target(f"ledger on {name}, us a message", statistics.median(measured), bound))
+            found.append(Target(f"ledger on {name}, us a message, best of {len(measured)}", min(measured), bound))
     if not options.quick:
         club = make_club(folder / "freeze", 1_000_000)
         found.append(Target("freeze of 1,000,000 readers on SQLite, s", costs.freeze_seconds(club, 1), 2.0))
