@@ -256,19 +256,6 @@ class Club:
         if self.ping_url:
             ping.ping(self.ping_url)
 
-    # --- what comes back
-
-    def returned_mail(self) -> TakeIn:
-        """The journey of returned mail; people's answers go to [bounces] forward_to."""
-        from mailer.flows.bounce import TakeIn
-        from mailer.flows.forward import Forwarder
-
-        settings = self.settings
-        to = settings.bounces.forward_to or settings.sender.reply_to or self.sender_address
-        forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
-        age = timedelta(days=settings.bounces.max_age_days)
-        return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
-
     # --- sending
 
     @property
