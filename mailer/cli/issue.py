@@ -46,7 +46,7 @@ def import_(
     club = _club(ctx)
     data, name = _bytes(text)
     given = _day(day) if day else None
-    reading = paste.read(data, today=_today(club), day=given, defaults=_defaults(club), name=name)
+    reading = paste.read(data, today=_today(club), day=given, defaults=_defaults(club, output), name=name)
     made = reading.issue if number is None else replace(reading.issue, number=number)
     markdown = canonical.write(made)
     if output is not None:
@@ -239,17 +239,19 @@ def _club(ctx: click.Context) -> Club | None:
     return open_club(ctx)
 
 
-def _defaults(club: Club | None) -> Any:
+def _defaults(club: Club | None, output: Path | None) -> Any:
+    from mailer.rendering.examine import SOURCES, table
     from mailer.rendering.paste import Defaults
 
+    sources = table(SOURCES, output.parent if output else Path(), club.folder if club else None)
     if club is None:
-        return Defaults()
+        return Defaults(sources=sources)
     newsletter = club.settings.newsletter
     languages = (newsletter.language, *(tag for tag in newsletter.languages if tag != newsletter.language))
     base = club.settings.web.base_url.rstrip("/")
     unset = newsletter.name == type(newsletter).model_fields["name"].default
     named = "" if unset else newsletter.name
-    return Defaults(newsletter=named, languages=languages, apply_url=f"{base}/apply")
+    return Defaults(newsletter=named, languages=languages, apply_url=f"{base}/apply", sources=sources)
 
 
 def _today(club: Club | None) -> date:

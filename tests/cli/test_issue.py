@@ -126,3 +126,16 @@ def test_the_club_s_name_and_language_stand_above_the_paste(folder: Path) -> Non
     assert (code, out.splitlines()[1]) == (0, "newsletter: Harbour")
     assert "lang: en-GB" in out
     assert "the paste names the newsletter 'Pier News'" in err
+
+
+def test_the_importer_takes_spelling_and_address_of_sources_from_the_table(folder: Path) -> None:
+    table = "Coast Daily:\n  zh: 海岸日报\n  aliases: [coastdaily]\n  url: https://coast.example.com\n"
+    Path("sources.yaml").write_text(table, encoding="utf-8")
+    paste = (
+        "Club News, 21 May 2026\n1. Lockers sold\nA firm sold them. (coastdaily)\n2. Fees cut\nThey fell. (Fee Post)\n"
+    )
+    code, out, err = run("issue", "import", "-", stdin=paste)
+    assert code == 0
+    assert "Source: [Coast Daily](https://coast.example.com)" in out
+    assert "Source: Fee Post" in out
+    assert "stdin:2: source written 'coastdaily', in sources.yaml 'Coast Daily'" in err

@@ -29,7 +29,7 @@ def is_html(text: str) -> bool:
 
 
 def to_lines(text: str, report: Report) -> list[tuple[int, str]]:
-    """The visible lines, each with the line of the HTML it begins on; headings begin with `## `, list items `- `."""
+    """The visible lines with their lines in the HTML; headings begin with `## `, lower ones `### `, list items `- `."""
     reader = _Reader(report)
     reader.feed(_CF_HTML.sub("", text, count=1) if text.lstrip().startswith("Version:") else text)
     reader.close()
@@ -54,7 +54,13 @@ class _Reader(HTMLParser):
         if tag in _VOID:
             self._void(tag, values)
             return
-        if self._hidden or tag in _SILENT or _HIDDEN.search(values.get("style", "")) or "hidden" in values:
+        if (
+            self._hidden
+            or tag in _SILENT
+            or _HIDDEN.search(values.get("style", ""))
+            or "hidden" in values
+            or tag == "nav"
+        ):
             self._hidden.append(tag)
             return
         if tag in _BLOCKS:
@@ -65,7 +71,7 @@ class _Reader(HTMLParser):
         elif tag == "li":
             self._list_item()
         elif tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
-            self._parts.append("## ")
+            self._parts.append("## " if tag in ("h1", "h2") else "### ")
         elif tag in ("td", "th"):
             self._parts.append(" ")
         elif tag == "a" and values.get("href", "").startswith(("http://", "https://", "mailto:")):
@@ -123,6 +129,6 @@ class _Reader(HTMLParser):
         text = re.sub(f"{LINK}[ ]*{LINK_URL}[^{LINK_END}]*{LINK_END}", "", text)
         open_link = text.endswith(LINK)
         text = text.removesuffix(LINK).strip()
-        if text and text not in ("-", "##"):
+        if text and text not in ("-", "##", "###"):
             self.lines.append((self._start, text))
         self._parts = [LINK] if open_link or self._link is not None else []

@@ -9,13 +9,15 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import language, source
-from mailer.rendering.paste import clipboard, encoding, grammar, leads, outline, prose
+from mailer.rendering.paste import call, clipboard, encoding, grammar, leads, names, outline, prose, rows
 from mailer.rendering.paste.head import Head, read_head
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
+from mailer.rendering.registry import Registry
 
 TEXT_LIMIT = 1_000_000
 
+_NOTE = re.compile(r"\[(\d{1,3})\][:.]?\s*https?://\S+")
 # A one-line item in Chinese: headline, blank, text that ends as a sentence does.
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
@@ -31,12 +33,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the paste may leave open: the club's newsletter and languages, and the name of its call to action."""
+    """What the paste may leave open: newsletter, languages, call to action, and the right names of sources."""
 
     newsletter: str = ""
     languages: tuple[str, ...] = ()
     apply_url: str = ""
     cta: str = "club"
+    sources: Registry | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ def read(
         report.add(0, "html", "read as HTML from a clipboard")
         numbered = clipboard.to_lines(text, report)
     else:
-        numbered = list(enumerate(text.split("\n"), 1))
+        numbered = rows.to_lines(list(enumerate(text.split("\n"), 1)), report)
     if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
         raise SourceError(f"the text has more than {TEXT_LIMIT:,} characters; that is no digest", where=name)
     lines, forward = tidy(numbered, report, html=html)
@@ -101,8 +104,10 @@ class _Reader:
         self.name = name
         self.forward = forward
         self.starts: dict[int, str] = {}
+        self.notes: dict[str, str] = {}
 
     def reading(self) -> Reading:
+        self.notes = self._footnotes()
         found = outline.find(self.lines, self.report)
         if found is None:
             raise SourceError(
@@ -116,8 +121,25 @@ class _Reader:
         end = self._end(found)
         items = self._items(found, end)
         self._refuse_what_is_no_digest(found, head, items)
-        cta = self._tail(end)
+        cta = call.read(self.lines[end:], self.report, self.defaults.cta, self.defaults.apply_url)
         return self._reading(found, head, items, cta)
+
+    def _footnotes(self) -> dict[str, str]:
+        """The addresses of lines such as `[2] https://...` by number, taken out where the text refers to them."""
+        notes = {
+            match[1]: (line, grammar.strip_links(line.text)[1])
+            for line in self.lines
+            if (match := _NOTE.fullmatch(grammar.strip_links(line.text)[0]))
+        }
+        texts = [line.text for line in self.lines]
+        used = {key: note for key, note in notes.items() if any(text.endswith(f"[{key}]") for text in texts)}
+        self.lines = [line for line in self.lines if all(line is not note for note, _ in used.values())]
+        return {key: url for key, (_, url) in used.items()}
+
+    def _note(self, text: str) -> tuple[str, str]:
+        """A text without the number of a footnote at its end, and that footnote's address."""
+        match = re.search(r"\s*\[(\d{1,3})\]$", text)
+        return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, "")
 
     def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, _Gathered]) -> None:
         sources = sum(item.source is not None for item in items.values())
@@ -200,7 +222,7 @@ class _Reader:
         if (
             text
             and not any(mark.rest for mark in grammar.marks(line.text))
-            and found.family not in ("bracketed", "bullet", "sources")
+            and found.family not in ("bracketed", "bullet", "headed", "sources")
         ):
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
@@ -218,7 +240,7 @@ class _Reader:
         return item
 
     def _paragraphs(self, item: _Gathered, body: list[int]) -> None:
-        names: list[tuple[str, str, int]] = []
+        named: list[tuple[str, str, int]] = []
         for index in body:
             line = self.lines[index]
             if not line.text:
@@ -226,19 +248,19 @@ class _Reader:
             if grammar.is_rule(line.text):
                 self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
             elif (found := grammar.source_line(line.text)) and (
-                item.paragraphs or names or index > body[0] or found[0]
+                item.paragraphs or named or index > body[0] or found[0]
             ):
-                names.append((*found, line.number))
+                named.append((*found, line.number))
             elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", grammar.strip_links(line.text)[0])
             else:
                 item.paragraphs.append(line.text)
-        if names:
-            name = next((name for name, _, _ in names if name), "")
-            url = next((url for _, url, _ in names if url), "")
-            number = names[0][2]
+        if named:
+            name = next((name for name, _, _ in named if name), "")
+            url = next((url for _, url, _ in named if url), "")
+            number = named[0][2]
             item.source = Source(name or _host(url), url, number)
-            for other, _, at in names:
+            for other, _, at in named:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
 
@@ -273,6 +295,16 @@ class _Reader:
         return text
 
     def _headline(self, item: _Gathered, text: str) -> None:
+        text, url = self._note(text)
+        if not url and item.paragraphs:
+            item.paragraphs[-1], url = self._note(item.paragraphs[-1])
+        if url:
+            name = item.source.name if item.source else _host(url)
+            item.source = Source(name, url, item.line)
+        named = grammar.linked_name_at_end(text) if item.source is None else None
+        if named:
+            text, name, url = named
+            item.source = Source(name, url, item.line)
         shown, repair = grammar.headline(text)
         item.headline = shown
         if repair:
@@ -280,61 +312,17 @@ class _Reader:
         url = grammar.strip_links(text)[1]
         if url and item.source is None:
             self.report.add(item.line, "link", "address of the headline's link taken as the source's", url)
-            item.source = Source(_host(url), url, item.line)
+            item.source = Source(self._byline(item) or _host(url), url, item.line)
         elif url and item.source and not item.source.url:
             item.source = replace(item.source, url=url)
 
-    def _tail(self, end: int) -> CallToAction | None:
-        """The call to action among the lines after the last item; the others are dropped with a report."""
-        cta: CallToAction | None = None
-        open_call = False
-        for line in self.lines[end:]:
-            text = line.text
-            if not text:
-                continue
-            if grammar.is_rule(text):
-                self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
-                open_call = False
-            elif grammar.is_foot(text) and not (
-                grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)
-            ):
-                self.report.drop(line.number, "line of the page dropped", grammar.strip_links(text)[0])
-                open_call = False
-            elif cta is None and grammar.is_call(text):
-                cta = self._call(line)
-                open_call = True
-            elif cta is not None and open_call:
-                plain, url = grammar.strip_links(text)
-                only_url = url and plain.strip() == url
-                added = "" if only_url else prose.to_markdown(text)
-                if added and not re.search(r"[.!?。！？]$", plain):
-                    self.report.drop(line.number, "line after the call to action dropped", plain)
-                    continue
-                cta = replace(cta, text="\n\n".join(part for part in (cta.text, added) if part), url=cta.url or url)
-            else:
-                self.report.drop(line.number, "line after the last item dropped", grammar.strip_links(text)[0])
-        return cta
-
-    def _call(self, line: Line) -> CallToAction:
-        text = re.sub(r"<\s*/?\s*a\s*>", " ", line.text)
-        if text != line.text:
-            self.report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
-        plain, url = grammar.strip_links(text)
-        plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
-        label = grammar.call_label(plain)
-        if label:
-            plain = plain[len(label) :].strip()
-            self.report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label)
-        if url:
-            plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
-        else:
-            target = self.defaults.apply_url or "the club's own apply page"
-            self.report.add(line.number, "call", f"call to action without an address; it points to {target}")
-        title, rest = _split_call(plain)
-        chinese = language.is_chinese(language.detect(plain, "zh-Hans"))
-        button = _label(plain, chinese)
-        self.report.add(line.number, "call", "taken as the call to action", plain[:60])
-        return CallToAction(self.defaults.cta, prose.escape(title), prose.escape(rest), button, url, line.number)
+    def _byline(self, item: _Gathered) -> str:
+        """The short last paragraph of an item whose headline is a link: the name of where it leads."""
+        last = item.paragraphs[-1] if len(item.paragraphs) > 1 else ""
+        if not last or width(last) > 30 or not grammar.is_name(last) or last[-1] in ".,;:，。；：":
+            return ""
+        self.report.add(item.line, "guess", "last line taken as the source's name", last)
+        return item.paragraphs.pop()
 
     def _reading(
         self, found: outline.Outline, head: Head, items: dict[int, _Gathered], cta: CallToAction | None
@@ -380,6 +368,8 @@ class _Reader:
         sourceless = [str(number) for number, item in enumerate(items.values(), 1) if item.source is None]
         if sourceless:
             self.report.add(0, "source", f"no source found for item {', '.join(sourceless)}")
+        if self.defaults.sources is not None:
+            issue = names.by_table(issue, self.defaults.sources, self.report)
         order = sorted(self.report.repairs, key=lambda repair: repair.line)
         return Reading(issue, tuple(order), tuple(sorted(self.report.unplaced, key=lambda repair: repair.line)))
 
@@ -414,22 +404,3 @@ class _Reader:
 def _host(url: str) -> str:
     match = re.match(r"https?://(?:www\.)?([^/:?#]+)", url)
     return match[1] if match else url
-
-
-def _split_call(text: str) -> tuple[str, str]:
-    """A call's first sentence as its title, and the rest."""
-    match = re.match(r"(.{4,}?[.!?](?=\s)|.{2,}?[。！？])\s*(.*)$", text)
-    if match and width(match[1]) <= 90:
-        return match[1].rstrip(".。"), match[2]
-    if width(text) <= 90:
-        return text.rstrip(".。:："), ""
-    return "", text
-
-
-def _label(text: str, chinese: bool) -> str:
-    if chinese:
-        return "立即报名" if "报名" in text else "立即申请" if "申请" in text else "立即加入"
-    first = re.search(r"\b(apply to join|join|register|sign up|subscribe)\b", text, re.IGNORECASE)
-    return {"join": "Join us", "register": "Register", "sign up": "Sign up", "subscribe": "Subscribe"}.get(
-        first[1].lower() if first else "", "Apply to join"
-    )

@@ -86,6 +86,7 @@ _FOOT_ANYWHERE = re.compile(
     r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|all rights reserved|扫描二维码关注|点击上方|点击蓝字|长按识别",
     re.I,
 )
+_POINTERS = " 🔗👉➡→↗▶►☞:："
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
 _DECORATION = "■□▌▎▍◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
 
@@ -129,10 +130,16 @@ def bracketed(text: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
+def linked_name_at_end(text: str) -> tuple[str, str, str] | None:
+    """A headline that ends in a linked name in parentheses, as (what stands before it, name, address)."""
+    match = re.fullmatch(rf"(.+?)\s*[(（]\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}\s*[)）]", text)
+    return (match[1], match[2].strip(), match[3]) if match and is_name(match[2].strip()) else None
+
+
 def source_line(text: str) -> tuple[str, str] | None:
     """A line that holds only a source, as (name, address)."""
     plain, url = strip_links(text)
-    if url and plain.strip() == url:
+    if url and plain.strip(_POINTERS) == url:
         return "", url
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
     if alone and is_name(plain) and not is_call(text):

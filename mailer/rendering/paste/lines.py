@@ -46,7 +46,11 @@ _HEADER = re.compile(
 )
 _STAMP = re.compile(
     r"(?:[^\s:：,，。]{1,20}\s+)?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
+)
+_SPEAKER = re.compile(
+    r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
 )
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」]$")
 _URL = re.compile(
@@ -60,6 +64,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = [Line(number, _clean(text, number, report)) for number, text in lines]
     clean = _without_underlines(_unquote(clean, report), report)
     clean, forward = _without_forwarding(clean, report)
+    clean = _without_speakers(clean, report)
     clean = [line for line in clean if not _is_stamp(line, clean, report)]
     if not html:
         clean = _unwrap(clean, report)
@@ -131,6 +136,28 @@ def _note(forward: Forward, key: str, value: str, number: int) -> None:
     elif key in ("sent", "发送时间", "时间"):
         forward.sent = value
         forward.date_line = forward.date_line or number
+
+
+def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
+    """A chat copied with time and name before each message, without them; what other people said is dropped."""
+    said = [(line, match) for line in lines if (match := _SPEAKER.fullmatch(line.text))]
+    if len(said) < 2:
+        return lines
+    names = [match[1] for _, match in said]
+    teller = max(names, key=names.count)
+    report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
+    kept: list[Line] = []
+    other = False
+    for line in lines:
+        match = _SPEAKER.fullmatch(line.text)
+        if match:
+            other = match[1] != teller
+        if other:
+            if line.text:
+                report.drop(line.number, "message of somebody else dropped", line.text)
+        else:
+            kept.append(replace(line, text=match[2].strip()) if match else line)
+    return kept
 
 
 def _is_stamp(line: Line, lines: list[Line], report: Report) -> bool:

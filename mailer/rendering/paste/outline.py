@@ -30,7 +30,7 @@ class Outline:
 
 def find(lines: list[Line], report: Report) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
-    for attempt in (_numbered, _bracketed, _bulleted, _by_sources):
+    for attempt in (_numbered, _bracketed, _headed, _bulleted, _by_sources):
         starts, family = attempt(lines, report)
         if len(starts) > MOST_ITEMS:
             message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
@@ -76,7 +76,10 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
         for mark in grammar.marks(line.text)
         if mark.family == family and mark.number <= 200 and not _SEVERAL.search(mark.rest)
     ]
-    later = Counter(mark.number for _, mark in found)
+    numbers = [mark.number for _, mark in found]
+    if len(numbers) >= 4 and numbers == [n for n in range(1, len(numbers) // 2 + 1) for _ in "ab"]:
+        return found  # each item twice, in two languages
+    later = Counter(numbers)
     chain: list[tuple[int, grammar.Mark]] = []
     expected = 1
     for index, mark in found:
@@ -158,6 +161,19 @@ def _shape(prefix: str) -> str:
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     found = {index: line.text for index, line in enumerate(lines) if index and grammar.bracketed(line.text)}
     return (found, "bracketed") if len(found) >= 3 else ({}, "")
+
+
+def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items without a number under headings of the third level, as on a web page or in Markdown."""
+    found = {index: line.text[4:].strip() for index, line in enumerate(lines) if line.text.startswith("### ")}
+    told = 0
+    for index in found:
+        below = next((line.text for line in lines[index + 1 :] if line.text), "")
+        told += bool(below) and not below.startswith("#") and grammar.bullet(below) is None
+    if len(found) < 2 or told * 2 < len(found):
+        return {}, ""
+    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} headings of one level taken as items")
+    return found, "headed"
 
 
 def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

@@ -1,0 +1,50 @@
+"""Rows copied from a spreadsheet made lines: number and headline, text, source."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mailer.rendering.paste.report import Report
+
+_COLUMNS = {
+    "headline": ("标题", "新闻标题", "題目", "title", "headline"),
+    "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
+    "source": ("来源", "來源", "出处", "媒体", "source", "publisher"),
+    "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
+    "section": ("栏目", "版块", "分类", "类别", "section", "category"),
+    "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
+}
+_KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
+
+
+def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
+    """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
+    for start, (number, text) in enumerate(lines):
+        columns = [_KNOWN.get(cell.strip().lower(), "") for cell in text.split("\t")]
+        if "headline" in columns and max(Counter(filter(None, columns)).values()) == 1 and len(columns) > 1:
+            report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
+            return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
+    return lines
+
+
+def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> list[tuple[int, str]]:
+    made: list[tuple[int, str]] = []
+    count, section = 0, ""
+    for number, text in rows:
+        cells = [cell.strip().strip('"') for cell in text.split("\t")]
+        row = dict(zip(columns, cells, strict=False))
+        if len(cells) < 2 or not row.get("headline"):
+            made.append((number, text))
+            continue
+        for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
+            if cell and not name:
+                report.drop(number, "cell of a column without a known name dropped", cell)
+        if row.get("section", section) != section:
+            section = row["section"]
+            made.append((number, f"## {section}"))
+        count += 1
+        made.append((number, f"{count}. {row['headline']}"))
+        made += [(number, row["text"])] if row.get("text") else []
+        made += [(number, f"来源：{row['source']} {row.get('link', '')}".strip())] if row.get("source") else []
+        made += [(number, row["link"])] if row.get("link") and not row.get("source") else []
+    return made
