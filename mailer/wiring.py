@@ -306,7 +306,7 @@ class Club:
             db=self.db,
             lanes=self.lanes(),
             composer=Composer(self.keyring),
-            record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers()),
+            record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers(), watch=bounce.Watch()),
             clock=self.clock,
             shared_clock=self.db.now,
             worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),

@@ -26,6 +26,7 @@ from mailer.store.engine import Database
 from mailer.store.healing import heal
 from mailer.store.verdicts import Breakers as Breakers
 from mailer.store.verdicts import Reader, judge_readers
+from mailer.store.watch import Watch as Watch
 
 
 class Refused(Protocol):
@@ -57,11 +58,15 @@ class Refusal(Protocol):
 
 
 def record_refusals(
-    conn: Connection, refusals: Sequence[Refusal], now: datetime, breakers: Breakers | None = None
+    conn: Connection,
+    refusals: Sequence[Refusal],
+    now: datetime,
+    breakers: Breakers | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Append a bounce for each refusal and suppress whom the judge says; runs in the caller's transaction.
 
-    Recording the same refusals twice changes nothing.
+    Recording the same refusals twice changes nothing. `watch` pauses an issue of which too much comes back.
     """
     rows: list[Bounce] = []
     readers: dict[str, tuple[Reader, Diagnosis, str]] = {}
@@ -86,6 +91,8 @@ def record_refusals(
         readers[fingerprint] = (reader, diagnosis, str(refusal.reply))
     added = bounces.append(conn, rows)
     judge_readers(conn, [(*readers[fingerprint], bounce_id) for fingerprint, bounce_id in added.items()], now, breakers)
+    if watch is not None:
+        watch.look(conn, [refusal.delivery.issue_id for refusal in refusals], now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,7 @@ class TakeIn:
         self.max_age = max_age
         self.forward = forward
         self.breakers = Breakers()
+        self.watch = Watch()
 
     def welcome(self, recipient: str) -> bool:
         """Whether mail to this address is for us: only a return path we signed is (no backscatter)."""
@@ -206,6 +214,7 @@ class TakeIn:
         reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
         bounce_id = next(iter(added.values()))
         verdict = judge_readers(conn, [(reader, result.diagnosis, result.text, bounce_id)], now, self.breakers)[0]
+        self.watch.look(conn, [delivery.issue_id], now)
         return Taken(returned.READ, reading, found, verdict, f"{verdict.action}: {verdict.why}")
 
     def _whose(self, conn: Connection, mail: Mail, envelope_to: str) -> tuple[Found | None, Any]:

@@ -17,6 +17,7 @@ from mailer.store.bounces import Bounce
 from mailer.store.engine import Database
 from mailer.store.healing import heal
 from mailer.store.verdicts import Breakers, Reader, judge_readers
+from mailer.store.watch import Watch
 
 
 @dataclass(slots=True)
@@ -52,10 +53,11 @@ def take_log(
 
     Only a line whose Message-ID carries our token counts. `sent` is recorded too: it is the receiver's own 250.
     """
-    tally, breakers = LogTally(), Breakers()
+    tally, breakers, watch = LogTally(), Breakers(), Watch()
     for batch in _batches(lines, 200):
         with db.transaction() as conn:
-            _take_log_lines(conn, keyring, batch, now, max_age, tally, breakers)
+            concerned = _take_log_lines(conn, keyring, batch, now, max_age, tally, breakers)
+            watch.look(conn, concerned, now)
     return tally
 
 
@@ -67,7 +69,8 @@ def _take_log_lines(
     max_age: timedelta,
     tally: LogTally,
     breakers: Breakers,
-) -> None:
+) -> set[int | None]:
+    """Returns the issues concerned."""
     rows: list[Bounce] = []
     readers: dict[str, tuple[Reader, Diagnosis, str]] = {}
     for line in lines:
@@ -101,6 +104,7 @@ def _take_log_lines(
     added = bounces.append(conn, list({row.fingerprint: row for row in rows}.values()))
     tally.new += len(added)
     judge_readers(conn, [(*readers[key], number) for key, number in added.items() if key in readers], now, breakers)
+    return {row.issue_id for row in rows}
 
 
 def _log_diagnosis(line: LogLine) -> Diagnosis:

@@ -60,7 +60,7 @@ def _paused(conn: Connection, now: datetime) -> list[News]:
         select(issues.c.id, issues.c.state_cause, func.max(events.c.at).label("at"))
         .select_from(issues.join(events, events.c.issue_id == issues.c.id))
         .where(issues.c.state == "paused", events.c.kind == "paused", events.c.at > now - NEWS_FOR)
-        .where(events.c.actor == "dispatch")
+        .where(events.c.actor.in_(("dispatch", "bounces")))
         .group_by(issues.c.id, issues.c.state_cause)
     )
     return [News("paused", row.id, row.at, row.state_cause) for row in conn.execute(query)]

@@ -1,0 +1,54 @@
+"""When so much of a send comes back that somebody should know, and when it had better stop: shares, and pure rules.
+
+The big receivers' own limits are the measure: complaints under 0.1 %, never 0.3 % (Google and Yahoo, sender
+guidelines of 2024); bounces above 5 % are what providers close accounts for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LEAST_DELIVERIES = 50
+LEAST_EVENTS = 3  # one reader's temper is no share, however small the send
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Something counted, and the shares of a send's deliveries at which to warn and to pause (0: never)."""
+
+    what: str
+    warn: float
+    pause: float
+
+
+BOUNCES = Threshold("bounces", 0.02, 0.05)
+COMPLAINTS = Threshold("complaints", 0.001, 0.003)
+SENDER_FAULTS = Threshold("refusals that are about us", 0.0, 0.02)
+DOMAIN_FAULTS = Threshold("refusals that are about us", 0.0, 0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A threshold that was passed: `cause` is the sentence for people."""
+
+    what: str
+    pause: bool
+    cause: str
+
+
+def enough(threshold: Threshold, events: int) -> int:
+    """So many deliveries are enough to know that `events` of them pass no share of the threshold."""
+    least = threshold.warn or threshold.pause
+    return max(LEAST_DELIVERIES, int(events / least) + 1)
+
+
+def judge(threshold: Threshold, events: int, ended: int, where: str = "") -> Iterator[Alarm]:
+    """What `events` of `ended` deliveries call for: nothing, a warning, or a warning and a pause."""
+    if events < LEAST_EVENTS or ended < LEAST_DELIVERIES:
+        return
+    share = events / ended
+    for limit, pause in ((threshold.warn, False), (threshold.pause, True)):
+        if limit and share > limit:
+            cause = f"{threshold.what}{where}: {events} of {ended} deliveries, {share:.1%}; the limit is {limit:.1%}"
+            yield Alarm(threshold.what + where, pause, cause)

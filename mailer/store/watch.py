@@ -1,0 +1,116 @@
+"""The watch over running sends: counts what came back and pauses what had better stop, once for each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, literal, select
+
+from mailer.model.bounce import Family, Kind
+from mailer.model.delivery import State
+from mailer.model.pacing import group_of
+from mailer.model.thresholds import (
+    BOUNCES,
+    COMPLAINTS,
+    DOMAIN_FAULTS,
+    LEAST_EVENTS,
+    SENDER_FAULTS,
+    Alarm,
+    Threshold,
+    enough,
+    judge,
+)
+from mailer.store import bounces as log
+from mailer.store import budgets, issues
+from mailer.store.schema import bounces, deliveries, events
+
+RECHECK = timedelta(seconds=5)
+DOMAIN_PAUSE = 3600.0  # seconds
+ACTOR = "bounces"
+WARNED, PAUSED = "warned", "paused"
+_ENDED = (State.ACCEPTED, State.FAILED)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at each issue at most every five seconds; what a person resumed is not paused again for the same."""
+
+    looked: dict[int, datetime] = field(default_factory=dict)
+
+    def look(self, conn: Connection, issue_ids: Iterable[int | None], now: datetime) -> None:
+        """Judge the issues something came back for; runs in the transaction that recorded it."""
+        for issue_id in sorted({each for each in issue_ids if each is not None}):
+            last = self.looked.get(issue_id)
+            if last is None or not last <= now < last + RECHECK:
+                self.looked[issue_id] = now
+                _look(conn, issue_id, now)
+
+
+def _look(conn: Connection, issue_id: int, now: datetime) -> None:
+    b = bounces.c
+    failed = b.kind.in_((Kind.HARD, Kind.SOFT))
+    ours = b.family == Family.POLICY
+    _judge_send(conn, issue_id, BOUNCES, _count(conn, issue_id, failed), now)
+    _judge_send(conn, issue_id, COMPLAINTS, _count(conn, issue_id, b.kind == Kind.COMPLAINT), now)
+    _judge_send(conn, issue_id, SENDER_FAULTS, _count(conn, issue_id, ours), now)
+    for domain, faults in _by_domain(conn, issue_id, ours):
+        ended = _ended(conn, issue_id, enough(DOMAIN_FAULTS, faults), deliveries.c.domain == domain)
+        for alarm in judge(DOMAIN_FAULTS, faults, ended, f" at {domain}"):
+            if _note(conn, issue_id, alarm, WARNED, now):
+                slowdown = budgets.Slowdown(budgets.PROVIDER + group_of(domain), ended, DOMAIN_PAUSE, alarm.cause)
+                budgets.settle(conn, {}, [slowdown], now)
+
+
+def _judge_send(conn: Connection, issue_id: int, threshold: Threshold, number: int, now: datetime) -> None:
+    if number < LEAST_EVENTS:
+        return
+    for alarm in judge(threshold, number, _ended(conn, issue_id, enough(threshold, number))):
+        if not alarm.pause:
+            _note(conn, issue_id, alarm, WARNED, now)
+        elif not _known(conn, issue_id, alarm, PAUSED):
+            issues.set_state(conn, issue_id, ("sending",), "paused", alarm.cause, ACTOR, now)
+
+
+def _of_issue(issue_id: int) -> Any:
+    """An issue's bounces that count: of deliveries that have ended, not too old."""
+    joined = bounces.join(deliveries, deliveries.c.id == bounces.c.delivery_id)
+    counted = (bounces.c.issue_id == issue_id) & (bounces.c.note != log.STALE) & deliveries.c.state.in_(_ENDED)
+    return joined, counted
+
+
+def _count(conn: Connection, issue_id: int, which: Any) -> int:
+    joined, counted = _of_issue(issue_id)
+    found = select(func.count(func.distinct(bounces.c.delivery_id))).select_from(joined).where(counted, which)
+    return conn.execute(found).scalar_one()
+
+
+def _by_domain(conn: Connection, issue_id: int, which: Any) -> list[tuple[str, int]]:
+    joined, counted = _of_issue(issue_id)
+    number = func.count(func.distinct(bounces.c.delivery_id))
+    found = select(bounces.c.domain, number).select_from(joined).where(counted, which)
+    rows = conn.execute(found.group_by(bounces.c.domain).having(number >= LEAST_EVENTS))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _ended(conn: Connection, issue_id: int, most: int, *which: Any) -> int:
+    """How many deliveries of an issue have ended, counted no further than `most`: sent in order, they stand first."""
+    d = deliveries.c
+    some = select(literal(1)).where(d.issue_id == issue_id, d.state.in_(_ENDED), *which).limit(most).subquery()
+    return conn.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _known(conn: Connection, issue_id: int, alarm: Alarm, kind: str) -> bool:
+    """Whether this was said of the issue before."""
+    e = events.c
+    details = conn.execute(select(e.detail).where(e.issue_id == issue_id, e.kind == kind, e.actor == ACTOR)).scalars()
+    return any(str(detail.get("cause", "")).startswith(alarm.what + ":") for detail in details)
+
+
+def _note(conn: Connection, issue_id: int, alarm: Alarm, kind: str, now: datetime) -> bool:
+    if _known(conn, issue_id, alarm, kind):
+        return False
+    issues.note(conn, kind, issue_id, ACTOR, {"cause": alarm.cause}, now)
+    return True

@@ -1,0 +1,120 @@
+"""A send of which too much comes back is paused, once for each reason, and never for one reader's sake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from support import cast
+
+from mailer.flows.bounce import Watch, record_refusals
+from mailer.mail.reply import Reply
+from mailer.model.delivery import Phase, State
+from mailer.store import issues
+from mailer.store.engine import Database
+from mailer.store.schema import budgets, deliveries, events
+from mailer.store.schema import issues as issues_table
+
+UNKNOWN = Reply(550, ("5.1.1 user unknown",))
+ABOUT_US = Reply(550, ("5.7.1 rejected for policy reasons",))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    delivery: Any
+    reply: Reply
+    phase: Phase = Phase.RCPT
+
+
+@dataclass
+class Send:
+    """An issue to `count` readers, all accepted."""
+
+    db: Database
+    count: int = 100
+    watch: Watch = field(default_factory=Watch)
+    issue_id: int = 0
+
+    def __post_init__(self) -> None:
+        with self.db.transaction() as conn:
+            for number in range(self.count):
+                domain = "example.com" if number < 10 else "example.org"
+                cast.reader(conn, f"reader{number}@{domain}")
+            self.issue_id = cast.publish(conn)
+            conn.execute(update(deliveries).values(state=State.ACCEPTED))
+
+    def refuse(self, numbers: Iterable[int], reply: Reply = UNKNOWN, seconds: float = 0) -> None:
+        with self.db.transaction() as conn:
+            rows = conn.execute(select(deliveries).order_by(deliveries.c.id)).all()
+            refusals = [Refusal(rows[number], reply) for number in numbers]
+            now = cast.later(seconds=seconds)
+            record_refusals(conn, refusals, now, watch=self.watch)
+
+    def state(self) -> tuple[str, str]:
+        with self.db.reading() as conn:
+            row = conn.execute(select(issues_table.c.state, issues_table.c.state_cause)).one()
+        return row.state, row.state_cause
+
+    def said(self, kind: str) -> int:
+        with self.db.reading() as conn:
+            return len(conn.execute(select(events).where(events.c.kind == kind)).all())
+
+
+def test_more_than_five_percent_of_bounces_pauses_a_send(db: Database) -> None:
+    send = Send(db)
+    send.refuse(range(10, 15))
+    assert send.state() == ("sending", "")
+    assert send.said("warned") == 1
+    send.refuse([15], seconds=6)
+    state, cause = send.state()
+    assert state == "paused"
+    assert "6 of 100 deliveries" in cause
+
+
+def test_what_a_person_resumed_is_not_paused_again_for_the_same(db: Database) -> None:
+    send = Send(db)
+    send.refuse(range(10, 18))
+    with db.transaction() as conn:
+        issues.set_state(conn, send.issue_id, ("paused",), "sending", "", "operator", cast.NOW)
+    send.refuse([20, 21], seconds=10)
+    assert send.state()[0] == "sending"
+    assert send.said("paused") == 1
+
+
+def test_a_small_send_or_a_few_bounces_pause_nothing(db: Database) -> None:
+    send = Send(db, count=49)
+    send.refuse(range(10, 30))
+    assert send.state()[0] == "sending"
+
+
+def test_two_percent_of_refusals_about_us_pause_a_send(db: Database) -> None:
+    send = Send(db)
+    send.refuse(range(10, 13), ABOUT_US)
+    state, cause = send.state()
+    assert state == "paused"
+    assert "about us" in cause
+
+
+def test_a_domain_that_refuses_us_is_paused_by_itself(db: Database) -> None:
+    send = Send(db, count=300)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id <= 60).values(domain="example.com"))
+    send.refuse(range(4), ABOUT_US)
+    assert send.state()[0] == "sending"
+    with db.reading() as conn:
+        (row,) = conn.execute(select(budgets)).all()
+    assert row.key == "provider:example.com"
+    assert row.blocked_until == cast.later(hours=1)
+
+
+@pytest.mark.parametrize("again", [0, 2, 4])
+def test_the_watch_looks_no_oftener_than_every_five_seconds(db: Database, again: float) -> None:
+    send = Send(db)
+    send.refuse([10])
+    send.refuse(range(11, 20), seconds=again)
+    assert send.state()[0] == "sending"
+    send.refuse([20], seconds=6)
+    assert send.state()[0] == "paused"
