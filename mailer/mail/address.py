@@ -71,6 +71,8 @@ def _parse_unusual(text: str) -> Address:
         raise AddressError("the address is empty")
     if len(text) > MAX_OCTETS:
         raise AddressError(f"the address is longer than {MAX_OCTETS} characters")
+    if "\ufffd" in text:
+        raise AddressError("the address holds bytes that are no letters in their encoding")
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -24,6 +24,12 @@ def test_odd_but_valid_addresses_are_taken(text: str) -> None:
     assert parse(text).address == text
 
 
+@pytest.mark.parametrize("text", ["\ufffd@example.com", "zo\ufffd@example.com", "zoe@ex\ufffdmple.com"])
+def test_what_was_never_text_is_no_address(text: str) -> None:
+    with pytest.raises(AddressError, match="bytes|character"):
+        parse(text)
+
+
 def test_a_chinese_domain_becomes_its_a_labels_and_needs_no_smtputf8() -> None:
     found = parse("alice@例子.测试")
     assert found.address == "alice@xn--fsqu00a.xn--0zwm56d"
