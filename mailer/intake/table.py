@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import shutil
 import tempfile
 from collections import deque
@@ -22,6 +23,12 @@ _CHUNK = 256 * 1024
 _SAMPLE = 256 * 1024
 _SPACES = " \t\u00a0\u3000"
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030", "hz", "hz-gb-2312"})
+_KOREAN = frozenset({"euc-kr", "cp949"})
+_HALF_ASCII = frozenset({"big5", "big5-hkscs", "cp950", "shift_jis", "cp932"})  # a character may end in an ASCII byte
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_GBK_PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]")
+_UNREADABLE = "\udfff"  # stands for bytes that mean nothing in the file's encoding; no decoder yields it by itself
+codecs.register_error("mailer.unreadable", lambda error: (_UNREADABLE, error.end))  # type: ignore[attr-defined]
 
 
 class Row(NamedTuple):
@@ -45,8 +52,9 @@ class Table:
 def read_table(source: BinaryIO, name: str) -> Table:
     """The table in an open file, CSV or .xlsx by its first bytes. The file stays the caller's, and stays open.
 
-    Rows too long, with a quote never closed or with the wrong number of cells come with a `fault`; reading goes on
-    with the next line. Raises ImportFileError for a file that is no table at all.
+    Rows too long, with a quote never closed, with bytes that are not of the file's encoding or with the wrong number
+    of cells come with a `fault`; reading goes on with the next line. Raises ImportFileError for a file that is no
+    table at all.
     """
     if not source.seekable():
         spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the rows are read
@@ -95,59 +103,89 @@ def _fitted(rows: Iterator[Row], width: int) -> Iterator[Row]:
 
 
 def _encoding_of(source: BinaryIO) -> tuple[str, str]:
-    """The file's encoding; and, where the bytes leave a doubt, what was guessed, for people."""
+    """The file's encoding; and, where the bytes leave a doubt, what was guessed, for people.
+
+    A file is UTF-8 as long as no more than half of its lines beyond ASCII are broken: other encodings hardly ever
+    look like it by chance, so the others are single bad rows.
+    """
     head = source.read(4)
     source.seek(0)
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig", ""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", ""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    sample = b""
-    try:
-        for chunk in iter(lambda: source.read(_CHUNK), b""):
-            sample = sample or chunk
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-        if b"\0" not in sample:
-            return "utf-8", ""
-    except UnicodeDecodeError:
-        sample = chunk
-    finally:
+    if b"\0" in head[:2]:
+        encoding = "utf-16-be" if head[0] == 0 else "utf-16-le"
+    else:
+        whole = _is_utf8(source)
         source.seek(0)
-    encoding = _guess(sample)
+        if whole:
+            return "utf-8", ""
+        beyond, broken, sample = _survey(source)
+        source.seek(0)
+        if 2 * broken <= beyond:
+            return "utf-8", ""
+        encoding = _guess(sample)
     return encoding, f"not marked with its encoding; read as {encoding}"
 
 
+def _is_utf8(source: BinaryIO) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in chain(iter(lambda: source.read(_CHUNK), b""), (b"",)):
+            decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _survey(source: BinaryIO) -> tuple[int, int, bytes]:
+    """How many lines hold more than ASCII, how many of those are no UTF-8, and a sample of the latter."""
+    beyond, broken, sample, rest = 0, 0, bytearray(), b""
+    for chunk in chain(iter(lambda: source.read(_CHUNK), b""), (b"",)):
+        lines = (rest + chunk).splitlines(keepends=True)
+        rest = lines.pop() if chunk and lines and len(lines[-1]) <= 4 * MAX_LINE else b""
+        for line in lines:
+            if line.isascii():
+                continue
+            beyond += 1
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                broken += 1
+                if len(sample) < _SAMPLE:
+                    sample += line[: _SAMPLE - len(sample)]
+    return beyond, broken, bytes(sample)
+
+
 def _guess(sample: bytes) -> str:
-    """The likeliest encoding of bytes that are not all UTF-8."""
+    """The likeliest encoding of lines that are no UTF-8."""
     import chardet
 
-    lossy = sample.decode("utf-8", "replace")
-    broken = lossy.count("\ufffd")
-    if b"\0" in sample:
-        return "utf-16-be" if sample[0:1] == b"\0" else "utf-16-le" if sample[1:2] == b"\0" else "utf-8"
-    if sum(not char.isascii() for char in lossy) > 4 * broken:
-        return "utf-8"
-    name = (chardet.detect(sample[:_SAMPLE])["encoding"] or "").lower()
-    if name in _CHINESE or not name or _reads_as_chinese(sample):
+    name: str = (chardet.detect(sample)["encoding"] or "").lower()
+    runs = _BEYOND_ASCII.findall(sample)
+    alone = sum(len(run) == 1 for run in runs)
+    if 2 * alone > len(runs) and name not in _HALF_ASCII:  # single letters among Latin ones: a language of Europe
+        known = name.startswith(("windows-125", "iso-8859-")) and name != "iso-8859-1"
+        return name if known else "windows-1252"
+    if name in _CHINESE or (name not in _KOREAN and _reads_as_chinese(sample)):
         return "gb18030"
     try:
         codecs.lookup(name)
     except LookupError:
         return "gb18030"
-    return "windows-1252" if name.startswith(("ascii", "utf-8", "cp", "ibm", "mac", "iso-8859-1")) else name
+    return name if name not in {"", "ascii", "utf-8", "johab"} else "gb18030"
 
 
 def _reads_as_chinese(sample: bytes) -> bool:
-    """Whether the bytes are GB18030 with nearly all letters beyond ASCII from the common Han block."""
-    letters = [char for char in sample.decode("gb18030", "replace") if not char.isascii()]
-    return bool(letters) and sum("\u4e00" <= char <= "\u9fff" for char in letters) > 0.8 * len(letters)
+    """Whether the bytes are mostly of GB 2312's first level, the 3,755 characters of daily life."""
+    pairs: list[bytes] = _GBK_PAIR.findall(sample)
+    return 2 * sum(0xB0 <= first <= 0xD7 and second >= 0xA1 for first, second in pairs) > len(pairs)
 
 
 def _lines(source: BinaryIO, encoding: str) -> Iterator[tuple[int, str | None]]:
     """Numbered lines without their ends; None stands for a line longer than MAX_LINE, of which nothing is kept."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("mailer.unreadable"), translate=True)
     number, rest, skipping = 1, "", False
     for chunk in chain(iter(lambda: source.read(_CHUNK), b""), (None,)):
         text = decoder.decode(b"", final=True) if chunk is None else decoder.decode(chunk)
@@ -170,12 +208,18 @@ def _csv_rows(source: BinaryIO, encoding: str) -> Iterator[Row]:
         if line is None:
             yield Row(number, (), f"is longer than {MAX_LINE // 1024} KB")
             continue
+        if _UNREADABLE in line:
+            yield Row(number, (), f"holds bytes that are no {encoding.upper()}")
+            continue
         if '"' not in line:
             yield Row(number, [cell.strip(_SPACES) for cell in line.split(delimiter)] if line else ())
             continue
         whole = line if line.count('"') % 2 == 0 else _closed(line, lines)
         if whole is None:
             yield Row(number, (), "opens a quote that is never closed")
+            continue
+        if _UNREADABLE in whole:
+            yield Row(number, (), f"holds bytes that are no {encoding.upper()}")
             continue
         try:
             cells = next(csv.reader(io.StringIO(whole, newline="\n"), delimiter=delimiter, strict=True))

@@ -37,11 +37,51 @@ def test_a_western_byte_is_read_as_windows_1252_and_said() -> None:
     assert "windows-1252" in found.guess
 
 
-def test_one_broken_row_does_not_change_the_encoding_of_the_others() -> None:
+def test_a_broken_row_is_refused_and_the_others_keep_their_encoding() -> None:
+    found, rows = read(b"email,name\nm2@example.com,\xff\xfe\x80bad\nm3@example.com,Zo\xc3\xab\n")
+    assert (found.read_as, found.guess) == ("CSV in utf-8", "")
+    assert rows == [Row(2, (), "holds bytes that are no UTF-8"), Row(3, ["m3@example.com", "Zoë"])]
+
+
+def test_a_gb18030_row_in_a_utf_8_list_is_refused_and_not_garbled() -> None:
     good = "".join(f"r{n}@example.com,张小明\n" for n in range(9)).encode()
-    _, rows = read(b"email,name\n" + good + b"bob@example.com,\xff\xfe\xe4\n")
+    _, rows = read(b"email,name\n" + good + "bob@example.com,王芳\n".encode("gb18030"))
     assert rows[0].cells[1] == "张小明"
-    assert "\ufffd" in rows[-1].cells[1]
+    assert [(row.line, row.fault) for row in rows if row.fault] == [(11, "holds bytes that are no UTF-8")]
+
+
+def test_a_broken_row_in_a_gb18030_list_is_refused_with_its_line() -> None:
+    good = "".join(f"r{n}@example.com,王小明\n" for n in range(9)).encode("gb18030")
+    found, rows = read(b"email,name\n" + good + b"bob@example.com,\xff\xfe\x80bad\ncarol@example.com,x\n")
+    assert "read as gb18030" in found.guess
+    assert rows[0].cells[1] == "王小明"
+    assert [(row.line, row.fault) for row in rows if row.fault] == [(11, "holds bytes that are no GB18030")]
+
+
+def test_a_broken_byte_within_quotes_over_lines_refuses_the_whole_row() -> None:
+    _, rows = read("email,name\na@example.com,Zoë\n".encode() + b'b@example.com,"x\n\xff"\nc@example.com,y\n')
+    assert [(row.line, bool(row.fault)) for row in rows] == [(2, False), (3, True), (5, False)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("windows-1252", "Jürgen"),
+        ("windows-1252", "Renée Groß"),
+        ("windows-1250", "Łukasz Wiśniewski Zażółć gęślą jaźń"),
+        ("windows-1251", "Мария Сидорова Иван Петров"),
+        ("gb18030", "李"),
+        ("gb18030", "王芳"),
+        ("big5", "張小明 臺北市 陳怡君"),
+        ("shift_jis", "山田太郎 とうきょう"),
+        ("utf-16-le", "张小明"),
+        ("utf-16-be", "Zoë"),
+    ],
+)
+def test_an_encoding_is_guessed_and_said(encoding: str, names: str) -> None:
+    found, rows = read(f"email,name\nbob@example.com,{names}\n".encode(encoding))
+    assert rows[0].cells[1] == names
+    assert found.guess == f"not marked with its encoding; read as {encoding}"
 
 
 def test_line_numbers_count_lines_not_rows() -> None:
