@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from unicodedata import east_asian_width
 
 from mailer.errors import UsageError
 
@@ -55,7 +56,7 @@ Segment = Comparison | Not | All | Some
 
 
 def parse(text: str, name: str = "segment") -> Segment:
-    """The tree of an expression; `#` begins a comment. Raises UsageError with line and column."""
+    """The tree of an expression; `#` begins a comment. Raises UsageError with line, column and a caret under it."""
     if len(text) > MAX_LENGTH:
         raise UsageError(f"longer than {MAX_LENGTH} characters", where=name)
     parser = _Parser(text, name)
@@ -77,7 +78,17 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_SHOWN = 50  # characters of an expression shown on each side of a mistake
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+
+
+def _pointed_at(line: str, column: int) -> str:
+    """Two lines for a terminal: the part of a line around a column (from 1), and a caret under that column."""
+    start = max(0, column - 1 - _SHOWN)
+    shown = "".join(char if char.isprintable() else " " for char in line[start : column - 1 + _SHOWN])
+    before = shown[: column - 1 - start]
+    width = sum(2 if east_asian_width(char) in "WF" else 1 for char in before)
+    return f"  {shown.rstrip()}\n  {' ' * width}^"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,8 @@ class _Parser:
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
         where = f"{self._name}, line {line}, column {column}" if line > 1 else f"{self._name}, column {column}"
-        return UsageError(message, where=where)
+        excerpt = _pointed_at(self._text.split("\n")[line - 1], column)
+        return UsageError(f"{message}\n{excerpt}", where=where)
 
     @property
     def _token(self) -> _Token:

@@ -51,6 +51,29 @@ def test_a_mistake_is_named_with_its_place(text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("tag = tmall and", ["  tag = tmall and", "                 ^"]),
+        ("language == zh", ["  language == zh", "            ^"]),
+        ("tag = a\n\tand ; drop", ["   and ; drop", "       ^"]),
+        ('city = "上海" and ;', ['  city = "上海" and ;', "                    ^"]),
+    ],
+)
+def test_a_caret_stands_under_the_mistake(text: str, shown: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+    assert str(caught.value).split("\n")[1:] == shown
+
+
+def test_of_a_long_expression_only_the_part_around_the_mistake_is_shown() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse("tag = a and " * 100 + "; " + "and tag = a " * 100)
+    excerpt, caret = str(caught.value).split("\n")[1:]
+    assert len(excerpt) < 110
+    assert excerpt[caret.index("^")] == ";"
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(["tag", "joined", "and", "or", "not", "(", ")", "=", "<", "in", ",", '"a"', "-3d", "'"]))
