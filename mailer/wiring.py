@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from mailer.model.tokens import Keyring
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from mailer.flows.bounce import TakeIn
     from mailer.flows.alert import Alerts
+    from mailer.flows.bounce import TakeIn
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
@@ -165,17 +165,19 @@ class Club:
         settings = self.settings
         return settings.legal.refusal_address or settings.sender.reply_to or self.sender_address
 
-    def newsletter_of(self, issue: Issue) -> str:
-        """The newsletter an issue file belongs to: as it says, or the club's."""
-        return issue.newsletter or self.settings.newsletter.name
-
     def examine(self, text: str, name: str) -> Examined:
         """All findings on the issue in `text`, read from the file `name`: what check, publish and preview go by."""
         from mailer.rendering.examine import examine
 
         return examine(text, name, folder=self.folder, render=self.render)
 
-    def render(self, issue: Issue, frozen_at: datetime | None = None, facts: ClubFacts | None = None) -> Edition:
+    def render(
+        self,
+        issue: Issue,
+        frozen_at: datetime | None = None,
+        facts: ClubFacts | None = None,
+        corrected_on: date | None = None,
+    ) -> Edition:
         """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""
         from mailer.rendering import edition
 
@@ -185,6 +187,7 @@ class Club:
             theme=self.theme,
             templates=self.templates,
             frozen_at=frozen_at,
+            corrected_on=corrected_on,
         )
 
     # --- readers
@@ -208,19 +211,6 @@ class Club:
             wording=" ".join(settings.join.wording.values()),
         )
         return legal.missing(settings.legal.profile, facts)
-
-    # --- what comes back
-
-    def returned_mail(self) -> TakeIn:
-        """The journey of returned mail; people's answers go to [bounces] forward_to."""
-        from mailer.flows.bounce import TakeIn
-        from mailer.flows.forward import Forwarder
-
-        settings = self.settings
-        to = settings.bounces.forward_to or settings.sender.reply_to or self.sender_address
-        forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
-        age = timedelta(days=settings.bounces.max_age_days)
-        return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
 
     # --- operators
 
@@ -256,6 +246,19 @@ class Club:
         if self.ping_url:
             ping.ping(self.ping_url)
 
+    # --- what comes back
+
+    def returned_mail(self) -> TakeIn:
+        """The journey of returned mail; people's answers go to [bounces] forward_to."""
+        from mailer.flows.bounce import TakeIn
+        from mailer.flows.forward import Forwarder
+
+        settings = self.settings
+        to = settings.bounces.forward_to or settings.sender.reply_to or self.sender_address
+        forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
+        age = timedelta(days=settings.bounces.max_age_days)
+        return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
+
     # --- sending
 
     @property
@@ -270,9 +273,14 @@ class Club:
     def lanes(self) -> list[Lane]:
         """The relays mail may go over: [[relays]] where there are any, else [relay]."""
         chosen = self.settings.relays or (self.settings.relay,)
+        names = [relay.name for relay in chosen]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingsError(f"two relays are called {name!r}; give each of [[relays]] a name of its own")
         return [self._lane(relay) for relay in chosen]
 
     def _lane(self, relay: RelaySettings) -> Lane:
+        from mailer.model import pacing, routing
         from mailer.transport import url
         from mailer.transport.lane import Lane
         from mailer.transport.smtp import SmtpRelay
@@ -286,6 +294,9 @@ class Club:
             return_path=(lambda token: sender) if fixed else (lambda token: f"b+{token}@{domain}"),
             per_second=relay.per_second,
             messages_per_connection=relay.messages_per_connection,
+            quotas=pacing.windows(per_minute=relay.per_minute, per_hour=relay.per_hour, per_day=relay.per_day),
+            weight=relay.weight,
+            domains=routing.with_providers(relay.domains),
         )
 
     @property

@@ -35,14 +35,18 @@ class Draft:
     editions: Sequence[NewEdition]
 
 
-def prepare(club: Club, reference: str, now: datetime) -> Draft:
-    """Read, check and render an issue and its sister editions. Raises SourceError, TemplateError, PublishError."""
+def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = False) -> Draft:
+    """Read, check and render an issue and its sister editions; `corrected`: the archive says so.
+
+    Raises SourceError, TemplateError, PublishError.
+    """
     texts = [read_text(club, reference)]
     texts += [read_text(club, str(path)) for path in source.sisters(Path(texts[0][1]))]
     issues = _refuse_errors(club, texts)
+    today = now.astimezone(club.settings.newsletter.zone).date()
     editions = []
     for issue, (text, name) in zip(issues, texts, strict=True):
-        rendered = club.render(issue, now)
+        rendered = club.render(issue, now, corrected_on=today if corrected else None)
         program = rendered.program.to_bytes()
         editions.append(
             NewEdition(
@@ -141,7 +145,7 @@ def freeze(
             f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILE}"
         )
     new = NewIssue(
-        newsletter=club.newsletter_of(issue),
+        newsletter=club.settings.newsletter.name,
         identity=issue.identity,
         number=issue.number,
         date=issue.date,

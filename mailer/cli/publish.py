@@ -58,7 +58,7 @@ def publish(
 
     club = open_club(ctx)
     now = club.clock()
-    draft = drafts.prepare(club, issue, now)
+    draft = drafts.prepare(club, issue, now, corrected=correct)
     if test_address is not None:
         ctx.exit(_test(club, draft, test_address, now))
     if correct:
@@ -105,7 +105,7 @@ def _dry_run(
     click.echo(f"{counted(audience.readers, 'reader')} would get it")
     for reason, count in audience.excluded.items():
         click.echo(f"{count:,} left out: {reason}")
-    click.echo(f"it would start at {at(send_at, zone, now)}")
+    click.echo(f"it would start at {at(send_at, zone, now)}" if send_at > now else "it would start now")
     if end is None or seconds is None:
         click.echo("it would go as fast as the relay answers ([relay] sets no limit)")
     else:
@@ -173,8 +173,7 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import publish as flow
 
-    newsletter = club.newsletter_of(draft.issue)
-    slug, count = flow.correct(club.db, newsletter, draft.issue.identity, draft.editions, getpass.getuser(), now)
+    slug, count = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now)
     talk(f"{slug}: {counted(count, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
     if queue_only or not count:
         return 0

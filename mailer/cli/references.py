@@ -23,7 +23,7 @@ def published(club: Club, reference: str) -> str:
 
     text, name = read_text(club, reference)
     issue = source.read(text, name)
-    known = club.db.read(issues.find_identity, club.newsletter_of(issue), issue.identity)
+    known = club.db.read(issues.find_identity, issue.identity)
     if known is None:
         raise NotFound(f"issue {issue.identity} has not been published", where=name)
     return known.slug

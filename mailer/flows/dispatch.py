@@ -48,6 +48,7 @@ FLUSH_SECONDS = 0.15
 POLL_SECONDS = 1.0
 IDLE_SECONDS = 10.0
 GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
+UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 STORE_PATIENCE_SECONDS = 60.0
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 RESTORED = (
@@ -193,6 +194,7 @@ class Dispatcher:
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopping = False
+        self._unanswered = 0
         self._high_water = HighWater(journal_folder)
 
     # --- the story -------------------------------------------------------------------------------------------
@@ -314,12 +316,14 @@ class Dispatcher:
             self._metered.add(RELAY + lane.name)
         lane.within_limits = allowance.relay != 0
         if batch is None:
-            soon = min(max(allowance.wait, FLUSH_SECONDS), POLL_SECONDS)
-            lane.claim_at = self._monotonic() + (soon if allowance.wait else FLUSH_SECONDS)
+            patience = POLL_SECONDS if lane.within_limits else IDLE_SECONDS
+            lane.claim_at = self._monotonic() + min(max(allowance.wait, FLUSH_SECONDS), patience)
             return False
         self._shares.took(lane.name, lane.weight, len(batch.deliveries))
         self._batches[batch.id] = batch
         lane.ready.extend((batch, position) for position in range(len(batch.deliveries)))
+        if self._pauses:  # of an issue that was to pause while this was being claimed
+            self._put_back(lane, lambda row: row.issue_id in self._pauses)
         lane.arrived.set()
         return True
 
@@ -484,6 +488,9 @@ class Dispatcher:
             if verdict.blame is Blame.SENDER and row.issue_id is not None:
                 due_at = None
                 self._pause(row.issue_id, f"{lane.name} refuses our mail: {reply}")
+        self._unanswered = self._unanswered + 1 if state is State.UNCERTAIN else 0
+        if self._unanswered >= UNANSWERED and row.issue_id is not None:
+            self._pause(row.issue_id, f"{lane.name} took {UNANSWERED} messages in a row without an answer")
         if state is not State.UNCERTAIN:
             batch.journal.mark(position, Mark.ACCEPTED if state is State.ACCEPTED else Mark.ANSWERED)
         outcome = Outcome(
@@ -559,6 +566,8 @@ class Dispatcher:
 
     async def _flush(self) -> None:
         """Commit what is known; while the database is away keep it, and send nothing more."""
+        if not (self._outcomes or self._released or self._pauses or self._slowdowns or self._batches):
+            return
         await self._record(partial(self._persist, self._write))
 
     async def _record(self, write: Callable[..., Awaitable[_Written]]) -> None:

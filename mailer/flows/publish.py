@@ -59,17 +59,15 @@ def _explain(audience: Audience) -> str:
     return "all are left out (" + ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) + ")"
 
 
-def correct(
-    db: Database, newsletter: str, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime
-) -> tuple[str, int]:
+def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime) -> tuple[str, int]:
     """Replace a published issue's text for the readers not yet attempted; those who have it get nothing.
 
     Returns the slug and how many will get the corrected text. Raises PublishError when there is no such issue.
     """
     with db.transaction() as conn:
-        known = issues.find_identity(conn, newsletter, identity)
+        known = issues.find_identity(conn, identity)
         if known is None:
-            raise PublishError(f"issue {identity} of {newsletter} has not been published yet; leave out --correct")
+            raise PublishError(f"issue {identity} has not been published yet; leave out --correct")
         by_language = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in editions}
         count = issues.correct(conn, known.id, by_language, now)
         issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)

@@ -40,9 +40,7 @@ class Database:
         try:
             self.engine = self._create(parsed, busy_seconds)
         except (exc.NoSuchModuleError, ModuleNotFoundError):
-            raise SettingsError(
-                f"[database] url: no driver for {parsed.drivername}; install mailer-newsletter[postgres]"
-            ) from None
+            raise SettingsError(_no_driver(parsed.get_backend_name())) from None
 
     def _create(self, url: Any, busy_seconds: float) -> Engine:
         if not self.is_sqlite:
@@ -98,6 +96,12 @@ class Database:
         self.engine.dispose()
 
 
+def _no_driver(backend: str) -> str:
+    if backend == "postgresql":
+        return "[database] url: the driver for PostgreSQL is missing; pip install 'mailer-newsletter[postgres]'"
+    return f"[database] url: {backend} is not supported; use sqlite:///subscribers.db or postgresql://user@host/name"
+
+
 def insert_new(conn: Connection, table: Table, *key: str) -> Any:
     """An INSERT that passes over rows whose `key` columns exist already."""
     if conn.dialect.name == "sqlite":
@@ -123,5 +127,17 @@ def _translated() -> Iterator[None]:
         raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
 
 
+ADVICE = (
+    ("locked", "another process holds it: wait for it to end, or see who it is with 'fuser'"),
+    ("readonly", "this user may not write it, or its folder"),
+    ("unable to open", "is the path in [database] url right, and its folder there?"),
+    ("not a database", "is [database] url the right file? Restore a backup if it is"),
+    ("malformed", "it is damaged: restore a backup"),
+    ("full", "make room on the disk"),
+)
+
+
 def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().splitlines()[0] if error and str(error).strip() else "no answer"
+    text = str(error).strip().splitlines()[0] if error and str(error).strip() else "no answer"
+    advice = next((f"; {words}" for sign, words in ADVICE if sign in text), "")
+    return text + advice

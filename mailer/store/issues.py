@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishError

@@ -144,7 +144,7 @@ issues = Table(
     "issues",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("newsletter", Text, nullable=False),
+    Column("newsletter", Text, nullable=False),  # as readers knew it then
     Column("identity", Text, nullable=False),  # the number, or the date where there is none
     Column("number", Integer),
     Column("date", Date, nullable=False),
@@ -159,7 +159,7 @@ issues = Table(
     Column("send_at", Instant, nullable=False),
     Column("deadline", Instant),
     Column("finished_at", Instant),
-    UniqueConstraint("newsletter", "identity"),
+    UniqueConstraint("identity"),
 )
 
 exclusions = Table(

@@ -247,6 +247,21 @@ async def test_a_drop_after_the_dot_is_uncertain_and_never_sent_again(lite: Stag
         lite.agree(relay)
 
 
+async def test_a_relay_that_never_answers_the_dot_pauses_the_issue_before_the_list_is_burnt(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    stage = Stage(Database(sqlite_url), tmp_path, readers=60)
+    async with Relay(hang_up("dot", accepting=True)) as relay:
+        await stage.send(relay)
+        stage.agree(relay)
+    counts = stage.counts()
+    assert dispatch.UNANSWERED <= counts["uncertain"] <= dispatch.UNANSWERED + 3  # and what three connections held
+    assert counts["pending"] == stage.readers - counts["uncertain"]
+    assert stage.db.read(issues.find, "214").state == "paused"
+    assert len(stage.seen.pauses) == 1
+    stage.db.close()
+
+
 async def test_one_refused_reader_fails_and_is_suppressed_and_the_others_get_it(stage: Stage) -> None:
     async with Relay(refuse("rcpt", recipient="r3@*")) as relay:
         await stage.send(relay)

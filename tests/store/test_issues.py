@@ -66,10 +66,20 @@ def test_the_same_issue_under_another_file_name_is_refused(db: Database) -> None
         issues.add(conn, new_issue(title="another title"), NOW)
 
 
-def test_two_issues_of_one_day_have_slugs_of_their_own(db: Database) -> None:
+def test_a_file_that_calls_the_newsletter_something_else_is_the_same_issue(db: Database) -> None:
     with db.transaction() as conn:
-        slugs = [issues.add(conn, new_issue("x", newsletter=name), NOW)[1] for name in ("harbour", "tide")]
-    assert slugs == ["2026-05-21", "2026-05-21-2"]
+        issues.add(conn, new_issue(), NOW)
+    with pytest.raises(PublishError, match="published before"):
+        db.run(issues.add, new_issue(newsletter="Harbour Morning!"), NOW)
+
+
+def test_two_issues_of_one_day_are_told_apart_by_their_numbers(db: Database) -> None:
+    with db.transaction() as conn:
+        slugs = [issues.add(conn, new_issue(identity), NOW)[1] for identity in ("2026-05-21", "2", "7")]
+    assert slugs == ["2026-05-21", "2026-05-21-2", "2026-05-21-7"]
+    for slug in slugs:
+        assert db.read(issues.find, slug).slug == slug
+    assert db.read(issues.find, "7").slug == "2026-05-21-7"
 
 
 def test_an_issue_nobody_published_is_not_found(db: Database) -> None:

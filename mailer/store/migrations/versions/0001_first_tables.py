@@ -98,7 +98,7 @@ def upgrade() -> None:
         sa.Column("deadline", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issues")),
-        sa.UniqueConstraint("newsletter", "identity", name=op.f("uq_issues_newsletter_identity")),
+        sa.UniqueConstraint("identity", name=op.f("uq_issues_identity")),
         sa.UniqueConstraint("slug", name=op.f("uq_issues_slug")),
     )
     op.create_table(
