@@ -26,7 +26,7 @@ def test_odd_but_valid_addresses_are_taken(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["\ufffd@example.com", "zo\ufffd@example.com", "zoe@ex\ufffdmple.com"])
 def test_what_was_never_text_is_no_address(text: str) -> None:
-    with pytest.raises(AddressError, match="bytes|character"):
+    with pytest.raises(AddressError, match=r"bytes|character"):
         parse(text)
 
 

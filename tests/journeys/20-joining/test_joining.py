@@ -16,6 +16,7 @@ import pytest
 from support.command import data, mailer
 from support.relay import Relay
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = 30
 
 
@@ -66,6 +67,27 @@ def path_in(letter: bytes, what: str) -> str:
     found = re.search(rf"https?://[^/\s]+(/{what}/\w+)", text)
     assert found is not None, text
     return found[1]
+
+
+def test_the_operators_hear_of_a_send_from_the_command_that_sent(
+    folder: Path, relay: Relay, arrived: Queue[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_ALERTS__TO", '["ops@example.org"]')
+    mailer(folder, "subscribers", "add", "alice@example.com", "--consent", "paper")
+    (folder / "one.md").write_text((EXAMPLES / "issue-en.md").read_text(encoding="utf-8"), encoding="utf-8")
+    mailer(folder, "publish", "one.md", "--yes")
+    assert relay.accepted == {"alice@example.com": 1, "ops@example.org": 1}
+    arrived.get(timeout=SECONDS)
+    letter = message_from_bytes(arrived.get(timeout=SECONDS), policy=policy.default)
+    assert letter["Subject"].startswith("Sent: ")
+    assert "Accepted by the relay: 1" in letter.get_body(("plain",)).get_content()
+    mailer(folder, "dispatch")
+    assert relay.accepted["ops@example.org"] == 1
+
+
+def test_a_ping_url_that_is_a_file_is_refused_before_anything_is_sent(folder: Path, relay: Relay) -> None:
+    told = mailer(folder, "dispatch", code=2, MAILER_ALERTS__PING_URL="file:///etc/passwd")
+    assert "ping_url" in told.stderr
 
 
 def test_a_stranger_joins_and_leaves_by_one_process(folder: Path, relay: Relay, arrived: Queue[bytes]) -> None:
