@@ -14,6 +14,7 @@ from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
 from mailer.store import admission, consents, signups
+from mailer.store.bounces import note_reading
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
@@ -105,6 +106,8 @@ class Leave:
             if unwanted is not None:
                 attributes = {key: value for key, value in person.attributes.items() if key != "unwanted_sections"}
                 values["attributes"] = attributes | ({"unwanted_sections": "; ".join(unwanted)} if unwanted else {})
+            heal(conn, delivery_id, "saved preferences", now)
+            note_reading(conn, person.id, "preferences", now)
             return signups.prefer(conn, person.id, values)
 
     def _reader(self, conn: Connection, person: Row[Any]) -> Reader:

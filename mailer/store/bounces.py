@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.model.bounce import Diagnosis, Family, Kind
 from mailer.model.delivery import State
 from mailer.model.suppression import DomainHour, Fact, History
-from mailer.store.schema import bounces, deliveries, events, subscribers
+from mailer.store.schema import bounces, consents, deliveries, events, subscribers, suppressions
 
 _BATCH = 500
 STALE = "too old to act on"  # the note of a report that came after the age that counts
@@ -22,7 +22,8 @@ MEMORY = timedelta(days=365)
 SETTLED = timedelta(days=5)  # after so long without a bounce an accepted delivery counts as a success
 USUAL = timedelta(days=30)
 HOUR = timedelta(hours=1)
-READING_EVENTS = ("clicked", "viewed", "confirmed", "preferences")
+READING_EVENTS = ("preferences",)  # what only a person does; links are followed by machines too
+READING_STEPS = ("confirmed", "restored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,21 @@ def append(conn: Connection, rows: Sequence[Bounce]) -> dict[str, int]:
 
 
 def histories(conn: Connection, subscriber_ids: Iterable[int], now: datetime) -> dict[int, History]:
-    """What is known of each reader's mail in the last year; unverified bounces and stale ones do not count."""
+    """What is known of each reader's mail in the last year.
+
+    Unverified bounces and stale ones do not count, nor what came before a person lifted the suppression it led to.
+    """
     facts: dict[int, list[Fact]] = defaultdict(list)
     good: dict[int, list[datetime]] = defaultdict(list)
     read: dict[int, list[datetime]] = defaultdict(list)
     wanted = sorted(set(subscriber_ids))
     for start in range(0, len(wanted), _BATCH):
         some = wanted[start : start + _BATCH]
+        forgiven = _forgiven(conn, some)
         for row in _facts_of(conn, some, now):
-            facts[row.subscriber_id].append(Fact(row.at, Kind(row.kind), row.reason, row.delivery_id))
+            since = forgiven.get((row.subscriber_id, row.kind == Kind.COMPLAINT))
+            if since is None or row.at > since:
+                facts[row.subscriber_id].append(Fact(row.at, Kind(row.kind), row.reason, row.delivery_id))
         for subscriber_id, moment in _successes_of(conn, some, now):
             good[subscriber_id].append(moment)
         for subscriber_id, moment in _readings_of(conn, some, now):
@@ -156,6 +163,18 @@ def _facts_of(conn: Connection, ids: Sequence[int], now: datetime) -> Sequence[A
     ).all()
 
 
+def _forgiven(conn: Connection, ids: Sequence[int]) -> dict[tuple[int, bool], datetime]:
+    """When something was last lifted for each reader: complaints (True) apart from all other reasons (False)."""
+    s, complaint = suppressions.c, suppressions.c.reason == Kind.COMPLAINT.value
+    rows = conn.execute(
+        select(subscribers.c.id, complaint, func.max(s.lifted_at))
+        .select_from(subscribers.join(suppressions, s.match_key == subscribers.c.match_key))
+        .where(subscribers.c.id.in_(ids), s.lifted_at.is_not(None))
+        .group_by(subscribers.c.id, complaint)
+    )
+    return {(row[0], bool(row[1])): row[2] for row in rows}
+
+
 def _successes_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterable[tuple[int, datetime]]:
     d, bounced = deliveries.c, select(bounces.c.id).where(bounces.c.delivery_id == deliveries.c.id).exists()
     rows = conn.execute(
@@ -171,11 +190,19 @@ def _successes_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterab
 
 
 def _readings_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterable[tuple[int, datetime]]:
-    e = events.c
-    rows = conn.execute(
-        select(e.subscriber_id, e.at).where(e.subscriber_id.in_(ids), e.at > now - MEMORY, e.kind.in_(READING_EVENTS))
+    e, c = events.c, consents.c
+    done = select(e.subscriber_id, e.at).where(
+        e.subscriber_id.in_(ids), e.at > now - MEMORY, e.kind.in_(READING_EVENTS)
     )
-    return [(row.subscriber_id, row.at) for row in rows]
+    agreed = select(c.subscriber_id, c.at).where(
+        c.subscriber_id.in_(ids), c.at > now - MEMORY, c.action.in_(READING_STEPS)
+    )
+    return [(row[0], row[1]) for row in (*conn.execute(done), *conn.execute(agreed))]
+
+
+def note_reading(conn: Connection, subscriber_id: int, kind: str, now: datetime) -> None:
+    """Remember that a person was there; `kind` is one of READING_EVENTS."""
+    conn.execute(insert(events).values(at=now, kind=kind, subscriber_id=subscriber_id, actor="reader"))
 
 
 def _share(conn: Connection, domain: str, after: datetime, before: datetime) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from mailer.flows.bounce import TakeIn
 from mailer.flows.rejudge import replay
@@ -14,7 +14,7 @@ from mailer.flows.relay_log import take_log
 from mailer.intake import relay_log
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose
-from mailer.store import suppressions
+from mailer.store import schema, suppressions
 from mailer.store.engine import Database
 from mailer.store.schema import bounces, deliveries, returned_mails, subscribers
 
@@ -188,8 +188,11 @@ def test_a_replay_shows_what_another_judgement_would_change_and_applies_it_when_
 ) -> None:
     journey.take(sample("postfix-unknown-user"), "imap", path_of(dave))
     assert list(replay(db, NOW)) == []
-    db.run(suppressions.lift, DAVE, NOW, "operator")
+    with db.transaction() as conn:  # as if an older policy had not suppressed him
+        conn.execute(delete(schema.suppressions))
     assert [found.change for found in replay(db, NOW)] == ["would be suppressed"]
     assert not stopped(db)
     list(replay(db, NOW, apply=True))
     assert stopped(db)
+    db.run(suppressions.lift, DAVE, NOW, "operator")
+    assert list(replay(db, NOW)) == []  # what a person lifted is not brought back
