@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
@@ -26,6 +26,10 @@ SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26)
 
 _INLINED = re.compile(r"(?<!\[if mso\]>)<style>(.*?)</style>", re.DOTALL)
 _ANCHOR = re.compile(r'<(h[23]) id="n\d+"')  # webmail drops anchors; they are for the archive
+_PERMALINK = re.compile(r'(<h[23] id="(n\d+)"[^>]*>(?:<span class="n"[^>]*>)?)(\d+\.)')
+_MAIL_MARKS = re.compile(r"<!--/?mail-->\n?")
+_PAGE_MARKS = re.compile(r"<!--/?page-->\n?")
+_PAGE_ONLY = re.compile(r"<!--page-->.*?<!--/page-->\n?", re.DOTALL)
 _MAIL_ONLY = re.compile(r"<!--mail-->.*?<!--/mail-->\n?", re.DOTALL)
 
 
@@ -47,9 +51,16 @@ class Edition:
 
 
 def render(
-    issue: Issue, *, club: ClubFacts, theme: Theme, templates: Templates, frozen_at: datetime | None = None
+    issue: Issue,
+    *,
+    club: ClubFacts,
+    theme: Theme,
+    templates: Templates,
+    frozen_at: datetime | None = None,
+    corrected_on: date | None = None,
 ) -> Edition:
     """Render and compile. The same arguments give the same bytes; `frozen_at` is the Date (default: the issue's day).
+    With `corrected_on` the public page says that the text was corrected then; the mail does not.
 
     Raises SourceError for a merge tag nobody knows or a text far too long for a mail, TemplateError for a mistake in
     the theme.
@@ -58,16 +69,16 @@ def render(
         raise SourceError(f"the issue has over {MOST_TEXT:,} characters, which no inbox shows; split it into several")
     slots = Slots(issue)
     subject = subject_of(issue, club.label_prefix)
-    context = lay_out(issue, subject, club, theme, slots)
+    context = lay_out(issue, subject, club, theme, slots, corrected_on)
     template = f"{theme.folder}/{issue.template}.html.j2"
     written = templates.render(template, **context)
     if "<body" not in written.lower():
         raise TemplateError("makes no page: it has no <body>", where=str(templates.path(template)))
     page = inline(written)
     plain = text_part(context)
-    mail = _ANCHOR.sub(r"<\1", page.replace("<!--mail-->\n", "").replace("<!--/mail-->\n", ""))
+    mail = _ANCHOR.sub(r"<\1", _PAGE_ONLY.sub("", _MAIL_MARKS.sub("", page)))
     html_part, plain_part = slots.split_html(mail), slots.split_text(plain)
-    public = slots.split_html(slots.without_origin(_MAIL_ONLY.sub("", page)))
+    public = slots.split_html(slots.without_origin(_permalinks(_PAGE_MARKS.sub("", _MAIL_ONLY.sub("", page)))))
     domain = club.message_domain or club.sender_address.rpartition("@")[2]
     identifier = club.list_id or list_headers.list_id(club.newsletter, domain)
     frame = Frame(
@@ -90,6 +101,11 @@ def render(
     css = "\n".join(_INLINED.findall(written))
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     return Edition(issue.lang, subject, html, plain, fill(public, SAMPLE), program, css)
+
+
+def _permalinks(page: str) -> str:
+    """The public page with each item's number as the link to that item."""
+    return _PERMALINK.sub(r'\1<a href="#\2" style="color:inherit;text-decoration:none">\3</a>', page)
 
 
 def subject_of(issue: Issue, prefix: str = "") -> str:

@@ -24,7 +24,9 @@ _HAN_RUN = re.compile(
 RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur"})
 
 
-def lay_out(issue: Issue, subject: str, club: ClubFacts, theme: Theme, slots: Slots) -> dict[str, Any]:
+def lay_out(
+    issue: Issue, subject: str, club: ClubFacts, theme: Theme, slots: Slots, corrected_on: date | None = None
+) -> dict[str, Any]:
     """The template's context, in which `slots` stand for what differs per reader. Raises SourceError for a bad tag."""
     words = theme.words(issue.lang)
     writer = _Writer(issue.lang, slots)
@@ -50,6 +52,7 @@ def lay_out(issue: Issue, subject: str, club: ClubFacts, theme: Theme, slots: Sl
         "kicker": newsletter if issue.title else "",
         "number": words["number"].format(number=issue.number) if issue.number is not None else "",
         "date": _date(issue.date, words),
+        "corrected": words["corrected"].format(date=_date(corrected_on, words)) if corrected_on else "",
         "intro": writer.block(issue.intro, issue.lines.get("intro", 1)),
         "leads": [
             {

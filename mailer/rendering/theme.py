@@ -27,7 +27,12 @@ PAIRS = (
     ("button_ink", "button"),
 )
 LISTS = {"weekdays": 7, "months": 12}
-PLACES = {"number": {"number"}, "date": {"weekday", "day", "month", "year"}, "reason": {"newsletter"}}
+PLACES = {
+    "number": {"number"},
+    "date": {"weekday", "day", "month", "year"},
+    "reason": {"newsletter"},
+    "corrected": {"date"},
+}
 WORDS = (*PLACES, *LISTS, "leads", "contents", "source", "unsubscribe", "preferences", "view",
          "apply", "apply_title", "apply_text")  # fmt: skip
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")

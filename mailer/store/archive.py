@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, select
+from sqlalchemy import Connection, Row, case, func, select
 
 from mailer.store.schema import editions, issues
 
@@ -13,10 +13,13 @@ _SHOWN = ("sending", "paused", "finished")
 
 
 def listed(conn: Connection, now: datetime, limit: int, offset: int = 0) -> list[Row[Any]]:
-    """Published issues, newest first."""
-    i = issues.c
+    """Published issues, newest first; `corrected_at` is the moment of the last correction, or None."""
+    i, e = issues.c, editions.c
+    corrected = (
+        select(func.max(e.frozen_at)).where(e.issue_id == i.id, e.version > 1).scalar_subquery().label("corrected_at")
+    )
     query = (
-        select(i.id, i.slug, i.title, i.number, i.date, i.send_at, i.frozen_at)
+        select(i.id, i.slug, i.title, i.number, i.date, i.send_at, i.frozen_at, corrected)
         .where(i.state.in_(_SHOWN), i.send_at <= now)
         .order_by(i.date.desc(), i.id.desc())
         .limit(limit)

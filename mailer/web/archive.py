@@ -73,7 +73,13 @@ async def feed(request: Request) -> Response:
     rows = await club.read(club.db.read, archive.listed, club.clock(), FEED_LENGTH)
     language = club.language(request)
     entries = [
-        {"title": row.title, "slug": row.slug, "at": max(row.send_at, row.frozen_at).isoformat()} for row in rows
+        {
+            "title": row.title,
+            "slug": row.slug,
+            "published": max(row.send_at, row.frozen_at).isoformat(),
+            "at": max(row.send_at, row.frozen_at, row.corrected_at or row.frozen_at).isoformat(),
+        }
+        for row in rows
     ]
     text = club.templates.render(
         "pages/feed.xml.j2",
