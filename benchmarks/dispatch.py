@@ -142,7 +142,8 @@ def compare(folder: Path, options: argparse.Namespace, postgres_url: str) -> tup
     clubs = {PRODUCT: (make_club(folder / "sqlite", count), count)}
     if postgres_url:
         clubs[POSTGRES] = (make_club(folder / "postgres", count, postgres_url), count)
-    write_marked(clubs[PRODUCT][0])
+    for club, _ in clubs.values():
+        write_marked(club)
     sender = Sender(clubs)
     with contextlib.ExitStack() as stack:
         sinks: list[OwnSink | SmtpSink] = [stack.enter_context(OwnSink())]
