@@ -30,9 +30,9 @@ LONGEST = 86400.0
 
 LEARNED_WINDOW = 20.0  # a learned rate is kept in windows of about this length, so that it comes evenly
 LEAST_RATE = 6.0  # messages a minute that are always tried
-DECREASE = 0.9  # of what was taken in the last minute, after a first throttle answer
+DECREASE = 0.98  # of what was taken in the last minute, after a first throttle answer
 DECREASE_AGAIN = 0.5  # when it was still too much
-INCREASE = 0.01  # of the learned rate, every minute without a throttle answer
+INCREASE = 0.001  # of the learned rate, every minute without a throttle answer
 AGAIN_WITHIN = 300.0
 FORGOTTEN_AFTER = 1800.0
 LONGEST_PAUSE = 3600.0
@@ -127,7 +127,7 @@ class Budget:
         if not rate:
             return list(quotas)
         limit = max(1, int(rate * LEARNED_WINDOW / 60))
-        return [*quotas, Window(limit, limit * 60 / rate)]
+        return [*quotas, Window(int(rate), 60.0), Window(limit, limit * 60 / rate)]
 
     def allowance(self, quotas: Sequence[Window], held: int, now: float) -> int | None:
         """How many more messages may begin now, with `held` under way; None where nothing limits them."""

@@ -28,13 +28,13 @@ ANSWERS: tuple[tuple[str, str, float, str], ...] = (
     ("gmail.com", "unusual rate of", 5 * MINUTE, "support.google.com/a/answer/3726730, 421 4.7.0"),
     (RELAY, "daily user sending limit | ?p=dailysending", HOUR, "support.google.com/a/answer/3726730, 550 5.4.5"),
     # QQ and Tencent's company mail: a few minutes, hours or the day, by which limit was passed; 550 although it passes
-    ("qq.com", "connection frequency limited", 5 * MINUTE, "service.mail.qq.com 1000725: the address's rate"),
-    ("qq.com", "ip frequency limited", 5 * MINUTE, "service.mail.qq.com 1000725: the address's rate"),
-    ("qq.com", "domain frequency limited", 5 * MINUTE, "service.mail.qq.com: the sender domain's rate"),
-    ("qq.com", "sender frequency limited", 5 * MINUTE, "service.mail.qq.com 1000723: the sender's rate"),
+    ("qq.com", "connection frequency limited", MINUTE, "service.mail.qq.com 1000725: the address's rate"),
+    ("qq.com", "ip frequency limited", MINUTE, "service.mail.qq.com 1000725: the address's rate"),
+    ("qq.com", "domain frequency limited", MINUTE, "service.mail.qq.com: the sender domain's rate"),
+    ("qq.com", "sender frequency limited", MINUTE, "service.mail.qq.com 1000723: the sender's rate"),
     # NetEase: HL before the greeting, MI of the sender, RP of the recipients
     ("163.com", "hl:icc", MINUTE, "help.163.com, return codes: too many connections at once"),
-    ("163.com", "hl:ifc", 5 * MINUTE, "help.163.com, return codes: too much in a short time"),
+    ("163.com", "hl:ifc", MINUTE, "help.163.com, return codes: too much in a short time"),
     ("163.com", "mi:sfq", 15 * MINUTE, "help.163.com, return codes: the sender's limit in 15 minutes"),
     ("163.com", "rp:qrc | rp:trc", 15 * MINUTE, "help.163.com, return codes: recipients in a short time"),
     ("163.com", "mi:dmc | rp:drc", MINUTE, "help.163.com, return codes: too much on this connection"),

@@ -1,0 +1,98 @@
+"""Budgets in the database: shared by all workers, kept over restarts, given back when not used."""
+
+from datetime import timedelta
+
+import pytest
+from support.cast import NOW, later, publish, reader
+
+from mailer.model.delivery import Phase, State
+from mailer.model.pacing import Window
+from mailer.store import budgets, ledger
+from mailer.store.budgets import PROVIDER, RELAY, Slowdown
+from mailer.store.engine import Database
+from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+
+QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
+
+
+def _claim(db: Database, issue_id: int, count: int, worker: str = "w1") -> tuple[int, list[Claimed]]:
+    with db.transaction() as conn:
+        claim_id = ledger.open_claim(conn, Worker(worker, "host", 1, "boot"), "", NOW, timedelta(seconds=120), "main")
+        return claim_id, ledger.claim(conn, claim_id, Sendable(issue_id, NOW), count, NOW)
+
+
+def _record(db: Database, claim_id: int, rows: list[Claimed], seconds: float) -> None:
+    now = later(seconds=seconds)
+    with db.transaction() as conn:
+        ledger.record(conn, claim_id, [Outcome(row, State.ACCEPTED, now, "main", Phase.DOT, 250) for row in rows], now)
+        budgets.settle(conn, {RELAY + "main": len(rows)}, (), now)
+
+
+def _left(db: Database, seconds: float = 0, quotas: tuple[Window, ...] = QUOTAS) -> int | None:
+    return db.run(budgets.allowance, "main", quotas, later(seconds=seconds)).relay
+
+
+@pytest.fixture
+def issue_id(db: Database) -> int:
+    with db.transaction() as conn:
+        for number in range(30):
+            reader(conn, f"reader{number}@{'qq.com' if number % 3 else 'foxmail.com'}")
+        return publish(conn)
+
+
+def test_without_quotas_and_throttles_nothing_is_limited(db: Database) -> None:
+    assert _left(db, quotas=()) is None
+
+
+def test_what_another_worker_holds_is_not_there_to_claim(db: Database, issue_id: int) -> None:
+    assert _left(db) == 10
+    _claim(db, issue_id, 4, "w1")
+    _claim(db, issue_id, 3, "w2")
+    assert _left(db) == 3
+
+
+def test_what_was_not_sent_is_given_back_at_once(db: Database, issue_id: int) -> None:
+    claim_id, rows = _claim(db, issue_id, 10)
+    assert _left(db) == 0
+    db.run(ledger.release, claim_id, [row.id for row in rows[:6]], NOW)
+    assert _left(db) == 6
+
+
+def test_what_was_sent_counts_until_its_window_has_passed(db: Database, issue_id: int) -> None:
+    assert _left(db) == 10
+    claim_id, rows = _claim(db, issue_id, 10)
+    _record(db, claim_id, rows, 5)
+    assert _left(db, 60) == 0
+    assert _left(db, 67) == 5  # the hour's limit now
+    waiting = db.run(budgets.allowance, "main", QUOTAS, later(seconds=6)).wait
+    assert 59 <= waiting <= 60
+
+
+def test_what_a_dead_worker_held_is_held_until_somebody_takes_over(db: Database, issue_id: int) -> None:
+    claim_id, _ = _claim(db, issue_id, 10)
+    assert _left(db, 3000) == 0
+    assert db.read(ledger.held, claim_id) == 10
+    db.run(ledger.take_over, claim_id, {}, "died", later(seconds=3000))
+    assert _left(db, 3000) == 10
+
+
+def test_a_throttled_provider_is_limited_over_all_its_domains(db: Database, issue_id: int) -> None:
+    why = Slowdown(PROVIDER + "qq.com", 60, 300.0, "550 Connection frequency limited")
+    db.run(budgets.settle, {}, [why], NOW)
+    during = db.run(budgets.allowance, "main", (), later(seconds=10))
+    assert (during.relay, during.providers) == (None, {"qq.com": 0})
+    assert 289 <= during.wait <= 290
+    after = db.run(budgets.allowance, "main", (), later(seconds=301))
+    assert after.providers["qq.com"] > 0
+    _claim(db, issue_id, 5)
+    held = db.run(budgets.allowance, "main", (), later(seconds=301))
+    assert held.providers["qq.com"] == after.providers["qq.com"] - 5
+
+
+def test_people_see_what_is_slowed_and_why_until_it_is_forgotten(db: Database) -> None:
+    db.run(budgets.settle, {}, [Slowdown(RELAY + "main", 60, 60.0, "454 Throttling failure")], NOW)
+    (seen,) = db.read(budgets.slowed, later(seconds=10))
+    assert (seen.key, seen.cause) == ("main", "454 Throttling failure")
+    assert _left(db, 10, ()) == 0
+    assert db.read(budgets.slowed, later(hours=2)) == []
+    assert _left(db, 7200, ()) is None
