@@ -28,7 +28,7 @@ def issue() -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="The issue's date; default: the one in the digest.")
 @click.option("--number", type=click.IntRange(0), help="The issue's number.")
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("--force", is_flag=True, help="Overwrite FILE, even if it has not been published.")
 @click.option("--json", "as_json", is_flag=True, help="Issue, repairs and lines not placed as one JSON object.")
 @click.pass_context
 def import_(
@@ -50,7 +50,7 @@ def import_(
     made = reading.issue if number is None else replace(reading.issue, number=number)
     markdown = canonical.write(made)
     if output is not None:
-        _write(output, markdown, force=force)
+        _write(output, markdown, force=force or _is_published(club, output))
     if as_json:
         _print_reading(made, reading, markdown)
         return
@@ -288,11 +288,28 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     from mailer.errors import UsageError
 
     if path.exists() and not force:
-        raise UsageError("is there already; name another file or delete it", where=str(path))
+        raise UsageError("is there already and not published yet; name another file, or say --force", where=str(path))
+    draft = path.with_name(f".{path.name}.new")
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, path)
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def _is_published(club: Club | None, path: Path) -> bool:
+    """Whether the file holds an issue that went out: the database keeps its text, so it may be written over."""
+    from mailer.errors import MailerError
+    from mailer.rendering import source
+    from mailer.store import issues
+
+    if club is None or not path.exists():
+        return False
+    try:
+        made = source.read(path.read_text(encoding="utf-8-sig"), str(path))
+        return club.db.read(issues.find_identity, made.identity) is not None
+    except (MailerError, OSError, UnicodeDecodeError):
+        return False
 
 
 def _folder(club: Club | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("issue", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--port", default=8025, show_default=True, help="Port on loopback; 0 takes a free one.")
+@click.option("--port", default=8030, show_default=True, help="Port on loopback; 0 takes a free one.")
 @click.option("--open", "browse", is_flag=True, help="Open the page in your browser.")
 @click.pass_context
 def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
@@ -60,7 +61,8 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
     if browse:
         click.launch(address)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def sheet(club: Club, file: Path) -> Sheet:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.output import at, talk
+from mailer.cli.output import at, span, talk
 from mailer.errors import MailerError
 from mailer.flows.dispatch import Observer, Tally
 from mailer.model.delivery import State
@@ -32,6 +32,7 @@ class Talk(Observer):
         self._total = total
         self._done = 0
         self._told_at = time.monotonic()
+        self._told = ""
         self._bar: Any = None
         self._task: Any = None
 
@@ -65,7 +66,9 @@ class Talk(Observer):
             talk(f"{self._done:,} of {self._total:,}")
 
     def relay_down(self, name: str, error: RelayError) -> None:
-        talk(f"{name}: {error}")
+        if str(error) != self._told:
+            self._told = str(error)
+            talk(self._told)
 
     def store_down(self, error: StoreError) -> None:
         talk(f"{error}; nothing more is sent until it answers")
@@ -75,6 +78,9 @@ class Talk(Observer):
 
     def taken_over(self, worker: str, cause: str) -> None:
         talk(f"settled what was left open: {cause}")
+
+    def slowed(self, name: str, pause: float, cause: str) -> None:
+        talk(f"{name} asks us to go slower: nothing goes there for {span(pause)}; it answered: {cause}")
 
 
 class Journal(Observer):
@@ -128,6 +134,9 @@ class Journal(Observer):
 
     def taken_over(self, worker: str, cause: str) -> None:
         self._log.warning("dispatch.taken_over", worker=worker, cause=cause)
+
+    def slowed(self, name: str, pause: float, cause: str) -> None:
+        self._log.warning("dispatch.slowed", name=name, pause=pause, cause=cause)
 
 
 class Alerting(Observer):
@@ -186,18 +195,25 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    talk(", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state]) or "nothing was due")
+    now, due = club.clock(), tally.next_due
+    done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
+    if done or not (tally.error or due):
+        talk(done or "nothing was due")
     if tally.error:
-        talk(f"the relay could not be used: {tally.error}")
-    if tally.next_due:
-        now = club.clock()
-        when = at(max(tally.next_due, now), club.settings.newsletter.zone, now)
+        talk(f"nothing more could be sent: {tally.error}")
+    if due and due <= now:
+        talk("there is more to send; 'mailer dispatch' goes on where this stopped")
+    elif due:
+        when = at(due, club.settings.newsletter.zone, now)
         talk(f"the next delivery is due at {when}; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'")
 
 
 def exit_code(tally: Tally) -> int:
-    """0 when all went well; 1 when the send did not finish or left uncertain deliveries."""
-    return 1 if tally.error or tally[State.UNCERTAIN] else 0
+    """1 when the relay could not be used, an issue was paused, or deliveries are uncertain; else 0.
+
+    Deferred readers have their next try, and who stops a worker by a signal knows that it did not finish.
+    """
+    return 1 if tally.error or tally.paused or tally[State.UNCERTAIN] else 0
 
 
 def send_in_processes(config: Path | None, count: int, forever: bool) -> int:

@@ -27,6 +27,7 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     in the outbox for 'mailer dispatch'.
     """
     import asyncio
+    import contextlib
 
     from mailer import logs
     from mailer.web.app import create_app
@@ -43,12 +44,13 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     for path, what in (("subscribe", "signup form"), ("apply", "join the club"), ("archive", "past issues")):
         click.echo(f"{base}/{path}  {what}")
     server = make_server(app)
-    if not worker:
-        server.run(sockets=[listening])
-        return
-    from mailer.cli.sending import Alerting, Journal
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
+        if not worker:
+            server.run(sockets=[listening])
+            return
+        from mailer.cli.sending import Alerting, Journal
 
-    asyncio.run(_serve_and_send(server, listening, club.dispatcher(Alerting(club, Journal()))))
+        asyncio.run(_serve_and_send(server, listening, club.dispatcher(Alerting(club, Journal()))))
 
 
 async def _serve_and_send(server: uvicorn.Server, listening: socket.socket, dispatcher: Dispatcher) -> None:

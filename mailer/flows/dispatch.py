@@ -106,6 +106,7 @@ class Tally:
     states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
     next_due: datetime | None = None
     error: RelayError | None = None
+    paused: int = 0
 
     def __getitem__(self, state: State) -> int:
         return self.states[state]
@@ -588,7 +589,8 @@ class Dispatcher:
         for issue_id, cause in pauses.items():
             del self._pauses[issue_id]
             if issue_id in written.paused:
-                self._observer.paused(issue_id, cause)
+                self.tally.paused += 1
+            self._observer.paused(issue_id, cause)
         for batch in [batch for batch in self._batches.values() if batch.open == 0]:
             await self._persist(self._db.run, ledger.end_claim, batch.id, self._now())
             batch.journal.remove()
