@@ -142,6 +142,7 @@ def _summary(sheet: Sheet) -> dict[str, object]:
         "subject": edition.subject if edition else "",
         "bytes": len(edition.html.encode("utf-8")) if edition else 0,
         "error": sheet.error,
+        "source": sheet.source,
         "findings": [finding.as_json() for finding in sheet.findings],
     }
 
@@ -194,6 +195,10 @@ _SHELL = """<!DOCTYPE html>
 </header>
 <main>
 <section id="findings" aria-label="Findings"></section>
+<details id="written">
+<summary>Issue file, with the findings at their lines</summary>
+<div id="lines" tabindex="0"></div>
+</details>
 <div class="frames">
 FRAMES
 </div>

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -103,3 +104,11 @@ async def test_a_mistake_leaves_the_last_good_page_standing():
     await preview.renew()
     assert preview.sheets[0].error == "today.md:3: no date"
     assert preview.sheets[0].edition is not None
+
+
+def test_the_page_has_the_issue_files_text_for_the_findings_to_stand_beside() -> None:
+    sheet = replace(rendered(), source=SOURCE)
+    with TestClient(create_app(Preview(lambda: [sheet]), never), base_url="http://127.0.0.1") as client:
+        state = client.get("/state").json()["sheets"][0]
+    assert state["source"] == SOURCE
+    assert [finding["line"] for finding in state["findings"]] == [3]

@@ -22,14 +22,38 @@ function showEditions(sheets) {
   });
 }
 
+function note(finding, place) {
+  const made = element("p", "", finding.level);
+  if (place) made.append(place, " ");
+  made.append(element("b", `${finding.level} ${finding.id}`), ` ${finding.message} `, element("i", finding.fix));
+  return made;
+}
+
+function jump(number) {
+  const link = element("a", `line ${number}`);
+  link.href = `#L${number}`;
+  link.addEventListener("click", () => { document.getElementById("written").open = true; });
+  return link;
+}
+
+function showWritten(sheet) {
+  const box = document.getElementById("lines");
+  box.replaceChildren();
+  sheet.source.split("\n").slice(0, 3000).forEach((text, index) => {
+    const found = sheet.findings.filter((finding) => finding.line === index + 1);
+    const row = element("div", "", found.length ? "line marked" : "line");
+    row.id = `L${index + 1}`;
+    row.append(element("span", String(index + 1), "number"), element("code", text || " "));
+    box.append(row, ...found.map((finding) => note(finding)));
+  });
+}
+
 function showFindings(sheet) {
   const list = document.getElementById("findings");
   list.replaceChildren();
   if (sheet.error) list.append(element("p", sheet.error, "error"));
   for (const finding of sheet.findings) {
-    const line = element("p", "", finding.level);
-    line.append(element("b", finding.line ? `line ${finding.line}` : "issue"), ` ${finding.id} ${finding.message} `, element("i", finding.fix));
-    list.append(line);
+    list.append(note(finding, finding.line ? jump(finding.line) : element("span", "issue")));
   }
   if (!list.children.length) list.append(element("p", "No findings.", "fine"));
 }
@@ -43,6 +67,7 @@ async function show() {
   document.getElementById("facts").textContent = `${sheet.name} · ${sheet.bytes.toLocaleString("en")} bytes of HTML`;
   showEditions(state.sheets);
   showFindings(sheet);
+  showWritten(sheet);
   for (const frame of document.querySelectorAll("iframe")) {
     frame.src = `/view/${chosen}/${frame.dataset.kind}?${state.version}`;
   }
