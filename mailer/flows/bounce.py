@@ -21,10 +21,10 @@ from mailer.model.suppression import Action, Verdict
 from mailer.model.tokens import Keyring
 from mailer.store import bounces, consents, returned, signups
 from mailer.store.bounces import Bounce
+from mailer.store.breaker import Breakers as Breakers
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.verdicts import Breakers as Breakers
 from mailer.store.verdicts import Reader, judge_readers
 from mailer.store.watch import Watch as Watch
 

@@ -14,9 +14,10 @@ from mailer.model.diagnosis import classify
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import bounces, returned
 from mailer.store.bounces import Bounce
+from mailer.store.breaker import Breakers
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.verdicts import Breakers, Reader, judge_readers
+from mailer.store.verdicts import Reader, judge_readers
 from mailer.store.watch import Watch
 
 

@@ -11,17 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mailer.model.bounce import Diagnosis, Family, Kind
+from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import State
-from mailer.model.suppression import DomainHour, Fact, History
+from mailer.model.suppression import Fact, History
 from mailer.store.schema import bounces, consents, deliveries, events, subscribers, suppressions
 
 _BATCH = 500
 STALE = "too old to act on"  # the note of a report that came after the age that counts
 MEMORY = timedelta(days=365)
 SETTLED = timedelta(days=5)  # after so long without a bounce an accepted delivery counts as a success
-USUAL = timedelta(days=30)
-HOUR = timedelta(hours=1)
 READING_EVENTS = ("preferences",)  # what only a person does; links are followed by machines too
 READING_STEPS = ("confirmed", "restored")
 
@@ -86,25 +84,6 @@ def histories(conn: Connection, subscriber_ids: Iterable[int], now: datetime) ->
         for subscriber_id, moment in _readings_of(conn, some, now):
             read[subscriber_id].append(moment)
     return {each: History(tuple(facts[each]), tuple(good[each]), tuple(read[each])) for each in wanted}
-
-
-def domain_hour(conn: Connection, domain: str, now: datetime) -> DomainHour:
-    """The last hour of one receiving domain beside its usual share of unknown readers."""
-    ended, unknown = _share(conn, domain, now - HOUR, now)
-    before, unknown_before = _share(conn, domain, now - USUAL, now - HOUR)
-    return DomainHour(ended, unknown, unknown_before / before if before else 0.0)
-
-
-def unknown_in_hour(conn: Connection, domains: Iterable[str], now: datetime) -> dict[str, int]:
-    """How many readers of each domain were unknown in the last hour; cheap, by the index on domain and time."""
-    b = bounces.c
-    rows = conn.execute(
-        select(b.domain, func.count(func.distinct(b.delivery_id)))
-        .where(b.domain.in_(sorted(set(domains))), b.at > now - HOUR, b.at <= now)
-        .where(b.family == Family.NO_SUCH_ADDRESS, b.delivery_id.is_not(None))
-        .group_by(b.domain)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def recent(conn: Connection, *, needle: str = "", unverified: bool = False, limit: int = 100) -> Sequence[Row[Any]]:
@@ -203,24 +182,6 @@ def _readings_of(conn: Connection, ids: Sequence[int], now: datetime) -> Iterabl
 def note_reading(conn: Connection, subscriber_id: int, kind: str, now: datetime) -> None:
     """Remember that a person was there; `kind` is one of READING_EVENTS."""
     conn.execute(insert(events).values(at=now, kind=kind, subscriber_id=subscriber_id, actor="reader"))
-
-
-def _share(conn: Connection, domain: str, after: datetime, before: datetime) -> tuple[int, int]:
-    d, b = deliveries.c, bounces.c
-    ended = conn.execute(
-        select(func.count()).where(
-            d.domain == domain,
-            d.changed_at > after,
-            d.changed_at <= before,
-            d.state.in_((State.ACCEPTED, State.FAILED)),
-        )
-    ).scalar_one()
-    unknown = conn.execute(
-        select(func.count(func.distinct(b.delivery_id))).where(
-            b.domain == domain, b.at > after, b.at <= before, b.family == Family.NO_SUCH_ADDRESS
-        )
-    ).scalar_one()
-    return ended, unknown
 
 
 def readers_with_bounces(conn: Connection, after: int, limit: int) -> Sequence[Any]:

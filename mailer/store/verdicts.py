@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from mailer.errors import AddressError
 from mailer.mail.address import match_key
 from mailer.model.bounce import Diagnosis, Family, Kind
-from mailer.model.suppression import (
-    BREAKER_LEAST,
-    BREAKER_SHARE,
-    Action,
-    Fact,
-    History,
-    Verdict,
-    breaker_opens,
-    judge,
-)
+from mailer.model.suppression import Action, Fact, History, Verdict, judge
 from mailer.store import bounces, suppressions
+from mailer.store.breaker import Breakers
 from mailer.store.suppressions import ACTIVE, HELD, Suppression
-
-RECHECK = timedelta(seconds=60)  # how long a domain's breaker keeps its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +25,6 @@ class Reader:
     subscriber_id: int | None
     address: str
     domain: str
-
-
-@dataclass(slots=True)
-class Breakers:
-    """Which domains' breakers are open; asked of the database at most once a minute and domain."""
-
-    answers: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
-
-    def opened(self, conn: Connection, domains: Iterable[str], now: datetime) -> set[str]:
-        """The domains among `domains` whose unknown-address answers are not believed now; holds what came before."""
-        counts = bounces.unknown_in_hour(conn, domains, now)
-        return {domain for domain, unknown in counts.items() if self._open(conn, domain, unknown, now)}
-
-    def _open(self, conn: Connection, domain: str, unknown: int, now: datetime) -> bool:
-        if unknown <= BREAKER_LEAST * BREAKER_SHARE:
-            return False
-        asked, answer = self.answers.get(domain, (None, False))
-        if asked is None or not asked <= now < asked + RECHECK:
-            answer = breaker_opens(bounces.domain_hour(conn, domain, now))
-            self.answers[domain] = (now, answer)
-            if answer:
-                suppressions.hold_domain(conn, domain, now - bounces.HOUR)
-        return answer
 
 
 def judge_readers(

@@ -14,7 +14,7 @@ from mailer.model.delivery import Phase, State
 from mailer.store import suppressions
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.schema import bounces, deliveries, subscribers
+from mailer.store.schema import attempts, bounces, deliveries, subscribers
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 DAVE = "Dave@example.com"
@@ -49,6 +49,8 @@ def reader(conn: Connection, address: str = DAVE) -> Sent:
         .values(subscriber_id=subscriber, address=address, domain=domain, due_at=NOW, changed_at=NOW, state="accepted")
         .returning(deliveries.c.id)
     ).scalar_one()
+    attempt = {"delivery_id": delivery, "claim_id": 1, "at": NOW, "relay": "relay", "phase": "dot", "state": "accepted"}
+    conn.execute(insert(attempts).values(attempt))
     return Sent(delivery, None, subscriber, address, domain)
 
 
@@ -117,6 +119,15 @@ def test_many_unknown_readers_of_one_domain_at_once_are_held_not_suppressed(db: 
     lifted = db.run(suppressions.lift_domain, "example.org", NOW - timedelta(hours=1), NOW, NOW, "operator")
     assert lifted == 20
     assert not is_suppressed(db, "reader0@example.org")
+
+
+def test_a_domain_whose_readers_are_unknown_now_and_then_keeps_its_breaker_closed(db: Database) -> None:
+    with db.transaction() as conn:
+        sent = [reader(conn, f"reader{number}@example.org") for number in range(60)]
+        conn.execute(attempts.update().where(attempts.c.id <= 20).values(at=NOW - timedelta(hours=2)))
+    for each in sent[20:24]:
+        refuse(db, each, "550 5.1.1 no such user")
+    assert {row.state for row in db.read(suppressions.entries)} == {suppressions.ACTIVE}
 
 
 def test_evidence_turns_uncertain_into_accepted_and_nothing_else(db: Database, dave: Sent) -> None:
