@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, select
 
 from mailer.model.delivery import State
+from mailer.store.bulk import UNFINISHED
 from mailer.store.schema import claims, deliveries, events, issues, to_millis
 
 TOLD = "alerted"  # the kind of event that remembers what was told
@@ -68,7 +69,7 @@ def _paused(conn: Connection, now: datetime) -> list[News]:
 
 def _stalled(conn: Connection, now: datetime) -> list[News]:
     """Issues somebody waits for, when no worker has claimed anything for a while; told once a standstill."""
-    last = conn.execute(select(func.max(claims.c.created_at))).scalar()
+    last = conn.execute(select(claims.c.created_at).order_by(claims.c.id.desc()).limit(1)).scalar()
     if last is not None and last > now - STILL_FOR:
         return []
     d = deliveries.c
@@ -76,7 +77,7 @@ def _stalled(conn: Connection, now: datetime) -> list[News]:
         select(issues.c.id, func.min(d.due_at).label("since"))
         .select_from(issues.join(deliveries, d.issue_id == issues.c.id))
         .where(issues.c.state == "sending", issues.c.send_at <= now - STILL_FOR, issues.c.send_at > now - NEWS_FOR)
-        .where(d.state.in_((State.PENDING, State.DEFERRED)), d.due_at <= now - STILL_FOR)
+        .where(UNFINISHED, d.state.in_((State.PENDING, State.DEFERRED)), d.due_at <= now - STILL_FOR)
         .group_by(issues.c.id)
     )
     return [News("stalled", row.id, max(row.since, last or row.since)) for row in conn.execute(query)]
