@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -165,8 +165,8 @@ async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
     arrived = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def keep(raw: bytes, recipient: str) -> None:
-        journey.keep(raw, "lmtp" if lmtp else "smtp-in", recipient)
+    def keep(mails: Sequence[tuple[bytes, str]]) -> None:
+        journey.keep(mails, "lmtp" if lmtp else "smtp-in")
         loop.call_soon_threadsafe(arrived.set)
 
     async with Listener(Door(journey.welcome, keep), host, port, lmtp=lmtp) as listener:

@@ -134,9 +134,11 @@ class TakeIn:
         """Whether mail to this address is for us: only a return path we signed is (no backscatter)."""
         return in_envelope(self.keyring, recipient) is not None
 
-    def keep(self, raw: bytes, via: str, envelope_to: str = "") -> int | None:
-        """Make a mail durable; None when the very same one is here already. Raises StoreError."""
-        return self.db.run(returned.keep, raw, via, envelope_to, self.clock())
+    def keep(self, mails: Sequence[tuple[bytes, str]], via: str) -> None:
+        """Make mails, each with its envelope's recipient, durable together or not at all. Raises StoreError."""
+        with self.db.transaction() as conn:
+            for raw, envelope_to in mails:
+                returned.keep(conn, raw, via, envelope_to, self.clock())
 
     def take(self, raw: bytes, via: str, envelope_to: str = "") -> Taken:
         """Keep and read one mail in one transaction. Raises StoreError; then nothing was taken."""

@@ -6,7 +6,7 @@ A mail is durable before its 250; everybody else gets 550, so the door neither r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiosmtpd.lmtp import LMTP
@@ -18,15 +18,22 @@ IDLE_SECONDS = 60
 
 MAX_LINE = 1 << 16  # returned mail breaks the 1,000 octets of RFC 5321 4.5.3.1.6 every day
 
-Keep = Callable[[bytes, str], None]  # (mail, recipient); raises when the mail could not be made durable
+MAX_CONNECTIONS = 40  # times MAX_SIZE is what a flood can make us hold
+TOGETHER = 50
+
+Mail = tuple[bytes, str]  # (mail, recipient)
+Keep = Callable[[Sequence[Mail]], None]  # raises when the mails could not be made durable; then none of them is
 
 
 class Door:
-    """What the server asks: who is welcome, and where a mail goes. `keep` runs in a thread."""
+    """What the server asks: who is welcome, and where mails go. `keep` runs in a thread, for all that wait at once."""
 
     def __init__(self, welcome: Callable[[str], bool], keep: Keep) -> None:
         self._welcome = welcome
         self._keep = keep
+        self._waiting: list[tuple[Mail, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self.connections = 0
         self.taken = 0
         self.refused = 0
 
@@ -43,19 +50,69 @@ class Door:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """250 only once every recipient's copy is durable; 451 when it cannot be made so."""
         try:
-            for recipient in envelope.rcpt_tos:
-                await asyncio.to_thread(self._keep, envelope.content, recipient)
+            await asyncio.gather(*(self._durable((envelope.content, recipient)) for recipient in envelope.rcpt_tos))
         except Exception:
             return "451 4.3.0 cannot keep it now, try again"
         self.taken += 1
         return "250 2.0.0 kept"
 
+    async def _durable(self, mail: Mail) -> None:
+        """Wait until a mail is durable; what comes while others are being written is written together."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((mail, written))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await written
 
-class _Smtp(SMTP):
+    async def _write(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            if not await self._try(some) and len(some) > 1:
+                for one in some:  # a mail that cannot be kept must not hold up the others
+                    await self._try([one])
+        self._writing = None
+
+    async def _try(self, some: Sequence[tuple[Mail, asyncio.Future[None]]]) -> bool:
+        """Whether they were kept; one alone that was not is told so."""
+        try:
+            await asyncio.to_thread(self._keep, [mail for mail, _ in some])
+        except Exception as error:
+            for _, written in some if len(some) == 1 else ():
+                if not written.done():
+                    written.set_exception(error)
+            return False
+        for _, written in some:
+            if not written.done():
+                written.set_result(None)
+        return True
+
+
+class _Counted:
+    """Connections beyond the bound are told to come again (RFC 5321 3.8: 421) before they can say anything."""
+
+    event_handler: Door
+    _let_in = False
+
+    def connection_made(self, transport: Any) -> None:
+        if self.event_handler.connections >= MAX_CONNECTIONS:
+            transport.write(b"421 4.3.2 too many connections, try again\r\n")
+            transport.close()
+            return
+        self._let_in = True
+        self.event_handler.connections += 1
+        super().connection_made(transport)  # type: ignore[misc]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._let_in:
+            self.event_handler.connections -= 1
+            super().connection_lost(error)  # type: ignore[misc]
+
+
+class _Smtp(_Counted, SMTP):
     line_length_limit = MAX_LINE
 
 
-class _Lmtp(LMTP):
+class _Lmtp(_Counted, LMTP):
     line_length_limit = MAX_LINE
 
 

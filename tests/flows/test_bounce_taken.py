@@ -147,7 +147,7 @@ def test_a_complaint_is_never_lifted_by_a_new_consent(db: Database, journey: Tak
 
 
 def test_a_kept_mail_is_read_after_a_crash(db: Database, journey: TakeIn, dave: int) -> None:
-    assert journey.keep(sample("postfix-unknown-user"), "lmtp", path_of(dave)) is not None
+    journey.keep([(sample("postfix-unknown-user"), path_of(dave))], "lmtp")
     assert not stopped(db)
     assert TakeIn(db, RING, lambda: NOW).read_kept() == 1
     assert stopped(db)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from mailer.intake.listener import MAX_SIZE, Door, Listener
+from mailer.intake.listener import MAX_CONNECTIONS, MAX_SIZE, Door, Listener
 
 OURS = "b+token@club.example.com"
 
@@ -18,19 +19,17 @@ async def door() -> AsyncIterator[tuple[Listener, list[tuple[bytes, str]]]]:
     kept: list[tuple[bytes, str]] = []
     broken = threading.Event()
 
-    def keep(raw: bytes, recipient: str) -> None:
-        if b"break" in raw:
+    def keep(mails: Sequence[tuple[bytes, str]]) -> None:
+        if any(b"break" in raw for raw, _ in mails):
             broken.set()
             raise RuntimeError("disk full")
-        kept.append((raw, recipient))
+        kept.extend(mails)
 
     async with Listener(Door(lambda address: address == OURS, keep), "127.0.0.1", 0) as listener:
         yield listener, kept
 
 
 async def talk(listener: Listener, recipient: str, body: bytes) -> int:
-    import asyncio
-
     def send() -> int:
         with smtplib.SMTP("127.0.0.1", listener.port, timeout=10) as client:
             client.ehlo()
@@ -72,3 +71,29 @@ async def test_a_line_longer_than_the_standard_allows_is_taken(door: tuple[Liste
     listener, kept = door
     assert await talk(listener, OURS, b"x" * 5000 + b"\r\n") == 250
     assert b"x" * 5000 in kept[0][0]
+
+
+async def test_many_at_once_are_all_kept_and_a_bad_one_harms_no_other(
+    door: tuple[Listener, list[tuple[bytes, str]]],
+) -> None:
+    listener, kept = door
+    bodies = [b"break\r\n" if number == 1 else b"mail %d\r\n" % number for number in range(4)]
+    codes = await asyncio.gather(*(talk(listener, OURS, body) for body in bodies))
+    assert sorted(codes) == [250] * 3 + [451]
+    assert len(kept) == 3
+
+
+async def test_a_flood_of_connections_is_told_to_come_again(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
+    listener, _ = door
+    opened = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(MAX_CONNECTIONS)]
+    for reader, _ in opened:
+        assert (await reader.readline()).startswith(b"220")
+    late, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    assert (await late.readline()).startswith(b"421")
+    for _, each in (*opened, (late, writer)):
+        each.close()
+        await each.wait_closed()
+    for _ in range(500):
+        if listener.door.connections:
+            await asyncio.sleep(0.01)
+    assert await talk(listener, OURS, b"hello\r\n") == 250
