@@ -52,8 +52,10 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     plain, url = grammar.strip_links(text)
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
     label = grammar.call_label(plain)
-    if label:
+    button = _label(plain, language.is_chinese(language.detect(plain, "zh-Hans")))
+    if label and re.search(r"\w", plain[len(label) :]):
         plain = plain[len(label) :].strip()
+        plain = plain[0].upper() + plain[1:]
         report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label)
     if url:
         plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
@@ -61,9 +63,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         target = apply_url or "the club's own apply page"
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
     title, rest = _split_call(plain)
-    chinese = language.is_chinese(language.detect(plain, "zh-Hans"))
-    button = _label(plain, chinese)
-    report.add(line.number, "call", "taken as the call to action", plain[:60])
+    report.found(line.number, "call", "taken as the call to action", plain[:60])
     return CallToAction(name, prose.escape(title), prose.escape(rest), button, url, line.number)
 
 

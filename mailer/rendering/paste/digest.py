@@ -9,7 +9,7 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import language, source
-from mailer.rendering.paste import call, clipboard, encoding, grammar, leads, names, outline, prose, rows
+from mailer.rendering.paste import call, clipboard, encoding, grammar, leads, names, outline, preheader, prose, rows
 from mailer.rendering.paste.head import Head, read_head
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
@@ -117,7 +117,7 @@ class _Reader:
             )
         self.starts = found.starts
         first = min([*found.starts, *found.titles])
-        head = read_head(self.lines[:first], self.forward, self.today, self.report)
+        head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = self._end(found)
         items = self._items(found, end)
         self._refuse_what_is_no_digest(found, head, items)
@@ -287,6 +287,10 @@ class _Reader:
             self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
             item.paragraphs.append(parted[2])
             return parted[1]
+        if dashed := grammar.dashed(text, sourced=found is not None):
+            self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
+            item.paragraphs.append(dashed[2])
+            return dashed[0]
         match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z\"“])))\s*(\S.*)$", text)
         if match and width(text) > 60 and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1]):
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
@@ -331,8 +335,11 @@ class _Reader:
         lang = self._language(head, headlines, items)
         texts = ["\n".join(item.paragraphs) for item in items.values()]
         matched = leads.match(head.leads, headlines, texts)
+        written = self._written_title(head, matched)
         wording: dict[int, str] = {}
         for lead, index in zip(head.leads, matched, strict=True):
+            if index is None and written:
+                continue
             if index is None:
                 self.report.drop(head.leads_line, "lead that names no item dropped", lead)
             elif leads.is_same(lead, headlines[index]):
@@ -359,19 +366,31 @@ class _Reader:
             date=day,
             lang=lang,
             number=head.number,
+            title=written,
             intro="\n\n".join(prose.to_markdown(text) for text in head.intro),
             sections=tuple(sections),
             cta=cta or CallToAction(self.defaults.cta),
         )
         if cta is None:
-            self.report.add(0, "call", "no call to action found; the club's own stands in")
+            self.report.found(0, "call", "no call to action found; the club's own stands in")
         sourceless = [str(number) for number, item in enumerate(items.values(), 1) if item.source is None]
         if sourceless:
-            self.report.add(0, "source", f"no source found for item {', '.join(sourceless)}")
+            self.report.found(0, "source", f"no source found for item {', '.join(sourceless)}")
         if self.defaults.sources is not None:
             issue = names.by_table(issue, self.defaults.sources, self.report)
+        if text := preheader.make(issue):
+            issue = replace(issue, preheader=text)
+            self.report.add(0, "preheader", "preheader made from what the title does not tell", text)
         order = sorted(self.report.repairs, key=lambda repair: repair.line)
         return Reading(issue, tuple(order), tuple(sorted(self.report.unplaced, key=lambda repair: repair.line)))
+
+    def _written_title(self, head: Head, matched: list[int | None]) -> str:
+        """The leads as the paste has them where none of them names an item; "" where one does."""
+        title = head.title
+        if not title or "{{" in title or width(title) > 300 or any(index is not None for index in matched):
+            return ""
+        self.report.add(head.leads_line, "title", "no lead names an item; the leads are kept as the title", title)
+        return title
 
     def _language(self, head: Head, headlines: list[str], items: dict[int, _Gathered]) -> str:
         words = "\n".join([*headlines, *(text for item in items.values() for text in item.paragraphs)])

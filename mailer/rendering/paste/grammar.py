@@ -70,8 +70,14 @@ _CTA = re.compile(
     re.IGNORECASE,
 )
 _CTA_LABEL = re.compile(
-    r"^(?:click to [a-z]+|click here|apply now|join now|register now|点击(?:报名|注册|加入|申请)|立即\S{2})", re.I
+    r"^(?:(?:please )?(?:click|tap) here(?: to\b)?|click to [a-z]+|apply now|join now|register now"
+    r"|(?:请|猛)?(?:点击?|戳)(?:这里|此处|此|链接|下方链接|报名|注册|加入|申请)"
+    r"|长按(?:识别)?(?:下方|下图|上方|上图)?(?:的?二维码)?|(?:识别|扫描?|扫一扫)(?:下方|下图|上方|上图)?的?二维码"
+    r"|立即\S{2})[\s,，:：|→👉>]*",
+    re.IGNORECASE,
 )
+_DASHED = re.compile(r"([^—–]{4,}?)(\s+[—–]\s+|\s*——\s*)(\S.*)")
+_COLON = re.compile(r"([^:：]{8,}?)(：\s*|:\s+)(\S.*)")
 _FOOT = re.compile(
     r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
@@ -230,6 +236,27 @@ def call_label(text: str) -> str:
     """The words of a button at the beginning of a call ("Click to register"), or ""."""
     match = _CTA_LABEL.match(text)
     return match[0] if match else ""
+
+
+def dashed(text: str, *, sourced: bool) -> tuple[str, str, str] | None:
+    """A line of headline, dash or colon, and text: (headline, sign, text); `sourced`: a source stood behind it.
+
+    Behind a dash a sentence, or words no fewer than the headline's with a source behind them, are a text; behind a
+    colon, which headlines have themselves, only a sentence that is much longer than what stands before.
+    """
+    plain = strip_links(text)[0]
+    for pattern, colon in ((_DASHED, False), (_COLON, True)):
+        match = pattern.fullmatch(plain)
+        if match is None:
+            continue
+        before, behind = width(match[1]), width(match[3])
+        sentence = re.search(r"[.!?。！？]$", match[3]) is not None
+        much = behind >= 2 * before and behind >= 40
+        if (sentence and much) if colon else (sentence or much or (sourced and behind >= before)):
+            at = text.find(match[2])
+            kept = text[at + len(match[2]) :] if at > 0 else match[3]
+            return match[1].strip(), match[2].strip(), kept.strip()
+    return None
 
 
 def is_strong_call(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,7 +14,7 @@ from mailer.rendering.paste.report import Report
 
 @dataclass(slots=True)
 class Head:
-    """What the head tells; `named` says that it looks like a newsletter's head at all."""
+    """What the head tells; `named` says that it looks like a newsletter's head, `title` is the leads as written."""
 
     newsletter: str = ""
     day: date | None = None
@@ -21,169 +22,247 @@ class Head:
     has_year: bool = False
     leads: list[str] = field(default_factory=list)
     leads_line: int = 0
+    title: str = ""
     intro: list[str] = field(default_factory=list)
     named: bool = False
     number: int | None = None
 
 
-_TOPIC = re.compile(r"^\s*#([^#\n]{2,40})#\s*")
-_QUOTED = re.compile(r"^\s*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
-_BRACKET = re.compile(r"^\s*[【\[]([^】\]]{2,60})[】\]]\s*")
+_TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
+_QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
+_BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
+_KIND = r"报|快讯|速递|简讯|资讯|早安|周刊|日刊|新闻|速览|要闻"
 _WORDS = re.compile(
-    r"报|快讯|速递|简讯|资讯|晨|早安|周刊|日刊|新闻|速览|要闻|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
+    rf"{_KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:第|#|no\.?|vol\.?|issue|总第)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
+_NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)\s*[:：|｜丨]\s*(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
+_NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
+_EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
+_EDITION = r"[(（]?(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）]?"
+_WEEKDAY = r"[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?"
+_LUNAR = (
+    r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
+    r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})[)）]?"
+)
+_SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
+_AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
+_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{1, 4}|(?=[(（第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
 _GREETING = re.compile(
-    r"^(?:早上好|早安|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好|good (?:morning|evening)|hello|hi\b|dear)",
+    r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$))|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
+    r"|good (?:morning|evening)|hello|hi\b|dear)",
     re.IGNORECASE,
 )
-_EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
+_SOME_DAY = date(2000, 1, 1)
 
 
-def read_head(lines: list[Line], forward: Forward, today: date, report: Report) -> Head:
-    """Read the lines above the first item or section title, and a forwarded mail's subject."""
-    head = Head()
+def read_head(lines: list[Line], forward: Forward, today: date, report: Report, headlines: Sequence[str] = ()) -> Head:
+    """Read the lines above the first item or section title, and a forwarded mail's subject.
+
+    `headlines` are the digest's own; what they share with a line tells leads from names.
+    """
+    reader = _Reader(Head(), today, report, list(headlines))
     for line in lines:
         if line.text:
-            _read_line(head, line, today, report)
+            reader.line(line)
     if forward.subject:
-        _read_subject(head, forward, today)
+        reader.subject(forward)
+    head = reader.head
     mail_date = forward.date or forward.sent
     if mail_date and head.day is None and (found := dates.find(mail_date, today)):
         head.day, head.has_year, head.day_line = found[0], found[1], forward.date_line
     return head
 
 
-def _read_subject(head: Head, forward: Forward, today: date) -> None:
-    subject = forward.subject
-    parts = re.split(r"([:：]\s*|\s+[-–—|]\s+)", subject, maxsplit=1)
-    name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
-    name = _NUMBER.sub("", name)
-    if not separator:
-        rest = subject if leads.SEPARATOR.search(subject) else ""
-    if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
-        head.newsletter = name.strip(_EDGE)
-        head.named = True
-    if rest and not head.leads:
-        head.leads, head.leads_line = leads.split(rest), forward.subject_line
-    if head.day is None and (found := dates.find(subject, today)):
-        head.day, head.has_year = found[0], found[1]
+@dataclass(slots=True)
+class _Reader:
+    head: Head
+    today: date
+    report: Report
+    headlines: list[str]
+
+    def subject(self, forward: Forward) -> None:
+        head, subject = self.head, forward.subject
+        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+)", subject, maxsplit=1)
+        name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
+        name = _NUMBER.sub("", name)
+        if not separator:
+            rest = subject if leads.SEPARATOR.search(subject) else ""
+        if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
+            head.newsletter = name.strip(_EDGE)
+            head.named = True
+        if rest and not head.leads:
+            head.leads, head.leads_line = leads.split(rest, self.headlines), forward.subject_line
+            head.title = rest
+        if head.day is None and (found := dates.find(subject, self.today)):
+            head.day, head.has_year = found[0], found[1]
+
+    def line(self, line: Line) -> None:
+        text = re.sub(r"^#{1,6}\s+", "", grammar.strip_links(line.text)[0])
+        if grammar.is_rule(text):
+            self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
+            return
+        if grammar.is_foot(text) or _is_menu(text):
+            self.report.drop(line.number, "line of the page dropped", text)
+            return
+        if _GREETING.match(text):
+            self._date(text, line)
+            self.head.intro.append(line.text)
+            self.report.found(line.number, "intro", "taken as the introduction", text)
+            return
+        entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone")), "")
+        if entry and not leads.SEPARATOR.search(text):
+            self.head.leads.append(grammar.headline(entry)[0])
+            self.head.leads_line = self.head.leads_line or line.number
+            self.report.found(line.number, "leads", "taken as a lead", entry)
+            return
+        if leads.is_label(text):
+            self.report.drop(line.number, "heading of the leads dropped", text)
+            return
+        rest = self._edition(self._bracketed_name(text, line), line)
+        rest = self._edition(self._dated(rest, line), line).strip(_EDGE)
+        if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
+            self._place(rest, line)
+
+    def _bracketed_name(self, text: str, line: Line) -> str:
+        """Take a name in #signs#, quotes or brackets; what is left of the line, its date kept."""
+        for pattern in (_TOPIC, _QUOTED, _BRACKET):
+            match = pattern.match(text)
+            if not match:
+                continue
+            inside, rest = match[1].strip(), text[match.end() :]
+            if leads.is_label(inside):
+                return f"{inside.strip(':： ')}：{rest}"
+            found = dates.find(inside, _SOME_DAY)
+            if pattern is _BRACKET and (self.head.newsletter or found):
+                if found and not self.head.newsletter:
+                    name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(_EDGE + "(（")
+                    self._take_name(name or inside[found[3] :].strip(_EDGE + ")）"), line)
+                return f"{_only_date(inside)} {rest}".strip()
+            if not self.head.newsletter:
+                self._take_name(inside, line)
+            edition = _BRACKET.match(rest)
+            return f"{_only_date(edition[1])} {rest[edition.end() :]}" if edition else rest
+        return text
+
+    def _take_name(self, name: str, line: Line) -> None:
+        name = re.sub(r"^[^\w「『《【(（“]+", "", " ".join(name.split()))
+        if match := _NUMBER.search(name):
+            self._take_number(int(match[1]), line)
+            name = name[: match.start()]
+        name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", name)
+        if name:
+            self.head.newsletter, self.head.named = name, True
+            self.report.found(line.number, "name", "taken as the newsletter's name", name)
+
+    def _take_number(self, number: int, line: Line) -> None:
+        if self.head.number is None:
+            self.head.number = number
+            self.report.found(line.number, "number", f"taken as the issue's number: {number}")
+
+    def _edition(self, text: str, line: Line) -> str:
+        """The text without the issue's number, a weekday and a lunar date at its edges."""
+        for _ in range(8):
+            start = _AT_START.match(text)
+            end = None if start or re.search("[;；]", text) else _AT_END.search(text)
+            match = start or end
+            if match is None:
+                break
+            if number := re.search(_EDITION, match[0], re.IGNORECASE):
+                self._take_number(int(number[1] or number[2]), line)
+            text = text[match.end() :] if start else text[: match.start()]
+        return text
+
+    def _date(self, text: str, line: Line) -> tuple[str, str] | None:
+        """Take the first date; what stands before and after it, None where there is none or it is another day."""
+        found = dates.find(text, self.today)
+        if found is None:
+            return None
+        day, has_year, start, end = found
+        if self.head.day is None:
+            self.head.day, self.head.has_year, self.head.day_line = day, has_year, line.number
+        elif self.head.day != day:
+            return None
+        before = re.sub(r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（])\s*$", "", text[:start].rstrip(), flags=re.IGNORECASE)
+        return before, re.sub(r"^\s*[)）]", "", text[end:])
+
+    def _dated(self, text: str, line: Line) -> str:
+        """Take the date, and the name where it stands before the date and something else behind."""
+        parted = self._date(text, line)
+        if parted is None:
+            return text
+        before, after = parted
+        tail = _AT_START.sub("", after) if _AT_START.match(after) else after
+        name = self._edition(before, line).strip(_EDGE)
+        if not name:
+            return after
+        touching = text[len(before) : len(before) + 1].isalnum()
+        if re.search(r"\w", tail) and self._may_be_name(name) and (_WORDS.search(name) or not touching):
+            self._take_name(name, line)
+            return after
+        return f"{before} {after}".strip()
+
+    def _may_be_name(self, text: str) -> bool:
+        return (
+            not self.head.newsletter
+            and 2 <= width(text) <= 50
+            and not re.search(r"[;；。！？、]", text)
+            and not leads.is_label(text)
+            and not leads.PREFIX.match(text)
+            and leads.match([text], self.headlines) == [None]
+        )
+
+    def _place(self, text: str, line: Line) -> None:
+        """What is left of a line without its date: leads, the name, an introduction, or nothing of the issue."""
+        head = self.head
+        first = _NAME_FIRST.fullmatch(text)
+        if first and not leads.PREFIX.match(text):
+            name, rest = (first[1], first[2]) if first[1] else (first[3], first[4])
+            if _WORDS.search(name) and self._may_be_name(name) and self._are_leads(rest, behind_name=True):
+                self._take_name(name, line)
+                text = rest
+            elif leads.is_same(name, head.newsletter) and self._are_leads(rest, behind_name=True):
+                text = rest
+        behind = head.newsletter != "" and (head.leads_line == 0)
+        if not head.leads and self._are_leads(text, behind_name=behind):
+            self._take_leads(text, line, listed=behind)
+        elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$", text):
+            self._take_name(text.strip(_EDGE), line)
+            head.named = bool(_WORDS.search(text)) or head.day is not None
+        elif leads.is_same(text, head.newsletter):
+            self.report.drop(line.number, "the newsletter's name again dropped", text)
+        elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
+            head.intro.append(text)
+            self.report.found(line.number, "intro", "taken as the introduction", text)
+        else:
+            self.report.drop(line.number, "line of the head dropped", text)
+
+    def _are_leads(self, text: str, *, behind_name: bool) -> bool:
+        parts = leads.split(text, self.headlines, listed=behind_name)
+        if leads.PREFIX.match(text) or len(parts) >= 2:
+            return True
+        return behind_name and leads.match(parts, self.headlines) != [None]
+
+    def _take_leads(self, text: str, line: Line, *, listed: bool) -> None:
+        head = self.head
+        listed = listed or leads.PREFIX.match(text) is not None
+        head.leads, head.leads_line = leads.split(text, self.headlines, listed=listed), line.number
+        head.title = re.sub(r"(?:\.{2,}|…+)$", "", leads.PREFIX.sub("", text)).strip(_EDGE)
+        if re.search(r"(?:\.{2,}|…+)$", text):
+            self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
+        count = len(head.leads)
+        self.report.found(line.number, "leads", f"{count} lead{'s' * (count != 1)} found", " / ".join(head.leads))
 
 
-def _read_line(head: Head, line: Line, today: date, report: Report) -> None:
-    text = grammar.strip_links(line.text)[0]
-    text = re.sub(r"^#{1,6}\s+", "", text)
-    if grammar.is_rule(text):
-        report.drop(line.number, "line of strokes or stray punctuation dropped", text)
-        return
-    if grammar.is_foot(text):
-        report.drop(line.number, "line of the page dropped", text)
-        return
-    if _GREETING.match(text):
-        _date(head, text, line, today)
-        head.intro.append(line.text)
-        report.add(line.number, "intro", "taken as the introduction", text)
-        return
-    entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone")), "")
-    if entry and not leads.SEPARATOR.search(text):
-        head.leads.append(grammar.headline(entry)[0])
-        head.leads_line = head.leads_line or line.number
-        report.add(line.number, "leads", "taken as a lead", entry)
-        return
-    if leads.PREFIX.fullmatch(text):
-        report.drop(line.number, "heading of the leads dropped", text)
-        return
-    rest = _name(head, text, line, report)
-    rest = _date(head, rest, line, today)
-    rest = rest.strip(_EDGE)
-    if not rest or (
-        len(rest) < 60
-        and re.fullmatch(r"[\W\d_]*(?:第?\s*\d+\s*期|vol\.?\s*\d+|no\.?\s*\d+)?[\W_]*", rest, re.IGNORECASE)
-    ):
-        return
-    _place(head, rest, line, report)
-
-
-def _name(head: Head, text: str, line: Line, report: Report) -> str:
-    for pattern in (_TOPIC, _QUOTED, _BRACKET):
-        match = pattern.match(text)
-        if not match:
-            continue
-        if pattern is _BRACKET and (head.newsletter or dates.find(match[1], date(2000, 1, 1))):
-            if not head.newsletter:
-                found = dates.find(match[1], date(2000, 1, 1))
-                name = re.sub(r"\bon\s*$", "", match[1][: found[2]] if found else match[1]).strip(_EDGE)
-                _take_name(head, name, line, report)
-            return (
-                match[1] + " " + text[match.end() :] if dates.find(match[1], date(2000, 1, 1)) else text[match.end() :]
-            )
-        if not head.newsletter:
-            _take_name(head, match[1].strip(), line, report)
-        rest = text[match.end() :]
-        edition = _BRACKET.match(rest)
-        if edition:
-            return f"{_only_date(edition[1])} {rest[edition.end() :]}"
-        return rest
-    return text
+def _is_menu(text: str) -> bool:
+    """Whether a line holds only links of the page ("Subscribe | View in browser")."""
+    parts = re.split(r"\s*[|｜丨·]\s*", text)
+    return len(parts) >= 2 and all(
+        width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)) for part in parts
+    )
 
 
 def _only_date(text: str) -> str:
-    found = dates.find(text, date(2000, 1, 1))
+    found = dates.find(text, _SOME_DAY)
     return text[found[2] : found[3]] if found else ""
-
-
-def _take_name(head: Head, name: str, line: Line, report: Report) -> None:
-    name = " ".join(name.split())
-    if match := _NUMBER.search(name):
-        head.number = int(match[1])
-        name = name[: match.start()].strip(_EDGE)
-        report.add(line.number, "number", f"taken as the issue's number: {head.number}")
-    if name:
-        head.newsletter, head.named = name, True
-        report.add(line.number, "name", "taken as the newsletter's name", name)
-
-
-def _date(head: Head, text: str, line: Line, today: date) -> str:
-    found = dates.find(text, today)
-    if found is None:
-        return text
-    day, has_year, start, end = found
-    if head.day is None:
-        head.day, head.has_year, head.day_line = day, has_year, line.number
-    before = re.sub(r"(?:\b(?:on|for|of)|[,，|｜丨·(（])\s*$", "", text[:start].rstrip(), flags=re.IGNORECASE)
-    after = re.sub(r"^\s*[)）]", "", text[end:])
-    return f"{before} {after}".strip() if before.strip(_EDGE) else after
-
-
-def _place(head: Head, text: str, line: Line, report: Report) -> None:
-    parts = leads.split(text)
-    prefixed = leads.PREFIX.match(text) is not None
-    if (
-        not head.leads
-        and (prefixed or len(parts) >= 2)
-        and not (not head.newsletter and not prefixed and len(parts) < 2)
-    ):
-        if (
-            not head.newsletter
-            and not prefixed
-            and (match := re.match(r"^([^:：;；]{2,40})[:：]\s*(.+)$", text))
-            and _WORDS.search(match[1])
-        ):
-            _take_name(head, match[1].strip(_EDGE), line, report)
-            parts = leads.split(match[2])
-        head.leads, head.leads_line = parts, line.number
-        if re.search(r"(?:\.{2,}|…+)$", text):
-            report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
-        report.add(line.number, "leads", f"{len(parts)} leads found", text[:60])
-    elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$", text):
-        _take_name(head, text.strip(_EDGE), line, report)
-        head.named = bool(_WORDS.search(text)) or head.day is not None
-    elif leads.is_same(text, head.newsletter):
-        report.drop(line.number, "the newsletter's name again dropped", text)
-    elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
-        head.intro.append(text)
-        report.add(line.number, "intro", "taken as the introduction", text)
-    else:
-        report.drop(line.number, "line of the head dropped", text)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from math import log
+
+from mailer.rendering.paste.lines import width
 
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
 PREFIX = re.compile(
@@ -12,17 +15,55 @@ PREFIX = re.compile(
     r"|^(?:today|headlines?|top stories|in this issue|in brief|inside|leads?|also)\s*[:：]\s*",
     re.IGNORECASE,
 )
+_LABEL = re.compile(
+    r"\W*(?:(?:今日|本期|今晨)(?:头条|要闻|导读|看点|要点|提要|速览|摘要|重点|热点|内容)"
+    r"|头条|要闻|导读|看点|内容提要|top stories|in this issue)\W*",
+    re.IGNORECASE,
+)
+# Weaker signs between leads: they are one only where what they part looks like leads.
+_WEAKER = (re.compile(r"\s*[|｜丨]\s*"), re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
 TEXT_THRESHOLD = 0.5
 
 
-def split(text: str) -> list[str]:
-    """The leads in a run of text, without their number and the ellipsis at the end."""
+def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> list[str]:
+    """The leads in a run of text, without their number and the ellipsis at the end.
+
+    Bars, 、 and slashes part leads too where most parts match `headlines`, or, when the text is surely a list of
+    leads (`listed`), where there are three parts or more.
+    """
     text = PREFIX.sub("", text.strip())
-    parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in SEPARATOR.split(text))
+    parts = _parts(text, SEPARATOR)
+    for separator in _WEAKER if len(parts) < 2 else ():
+        finer = _parts(text, separator)
+        long = listed and len(finer) >= 3 and min(width(part) for part in finer) >= 8
+        if long or _most_match(finer, headlines):
+            return finer
+    return parts
+
+
+def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
+    parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in separator.split(text))
     return [re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part]
+
+
+def _most_match(parts: list[str], headlines: Sequence[str]) -> bool:
+    if len(parts) < 2 or len(parts) > 12:
+        return False
+    matched = sum(index is not None for index in match(parts, list(headlines)))
+    return matched >= 2 and matched * 2 > len(parts)
+
+
+def is_list(text: str, headlines: Sequence[str]) -> bool:
+    """Whether a line lists leads: it says so, or parts them by semicolons or by signs whose parts match headlines."""
+    return PREFIX.match(text) is not None or ";" in text or "；" in text or len(split(text, headlines)) >= 2
+
+
+def is_label(text: str) -> bool:
+    """Whether a line is only the heading of the leads ("Headlines:")."""
+    return PREFIX.fullmatch(text) is not None or _LABEL.fullmatch(text) is not None
 
 
 def match(leads: list[str], headlines: list[str], bodies: list[str] | None = None) -> list[int | None]:

@@ -219,6 +219,8 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
         if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
+        if previous is None and leads.is_list(lines[before].text, list(starts.values())):
+            continue
         if previous is None and not any(lines[i].text for i in range(before)):
             continue  # the only line of the head: the digest's own title
         lone = previous is not None and not any(
@@ -235,9 +237,16 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
         for index in plain:
             if index > ordered[0]:
                 del candidates[index]
+    if len(candidates) == 1 and (index := min(candidates)) < ordered[0] and _is_name(lines, index):
+        return {}
     for index, (title, _) in candidates.items():
-        report.add(lines[index].number, "section", "taken as a section title", title)
+        report.found(lines[index].number, "section", "taken as a section title", title)
     return {index: title for index, (title, _) in candidates.items()}
+
+
+def _is_name(lines: list[Line], index: int) -> bool:
+    """Whether the only title of a digest is its name: nothing but the date stands above."""
+    return not lines[index].text.startswith("#") and all(_is_date(line.text) for line in lines[:index] if line.text)
 
 
 def _is_date(title: str) -> bool:

@@ -1,4 +1,4 @@
-"""What an import did to the pasted text: one repair a change, each with its line."""
+"""What an import found in the pasted text and did to it, each with its line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A change, guess or dropped line; `line` counts from 1 in the paste (0: the whole), `text` is as pasted."""
+    """A finding, change or dropped line; `line` counts from 1 in the paste (0: the whole), `text` is as pasted.
+
+    `nature` is "reading" for what was found, "repair" for what was changed or guessed, "dropped" for what is not
+    in the issue.
+    """
 
     line: int
     kind: str
     message: str
     text: str = ""
+    nature: str = "repair"
 
     def as_json(self) -> dict[str, str | int]:
         """The object `mailer issue import --json` prints."""
@@ -30,12 +35,16 @@ class Report:
     repairs: list[Repair] = field(default_factory=list)
     unplaced: list[Repair] = field(default_factory=list)
 
+    def found(self, line: int, kind: str, message: str, text: str = "") -> None:
+        """Note what a line was taken for."""
+        self.repairs.append(Repair(line, kind, message, text, "reading"))
+
     def add(self, line: int, kind: str, message: str, text: str = "") -> None:
         """Note a change or a guess."""
         self.repairs.append(Repair(line, kind, message, text))
 
     def drop(self, line: int, message: str, text: str) -> None:
         """Note a line that is not in the issue."""
-        repair = Repair(line, "dropped", message, text)
+        repair = Repair(line, "dropped", message, text, "dropped")
         self.repairs.append(repair)
         self.unplaced.append(repair)
