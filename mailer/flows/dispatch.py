@@ -50,6 +50,7 @@ IDLE_SECONDS = 10.0
 GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
 UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 STORE_PATIENCE_SECONDS = 60.0
+RENEW_SECONDS = 10.0
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 RESTORED = (
     "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
@@ -196,6 +197,7 @@ class Dispatcher:
         self._ended = asyncio.Event()
         self._stopping = False
         self._unanswered = 0
+        self._renew_at = 0.0
         self._high_water = HighWater(journal_folder)
 
     # --- the story -------------------------------------------------------------------------------------------
@@ -317,8 +319,8 @@ class Dispatcher:
             self._metered.add(RELAY + lane.name)
         lane.within_limits = allowance.relay != 0
         if batch is None:
-            patience = POLL_SECONDS if lane.within_limits else IDLE_SECONDS
-            lane.claim_at = self._monotonic() + min(max(allowance.wait, FLUSH_SECONDS), patience)
+            wait = POLL_SECONDS if lane.within_limits else min(max(allowance.wait, FLUSH_SECONDS), IDLE_SECONDS)
+            lane.claim_at = self._monotonic() + wait
             return False
         self._shares.took(lane.name, lane.weight, len(batch.deliveries))
         self._batches[batch.id] = batch
@@ -567,8 +569,10 @@ class Dispatcher:
 
     async def _flush(self) -> None:
         """Commit what is known; while the database is away keep it, and send nothing more."""
-        if not (self._outcomes or self._released or self._pauses or self._slowdowns or self._batches):
+        due = self._batches and self._monotonic() >= self._renew_at
+        if not (self._outcomes or self._released or self._pauses or self._slowdowns or due):
             return
+        self._renew_at = self._monotonic() + RENEW_SECONDS
         await self._record(partial(self._persist, self._write))
 
     async def _record(self, write: Callable[..., Awaitable[_Written]]) -> None:
