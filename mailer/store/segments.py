@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Double, Integer, and_, false, func, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Double, Integer, and_, false, func, not_, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -32,9 +32,16 @@ class _Position(FunctionElement[int]):
 
 
 class _Number(FunctionElement[float]):
-    """A text as a number, NULL when it is none: the same texts count as numbers on both databases."""
+    """The number a text begins with; on PostgreSQL NULL when the text is none."""
 
     type = Double()
+    inherit_cache = True
+
+
+class _IfNumber(FunctionElement[bool]):
+    """A comparison of `_Number(text)`, and that text: false for a text that is no number, alike on both databases."""
+
+    type = Boolean()
     inherit_cache = True
 
 
@@ -50,19 +57,34 @@ def _position_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 
 @compiles(_Number, "sqlite")
 def _number_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
-    shape = (
+    return f"CAST({compiler.process(element.clauses, **kw)} AS REAL)"
+
+
+@compiles(_IfNumber, "sqlite")
+def _if_number_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    """The comparison first: every mention of the text reads the JSON again, and most rows need only three.
+
+    Only a WHEN skips what need not be known any more.
+    """
+    compared, text = (compiler.process(clause, **kw) for clause in element.clauses)
+    decimal = (
         f"({text} GLOB '[0-9]*' OR {text} GLOB '-[0-9]*') AND {text} GLOB '*[0-9]' AND {text} NOT GLOB '*[^-.0-9]*'"
-        f" AND {text} NOT GLOB '?*-*' AND {text} NOT GLOB '*.*.*' AND length({text}) <= 30"
+        f" AND {text} NOT GLOB '?*-*' AND {text} NOT GLOB '*.*.*'"
     )
-    return f"(CASE WHEN {shape} THEN CAST({text} AS REAL) END)"
+    number = f"length({text}) BETWEEN 1 AND 30 AND ({text} NOT GLOB '*[^0-9]*' OR {decimal})"
+    return f"(CASE WHEN {compared} AND {number} THEN 1 ELSE 0 END)"
 
 
 @compiles(_Number, "postgresql")
 def _number_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
-    shape = f"{text} ~ '^-?[0-9]+([.][0-9]+)?$' AND length({text}) <= 30"
-    return f"(CASE WHEN {shape} THEN CAST({text} AS double precision) END)"
+    return f"CAST(substring({text} from '^(?=.{{1,30}}$)-?[0-9]+(?:[.][0-9]+)?$') AS double precision)"
+
+
+@compiles(_IfNumber, "postgresql")
+def _if_number_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    compared, _ = element.clauses
+    return f"coalesce({compiler.process(compared, **kw)}, false)"
 
 
 def condition(
@@ -93,9 +115,9 @@ class _Translation:
     def of(self, tree: Segment) -> ColumnElement[bool]:
         match tree:
             case model.All(parts):
-                return and_(*(self.of(part) for part in parts))
+                return and_(*(self.of(part) for part in sorted(parts, key=_cost)))
             case model.Some(parts):
-                return or_(*(self.of(part) for part in parts))
+                return or_(*(self.of(part) for part in sorted(parts, key=_cost)))
             case model.Not(part):
                 return not_(self.of(part))
             case model.Comparison(field, "!=", values):
@@ -112,8 +134,10 @@ class _Translation:
             return or_(*(self._language(op, str(value)) for value in values))
         if field in {"domain", "state"}:
             return _text(subscribers.c[field], op, [str(value).lower() for value in values])
-        text = func.coalesce(subscribers.c.attributes[field.removeprefix("attr.")].as_string(), "")
-        return _ordered(text, op, values[0]) if op in _COMPARE else _text(text, op, [str(value) for value in values])
+        text = subscribers.c.attributes[field.removeprefix("attr.")].as_string()
+        if op in _COMPARE:
+            return _ordered(text, op, values[0])
+        return _text(func.coalesce(text, ""), op, [str(value) for value in values])
 
     def _joined(self, op: str, value: date | timedelta) -> ColumnElement[bool]:
         if isinstance(value, timedelta):
@@ -127,8 +151,8 @@ class _Translation:
 
     @staticmethod
     def _tag(op: str, values: list[str]) -> ColumnElement[bool]:
-        tag = subscriber_tags.c.tag
-        return subscribers.c.id.in_(select(subscriber_tags.c.subscriber_id).where(_text(tag, op, values)))
+        his = subscriber_tags.c.subscriber_id == subscribers.c.id
+        return select(true()).where(his, _text(subscriber_tags.c.tag, op, values)).exists()
 
     def _language(self, op: str, value: str) -> ColumnElement[bool]:
         """RFC 4647 3.3.1: a range matches a tag that is it, or begins with it and a hyphen."""
@@ -141,6 +165,17 @@ class _Translation:
         return or_(found, column == "") if default == wanted or default.startswith(wanted + "-") else found
 
 
+def _cost(tree: Segment) -> int:
+    """What to ask first: a column of the row, then its tags, at last its attributes, which are JSON."""
+    match tree:
+        case model.All(parts) | model.Some(parts):
+            return max(map(_cost, parts))
+        case model.Not(part):
+            return _cost(part)
+        case model.Comparison(field):
+            return 2 if field.startswith("attr.") else int(field == "tag")
+
+
 def _text(column: ColumnElement[str], op: str, values: list[str]) -> ColumnElement[bool]:
     if op == "contains":
         return _Position(column, values[0]) > 0
@@ -149,5 +184,5 @@ def _text(column: ColumnElement[str], op: str, values: list[str]) -> ColumnEleme
 
 def _ordered(text: ColumnElement[str], op: str, value: float | str) -> ColumnElement[bool]:
     if isinstance(value, str):
-        return and_(text != "", _COMPARE[op](text, value))
-    return func.coalesce(_COMPARE[op](_Number(text), value), false())
+        return func.coalesce(and_(text != "", _COMPARE[op](text, value)), false())
+    return _IfNumber(_COMPARE[op](_Number(text), value), text)

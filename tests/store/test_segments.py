@@ -61,6 +61,10 @@ def cast(db: Database) -> Database:
         ("level > 9", "bob"),
         ("level >= 9", "alice bob"),
         ("not level >= 9", "carol"),
+        ("level < 99999", "alice bob"),
+        ("level > -1", "alice bob"),
+        ("not (level > 9 or tag = tmall)", "carol"),
+        ("city <= 0 or since > 0", ""),
         ("since < 2025-01-01", "bob"),
         ('city = "\' OR 1=1 --"', ""),
     ],
@@ -70,6 +74,29 @@ def test_a_segment_finds_the_readers_it_describes(cast: Database, expression: st
     found = cast.read(subscribers.page, segment=wanted)
     assert " ".join(reader.address.split("@")[0] for reader in found) == names
     assert cast.read(subscribers.count, segment=wanted) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("7", 7), ("007", 7), ("-7.5", -7.5), ("0.50", 0.5), ("9" * 30, 1e30),
+        ("", None), (" 7", None), ("7 ", None), ("7.", None), (".7", None), ("-", None), ("--7", None), ("7-", None),
+        ("1.2.3", None), ("7e2", None), ("+7", None), ("7\n", None), ("7\n8", None), ("٧", None), ("9" * 31, None),
+    ],
+)  # fmt: skip
+def test_the_same_texts_are_numbers_on_both_databases(db: Database, text: str, number: float | None) -> None:
+    with db.transaction() as conn:
+        subscribers.add(
+            conn, parse("alice@example.com"), state=State.ACTIVE, attributes={"level": text, "other": "5"}, now=NOW
+        )
+    for expression, holds in (
+        ("level >= 7", number is not None and number >= 7),
+        ("level < 7", number is not None and number < 7),
+        ("not level >= 7", number is None or number < 7),
+        ("not level < 7", number is None or number >= 7),
+    ):
+        wanted = segments.condition(expression, NOW)
+        assert db.read(subscribers.count, segment=wanted, state=State.ACTIVE) == holds, expression
 
 
 def test_attribute_names_in_use_are_listed(cast: Database) -> None:
