@@ -30,8 +30,7 @@ LONGEST = 86400.0
 
 LEARNED_WINDOW = 20.0  # a learned rate is kept in windows of about this length, so that it comes evenly
 LEAST_RATE = 6.0  # messages a minute that are always tried
-DECREASE = 0.98  # of what was taken in the last minute, after a first throttle answer
-DECREASE_AGAIN = 0.5  # when it was still too much
+DECREASE = 0.5  # when what was taken in the minute before the first throttle answer was still too much
 INCREASE = 0.001  # of the learned rate, every minute without a throttle answer
 AGAIN_WITHIN = 300.0
 FORGOTTEN_AFTER = 1800.0
@@ -160,7 +159,7 @@ class Budget:
         return replace(self, usage=charge(self.usage, count, now)) if count else self
 
     def slowed(self, taken: int, pause: float, cause: str, now: float) -> Budget:
-        """The budget after a throttle answer: nothing for a pause, then less than what was taken before.
+        """The budget after a throttle answer: nothing for a pause, then no more than was taken before, then half.
 
         `taken` is how many were taken in the last minute. Answers to what was under way when the pause began
         change nothing.
@@ -173,7 +172,7 @@ class Budget:
         rate = min(before, taken) if before else taken
         return replace(
             self,
-            rate=max(LEAST_RATE, rate * (DECREASE_AGAIN if again else DECREASE)),
+            rate=max(LEAST_RATE, rate * DECREASE if again else rate),
             slowed_at=now,
             blocked_until=now + min(pause * 2 ** min(strikes - 1, 10), max(pause, LONGEST_PAUSE)),
             strikes=strikes,

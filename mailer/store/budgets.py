@@ -36,7 +36,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Slowdown:
-    """A throttle answer: which budget it is about, what was taken in the last minute, how long to pause, why."""
+    """A throttle answer: which budget, what this worker saw taken in the last minute, how long to pause, why."""
 
     key: str
     taken: int
@@ -95,8 +95,15 @@ def settle(conn: Connection, sent: Mapping[str, int], slowdowns: Sequence[Slowdo
         budget = _budget(row).charged(sent.get(row.key, 0), moment)
         if row.key in by_key:
             why = by_key[row.key]
-            budget = budget.slowed(max(why.taken, budget.taken(moment)), why.pause, why.cause, moment)
+            taken = max(why.taken * _workers(conn), budget.taken(moment))
+            budget = budget.slowed(taken, why.pause, why.cause, moment)
         conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
+
+
+def _workers(conn: Connection) -> int:
+    """How many workers send at this moment: each knows only what it sent itself."""
+    found = conn.execute(select(func.count(claims.c.worker.distinct())).where(claims.c.ended_at.is_(None))).scalar()
+    return max(1, found or 0)
 
 
 def slowed(conn: Connection, now: datetime) -> list[Slowed]:

