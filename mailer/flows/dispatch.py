@@ -594,7 +594,7 @@ class Dispatcher:
             del self._pauses[issue_id]
             if issue_id in written.paused:
                 self.tally.paused += 1
-            self._observer.paused(issue_id, cause)
+                self._observer.paused(issue_id, cause)
         for batch in [batch for batch in self._batches.values() if batch.open == 0]:
             await self._persist(self._db.run, ledger.end_claim, batch.id, self._now())
             batch.journal.remove()
