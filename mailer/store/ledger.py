@@ -143,14 +143,14 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     """Up to `limit` due deliveries of one issue, or of the letters, locked until the transaction ends.
 
     `route` says to which domains.
-    Readers who left or were suppressed since the freeze are set aside as suppressed instead. On PostgreSQL rows
+    Readers who left, were suppressed or erased since the freeze are set aside as suppressed instead. On PostgreSQL rows
     that another worker is claiming at this moment are skipped.
     """
     d, s = deliveries.c, subscribers.c
     gone = (
-        or_(s.state != "active", is_suppressed(s.match_key, now))
+        or_(d.address == "", s.state != "active", is_suppressed(s.match_key, now))
         if issue.id is not None
-        else and_(s.id.is_not(None), s.state == "erased")
+        else or_(d.address == "", and_(s.id.is_not(None), s.state == "erased"))
     )
     source = deliveries.outerjoin(subscribers, s.id == d.subscriber_id)
     if issue.id is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State
 from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions
 from mailer.store.subscribers import tags_of
-from mailer.store.suppressions import ACTIVE, HELD
+from mailer.store.suppressions import in_force
 
 
 def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
@@ -38,11 +38,7 @@ def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
 def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str, str]:
     """Which of these match keys (or tombstones) are suppressed now, and why."""
     rows = conn.execute(
-        select(suppressions.c.match_key, suppressions.c.reason).where(
-            suppressions.c.match_key.in_(keys),
-            suppressions.c.state.in_((ACTIVE, HELD)),
-            or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now),
-        )
+        select(suppressions.c.match_key, suppressions.c.reason).where(suppressions.c.match_key.in_(keys), in_force(now))
     )
     return {row.match_key: row.reason for row in rows}
 

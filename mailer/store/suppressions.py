@@ -34,12 +34,21 @@ class Suppression:
 
 def is_suppressed(match_key: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
     """A condition for SELECT and UPDATE: the address with this match key must not be mailed at `now`."""
-    return select(true()).where(suppressions.c.match_key == match_key, _in_force(now)).exists()
+    return select(true()).where(suppressions.c.match_key == match_key, in_force(now)).exists()
+
+
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """A condition over the entries: this one stops mail at `now`.
+
+    Held entries do too: nothing goes to a domain in trouble until a person has looked.
+    """
+    s = suppressions.c
+    return and_(s.state.in_((ACTIVE, HELD)), or_(s.expires_at.is_(None), s.expires_at > now))
 
 
 def active(conn: Connection, match_key: str, now: datetime) -> Row[Any] | None:
     """The entry in force for an address, or None."""
-    return conn.execute(select(suppressions).where(suppressions.c.match_key == match_key, _in_force(now))).first()
+    return conn.execute(select(suppressions).where(suppressions.c.match_key == match_key, in_force(now))).first()
 
 
 def suppress(conn: Connection, entries: Iterable[Suppression], now: datetime) -> int:
@@ -112,12 +121,6 @@ def of_address(conn: Connection, match_key: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _in_force(now: datetime) -> ColumnElement[bool]:
-    """Held entries stop mail too: nothing goes to a domain in trouble until a person has looked."""
-    s = suppressions.c
-    return and_(s.state.in_((ACTIVE, HELD)), or_(s.expires_at.is_(None), s.expires_at > now))
-
-
 def _of_domain(domain: str) -> ColumnElement[bool]:
     return suppressions.c.match_key.endswith("@" + domain.lower(), autoescape=True)
 
@@ -127,7 +130,7 @@ def _known(conn: Connection, keys: Sequence[str], now: datetime) -> dict[tuple[s
     for start in range(0, len(keys), _BATCH):
         rows = conn.execute(
             select(s.id, s.match_key, s.reason, s.state).where(
-                s.match_key.in_(keys[start : start + _BATCH]), _in_force(now)
+                s.match_key.in_(keys[start : start + _BATCH]), in_force(now)
             )
         )
         found.update({(row.match_key, row.reason): (row.id, row.state) for row in rows})
