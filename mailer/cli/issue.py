@@ -223,7 +223,7 @@ def _summary(made: Issue, reading: Reading) -> str:
         counted(sum(item.source is not None for item in items), "source"),
         counted(len(made.leads), "lead"),
         f"{1 if made.cta and (made.cta.title or made.cta.text) else 0} call to action",
-        counted(len(reading.repairs), "repair"),
+        counted(sum(repair.nature == "repair" for repair in reading.repairs), "repair"),
         f"{counted(len(reading.unplaced), 'line')} not placed",
     ]
     return ", ".join(parts)

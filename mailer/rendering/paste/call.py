@@ -56,7 +56,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     if label and re.search(r"\w", plain[len(label) :]):
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
-        report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label)
+        report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label.strip())
     if url:
         plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
     else:

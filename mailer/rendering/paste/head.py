@@ -48,7 +48,7 @@ _LUNAR = (
 )
 _SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{1, 4}|(?=[(（第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
+_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
 _GREETING = re.compile(
     r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$))|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
     r"|good (?:morning|evening)|hello|hi\b|dear)",

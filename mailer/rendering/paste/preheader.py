@@ -16,8 +16,10 @@ def make(issue: Issue) -> str:
     """Two headlines or more that are not in the title, else the first words of the items; "" if all is too short."""
     told = [issue.digest_title, *(item.headline for item in issue.leads)]
     joiner = "；" if language.is_chinese(issue.lang) else "; "
-    headlines = [item.headline for item in issue.items if item.lead is None and not _is_in(item.headline, told)]
-    texts = [markdown.plain_text(item.body.split("\n\n", 1)[0]) for item in issue.items if item.body]
+    own = [item for item in issue.items if item.lang in ("", issue.lang)]
+    untold = [item.headline for item in own if item.lead is None and not _is_in(item.headline, told)]
+    headlines = [headline for headline in untold if width(headline) <= MOST] or untold
+    texts = [markdown.plain_text(item.body.split("\n\n", 1)[0]) for item in own if item.body]
     made = ""
     for part in [*headlines, *texts]:
         part = re.sub(r"[.。;；]$", "", " ".join(part.split()))
