@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
@@ -48,27 +48,31 @@ def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
         .where(consents.c.subscriber_id == subscriber_id)
         .values(client="", user_agent="", detail="", source="")
     )
-    his = deliveries.c.subscriber_id == subscriber_id
+    conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(content=b""))
+    _empty_deliveries(conn, deliveries.c.subscriber_id == subscriber_id, now)
+    _empty_bounces(conn, bounces.c.subscriber_id == subscriber_id)
+
+
+def _empty_deliveries(conn: Connection, his: ColumnElement[bool], now: datetime) -> None:
+    """One that is being sent at this moment stays with its worker; without an address it is never picked again."""
     conn.execute(
         update(deliveries)
         .where(his, deliveries.c.state.in_(_WAITING))
-        .values(state=DeliveryState.SUPPRESSED, changed_at=now, cause="erased")
+        .values(state=DeliveryState.SUPPRESSED, changed_at=now)
     )
     ids = select(deliveries.c.id).where(his)
     conn.execute(update(attempts).where(attempts.c.delivery_id.in_(ids)).values(text=""))
     conn.execute(update(deliveries).where(his).values(address="", domain="", name="", attributes={}, cause=""))
-    conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(content=b""))
-    raw = select(bounces.c.raw_id).where(bounces.c.subscriber_id == subscriber_id, bounces.c.raw_id.is_not(None))
+
+
+def _empty_bounces(conn: Connection, his: ColumnElement[bool]) -> None:
+    raw = select(bounces.c.raw_id).where(his, bounces.c.raw_id.is_not(None))
     conn.execute(update(returned_mails).where(returned_mails.c.id.in_(raw)).values(content=b"", envelope_to=""))
-    conn.execute(
-        update(bounces)
-        .where(bounces.c.subscriber_id == subscriber_id)
-        .values(recipient="", text="", note="", domain="")
-    )
+    conn.execute(update(bounces).where(his).values(recipient="", text="", note="", domain=""))
 
 
 def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: datetime) -> None:
-    """Put a tombstone in the place of every suppression and application of an address."""
+    """Put a tombstone in the place of every suppression and application of an address; empty the latter's letters."""
     conn.execute(
         update(suppressions)
         .where(suppressions.c.match_key == match_key)
@@ -82,7 +86,11 @@ def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: d
     his = applications.c.match_key == match_key
     ids = select(applications.c.id).where(his)
     conn.execute(update(reviews).where(reviews.c.application_id.in_(ids)).values(note=""))
-    conn.execute(update(letters).where(letters.c.application_id.in_(ids)).values(content=b""))
+    of_application = letters.c.application_id.in_(ids)
+    conn.execute(update(letters).where(of_application).values(content=b""))
+    sent = deliveries.c.letter_id.in_(select(letters.c.id).where(of_application))
+    _empty_deliveries(conn, sent, now)
+    _empty_bounces(conn, bounces.c.delivery_id.in_(select(deliveries.c.id).where(sent)))
     conn.execute(
         update(applications).where(his).values(address="", match_key=tombstone, name="", answers={}, client="")
     )
