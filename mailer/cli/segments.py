@@ -54,7 +54,10 @@ def show(ctx: click.Context, segment: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def count(ctx: click.Context, segment: str, as_json: bool) -> None:
-    """Count the active readers of a segment: a name, or an expression in quotes."""
+    """Count the active readers of a segment.
+
+    SEGMENT is a name, or an expression in quotes.
+    """
     from mailer.flows import segments as flow
 
     club = open_club(ctx)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
@@ -27,14 +30,14 @@ def subscribers() -> None:
 
 
 @subscribers.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file")
 @click.option("--map", "renames", metavar="OLD=NEW", multiple=True, help="Take column OLD as NEW. May be repeated.")
 @click.option("--consent", metavar="SOURCE", help="Where readers agreed, for rows without consent_source.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts and findings as JSON.")
 @click.pass_context
 def import_(
-    ctx: click.Context, file: BinaryIO, renames: tuple[str, ...], consent: str | None, dry_run: bool, as_json: bool
+    ctx: click.Context, file: str, renames: tuple[str, ...], consent: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """Import subscribers from FILE (CSV or .xlsx; - for stdin).
 
@@ -48,39 +51,56 @@ def import_(
 
     club = open_club(ctx)
     now = club.clock()
-    table = read_table(file, _name(file))
+    with _opened(file) as source:
+        table = read_table(source, file)
 
-    def layout(source: str) -> Layout:
-        try:
-            return Layout(
-                table.columns, renames=_renames(renames), consent=source, zone=club.settings.newsletter.zone, now=now
+        def layout(agreed: str) -> Layout:
+            try:
+                return Layout(
+                    table.columns,
+                    renames=_renames(renames),
+                    consent=agreed,
+                    zone=club.settings.newsletter.zone,
+                    now=now,
+                )
+            except ImportFileError as error:
+                raise ImportFileError(error.message, where=file) from None
+
+        meaning = layout((consent or "").strip())
+        if not meaning.names_consent:
+            meaning = layout(_ask_for_consent(file))
+        if table.guess:
+            output.talk(f"{file}: {table.guess}")
+        findings = _Findings(club, file, dry_run)
+        with _progress() as progress:
+            journey = Import(
+                club.db,
+                meaning,
+                club.keyring,
+                file=Path(file).name,
+                clock=club.clock,
+                note=findings.note,
+                progress=progress,
             )
-        except ImportFileError as error:
-            raise ImportFileError(error.message, where=_name(file)) from None
-
-    meaning = layout((consent or "").strip())
-    if not meaning.names_consent:
-        meaning = layout(_ask_for_consent(file))
-    if table.guess:
-        output.talk(f"{_name(file)}: {table.guess}")
-    findings = _Findings(club, _name(file), dry_run)
-    with _progress() as progress:
-        journey = Import(
-            club.db,
-            meaning,
-            club.keyring,
-            file=_name(file),
-            clock=club.clock,
-            note=findings.note,
-            progress=progress,
-        )
-        summary = journey.run(table.rows, dry_run=dry_run)
+            summary = journey.run(table.rows, dry_run=dry_run)
     _print_summary(summary, findings, dry_run=dry_run, as_json=as_json)
     ctx.exit(1 if summary.all_refused else 0)
 
 
-def _name(file: BinaryIO) -> str:
-    return getattr(file, "name", "-").rpartition("/")[2].replace("<stdin>", "-") or "-"
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The file to read, or stdin for `-`. Raises UsageError when it cannot be opened."""
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115 - closed below, when the rows have been read
+    except FileNotFoundError:
+        raise UsageError("no such file", where=file) from None
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=file) from None
+    with source:
+        yield source
 
 
 def _renames(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -91,8 +111,8 @@ def _renames(pairs: tuple[str, ...]) -> dict[str, str]:
     return {old: new for old, _, new in split}
 
 
-def _ask_for_consent(file: BinaryIO) -> str:
-    if output.is_terminal() and _name(file) != "-":
+def _ask_for_consent(file: str) -> str:
+    if output.is_terminal() and file != "-":
         answer: str = click.prompt("Where did these readers agree to get the newsletter?", err=True)
         if answer.strip():
             return answer.strip()
@@ -165,10 +185,17 @@ def _print_summary(summary: Summary, findings: _Findings, *, dry_run: bool, as_j
 
 @subscribers.command("export")
 @click.option("--segment", metavar="SEGMENT", help="Only readers in this segment: a name or an expression.")
+@click.option(
+    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of stdout."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
 @click.pass_context
-def export(ctx: click.Context, segment: str | None, as_json: bool) -> None:
-    """Print all subscribers as CSV that no spreadsheet runs as a formula, or as JSON lines."""
+def export(ctx: click.Context, segment: str | None, file: Path | None, as_json: bool) -> None:
+    """Write subscribers as CSV or JSON lines.
+
+    No cell of the CSV is one that a spreadsheet runs as a formula. FILE can be read by its owner only (mode 600),
+    and takes its name when it is complete.
+    """
     import csv
     import json
 
@@ -177,17 +204,43 @@ def export(ctx: click.Context, segment: str | None, as_json: bool) -> None:
 
     club = open_club(ctx)
     condition = _condition(club, segment)
-    if as_json:
+    with _written(file) as out:
+        if as_json:
+            for reader in flow.each(club.db, condition):
+                out.write(json.dumps(_as_data(reader), ensure_ascii=False, default=str) + "\n")
+            return
+        names = segments.attribute_names(club.db, condition)
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        fixed = ["email", "name", "language", "tags", "status", "joined_at"]
+        writer.writerow([*fixed, *map(output.cell, names)])
         for reader in flow.each(club.db, condition):
-            click.echo(json.dumps(_as_data(reader), ensure_ascii=False, default=str))
+            cells = [reader.address, reader.name, reader.language, ";".join(reader.tags), reader.state]
+            attributes = (reader.attributes.get(name) for name in names)
+            writer.writerow([output.cell(value) for value in (*cells, reader.joined_at, *attributes)])
+
+
+@contextmanager
+def _written(file: Path | None) -> Iterator[TextIO]:
+    """Stdout, or a draft that becomes `file` (mode 600) when all was written. Raises UsageError."""
+    if file is None:
+        yield sys.stdout
         return
-    names = segments.attribute_names(club.db, condition)
-    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    fixed = ["email", "name", "language", "tags", "status", "joined_at"]
-    writer.writerow([*fixed, *map(output.cell, names)])
-    for reader in flow.each(club.db, condition):
-        cells = [reader.address, reader.name, reader.language, ";".join(reader.tags), reader.state, reader.joined_at]
-        writer.writerow([output.cell(value) for value in (*cells, *(reader.attributes.get(name) for name in names))])
+    if file.exists() and not file.is_file():
+        raise UsageError("is no file to write to", where=str(file))
+    draft = None
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", suffix=".part", dir=file.parent)
+        draft = Path(name)
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
+    finally:
+        if draft:
+            draft.unlink(missing_ok=True)
 
 
 def _condition(club: Club, segment: str | None) -> Any:
@@ -248,7 +301,10 @@ def list_(ctx: click.Context, search: str, segment: str | None, state: str | Non
 @click.option("--json", "as_json", is_flag=True, help="Everything kept about this person, as JSON.")
 @click.pass_context
 def show(ctx: click.Context, address: str, as_json: bool) -> None:
-    """Show one reader's whole history; with --json the answer to a request for one's own data (GDPR 15)."""
+    """Show one reader's whole history.
+
+    With --json it is the answer to a request for one's own data (GDPR 15).
+    """
     from mailer.flows import subscribers as flow
 
     club = open_club(ctx)
@@ -319,7 +375,10 @@ def remove(ctx: click.Context, address: str) -> None:
 @click.option("--remove", "old", multiple=True, metavar="TAG", help="Take this tag. May be repeated.")
 @click.pass_context
 def tag(ctx: click.Context, address: str, new: tuple[str, ...], old: tuple[str, ...]) -> None:
-    """Give one reader tags, or take some; prints those he has then."""
+    """Give one reader tags, or take some.
+
+    Prints those he has then.
+    """
     from mailer.flows import subscribers as flow
 
     click.echo(";".join(flow.tag(open_club(ctx).db, address, add=new, remove=old)))
@@ -330,7 +389,10 @@ def tag(ctx: click.Context, address: str, new: tuple[str, ...], old: tuple[str, 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def erase(ctx: click.Context, address: str, yes: bool) -> None:
-    """Forget one person for good; a tombstone keeps the address out of later imports."""
+    """Forget one person for good.
+
+    A tombstone keeps the address out of later imports.
+    """
     from mailer.flows import subscribers as flow
 
     club = open_club(ctx)

@@ -56,6 +56,63 @@ def test_an_import_as_json_gives_counts_and_findings(club: Path) -> None:
     assert (data["rows"], data["refused"], data["findings"][0]["line"]) == (1, 1, 2)
 
 
+def test_a_file_that_cannot_be_read_is_one_line_with_its_path(club: Path) -> None:
+    for file, says in ((club / "gone.csv", "no such file"), (club, "cannot be read: Is a directory")):
+        result = run(club, "subscribers", "import", str(file))
+        assert (result.exit_code, result.stderr) == (2, f"mailer: {file}: {says}\n")
+    empty = run(club, "subscribers", "import", "/dev/null")
+    assert (empty.exit_code, empty.stderr.startswith("mailer: /dev/null: the file is empty")) == (2, True)
+
+
+def test_a_broken_row_is_refused_with_its_line_and_the_others_come_in_whole(club: Path) -> None:
+    mixed = club / "mix.csv"
+    mixed.write_bytes(b"email,name\nm2@example.com,\xff\xfe\x80bad\nm3@example.com,Zo\xc3\xab\n")
+    result = run(club, "subscribers", "import", str(mixed), "--consent", "x")
+    assert result.stdout == "of 2 rows: 1 added, 1 refused\n"
+    assert result.stderr == f"{mixed}:2: refused: holds bytes that are no UTF-8\n"
+    assert '"Zoë"' in run(club, "subscribers", "export").stdout
+
+
+def test_an_export_to_a_file_is_for_its_owner_only_and_says_what_stdout_says(club: Path) -> None:
+    run(club, "subscribers", "import", str(EXAMPLE))
+    file = club / "out.csv"
+    file.write_text("an old export", encoding="utf-8")
+    file.chmod(0o644)
+    assert run(club, "subscribers", "export", "-o", str(file)).exit_code == 0
+    assert file.read_text(encoding="utf-8") == run(club, "subscribers", "export").stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert run(club, "subscribers", "export", "--json", "-o", str(file)).exit_code == 0
+    assert file.read_text(encoding="utf-8") == run(club, "subscribers", "export", "--json").stdout
+    assert not list(club.glob(".out.csv*"))
+
+
+def test_an_export_that_breaks_off_leaves_the_old_file_alone(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(club, "subscribers", "import", str(EXAMPLE))
+    file = club / "out.csv"
+    file.write_text("an old export", encoding="utf-8")
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", broken)
+    result = run(club, "subscribers", "export", "-o", str(file))
+    assert (result.exit_code, result.stderr) == (2, f"mailer: {file}: cannot be written: No space left on device\n")
+    assert file.read_text(encoding="utf-8") == "an old export"
+    assert not list(club.glob(".out.csv*"))
+
+
+@pytest.mark.parametrize("file", ["/dev/null", "gone/out.csv"])
+def test_an_export_goes_only_where_a_file_can_be(club: Path, file: str) -> None:
+    result = run(club, "subscribers", "export", "-o", str(club / file))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_mistake_in_a_segment_is_shown_with_a_caret(club: Path) -> None:
+    result = run(club, "segments", "count", "city = = x")
+    assert result.stderr == "mailer: segment, column 8: a value is expected here\n  city = = x\n         ^\n"
+
+
 def test_an_exported_cell_never_begins_a_formula(club: Path) -> None:
     listed = 'email,name,city\n=cmd|calc@example.com,+1,"@SUM(A1)"\n'
     run(club, "subscribers", "import", "-", "--consent", "x", stdin=listed)
