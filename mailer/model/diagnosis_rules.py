@@ -326,9 +326,9 @@ PROVIDER_CODES: Table = (
     ),
     (
         "spamdetected",
-        "Orange: postmaster's list of OFR codes",
+        "Orange: its own code, as seen in refusals (not looked up)",
         """
-        ofr_506 | ofr506 | ofr006_506
+        ofr_506
         """,
     ),
     (

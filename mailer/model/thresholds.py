@@ -1,7 +1,7 @@
 """When so much of a send comes back that somebody should know, and when it had better stop: shares, and pure rules.
 
-The big receivers' own limits are the measure: complaints under 0.1 %, never 0.3 % (Google and Yahoo, sender
-guidelines of 2024); bounces above 5 % are what providers close accounts for.
+Complaints are held to the limits of the big receivers' guidelines for senders; the shares of bounces and of refusals
+about us are this program's own choice.
 """
 
 from __future__ import annotations
