@@ -54,6 +54,10 @@ def leads(reading: paste.Reading) -> list[int]:
         ("点击上方蓝字订阅港湾早报，每天七点见\n#港湾早报# 【11月24日】 绳价连跌三周；渡轮公司并购……", None, [1, 2]),
         ("11月24日，港湾早报：绳价连跌三周、木箱新税下月起征", None, [1, 3]),
         ("港湾早报第1234期（2026-11-24）", 1234, []),
+        ("《港湾早报》（11月24日）头条：绳价连跌三周，渡轮公司并购，木箱新税", None, [1, 2, 3]),
+        ("2026年11月24日 星期二\n\n港湾早报\n\n绳价连跌三周 渡轮公司并购对手 木箱新税下月起征", None, [1, 2, 3]),
+        ("港湾早报【2026-11-24】【第1234期】", 1234, []),
+        ("转发：港湾早报 11月24日\n编辑：小王", None, []),
         ("丙午年十月十六 2026年11月24日 周二\n🌊 港湾早报 🌊", None, []),
     ],
 )
@@ -76,6 +80,9 @@ def test_a_chinese_head_gives_name_date_number_and_leads(head: str, number: int 
             214,
             [1, 2],
         ),
+        ("Harbour Daily\nVol. 3, No. 12 · 24 November 2026\nEdited by Ann Lee", 12, []),
+        ("Harbour Daily — rope prices fall; crate tax — 24 Nov", None, [1, 3]),
+        ("Hi all,\n\nhere is Tuesday's digest (24 Nov):\n\nHarbour Daily", None, []),
         ("November 24, 2026 - Harbour Daily: Rope prices fall | Ferry firms merge", None, [1, 2]),
         ("Harbour Daily, Tuesday 24 November: Rope prices fall; crate tax; a whale in the lock", None, [1, 3]),
         (

@@ -83,7 +83,8 @@ _FOOT = re.compile(
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
     r"|审核|往期|更多精彩"
-    r"|unsubscribe|view (?:in|this)|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
+    r"|edited by|compiled by|unsubscribe|view (?:in|this)"
+    r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|退订|取消订阅"
     r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
@@ -91,6 +92,11 @@ _FOOT = re.compile(
 _FOOT_ANYWHERE = re.compile(
     r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|all rights reserved|扫描二维码关注|点击上方|点击蓝字|长按识别",
     re.I,
+)
+_GREETING = re.compile(
+    r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$))|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
+    r"|good (?:morning|evening)|hello|hi\b|dear|here(?: i|['’])s\b|以下是|下面是)",
+    re.IGNORECASE,
 )
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
@@ -270,6 +276,11 @@ def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = strip_links(text)[0]
     return width(plain) < 160 and (_FOOT.match(plain) is not None or _FOOT_ANYWHERE.search(plain) is not None)
+
+
+def is_greeting(text: str) -> bool:
+    """Whether a line greets the readers."""
+    return _GREETING.match(text) is not None
 
 
 def is_rule(text: str) -> bool:

@@ -37,10 +37,13 @@ _WORDS = re.compile(
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
-_NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)\s*[:：|｜丨]\s*(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
+_NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
-_EDITION = r"[(（]?(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）]?"
+_EDITION = (
+    r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
+    r"(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
+)
 _WEEKDAY = r"[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?"
 _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
@@ -48,12 +51,7 @@ _LUNAR = (
 )
 _SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
-_GREETING = re.compile(
-    r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$))|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
-    r"|good (?:morning|evening)|hello|hi\b|dear)",
-    re.IGNORECASE,
-)
+_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -99,14 +97,14 @@ class _Reader:
             head.day, head.has_year = found[0], found[1]
 
     def line(self, line: Line) -> None:
-        text = re.sub(r"^#{1,6}\s+", "", grammar.strip_links(line.text)[0])
+        text = re.sub(r"^(?:#{1,6}\s+|(?:转发|fwd?)\s*[:：]\s*)", "", grammar.strip_links(line.text)[0], flags=re.I)
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
         if grammar.is_foot(text) or _is_menu(text):
             self.report.drop(line.number, "line of the page dropped", text)
             return
-        if _GREETING.match(text):
+        if grammar.is_greeting(text):
             self._date(text, line)
             self.head.intro.append(line.text)
             self.report.found(line.number, "intro", "taken as the introduction", text)
@@ -184,8 +182,10 @@ class _Reader:
             self.head.day, self.head.has_year, self.head.day_line = day, has_year, line.number
         elif self.head.day != day:
             return None
-        before = re.sub(r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（])\s*$", "", text[:start].rstrip(), flags=re.IGNORECASE)
-        return before, re.sub(r"^\s*[)）]", "", text[end:])
+        before = re.sub(
+            r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（【\[])\s*$", "", text[:start].rstrip(), flags=re.IGNORECASE
+        )
+        return before, re.sub(r"^\s*[)）】\]]", "", text[end:])
 
     def _dated(self, text: str, line: Line) -> str:
         """Take the date, and the name where it stands before the date and something else behind."""

@@ -22,6 +22,8 @@ _LABEL = re.compile(
 )
 # Weaker signs between leads: they are one only where what they part looks like leads.
 _WEAKER = (re.compile(r"\s*[|｜丨]\s*"), re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+"))
+# Signs that headlines have themselves: they part leads only where every part matches a headline.
+_WEAKEST = (re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
@@ -41,6 +43,10 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
         long = listed and len(finer) >= 3 and min(width(part) for part in finer) >= 8
         if long or _most_match(finer, headlines):
             return finer
+    for separator in _WEAKEST if len(parts) == 1 and headlines else ():
+        finer = _parts(text, separator)
+        if _most_match(finer, headlines, share=1.0):
+            return finer
     return parts
 
 
@@ -49,11 +55,11 @@ def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
     return [re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part]
 
 
-def _most_match(parts: list[str], headlines: Sequence[str]) -> bool:
+def _most_match(parts: list[str], headlines: Sequence[str], share: float = 0.51) -> bool:
     if len(parts) < 2 or len(parts) > 12:
         return False
     matched = sum(index is not None for index in match(parts, list(headlines)))
-    return matched >= 2 and matched * 2 > len(parts)
+    return matched >= 2 and matched >= share * len(parts)
 
 
 def is_list(text: str, headlines: Sequence[str]) -> bool:

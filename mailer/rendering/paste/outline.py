@@ -245,8 +245,9 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
 
 
 def _is_name(lines: list[Line], index: int) -> bool:
-    """Whether the only title of a digest is its name: nothing but the date stands above."""
-    return not lines[index].text.startswith("#") and all(_is_date(line.text) for line in lines[:index] if line.text)
+    """Whether the only title of a digest is its name: nothing but a greeting and the date stands above."""
+    above = [line.text for line in lines[:index] if line.text]
+    return not lines[index].text.startswith("#") and all(_is_date(text) or grammar.is_greeting(text) for text in above)
 
 
 def _is_date(title: str) -> bool:
