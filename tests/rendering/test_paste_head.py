@@ -102,6 +102,7 @@ def test_an_english_head_gives_name_date_number_and_leads(head: str, number: int
 
 def test_a_greeting_is_a_name_only_where_it_stands_as_one() -> None:
     assert read("早安港湾 11月24日 周二\n今日要闻：绳价连跌三周、渡轮公司并购").issue.newsletter == "早安港湾"
+    assert read("各位早上好！这是11月24日的港湾早报：").issue.newsletter == "港湾早报"
     assert read("早安，各位！\n港湾早报 11月24日").issue.intro == "早安，各位！"
 
 

@@ -346,7 +346,7 @@ class _Reader:
                 wording[index] = ""
             else:
                 wording[index] = lead
-                self.report.add(
+                self.report.found(
                     head.leads_line, "lead", f"lead differs from headline {index + 1}; kept as its lead", lead
                 )
         sections: list[Section] = []

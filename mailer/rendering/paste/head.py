@@ -38,6 +38,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
+_NAME_IN_GREETING = re.compile(r"[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$")
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 _EDITION = (
@@ -107,6 +108,8 @@ class _Reader:
         if grammar.is_greeting(text):
             self._date(text, line)
             self.head.intro.append(line.text)
+            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text)):
+                self._take_name(match[1], line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
             return
         entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone")), "")

@@ -24,7 +24,8 @@ class Repair:
         return asdict(self)
 
     def __str__(self) -> str:
-        shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        most = 240 if self.kind == "leads" else 60
+        shown = self.text if len(self.text) <= most else self.text[: most - 3] + "..."
         return self.message + (f": {shown}" if shown else "")
 
 
