@@ -15,14 +15,18 @@ LEAST_EVENTS = 3  # one reader's temper is no share, however small the send
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Something counted, and the shares of a send's deliveries at which to warn and to pause (0: never)."""
+    """Something counted, and the shares of a send's deliveries at which to warn and to pause (0: never).
+
+    `least_to_pause` deliveries must have ended before a pause: a small send is over before it helps.
+    """
 
     what: str
     warn: float
     pause: float
+    least_to_pause: int = LEAST_DELIVERIES
 
 
-BOUNCES = Threshold("bounces", 0.02, 0.05)
+BOUNCES = Threshold("bounces", 0.02, 0.05, 200)
 COMPLAINTS = Threshold("complaints", 0.001, 0.003)
 SENDER_FAULTS = Threshold("refusals that are about us", 0.0, 0.02)
 DOMAIN_FAULTS = Threshold("refusals that are about us", 0.0, 0.05)
@@ -49,6 +53,6 @@ def judge(threshold: Threshold, events: int, ended: int, where: str = "") -> Ite
         return
     share = events / ended
     for limit, pause in ((threshold.warn, False), (threshold.pause, True)):
-        if limit and share > limit:
+        if limit and share > limit and (not pause or ended >= threshold.least_to_pause):
             cause = f"{threshold.what}{where}: {events} of {ended} deliveries, {share:.1%}; the limit is {limit:.1%}"
             yield Alarm(threshold.what + where, pause, cause)

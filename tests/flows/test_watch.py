@@ -64,28 +64,28 @@ class Send:
 
 
 def test_more_than_five_percent_of_bounces_pauses_a_send(db: Database) -> None:
-    send = Send(db)
-    send.refuse(range(10, 15))
+    send = Send(db, count=200)
+    send.refuse(range(10, 20))
     assert send.state() == ("sending", "")
     assert send.said("warned") == 1
-    send.refuse([15], seconds=6)
+    send.refuse([20], seconds=6)
     state, cause = send.state()
     assert state == "paused"
-    assert "6 of 100 deliveries" in cause
+    assert "11 of 200 deliveries" in cause
 
 
 def test_what_a_person_resumed_is_not_paused_again_for_the_same(db: Database) -> None:
-    send = Send(db)
-    send.refuse(range(10, 18))
+    send = Send(db, count=200)
+    send.refuse(range(10, 26))
     with db.transaction() as conn:
         issues.set_state(conn, send.issue_id, ("paused",), "sending", "", "operator", cast.NOW)
-    send.refuse([20, 21], seconds=10)
+    send.refuse([30, 31], seconds=10)
     assert send.state()[0] == "sending"
     assert send.said("paused") == 1
 
 
 def test_a_small_send_or_a_few_bounces_pause_nothing(db: Database) -> None:
-    send = Send(db, count=49)
+    send = Send(db, count=199)
     send.refuse(range(10, 30))
     assert send.state()[0] == "sending"
 
@@ -112,9 +112,9 @@ def test_a_domain_that_refuses_us_is_paused_by_itself(db: Database) -> None:
 
 @pytest.mark.parametrize("again", [0, 2, 4])
 def test_the_watch_looks_no_oftener_than_every_five_seconds(db: Database, again: float) -> None:
-    send = Send(db)
+    send = Send(db, count=200)
     send.refuse([10])
-    send.refuse(range(11, 20), seconds=again)
+    send.refuse(range(11, 25), seconds=again)
     assert send.state()[0] == "sending"
-    send.refuse([20], seconds=6)
+    send.refuse([25], seconds=6)
     assert send.state()[0] == "paused"
