@@ -6,7 +6,7 @@ them alike. Attempts, consents, bounces, reviews, suppressions and events are lo
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
 # SQLite counts rows by itself only for a column declared exactly INTEGER PRIMARY KEY.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -47,13 +50,13 @@ class Instant(TypeDecorator[datetime]):
 
 
 def to_millis(moment: datetime) -> int:
-    """Milliseconds since the epoch of an aware datetime."""
-    return round(moment.timestamp() * 1000)
+    """Whole milliseconds since the epoch of an aware datetime, cut off: what is stored is never after what was."""
+    return (moment - EPOCH) // MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:
     """The aware UTC datetime of milliseconds since the epoch."""
-    return datetime.fromtimestamp(millis / 1000, UTC)
+    return EPOCH + millis * MILLISECOND
 
 
 metadata = MetaData(
