@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mailer.model.issue import CallToAction, Issue, Item
+from mailer.model.issue import CallToAction, Issue, Item, Source
 from mailer.rendering import markdown
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.slots import Slots
@@ -94,10 +94,12 @@ def _item(item: Item, number: int, writer: _Writer) -> dict[str, Any]:
         "plain": item.headline,
         "lang": writer.mark(item.headline, item.lang),
         "body": writer.block(item.body, item.line + 1),
-        "source": {"name": writer.inline(item.source.name), "plain": item.source.name, "url": item.source.url}
-        if item.source
-        else None,
+        "source": _source(item.source, writer) if item.source else None,
     }
+
+
+def _source(source: Source, writer: _Writer) -> dict[str, Any]:
+    return {"name": writer.inline(source.name), "plain": source.name, "url": markdown.address(source.url)}
 
 
 def _call(
@@ -115,7 +117,7 @@ def _call(
         "title": markdown.plain_text(slots.replace(issue.cta.title or usual.title or words["apply_title"])),
         "text": writer.block(issue.cta.text or usual.text or words["apply_text"], issue.cta.line + 1),
         "label": markdown.plain_text(slots.replace(label, issue.cta.line)),
-        "url": slots.replace(url, issue.cta.line),
+        "url": markdown.address(slots.replace(url, issue.cta.line)),
     }
 
 

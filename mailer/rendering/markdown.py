@@ -13,6 +13,7 @@ from functools import cache
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.rules_inline.state_inline import Delimiter, StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.attrs import attrs_plugin
@@ -66,6 +67,11 @@ def links(markdown: str, *, line: int = 1) -> list[Link]:
         if block.type == "inline" and block.children:
             found.extend(_links_of(block.children, line + (block.map[0] if block.map else 0)))
     return found
+
+
+def address(url: str) -> str:
+    """An address in the letters every mail program takes: host in A-labels, the rest percent-encoded (RFC 3987 3.1)."""
+    return normalizeLink(url)
 
 
 @cache

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import SourceError
-from mailer.model.issue import Issue, Item, Section
-from mailer.rendering import edition, source
+from mailer.model.issue import Issue, Item, Section, Source
+from mailer.rendering import check_message, edition, source
 from mailer.rendering.edition import SAMPLE, Edition, subject_of
 from mailer.rendering.message import Personal
 
@@ -74,6 +74,17 @@ def test_an_english_story_in_a_chinese_issue_says_so(issue, club, theme, templat
     assert '<div lang="en">' in html
     assert "2026 年 5 月 21 日 星期四" in html
     assert "第 7 期" in html
+
+
+def test_an_address_in_other_letters_is_the_same_in_both_parts(issue, club, theme, templates):
+    first = issue.sections[0]
+    item = replace(first.items[0], source=Source("税报", "https://bücher.example/café?x=税"))
+    changed = replace(issue, sections=(replace(first, items=(item, *first.items[1:])), *issue.sections[1:]))
+    made = edition.render(changed, club=club, theme=theme, templates=templates)
+    address = "https://xn--bcher-kva.example/caf%C3%A9?x=%E7%A8%8E"
+    assert f'href="{address}"' in made.html
+    assert address in made.text
+    assert not [finding for finding in check_message.check_message(changed, made) if finding.id == "M02"]
 
 
 def test_personal_values_are_filled_in_for_their_place(made):
