@@ -97,6 +97,7 @@ def sendable(conn: Connection, now: datetime) -> list[Sendable]:
         select(issues.c.id, issues.c.send_at, issues.c.slug)
         .where(issues.c.state == "sending", issues.c.send_at <= now)
         .order_by(issues.c.send_at, issues.c.id)
+        .with_for_update(read=True)  # an operator's pause waits for the claim, so that no intent comes after it
     )
     return [Sendable(None), *(Sendable(*row) for row in rows)]
 
