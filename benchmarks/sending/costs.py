@@ -61,9 +61,10 @@ def _claim(club: Club, worker: Worker, folder: Path) -> tuple[int, list[Claimed]
     with club.db.transaction() as conn:
         ledger.expire_overdue(conn, now)
         for issue in ledger.sendable(conn, now):
-            claim_id = ledger.open_claim(conn, worker, str(folder), now, timedelta(seconds=120))
-            rows = ledger.claim(conn, claim_id, issue, CLAIM, now)
+            rows = ledger.pick(conn, issue, CLAIM, now)
             if rows:
+                claim_id = ledger.open_claim(conn, worker, str(folder), now, timedelta(seconds=120))
+                ledger.assign(conn, claim_id, rows, now)
                 return claim_id, rows, Journal(folder, claim_id, [row.id for row in rows])
     return None
 

@@ -1,4 +1,4 @@
-"""Answers of machines on a reader's behalf: vacation notices, receipts, challenges (RFC 3834, RFC 8098)."""
+"""Answers of machines on a reader's behalf: vacation notices and receipts (RFC 3834, RFC 8098)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ _SUBJECT = re.compile(
     r"|vacation|i am out|abwesen|automatische (antwort|r.ckantwort)|r.ponse automatique|absence|respuesta autom"
     r"|risposta automatica|resposta autom|自动回复|自動回覆|自動返信|自動応答|不在|автоответ|автоматический ответ)",
     re.I,
-)
-_CHALLENGE = re.compile(
-    r"confirm (that )?(you|your)|please (verify|confirm)|challenge|sender verification|boxbe|spamarrest", re.I
 )
 _WORDS = re.compile(
     r"\b(i am|i'm|i will be|i'll be)( currently)? (away|out of|on (vacation|holiday|leave)|travel"
@@ -39,8 +36,3 @@ def is_automatic(headers: Headers, text: str) -> bool:
     ):
         return True
     return bool(_SUBJECT.search(first(headers, "subject")[:200]) or _WORDS.search(text[:1000]))
-
-
-def is_challenge(headers: Headers) -> bool:
-    """Whether a filter asks the sender to prove that a person wrote."""
-    return bool(_CHALLENGE.search(first(headers, "subject")[:200]))

@@ -123,13 +123,6 @@ def open_claim(
     return number
 
 
-def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
-    """Move up to `limit` due deliveries of one issue, or of the letters, to attempting, under `claim_id`."""
-    rows = pick(conn, issue, limit, now)
-    assign(conn, claim_id, rows, now)
-    return rows
-
-
 def assign(conn: Connection, claim_id: int, rows: Sequence[Claimed], now: datetime) -> None:
     """Put picked deliveries under a claim, in the transaction that picked them."""
     if rows:

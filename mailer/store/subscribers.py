@@ -134,14 +134,6 @@ def remove_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> No
     )
 
 
-def count_by_state(conn: Connection) -> dict[State, int]:
-    """How many subscribers stand in each state; every state is in the answer."""
-    counts = dict.fromkeys(State, 0)
-    for state, count in conn.execute(select(subscribers.c.state, func.count()).group_by(subscribers.c.state)):
-        counts[State(state)] = count
-    return counts
-
-
 def page(
     conn: Connection,
     *,

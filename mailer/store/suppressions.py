@@ -114,13 +114,6 @@ def entries(conn: Connection, *, needle: str = "", state: str = "", limit: int =
     return conn.execute(query).all()
 
 
-def of_address(conn: Connection, match_key: str) -> Sequence[Row[Any]]:
-    """All entries an address ever had, the oldest first."""
-    return conn.execute(
-        select(suppressions).where(suppressions.c.match_key == match_key).order_by(suppressions.c.id)
-    ).all()
-
-
 def _of_domain(domain: str) -> ColumnElement[bool]:
     return suppressions.c.match_key.endswith("@" + domain.lower(), autoescape=True)
 

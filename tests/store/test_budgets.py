@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from support.cast import NOW, later, publish, reader
+from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
@@ -18,7 +18,7 @@ QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
 def _claim(db: Database, issue_id: int, count: int, worker: str = "w1") -> tuple[int, list[Claimed]]:
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, Worker(worker, "host", 1, "boot"), "", NOW, timedelta(seconds=120), "main")
-        return claim_id, ledger.claim(conn, claim_id, Sendable(issue_id, NOW), count, NOW)
+        return claim_id, claim(conn, claim_id, Sendable(issue_id, NOW), count, NOW)
 
 
 def _record(db: Database, claim_id: int, rows: list[Claimed], seconds: float) -> None:

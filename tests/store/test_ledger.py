@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
-from support.cast import NOW, later, publish, reader
+from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
 from mailer.store import issues, ledger, suppressions
@@ -31,7 +31,7 @@ def _claim(db: Database, issue_id: int | None, limit: int = 10, minutes: float =
     now = later(minutes=minutes)
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE)
-        return claim_id, ledger.claim(conn, claim_id, Sendable(issue_id, NOW), limit, now)
+        return claim_id, claim(conn, claim_id, Sendable(issue_id, NOW), limit, now)
 
 
 def _outcome(row: Claimed, state: State, **values: object) -> Outcome:

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from mailer.store import issues
+from mailer.store import issues, ledger
 from mailer.store.issues import Audience, NewEdition, NewIssue
+from mailer.store.ledger import Claimed, Sendable
 from mailer.store.schema import subscribers
 
 NOW = datetime(2026, 5, 21, 0, 0, tzinfo=UTC)
@@ -62,6 +63,13 @@ def publish_to(
     editions = {language: issues.add_edition(conn, issue_id, new_edition(language), NOW) for language in languages}
     send_at = values.get("send_at", NOW)
     return issue_id, issues.freeze(conn, issue_id, editions, languages[0], segment, send_at, NOW)
+
+
+def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
+    """Pick up to `limit` due deliveries and put them under a claim, as the dispatcher does."""
+    rows = ledger.pick(conn, issue, limit, now)
+    ledger.assign(conn, claim_id, rows, now)
+    return rows
 
 
 def later(**span: float) -> datetime:
