@@ -24,7 +24,7 @@ from email.message import EmailMessage
 import aiosmtplib
 
 from mailer.model.delivery import State, judge
-from mailer.transport.base import Envelope
+from mailer.transport.base import Envelope, Message
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse
 
@@ -37,12 +37,12 @@ Way = Callable[[int, int], Awaitable[None]]
 
 async def ours(port: int, count: int) -> None:
     relay = SmtpRelay(parse(f"smtp://127.0.0.1:{port}"))
-    envelope = Envelope("b+token@example.org", "reader@example.com")
+    message = Message(Envelope("b+token@example.org", "reader@example.com"), CONTENT)
 
     async def connection() -> None:
         session = await relay.open()
         for _ in range(count // CONNECTIONS):
-            result = await session.send(envelope, CONTENT, _nothing)
+            result = await session.send(message, _nothing)
             assert judge(result).state is State.ACCEPTED, result
         await session.close()
 

@@ -36,7 +36,7 @@ from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.journal import Journal, Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
-from mailer.transport.base import Envelope, Session
+from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.lane import Lane
 
 T = TypeVar("T")
@@ -465,7 +465,7 @@ class Dispatcher:
         batch.journal.mark(position, Mark.UNTOUCHED)
         try:
             envelope = Envelope(lane.return_path(message.bounce_token), message.recipient)
-            result = await session.send(envelope, message.content, handing_over)
+            result = await session.send(Message(envelope, message.content), handing_over)
         except LeaseLost:
             lane.answered(self._monotonic())
             return  # the session is not usable any more

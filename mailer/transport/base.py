@@ -20,6 +20,18 @@ class Envelope:
     recipient: str
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for one recipient; `content` is as it goes on the wire: CRLF line ends, no line starts with a dot."""
+
+    envelope: Envelope
+    content: bytes
+
+
+def nothing_follows() -> None:
+    """A `following` that has nothing to announce."""
+
+
 class Session(Protocol):
     """One open connection to a relay, ready for MAIL; never shared by two tasks at once."""
 
@@ -27,12 +39,18 @@ class Session(Protocol):
     def usable(self) -> bool:
         """Whether another message may be sent on this connection."""
 
-    async def send(self, envelope: Envelope, content: bytes, handing_over: Callable[[], None]) -> Result:
+    async def send(
+        self,
+        message: Message,
+        handing_over: Callable[[], None],
+        following: Callable[[], Message | None] = nothing_follows,
+    ) -> Result:
         """Send one message and say what is known about it; never raises for what the relay does.
 
-        `content` is the finished message with CRLF line ends, dot-stuffed already (no line starts with a dot).
         `handing_over` is called right before the first write that could carry the final dot; when it raises,
         nothing was handed over and the exception goes on. Cancellation aborts the connection.
+        `following` may be asked right after it for the message that comes next on this connection; what it names
+        must be what the next call sends, or that call ends with the connection.
         """
 
     async def close(self) -> None:

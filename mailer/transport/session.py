@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result
-from mailer.transport.base import Envelope
+from mailer.transport.base import Envelope, Message, nothing_follows
 from mailer.transport.protocol import Broken, Timeouts, Wire
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029\ud800-\udfff]")
@@ -41,12 +41,18 @@ class SmtpSession:
         """Whether another message may be sent on this connection."""
         return self._wire.quiet
 
-    async def send(self, envelope: Envelope, content: bytes, handing_over: Callable[[], None]) -> Result:
+    async def send(
+        self,
+        message: Message,
+        handing_over: Callable[[], None],
+        following: Callable[[], Message | None] = nothing_follows,
+    ) -> Result:
         """One transaction, as mailer.transport.base.Session says.
 
         What this session cannot send is answered before a word of it is said: the recipient's fault for an address,
         the sender's for a message above the relay's size (RFC 1870 section 6.1).
         """
+        envelope, content = message.envelope, message.content
         self._phase = Phase.MAIL
         refusal = self._refuse(envelope, content)
         if refusal is not None:

@@ -17,7 +17,7 @@ from mailer.transport.url import parse
 async def states(server: InboxServer, *recipients: str, content: bytes = CONTENT) -> list[State]:
     async with server.running() as port:
         session = await SmtpRelay(parse(f"smtp://127.0.0.1:{port}"), timeouts=QUICK).open()
-        found = [judge(await session.send(to(who), content, nothing)).state for who in recipients]
+        found = [judge(await session.send(to(who, content), nothing)).state for who in recipients]
         await session.close()
         return found
 
@@ -53,7 +53,7 @@ async def test_ten_connections_bring_two_hundred_mails_quickly(tmp_path: Path) -
         async def send() -> None:
             session = await relay.open()
             for n in range(20):
-                result = await session.send(to(f"r{n}@example.com"), content, nothing)
+                result = await session.send(to(f"r{n}@example.com", content), nothing)
                 assert judge(result).state is State.ACCEPTED
             await session.close()
 

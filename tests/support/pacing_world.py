@@ -29,7 +29,7 @@ from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.ledger import Worker
 from mailer.store.schema import subscribers
-from mailer.transport.base import Envelope
+from mailer.transport.base import Message, nothing_follows
 from mailer.transport.lane import Lane
 
 START = datetime(2026, 5, 21, 0, 0, tzinfo=UTC)
@@ -107,8 +107,13 @@ class PacedSession:
     async def close(self) -> None:
         self.usable = False
 
-    async def send(self, envelope: Envelope, content: bytes, handing_over: Callable[[], None]) -> Result:
-        relay, world = self.relay, self.relay.world
+    async def send(
+        self,
+        message: Message,
+        handing_over: Callable[[], None],
+        following: Callable[[], Message | None] = nothing_follows,
+    ) -> Result:
+        relay, world, recipient = self.relay, self.relay.world, message.envelope.recipient
         if relay.down(world.now):
             self.usable = False
             return Result(Phase.MAIL, cause="connection lost")
@@ -117,14 +122,14 @@ class PacedSession:
         await asyncio.sleep(counted)
         for limit in relay.limits:
             relay.exceeded += not limit.count(world.now)
-        domain = envelope.recipient.rpartition("@")[2]
-        refusal = world.providers.get(domain, Provider()).answer(envelope.recipient, world.now)
+        domain = recipient.rpartition("@")[2]
+        refusal = world.providers.get(domain, Provider()).answer(recipient, world.now)
         await asyncio.sleep(took - counted)
         if refusal:
             return Result(Phase.RCPT, refusal)
         handing_over()
         relay.taken[domain] += 1
-        world.accepted[envelope.recipient] += 1
+        world.accepted[recipient] += 1
         world.last = world.now
         if sum(world.accepted.values()) == world.readers:
             world.done.set()

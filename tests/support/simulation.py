@@ -30,7 +30,7 @@ from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.ledger import Worker
 from mailer.store.schema import deliveries, subscribers
-from mailer.transport.base import Envelope
+from mailer.transport.base import Message, nothing_follows
 from mailer.transport.lane import Lane
 
 START = datetime(2026, 5, 21, 0, 0, tzinfo=UTC)
@@ -297,7 +297,12 @@ class SimulatedSession:
         self.usable = False
         await self.worker.breathe(0.0)
 
-    async def send(self, envelope: Envelope, content: bytes, handing_over: Callable[[], None]) -> Result:
+    async def send(
+        self,
+        message: Message,
+        handing_over: Callable[[], None],
+        following: Callable[[], Message | None] = nothing_follows,
+    ) -> Result:
         world, worker = self.worker.world, self.worker
         for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA):
             await worker.breathe(world.random.uniform(0.0, 0.05))
@@ -308,7 +313,7 @@ class SimulatedSession:
             if world.chance(world.faults.refuse_soft):
                 return Result(phase, Reply(451, ("4.7.1 later",)))
         handing_over()
-        address = envelope.recipient
+        address = message.envelope.recipient
         world.handed_over[address] += 1
         left_at = world.left_at.get(address)
         if left_at is not None and world.now > left_at + OBEYED_WITHIN and worker.frozen_until < left_at:

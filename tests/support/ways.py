@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mailer.transport.base import Envelope
+from mailer.transport.base import Envelope, Message
 from mailer.transport.protocol import Timeouts
 from mailer.transport.session import SmtpSession
 from mailer.transport.smtp import SmtpRelay
@@ -49,8 +49,8 @@ def nothing() -> None:
     """A `handing_over` with nothing to record."""
 
 
-def to(recipient: str = "alice@example.com", return_path: str = "b@example.org") -> Envelope:
-    return Envelope(return_path, recipient)
+def to(recipient: str = "alice@example.com", content: bytes = CONTENT, return_path: str = "b@example.org") -> Message:
+    return Message(Envelope(return_path, recipient), content)
 
 
 async def unusable(session: SmtpSession) -> None:

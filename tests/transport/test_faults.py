@@ -20,7 +20,7 @@ async def outcome(way: Way, rule: Rule, content: bytes = CONTENT, **timeouts: fl
     """One message to a relay with one rule: what the client says, and how many the relay took in the end."""
     async with way.relay(rule, receive_buffer=4096) as relay:
         async with way.session(relay, **timeouts) as session:
-            result = await session.send(to(), content, nothing)
+            result = await session.send(to(content=content), nothing)
             if result.reply is None:
                 assert not session.usable
         rule.let_go()
@@ -89,7 +89,7 @@ async def test_after_a_time_out_in_a_large_body_the_relay_never_gets_the_rest(wa
     rule = stall("body", after=10_000)
     async with way.relay(rule, receive_buffer=4096) as relay:
         async with way.session(relay, dot=0.3) as session:
-            result = await session.send(to(), LARGE, nothing)
+            result = await session.send(to(content=LARGE), nothing)
         assert (result.phase, result.reply) == (Phase.BODY, None)
         rule.let_go()
         await relay.visits[0].closed.wait()
@@ -100,7 +100,7 @@ async def test_after_a_time_out_in_a_large_body_the_relay_never_gets_the_rest(wa
 async def test_a_late_answer_within_the_time_out_is_an_answer(way: Way) -> None:
     rule = stall("dot")
     async with way.relay(rule) as relay, way.session(relay) as session:
-        sending = asyncio.create_task(session.send(to(), CONTENT, nothing))
+        sending = asyncio.create_task(session.send(to(), nothing))
         await rule.reached()
         rule.let_go()
         assert judge(await sending).state is State.ACCEPTED
@@ -122,7 +122,7 @@ async def test_each_phase_has_its_own_time_out(plain: Way) -> None:
 async def test_the_dots_time_counts_from_the_moment_it_left(way: Way) -> None:
     rule = stall("body", after=10_000)
     async with way.relay(rule, receive_buffer=4096) as relay, way.session(relay, dot=2.0) as session:
-        sending = asyncio.create_task(session.send(to(), LARGE, nothing))
+        sending = asyncio.create_task(session.send(to(content=LARGE), nothing))
         await rule.reached()
         rule.let_go()
         assert judge(await sending).state is State.ACCEPTED
@@ -137,7 +137,7 @@ async def test_the_dots_time_counts_from_the_moment_it_left(way: Way) -> None:
 async def test_421_anywhere_closes_the_connection_and_keeps_the_code(way: Way, at: str, goes: object) -> None:
     rule = goes(at, "421 4.3.2 Shutting down")  # type: ignore[operator]
     async with way.relay(rule) as relay, way.session(relay) as session:
-        result = await session.send(to(), CONTENT, nothing)
+        result = await session.send(to(), nothing)
         assert (result.phase, str(result.reply)) == (Phase(at), "421 4.3.2 Shutting down")
         assert judge(result).state is State.DEFERRED
         assert not session.usable
@@ -148,7 +148,7 @@ async def test_a_421_in_the_middle_of_a_large_body_is_kept_and_nothing_more_is_s
     rule = say("body", "421 4.3.2 Shutting down", after=50_000)
     async with way.relay(rule, receive_buffer=4096) as relay:
         async with way.session(relay) as session:
-            result = await session.send(to(), LARGE, nothing)
+            result = await session.send(to(content=LARGE), nothing)
         assert (result.phase, str(result.reply)) == (Phase.BODY, "421 4.3.2 Shutting down")
         assert judge(result).state is State.DEFERRED
         await relay.visits[0].closed.wait()
@@ -215,20 +215,20 @@ async def test_half_a_reply_is_no_reply(plain: Way) -> None:
 async def test_what_a_relay_says_unasked_is_not_taken_for_the_next_answer(way: Way) -> None:
     rule = say("dot", b"250 2.0.0 Queued\r\n", times=1)
     async with way.relay(rule) as relay, way.session(relay) as session:
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
         await relay.say(b"250 2.0.0 For no reason\r\n")
         await unusable(session)
-        second = await session.send(to("bob@example.com"), CONTENT, nothing)
+        second = await session.send(to("bob@example.com"), nothing)
         assert judge(second).state is State.DEFERRED
     assert relay.accepted == {"alice@example.com": 1}
 
 
 async def test_an_unasked_421_is_kept(plain: Way) -> None:
     async with plain.relay() as relay, plain.session(relay) as session:
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
         await relay.say(b"421 4.4.2 Idle too long\r\n")
         await unusable(session)
-        second = await session.send(to("bob@example.com"), CONTENT, nothing)
+        second = await session.send(to("bob@example.com"), nothing)
         assert str(second.reply) == "421 4.4.2 Idle too long"
 
 
@@ -237,7 +237,7 @@ async def test_an_unasked_421_is_kept(plain: Way) -> None:
 
 async def test_a_relay_that_closes_after_two_messages(way: Way) -> None:
     async with way.relay(max_messages=2) as relay, way.session(relay) as session:
-        states = [judge(await session.send(to(f"r{n}@example.com"), CONTENT, nothing)).state for n in range(3)]
+        states = [judge(await session.send(to(f"r{n}@example.com"), nothing)).state for n in range(3)]
         assert states == [State.ACCEPTED, State.ACCEPTED, State.DEFERRED]
         assert not session.usable
     assert sum(relay.accepted.values()) == 2
@@ -247,7 +247,7 @@ async def test_cancelled_after_the_dot_the_relay_may_have_it_and_nothing_else_is
     rule = stall("dot")
     async with way.relay(rule) as relay:
         async with way.session(relay) as session:
-            sending = asyncio.create_task(session.send(to(), CONTENT, nothing))
+            sending = asyncio.create_task(session.send(to(), nothing))
             await rule.reached()
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -11,13 +11,12 @@ from support.relay import Relay, hang_up, refuse, say
 from support.ways import CONTENT, Way, nothing, to
 
 from mailer.model.delivery import Phase, State, judge
-from mailer.transport.base import Envelope
 from mailer.transport.session import is_wire_form
 
 
 async def test_a_message_arrives_byte_for_byte(way: Way) -> None:
     async with way.relay() as relay, way.session(relay) as session:
-        result = await session.send(to(), CONTENT, nothing)
+        result = await session.send(to(), nothing)
         assert result.phase is Phase.DOT
         assert judge(result).state is State.ACCEPTED
     assert relay.accepted == {"alice@example.com": 1}
@@ -31,7 +30,7 @@ async def test_one_connection_takes_many_messages_of_any_size(way: Way) -> None:
     async with way.relay(keep_content=True) as relay, way.session(relay) as session:
         for size in sizes:
             content = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * (size // 72)
-            result = await session.send(to(), content, nothing)
+            result = await session.send(to(content=content), nothing)
             assert judge(result).state is State.ACCEPTED
             assert relay.transactions[-1].content == content
     assert len(relay.visits) == 1
@@ -39,16 +38,16 @@ async def test_one_connection_takes_many_messages_of_any_size(way: Way) -> None:
 
 async def test_the_null_return_path_is_sent_as_such(plain: Way) -> None:
     async with plain.relay() as relay, plain.session(relay) as session:
-        await session.send(Envelope("", "alice@example.com"), CONTENT, nothing)
+        await session.send(to(return_path=""), nothing)
     assert "MAIL FROM:<>" in relay.commands
 
 
 async def test_a_refused_recipient_is_failed_and_the_next_message_goes_on_the_same_connection(way: Way) -> None:
     async with way.relay(refuse("rcpt", recipient="dave@*")) as relay, way.session(relay) as session:
-        refused = await session.send(to("dave@example.com"), CONTENT, nothing)
+        refused = await session.send(to("dave@example.com"), nothing)
         assert (refused.phase, refused.reply and refused.reply.code) == (Phase.RCPT, 550)
         assert judge(refused).state is State.FAILED
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
     assert relay.accepted == {"alice@example.com": 1}
     assert len(relay.visits) == 1
     assert "RSET" in relay.commands
@@ -70,26 +69,26 @@ async def test_a_refusal_names_its_phase_and_leaves_the_connection_usable(
     plain: Way, at: str, reply: str, state: State
 ) -> None:
     async with plain.relay(refuse(at, reply, times=1)) as relay, plain.session(relay) as session:
-        result = await session.send(to(), CONTENT, nothing)
+        result = await session.send(to(), nothing)
         assert result.phase is Phase(at)
         assert str(result.reply) == reply
         assert judge(result).state is state
         assert session.usable
-        assert judge(await session.send(to("bob@example.com"), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to("bob@example.com"), nothing)).state is State.ACCEPTED
     assert relay.accepted == {"bob@example.com": 1}
 
 
 async def test_a_storm_of_454_finishes_nothing(plain: Way) -> None:
     async with plain.relay(refuse("dot", "454 4.7.0 Throttled")) as relay, plain.session(relay) as session:
         for _ in range(20):
-            assert judge(await session.send(to(), CONTENT, nothing)).state is State.DEFERRED
+            assert judge(await session.send(to(), nothing)).state is State.DEFERRED
     assert not relay.accepted
 
 
 async def test_several_lines_are_one_reply(way: Way) -> None:
     rule = say("dot", b"250-2.0.0 Taken\r\n250-by this relay\r\n250 as 4711\r\n")
     async with way.relay(rule) as relay, way.session(relay) as session:
-        result = await session.send(to(), CONTENT, nothing)
+        result = await session.send(to(), nothing)
     assert result.reply is not None
     assert result.reply.lines == ("2.0.0 Taken", "by this relay", "as 4711")
 
@@ -97,7 +96,7 @@ async def test_several_lines_are_one_reply(way: Way) -> None:
 async def test_what_a_relay_says_cannot_forge_a_log_line(plain: Way) -> None:
     rule = say("rcpt", b"550 5.1.1 \x1b[2J\x00\rno \xff\xe2\x80\xa8such\r\n")
     async with plain.relay(rule) as relay, plain.session(relay) as session:
-        result = await session.send(to(), CONTENT, nothing)
+        result = await session.send(to(), nothing)
     assert result.reply is None or result.reply.text.isprintable()
     assert judge(result).state in {State.FAILED, State.DEFERRED}
 
@@ -116,7 +115,7 @@ async def test_what_a_relay_says_cannot_forge_a_log_line(plain: Way) -> None:
 )
 async def test_an_address_that_is_a_command_is_never_sent(plain: Way, recipient: str) -> None:
     async with plain.relay(extensions=["SMTPUTF8", "8BITMIME"]) as relay, plain.session(relay) as session:
-        result = await session.send(to(recipient), CONTENT, nothing)
+        result = await session.send(to(recipient), nothing)
         assert judge(result).state is State.FAILED
         assert session.usable
     assert relay.transactions == []
@@ -124,15 +123,15 @@ async def test_an_address_that_is_a_command_is_never_sent(plain: Way, recipient:
 
 async def test_a_non_ascii_address_fails_alone_where_the_relay_has_no_smtputf8(plain: Way) -> None:
     async with plain.relay() as relay, plain.session(relay) as session:
-        result = await session.send(to("爱丽丝@example.com"), CONTENT, nothing)
+        result = await session.send(to("爱丽丝@example.com"), nothing)
         assert judge(result).state is State.FAILED
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
     assert relay.accepted == {"alice@example.com": 1}
 
 
 async def test_a_non_ascii_address_is_announced_where_the_relay_has_smtputf8(plain: Way) -> None:
     async with plain.relay(extensions=["SMTPUTF8", "8BITMIME"]) as relay, plain.session(relay) as session:
-        assert judge(await session.send(to("爱丽丝@example.com"), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to("爱丽丝@example.com"), nothing)).state is State.ACCEPTED
     assert relay.transactions[0].parameters == "SMTPUTF8"
     assert relay.accepted == {"爱丽丝@example.com": 1}
 
@@ -140,20 +139,20 @@ async def test_a_non_ascii_address_is_announced_where_the_relay_has_smtputf8(pla
 async def test_eight_bit_content_needs_8bitmime(plain: Way) -> None:
     content = "Subject: x\r\n\r\n早安\r\n".encode()
     async with plain.relay(extensions=["8BITMIME"]) as relay, plain.session(relay) as session:
-        assert judge(await session.send(to(), content, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(content=content), nothing)).state is State.ACCEPTED
     assert relay.transactions[0].parameters == "BODY=8BITMIME"
     async with plain.relay(extensions=[]) as relay, plain.session(relay) as session:
-        assert judge(await session.send(to(), content, nothing)).state is State.PENDING
+        assert judge(await session.send(to(content=content), nothing)).state is State.PENDING
     assert relay.transactions == []
 
 
 async def test_a_message_above_the_announced_size_is_our_fault_and_never_begun(plain: Way) -> None:
     async with plain.relay(extensions=["SIZE 1000"]) as relay, plain.session(relay) as session:
-        result = await session.send(to(), b"Subject: x\r\n\r\n" + b"y\r\n" * 400, nothing)
+        result = await session.send(to(content=b"Subject: x\r\n\r\n" + b"y\r\n" * 400), nothing)
         assert judge(result).state is State.PENDING
         assert result.reply is not None
         assert result.reply.status == "5.3.4"
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
     assert [transaction.parameters for transaction in relay.transactions] == [f"SIZE={len(CONTENT)}"]
 
 
@@ -163,7 +162,7 @@ SMUGGLED = b"MAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\nsmu
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\n"])
 async def test_no_end_of_data_can_be_smuggled_in(plain: Way, end: bytes) -> None:
     async with plain.relay() as relay, plain.session(relay) as session:
-        result = await session.send(to(), b"Subject: x\r\n\r\nHello" + end + SMUGGLED, nothing)
+        result = await session.send(to(content=b"Subject: x\r\n\r\nHello" + end + SMUGGLED), nothing)
         assert judge(result).state is State.FAILED
         assert session.usable
     assert relay.transactions == []
@@ -177,7 +176,7 @@ def test_what_is_not_wire_form(content: bytes) -> None:
 async def test_handing_over_comes_after_354_and_before_the_content(plain: Way) -> None:
     seen: list[str] = []
     async with plain.relay() as relay, plain.session(relay) as session:
-        await session.send(to(), CONTENT, lambda: seen.append(relay.commands[-1]))
+        await session.send(to(), lambda: seen.append(relay.commands[-1]))
     assert seen == ["DATA"]
 
 
@@ -187,7 +186,7 @@ async def test_when_handing_over_raises_nothing_was_handed_over(way: Way) -> Non
 
     async with way.relay() as relay, way.session(relay) as session:
         with pytest.raises(LookupError):
-            await session.send(to(), CONTENT, raises)
+            await session.send(to(), raises)
         assert not session.usable
         await relay.visits[0].closed.wait()
     assert relay.visits[0].octets == 0
@@ -199,7 +198,7 @@ async def test_a_cancelled_transaction_aborts_the_connection(way: Way) -> None:
 
     waits = stall("rcpt")
     async with way.relay(waits) as relay, way.session(relay) as session:
-        sending = asyncio.create_task(session.send(to(), CONTENT, nothing))
+        sending = asyncio.create_task(session.send(to(), nothing))
         await waits.reached()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -207,7 +206,7 @@ async def test_a_cancelled_transaction_aborts_the_connection(way: Way) -> None:
         assert not session.usable
         waits.let_go()
         await relay.visits[0].closed.wait()
-        late = await session.send(to(), CONTENT, nothing)
+        late = await session.send(to(), nothing)
         assert (late.phase, late.reply) == (Phase.MAIL, None)
     assert not relay.accepted
 
@@ -224,9 +223,9 @@ async def test_close_does_not_wait_for_a_relay_that_does_not_answer_quit(plain: 
 
 async def test_a_relay_that_closed_in_between_is_noticed_before_the_next_message(plain: Way) -> None:
     async with Relay(hang_up("dot", after_reply=True)) as relay, plain.session(relay) as session:
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
         await relay.visits[0].closed.wait()
-        second = await session.send(to("bob@example.com"), CONTENT, nothing)
+        second = await session.send(to("bob@example.com"), nothing)
         assert judge(second).state is State.DEFERRED
         assert not session.usable
     assert relay.accepted == {"alice@example.com": 1}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.certificates import Authority
 from support.relay import Relay, closing, drip, flood, hang_up, refuse, say, stall
-from support.ways import CONTENT, QUICK, Way, nothing, to
+from support.ways import QUICK, Way, nothing, to
 
 from mailer.errors import RelayError, SettingsError
 from mailer.model.delivery import Phase, State, judge
@@ -34,7 +34,7 @@ def with_password(way: Way, relay: Relay, authority: Authority, password: str = 
 async def test_a_good_password_is_taken(way: Way, authority: Authority) -> None:
     async with way.relay(users=USERS) as relay:
         session = await with_password(way, relay, authority).open()
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
         await session.close()
         assert relay.visits[0].user == "club"
 
@@ -174,7 +174,7 @@ async def test_421_while_opening_keeps_the_code(starttls: Way, authority: Author
 @pytest.mark.parametrize("at", ["connect", "ehlo"])
 async def test_a_dripping_relay_is_understood(plain: Way, at: str) -> None:
     async with plain.relay(drip(at)) as relay, plain.session(relay) as session:
-        assert judge(await session.send(to(), CONTENT, nothing)).state is State.ACCEPTED
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
 
 
 @pytest.mark.parametrize("at", ["connect", "ehlo"])
