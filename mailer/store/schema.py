@@ -307,7 +307,7 @@ returned_mails = Table(
     Column("at", Instant, nullable=False),
     Column("via", Text, nullable=False),
     Column("digest", Text, nullable=False, unique=True),
-    Column("state", Text, nullable=False),  # received | read | unverified | reply | forwarded
+    Column("state", Text, nullable=False),  # received | read | unverified | reply | forwarded | probe
     Column("envelope_to", Text, nullable=False, server_default=""),
     Column("content", LargeBinary, nullable=False),
 )
@@ -377,4 +377,15 @@ rate_marks = Table(
     Column("key", Text, nullable=False),  # signup limits: "letter:<hash>", "client:<hash>" ...
     Column("at", Instant, nullable=False),
     Index("ix_rate_marks_key_at", "key", "at"),
+)
+
+log_places = Table(
+    "log_places",
+    metadata,
+    Column("path", Text, primary_key=True),  # of a relay's log; "-" for what comes by a pipe
+    Column("inode", BigInteger, nullable=False, server_default="0"),
+    Column("read_to", BigInteger, nullable=False, server_default="0"),  # octets, whole lines only
+    Column("first_line", Text, nullable=False, server_default=""),  # its digest: an inode may be used again
+    Column("queued", JSON, nullable=False, server_default="{}"),  # queue id -> token, of mails still in the queue
+    Column("at", Instant, nullable=False),
 )

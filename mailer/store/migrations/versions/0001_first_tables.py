@@ -102,6 +102,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_issues_slug")),
     )
     op.create_table(
+        "log_places",
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("inode", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("read_to", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("first_line", sa.Text(), server_default="", nullable=False),
+        sa.Column("queued", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("path", name=op.f("pk_log_places")),
+    )
+    op.create_table(
         "rate_marks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
