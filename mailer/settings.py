@@ -207,6 +207,7 @@ class BounceSettings(Section):
     listen: str = Field("127.0.0.1:2526", description="`host:port` of `mailer bounces listen`.")
     mailboxes: tuple[SecretStr, ...] = Field((), description="`imaps://user:password@host/folder`, one a mailbox.")
     forward_to: str = Field("", description="Where people's answers to the return path go; empty: reply_to.")
+    log: str = Field("", description="The local Postfix's log, such as /var/log/mail.log, for `mailer bounces log`.")
     topic_arns: tuple[str, ...] = Field((), description="SNS topics whose notifications are believed.")
     max_age_days: int = Field(30, ge=1, description="Reports older than this are recorded, not acted on.")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mailer.flows.alert import Alerts
     from mailer.flows.bounce import TakeIn
     from mailer.flows.dispatch import Dispatcher, Observer
+    from mailer.flows.probe import Probe
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
     from mailer.rendering.edition import Edition
@@ -258,6 +259,14 @@ class Club:
         forward = Forwarder(self.keyring, to, (self.sender_name, self.sender_address), self.bounce_domain)
         age = timedelta(days=settings.bounces.max_age_days)
         return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
+
+    def probe(self, lane: Lane, to: str) -> Probe:
+        """A probe over a lane to nobody at the domain `to`, or to the address `to`."""
+        from mailer.flows.probe import Sender, write
+
+        sender = Sender((self.sender_name, self.sender_address), self.bounce_domain, self.settings.web.base_url)
+        address = to if "@" in to else f"nobody-{secrets.token_hex(8)}@{to}"
+        return write(self.keyring, secrets.randbits(56), address, sender, lane.return_path, self.clock())
 
     # --- sending
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -13,6 +13,7 @@ from mailer.cli import open_club
 from mailer.errors import MailerError, RelayError
 
 if TYPE_CHECKING:
+    from mailer.cli.probe import Trial
     from mailer.transport.lane import Lane
     from mailer.wiring import Club
 
@@ -31,20 +32,33 @@ class Finding:
 
 
 @click.command()
+@click.option("--probe", is_flag=True, help="Send a mail to nobody over each relay, and see what of it comes back.")
+@click.option("--to", default="", metavar="DOMAIN", help="With --probe: nobody's domain, or address. Default: our own.")
+@click.option("--wait", default=60.0, show_default=True, metavar="SECONDS", help="With --probe: how long, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
+def doctor(ctx: click.Context, probe: bool, to: str, wait: float, as_json: bool) -> None:
     """Say what is right, what is not, and what to do.
 
     Looks at the settings, the key, the database, the relay (connection, TLS, login; nothing is sent) and what
     readers and the law need. Exit code 1 when something is wrong.
+
+    --probe sends a mail to an address that does not exist and tells which carriers of the signed token (return path,
+    Message-ID, List-Unsubscribe) come back with the report about it. No reader's state changes.
     """
     from mailer.cli.output import print_json, table, talk
 
-    findings = list(examine(open_club(ctx)))
+    club = open_club(ctx)
+    findings = list(examine(club))
+    trials = _probe(club, to, wait) if probe else []
+    if trials:
+        from mailer.cli.probe import findings as shown
+
+        findings += shown(trials, wait)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if as_json:
-        print_json({"right": not wrong, "findings": [asdict(finding) for finding in findings]})
+        value: dict[str, Any] = {"right": not wrong, "findings": [asdict(finding) for finding in findings]}
+        print_json(value | ({"probes": [trial.plain() for trial in trials]} if probe else {}))
     else:
         marks = {"right": "ok", "advice": "advice", "wrong": "WRONG"}
         table(
@@ -53,6 +67,16 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         )
         talk(f"{wrong} wrong" if wrong else "nothing is wrong")
     ctx.exit(1 if wrong else 0)
+
+
+def _probe(club: Club, to: str, wait: float) -> list[Trial]:
+    from mailer.cli import probe
+    from mailer.store import returned
+
+    after = club.db.read(returned.last_id)
+    trials = probe.send(club, to)
+    probe.watch(club, trials, wait, after)
+    return trials
 
 
 def examine(club: Club) -> Iterator[Finding]:

@@ -193,6 +193,9 @@ class TakeIn:
             mail_id,
             bounces.STALE if stale else "",
         )
+        if delivery is None and found is not None:
+            returned.mark(conn, mail_id, returned.PROBE)
+            return Taken(returned.PROBE, reading, found, sentence="a probe of the doctor's came back: about no reader")
         if delivery is None or found is None:
             if reading.kind is not Kind.NONE:
                 bounces.append(conn, [row])
@@ -220,13 +223,14 @@ class TakeIn:
         return Taken(returned.READ, reading, found, verdict, f"{verdict.action}: {verdict.why}")
 
     def _whose(self, conn: Connection, mail: Mail, envelope_to: str) -> tuple[Found | None, Any]:
-        """The token decides who: the envelope's first, then what the mail carries; the delivery must exist."""
+        """The token decides who: the envelope's first, then what the mail carries; a probe's is nobody's."""
         sure = in_envelope(self.keyring, envelope_to)
-        for found in (sure,) if sure else in_mail(self.keyring, mail):
-            delivery = returned.delivery(conn, found.delivery_id)
+        tokens = (sure,) if sure else in_mail(self.keyring, mail)
+        for found in tokens:
+            delivery = None if found.is_probe else returned.delivery(conn, found.delivery_id)
             if delivery is not None:
                 return found, delivery
-        return None, None
+        return next((found for found in tokens if found.is_probe), None), None
 
 
 def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verdict:

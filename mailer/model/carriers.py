@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailer.mail.mime import Mail
-from mailer.model.tokens import Keyring, Purpose
+from mailer.model.tokens import MAX_DELIVERY, Keyring, Purpose
 
 MAX_TRIED = 200
+PROBES = MAX_DELIVERY >> 1  # from here on a handle is no delivery's: `mailer doctor --probe` draws them at random
 _WISH = re.compile(r"\s*unsubscribe\s+([a-z2-7]{26})\s*", re.I)
 
 _CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
@@ -23,12 +24,20 @@ _CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
 )
 
 
+CARRIERS = tuple(name for name, _, _ in _CARRIERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A genuine token: the delivery it was signed for and what carried it."""
 
     delivery_id: int
     carrier: str
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is a probe's, which is about no reader."""
+        return self.delivery_id >= PROBES
 
 
 def in_envelope(keyring: Keyring, recipient: str) -> Found | None:
@@ -38,8 +47,7 @@ def in_envelope(keyring: Keyring, recipient: str) -> Found | None:
 
 def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
     """Every delivery whose genuine token stands in a mail, the surest carrier first, each once."""
-    texts = [value for values in mail.headers.values() for value in values[:20]]
-    texts += [part.text for part in mail.parts]
+    texts = _texts(mail)
     found: dict[int, Found] = {}
     for carrier, _, _ in _CARRIERS:
         for each in _read(keyring, texts, carrier):
@@ -47,11 +55,23 @@ def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
     return tuple(found.values())
 
 
+def carried(keyring: Keyring, mail: Mail, envelope_to: str, delivery_id: int) -> tuple[str, ...]:
+    """Everything that brought the token of one delivery (or probe) back, of CARRIERS, in their order."""
+    texts = [envelope_to[:320], *_texts(mail)]
+    return tuple(
+        name for name in CARRIERS if any(each.delivery_id == delivery_id for each in _read(keyring, texts, name))
+    )
+
+
 def asks_to_leave(keyring: Keyring, mail: Mail) -> Found | None:
     """The delivery whose reader sent the mail List-Unsubscribe asks for (RFC 2369): Subject `unsubscribe TOKEN`."""
     wish = _WISH.fullmatch(mail.header("subject"))
     delivery_id = keyring.read(wish[1].lower(), Purpose.UNSUBSCRIBE) if wish else None
     return None if delivery_id is None else Found(delivery_id, "Subject")
+
+
+def _texts(mail: Mail) -> list[str]:
+    return [*(value for values in mail.headers.values() for value in values[:20]), *(part.text for part in mail.parts)]
 
 
 def _read(keyring: Keyring, texts: Iterable[str], carrier: str) -> Iterator[Found]:

@@ -17,6 +17,7 @@ READ = "read"
 UNVERIFIED = "unverified"  # no token of ours: nobody's state changed
 REPLY = "reply"  # a person's answer, or a mail that says nothing
 FORWARDED = "forwarded"  # a person's answer, handed on
+PROBE = "probe"  # came back from a doctor's probe: about no reader
 
 
 def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
@@ -36,6 +37,17 @@ def unread(conn: Connection, limit: int = 100) -> Sequence[Row[Any]]:
     """Mails that nobody has read yet, the oldest first."""
     r = returned_mails.c
     return conn.execute(select(returned_mails).where(r.state == RECEIVED).order_by(r.id).limit(limit)).all()
+
+
+def last_id(conn: Connection) -> int:
+    """The id of the mail kept last; 0 when there is none."""
+    return conn.execute(select(func.max(returned_mails.c.id))).scalar() or 0
+
+
+def since(conn: Connection, mail_id: int, limit: int) -> Sequence[Row[Any]]:
+    """Mails kept after the one with an id, read or not, in the order of their coming."""
+    r = returned_mails.c
+    return conn.execute(select(returned_mails).where(r.id > mail_id).order_by(r.id).limit(limit)).all()
 
 
 def by_id(conn: Connection, mail_id: int) -> Row[Any] | None:
