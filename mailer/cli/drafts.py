@@ -59,6 +59,7 @@ def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = Fals
                 program=program,
                 digest=sha256(program).hexdigest(),
                 key_id=club.keyring.current,
+                images=rendered.images,
             )
         )
     _refuse_unlawful(club)
@@ -165,5 +166,5 @@ def post_test(club: Club, draft: Draft, address: str, now: datetime) -> int:
     recipient = parse(address)
     facts = replace(club.facts, label_prefix=f"[TEST] {club.facts.label_prefix}".strip())
     for issue in draft.issues:
-        flow.post_test(club.db, club.keyring, club.render(issue, now, facts).program, recipient.address, now)
+        flow.post_test(club.db, club.keyring, club.render(issue, now, facts), recipient.address, now)
     return len(draft.issues)

@@ -33,25 +33,29 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     from mailer.cli.output import talk
     from mailer.cli.references import read_text
     from mailer.errors import UsageError
-    from mailer.rendering import picture, source
-    from mailer.rendering.edition import SAMPLE
+    from mailer.rendering import examine, images, picture
+    from mailer.rendering.edition import ARCHIVED, SAMPLE
 
     if png and picture.find_chromium() is None:
         raise UsageError("--png needs Chromium; install it (Debian: apt install chromium) or leave the option out")
     club = open_club(ctx)
     text, where = read_text(club, issue)
-    edition = club.render(source.read(text, where))
+    edition = club.render(examine.read(text, where))
     reader = replace(
         SAMPLE, name=name, fields={"email": SAMPLE.address, "name": name, "first_name": name.partition(" ")[0]}
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        page = images.hosted(edition.program.page(reader), club.facts.base_url, "i/")
         written = {
-            "issue.html": edition.program.page(reader).encode("utf-8"),
+            "issue.html": page.encode("utf-8"),
             "issue.txt": edition.program.plain(reader).encode("utf-8"),
             "issue.eml": edition.program.compose(reader),
-            "archive.html": edition.archive_html.encode("utf-8"),
+            "archive.html": edition.archive_html.replace(f'src="{ARCHIVED}', 'src="i/').encode("utf-8"),
+            **{f"i/{image.digest}": image.content for image in edition.images},
         }
+        if edition.images:
+            (folder / "i").mkdir(exist_ok=True)
         for file, content in written.items():
             (folder / file).write_bytes(content)
             click.echo(folder / file)

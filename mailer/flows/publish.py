@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement
 
 from mailer.errors import PublishError
 from mailer.model.tokens import Keyring
-from mailer.rendering.message import Program
+from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
-from mailer.store import issues
+from mailer.store import images, issues
 from mailer.store.engine import Database
 from mailer.store.issues import Audience, NewEdition, NewIssue
 from mailer.store.outbox import post_letter
@@ -74,10 +74,11 @@ def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: 
     return known.slug, count
 
 
-def post_test(db: Database, keyring: Keyring, program: Program, address: str, now: datetime) -> None:
+def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> None:
     """Put one copy of an edition into the outbox for an editor to look at; no reader is touched."""
-    frozen = Frozen(program, keyring.current)
+    frozen = Frozen(edition.program, keyring.current)
     with db.transaction() as conn:
+        images.keep(conn, edition.images, now)
         post_letter(
             conn,
             kind="test",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -72,11 +72,27 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that an issue shows: its bytes, their media type, its size in pixels and how it is called.
+
+    `digest` is the beginning of the bytes' SHA-256; `embedded` pictures travel in the mail, others are fetched.
+    """
+
+    content: bytes = field(repr=False)
+    kind: str
+    width: int
+    height: int
+    digest: str
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """One number of the newsletter as read from its file; line numbers count from 1 in that file.
 
     `title` and `subject` are "" when they are to be made from the leads. `identity` is what makes two files
-    the same issue: newsletter and number, or the date where there is no number.
+    the same issue: newsletter and number, or the date where there is no number. `images` are the files beside it
+    that it shows, by their address as written.
     """
 
     newsletter: str
@@ -93,6 +109,7 @@ class Issue:
     cta: CallToAction | None = None
     silenced: tuple[Silence, ...] = ()
     lines: dict[str, int] = field(default_factory=dict, compare=False)
+    images: Mapping[str, Image] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def items(self) -> Iterator[Item]:

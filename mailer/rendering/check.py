@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mailer.model.issue import Issue, Item
-from mailer.rendering import language, markdown, merge_tags, source
+from mailer.rendering import images, language, markdown, merge_tags, source
 from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.markdown import Link
 from mailer.rendering.registry import Registry
 
 SUBJECT_COLUMNS = 90
@@ -18,7 +19,7 @@ MOST_LEADS = 6
 SHORTENERS = frozenset(
     ("bit.ly", "t.cn", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "dwz.cn", "url.cn", "is.gd", "suo.im")
 )
-NOT_SILENCED = frozenset(("I01", "I02", "P01"))
+NOT_SILENCED = frozenset(("I01", "I02", "I20", "P01"))
 
 _HAN = "\u3400-\u9fff"
 _HALF_WIDTH = re.compile(rf"[{_HAN}][,;:!?]+(?=[{_HAN}“「《])|[{_HAN}]\([^()]*[{_HAN}][^()]*\)")
@@ -55,16 +56,6 @@ class Passage:
     markdown: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A link as the rules on links see it; `where` says whose it is."""
-
-    url: str
-    text: str
-    line: int
-    image: bool = False
-
-
 def check_text(text: str) -> tuple[Issue | None, list[Finding]]:
     """The issue in a file and what is wrong with its form (I01, I02, I10, I14); None when it cannot be read."""
     issue, findings = source.examine(text)
@@ -83,7 +74,7 @@ def check_issue(
 
     `sisters` are the issue's other editions by their file names.
     """
-    passages = list(_passages(issue, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+    passages = passages_of(issue, text)
     findings = [finding for rule in _RULES for finding in rule(issue, passages)]
     findings += _names(issue, passages, known_sources, glossary)
     for name, sister in (sisters or {}).items():
@@ -118,6 +109,11 @@ def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
             found.append(warning("I18", one.line, message, "See whether the items are in one order."))
             break
     return found
+
+
+def passages_of(issue: Issue, text: str) -> list[Passage]:
+    """The issue's runs of text with their lines in the file it was read from."""
+    return list(_passages(issue, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
 
 
 def _passages(issue: Issue, lines: list[str]) -> Iterator[Passage]:
@@ -240,24 +236,48 @@ def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
 
 
 def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    found = [
-        _Link(link.url, link.text, link.line, link.image)
-        for passage in passages
-        if passage.markdown
-        for link in markdown.links(passage.text, line=passage.line)
-    ]
+    found = [*links_of(passages)]
     found += [
-        _Link(item.source.url, item.source.name, item.source.line)
+        Link(item.source.url, item.source.name, item.source.line)
         for item in issue.items
         if item.source and item.source.url
     ]
     if issue.cta and issue.cta.url.startswith(("http:", "https:")):
-        found.append(_Link(issue.cta.url, issue.cta.label, issue.cta.line))
+        found.append(Link(issue.cta.url, issue.cta.label, issue.cta.line))
     for link in found:
         yield from _link(link)
 
 
-def _link(link: _Link) -> Iterator[Finding]:
+def links_of(passages: list[Passage]) -> Iterator[Link]:
+    """Every link and picture in the text, with its line."""
+    for passage in passages:
+        if passage.markdown:
+            yield from markdown.links(passage.text, line=passage.line)
+
+
+def _picture(link: Link) -> Iterator[Finding]:
+    if not link.text.strip():
+        fix = "Say between the brackets what it shows: ![A crane at dawn](...)."
+        if link.linked:
+            yield error("H08", link.line, "a picture that is a link has no words to be read out.", fix)
+        else:
+            yield warning("H08", link.line, "the picture has no words; who does not see it gets nothing.", fix)
+    if images.is_file(link.url):
+        return
+    if not link.width.isdigit():
+        yield warning(
+            "H08", link.line, "the picture has no width; Outlook may show it far too big.", "Add {width=536}."
+        )
+    if host := _host(link.url):
+        message = f"the picture is fetched from {host}, which learns who reads it; many programs do not show it."
+        yield warning("I21", link.line, message, "Put the file beside the issue: ![...](picture.png).")
+
+
+def _link(link: Link) -> Iterator[Finding]:
+    if link.image:
+        yield from _picture(link)
+        if images.is_file(link.url):
+            return
     what = "picture" if link.image else "link"
     if link.url.startswith("#") and len(link.url) > 1:
         yield warning(
@@ -265,7 +285,7 @@ def _link(link: _Link) -> Iterator[Finding]:
         )
         return
     scheme = link.url.partition(":")[0].lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link.url) else ""
-    allowed = ("http", "https", "cid") if link.image else ("http", "https", "mailto", "tel")
+    allowed = ("http", "https") if link.image else ("http", "https", "mailto", "tel")
     if scheme not in allowed:
         problem = "is empty" if link.url in ("", "#") else f"has an address that no mail can open: {link.url[:60]!r}"
         yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", "Write the whole https: address.")

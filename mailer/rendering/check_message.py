@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 
 from mailer.model.issue import Issue
 from mailer.rendering.edition import SAMPLE, Edition
@@ -36,10 +36,15 @@ def _read(raw: bytes) -> EmailMessage:
     return message_from_bytes(raw, policy=policy.default)
 
 
+def parts_of(message: EmailMessage) -> list[MIMEPart]:
+    """Text and page of a message; the page's pictures, if there are any, left out."""
+    return [next(part.iter_parts(), part) if part.is_multipart() else part for part in message.iter_parts()]
+
+
 def _shape(raw: bytes) -> Iterator[Finding]:
     message = _read(raw)
-    parts = [part.get_content_type() for part in message.iter_parts()]
-    if message.get_content_type() != "multipart/alternative" or parts[:2] != ["text/plain", "text/html"]:
+    parts = [part.get_content_type() for part in parts_of(message)]
+    if message.get_content_type() != "multipart/alternative" or parts != ["text/plain", "text/html"]:
         yield error("M01", 0, "The message is not text and HTML in this order.", "Restore both parts.")
     if len(message["From"].addresses) != 1 or not message["Date"] or not message["Message-ID"]:
         yield error("M06", 0, "The message needs one From address, a Date and a Message-ID.", "Look at [sender] from.")
@@ -109,7 +114,7 @@ def _fixtures(edition: Edition) -> Iterator[Finding]:
         message = _read(raw)
         if [name for name, _ in message.items()] != expected:
             yield error("P04", 0, "A reader's value changes the header.", "Report this.")
-        contents = [part.get_payload(decode=True) for part in message.iter_parts()]
+        contents = [part.get_payload(decode=True) for part in parts_of(message)]
         wanted = [edition.program.plain(reader), edition.program.page(reader)]
         if contents != [part.replace("\n", "\r\n").encode() for part in wanted]:
             yield error("P06", 0, "The message of a reader with unusual values reads differently.", "Report this.")

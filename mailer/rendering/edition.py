@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, time
 
 from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
-from mailer.model.issue import Issue
-from mailer.rendering import text
+from mailer.model.issue import Image, Issue
+from mailer.rendering import images, text
 from mailer.rendering.facts import ClubFacts as ClubFacts
 from mailer.rendering.inline import inline
 from mailer.rendering.layout import lay_out
-from mailer.rendering.message import Frame, Personal, Program, compile_program, fill
+from mailer.rendering.message import Attachment, Frame, Personal, Program, compile_program, fill
 from mailer.rendering.plain import text_part
 from mailer.rendering.slots import Slots
 from mailer.rendering.templates import Templates
@@ -21,6 +21,7 @@ from mailer.rendering.theme import Theme
 
 MOST_TEXT = 500_000
 SUBJECT_COLUMNS = 90
+ARCHIVED = "../i/"  # the web page of an issue or a reader's copy is one level below the root
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
 SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26))
 
@@ -38,7 +39,8 @@ class Edition:
     """An issue rendered in its language; `program` is what is sent.
 
     `html` and `text` are both parts as a reader without a name would get them, with sample links; `archive_html` is the
-    public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined.
+    public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined, `images` are
+    what the web pages have to have.
     """
 
     lang: str
@@ -48,6 +50,7 @@ class Edition:
     archive_html: str
     program: Program
     css: str = ""
+    images: tuple[Image, ...] = ()
 
 
 def render(
@@ -79,8 +82,7 @@ def render(
     mail = _ANCHOR.sub(r"<\1", _PAGE_ONLY.sub("", _MAIL_MARKS.sub("", page)))
     html_part, plain_part = slots.split_html(mail), slots.split_text(plain)
     public = slots.split_html(slots.without_origin(_permalinks(_PAGE_MARKS.sub("", _MAIL_ONLY.sub("", page)))))
-    domain = club.message_domain or club.sender_address.rpartition("@")[2]
-    identifier = club.list_id or list_headers.list_id(club.newsletter, domain)
+    identifier = club.list_id or list_headers.list_id(club.newsletter, club.domain)
     frame = Frame(
         sender=(club.sender_name or club.newsletter, club.sender_address),
         reply_to=("", club.reply_to),
@@ -89,18 +91,28 @@ def render(
         list_name=club.newsletter,
         list_id=identifier,
         base_url=club.base_url,
-        message_domain=domain,
+        message_domain=club.domain,
         lang=issue.lang,
         unsubscribe_address=club.unsubscribe_address,
         feedback_id=f"{issue.identity}:{identifier.partition('.')[0]}:{issue.lang}:mailer",
     )
     try:
-        program = compile_program(frame, plain_part, html_part)
+        program = compile_program(frame, plain_part, html_part, _attached(issue, club))
     except ValueError as problem:
         raise SourceError(f"{problem}; write it in plain letters") from None
     css = "\n".join(_INLINED.findall(written))
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
-    return Edition(issue.lang, subject, html, plain, fill(public, SAMPLE), program, css)
+    archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)
+    shown = tuple({image.digest: image for image in issue.images.values()}.values())
+    return Edition(issue.lang, subject, html, plain, archived, program, css, shown)
+
+
+def _attached(issue: Issue, club: ClubFacts) -> list[Attachment]:
+    embedded = {image.digest: image for image in issue.images.values() if image.embedded}
+    return [
+        Attachment(images.content_id(image, club.domain), image.kind, image.content)
+        for _, image in sorted(embedded.items())
+    ]
 
 
 def _permalinks(page: str) -> str:

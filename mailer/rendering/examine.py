@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mailer.errors import SourceError, TemplateError
 from mailer.model.issue import Issue
-from mailer.rendering import check, check_html, check_message, registry, source
+from mailer.rendering import check, check_html, check_message, images, registry, source
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
 
 SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
+_UNRENDERED = frozenset(("I20", "P01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,32 @@ def examine(
     if issue is None:
         return Examined(None, None, tuple(found))
     path = Path(name)
+    issue, missing = images.load(issue, check.links_of(check.passages_of(issue, text)), path.parent)
+    found += check.silence(issue, missing)
     sources, glossary = (table(each, path.parent, folder) for each in (SOURCES, GLOSSARY))
     sisters = _sisters(path, found)
     found += check.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
     edition = None
-    if render is not None and readable and not any(finding.id == "P01" for finding in found):
+    if render is not None and readable and not any(finding.id in _UNRENDERED for finding in found):
         edition, rendered = _rendered(issue, render)
-        found += check.silence(issue, rendered)
+        found += check.silence(issue, _new(rendered, found))
     return Examined(issue, edition, tuple(sorted(set(found))))
+
+
+def read(text: str, name: str) -> Issue:
+    """The issue in `text` with the pictures beside the file `name`. Raises SourceError for the first mistake."""
+    issue = source.read(text, name)
+    issue, missing = images.load(issue, check.links_of(check.passages_of(issue, text)), Path(name).parent)
+    for finding in missing:
+        if finding.level == "error":
+            raise SourceError(f"{finding.message} {finding.fix}", where=f"{name}:{finding.line}")
+    return issue
+
+
+def _new(rendered: list[Finding], found: list[Finding]) -> list[Finding]:
+    """The findings on the page without those on pictures that have been told with their line."""
+    told = any(finding.id == "H08" for finding in found)
+    return [finding for finding in rendered if not (told and finding.id == "H08")]
 
 
 def table(name: str, *folders: Path | None) -> registry.Registry | None:

@@ -29,3 +29,8 @@ class ClubFacts:
     message_domain: str = ""
     list_id: str = ""
     calls: Mapping[str, CallToAction] = field(default_factory=dict)
+
+    @property
+    def domain(self) -> str:
+        """The right side of Message-ID and Content-ID."""
+        return self.message_domain or self.sender_address.rpartition("@")[2]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html as html_module
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
 
 from mailer.model.issue import CallToAction, Issue, Item, Source
-from mailer.rendering import markdown
+from mailer.rendering import images, markdown
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
@@ -29,7 +30,8 @@ def lay_out(
 ) -> dict[str, Any]:
     """The template's context, in which `slots` stand for what differs per reader. Raises SourceError for a bad tag."""
     words = theme.words(issue.lang)
-    writer = _Writer(issue.lang, slots)
+    place = partial(images.place, images=issue.images, base_url=club.base_url, domain=club.domain)
+    writer = _Writer(issue.lang, slots, place)
     numbered = dict(zip((id(item) for item in issue.items), range(1, 1_000_000), strict=False))
     sections: list[dict[str, Any]] = [
         {
@@ -124,17 +126,18 @@ def _call(
 class _Writer:
     """Turns the issue's texts into HTML with `lang` on what is in the other language."""
 
-    def __init__(self, lang: str, slots: Slots) -> None:
+    def __init__(self, lang: str, slots: Slots, place: Callable[[markdown.Attributes], None]) -> None:
         self._lang = lang
         self._chinese = lang.split("-")[0] in {"zh", "ja", "ko"}
         self._slots = slots
+        self._place = place
 
     def block(self, source: str, line: int) -> Markup:
         """CommonMark with merge tags as HTML."""
         if not source.strip():
             return Markup("")
         lang = self._other(source)
-        made = markdown.to_html(self._slots.replace(source, line))
+        made = markdown.to_html(self._slots.replace(source, line), self._place)
         return Markup(f'<div lang="{lang}">{made}</div>') if lang else Markup(self._runs(made))  # noqa: S704 - nh3 cleaned
 
     def inline(self, source: str) -> Markup:

@@ -7,7 +7,7 @@ place first, with `merge_tags.replace`.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,25 +21,38 @@ from mdit_py_plugins.attrs import attrs_plugin
 TAGS = frozenset(
     ["p", "br", "strong", "em", "a", "ul", "ol", "li", "blockquote", "code", "pre", "hr", "h4", "h5", "h6", "img"]
 )
-ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width"}, "ol": {"start"}}
+ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}}
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link or image (`image`: True) as written, whether or not it may be sent; `line` counts from 1."""
+    """A link or image (`image`: True) as written, whether or not it may be sent; `line` counts from 1.
+
+    The `text` of an image is what it shows, in words; `linked` says that it stands inside a link.
+    """
 
     url: str
     text: str
     line: int
     image: bool = False
-    alt: str = ""
     width: str = ""
+    linked: bool = False
 
 
-def to_html(markdown: str) -> str:
-    """HTML of a text of paragraphs, lists and the like: allowed elements and attributes only."""
-    return _clean(_parser().render(markdown))
+Attributes = dict[str, str | int | float]
+
+
+def to_html(markdown: str, place: Callable[[Attributes], None] | None = None) -> str:
+    """HTML of a text of paragraphs, lists and the like: allowed elements and attributes only.
+
+    `place` may change the attributes of each picture.
+    """
+    parser, parsed = _parser(), tokens(markdown)
+    if place is not None and "![" in markdown:
+        for image in _images(parsed):
+            place(image.attrs)
+    return _clean(parser.renderer.render(parsed, parser.options, {}))
 
 
 def to_inline_html(markdown: str) -> str:
@@ -143,6 +156,11 @@ def is_cjk(character: str) -> bool:
     )
 
 
+def _images(blocks: list[Token]) -> Iterator[Token]:
+    for block in blocks:
+        yield from (token for token in block.children or [] if token.type == "image")
+
+
 def _words(children: list[Token]) -> str:
     parts: list[str] = []
     for token in children:
@@ -165,6 +183,7 @@ def _links_of(children: list[Token], line: int) -> Iterator[Link]:
         elif token.type == "link_close" and opened:
             url, start, at = opened
             yield Link(url, _words(children[start:index]), at)
+            opened = None
         elif token.type == "image":
             src, width = str(token.attrs["src"]), str(token.attrs.get("width", ""))
-            yield Link(src, token.content, line, image=True, alt=token.content, width=width)
+            yield Link(src, token.content, line, image=True, width=width, linked=opened is not None)

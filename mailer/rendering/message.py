@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,10 +100,21 @@ class Frame:
     feedback_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture that travels in the mail; the page has it by `cid:` and its Content-ID (RFC 2392)."""
+
+    content_id: str
+    kind: str
+    content: bytes = field(repr=False)
+
+
 class Program:
     """A compiled edition; immutable, safe to share between threads."""
 
-    def __init__(self, head: Sequence[str], boundary: str, text: Part, html_part: Part) -> None:
+    def __init__(
+        self, head: Sequence[str], boundary: str, text: Part, html_part: Part, attached: Sequence[Attachment] = ()
+    ) -> None:
         """Made by `compile_program` or `from_bytes`.
 
         `head` is the header in five literals: up to To, up to the token of Message-ID, up to the first unsubscribe
@@ -112,14 +124,15 @@ class Program:
         self._text = text
         self._html = html_part
         self._boundary = boundary
+        self._attached = tuple(attached)
         slots = dict.fromkeys(piece for piece in (*text, *html_part) if isinstance(piece, Slot))
         self._slots = tuple(slots)
         index = {slot: number for number, slot in enumerate(self._slots)}
         self._literals = tuple(piece.encode("ascii") for piece in head)
-        self._body = multipart(
-            boundary,
-            *([index[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (text, html_part)),
+        plain, page = (
+            [index[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (text, html_part)
         )
+        self._body = multipart(boundary, plain, page, self._attached)
         self.purposes = frozenset(
             {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
         )
@@ -167,7 +180,7 @@ class Program:
         parts = [
             [number[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (self._text, self._html)
         ]
-        document = {
+        document: dict[str, object] = {
             "format": FORMAT,
             "head": self._head,
             "slots": slots,
@@ -175,6 +188,8 @@ class Program:
             "html": parts[1],
             "boundary": self._boundary,
         }
+        if self._attached:
+            document["attached"] = [[a.content_id, a.kind, b64encode(a.content).decode()] for a in self._attached]
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -188,10 +203,11 @@ class Program:
             tuple(slots[piece] if isinstance(piece, int) else piece for piece in document[part])
             for part in ("text", "html")
         )
-        return cls(document["head"], document["boundary"], text, html_part)
+        attached = [Attachment(name, kind, b64decode(coded)) for name, kind, coded in document.get("attached", ())]
+        return cls(document["head"], document["boundary"], text, html_part, attached)
 
 
-def compile_program(frame: Frame, text: Part, html_part: Part) -> Program:
+def compile_program(frame: Frame, text: Part, html_part: Part, attached: Sequence[Attachment] = ()) -> Program:
     """Compile both parts under one header. Raises ValueError or AddressError for a frame that no header can hold."""
     mark = "b" * 26
     mailto = ""
@@ -219,7 +235,7 @@ def compile_program(frame: Frame, text: Part, html_part: Part) -> Program:
     pieces = rest.split(mark)
     if len(pieces) == 2:
         pieces.append("")
-    return Program((before, before_id, *pieces), boundary, text, html_part)
+    return Program((before, before_id, *pieces), boundary, text, html_part, attached)
 
 
 def fill(part: Part, personal: Personal) -> str:
@@ -232,19 +248,44 @@ def _outline(part: Part) -> list[str]:
 
 
 def multipart(
-    boundary: str, text: Sequence[str | int], html_part: Sequence[str | int]
+    boundary: str,
+    text: Sequence[str | int],
+    html_part: Sequence[str | int],
+    attached: Sequence[Attachment] = (),
 ) -> list[bytes | transfer.Encoded]:
-    """The body of a multipart/alternative message, text first (RFC 2046 5.1.4); numbers stand for values."""
-    out: list[bytes | transfer.Encoded] = []
-    for kind, part in (("plain", text), ("html", html_part)):
-        encoded = transfer.encode(part)
-        out.append(
-            f"--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
-            f"Content-Transfer-Encoding: {encoded.name}\r\n\r\n".encode("ascii")
-        )
-        out += [encoded, b"\r\n"]
+    """The body of a multipart/alternative message, text first (RFC 2046 5.1.4); numbers stand for values.
+
+    With pictures `attached` the page is a multipart/related of its own, which begins with it (RFC 2387).
+    """
+    out = [*_text_part(boundary, "plain", text)]
+    if attached:
+        inner = f"=r{boundary[1:]}"  # neither boundary may begin with the other (RFC 2046 5.1.2)
+        kind = f'multipart/related; type="text/html"; boundary="{inner}"'
+        out.append(f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode("ascii"))
+        out += _text_part(inner, "html", html_part)
+        out += [_picture(inner, each) for each in attached]
+        out.append(f"--{inner}--\r\n\r\n".encode("ascii"))
+    else:
+        out += _text_part(boundary, "html", html_part)
     out.append(f"--{boundary}--\r\n".encode("ascii"))
     return out
+
+
+def _text_part(boundary: str, kind: str, part: Sequence[str | int]) -> list[bytes | transfer.Encoded]:
+    encoded = transfer.encode(part)
+    head = (
+        f"--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoded.name}\r\n\r\n"
+    )
+    return [head.encode("ascii"), encoded, b"\r\n"]
+
+
+def _picture(boundary: str, attached: Attachment) -> bytes:
+    name = f"{attached.content_id.partition('@')[0]}.{attached.kind.partition('/')[2]}"
+    head = (
+        f"--{boundary}\r\nContent-Type: {attached.kind}; name={name}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-ID: <{attached.content_id}>\r\nContent-Disposition: inline; filename={name}\r\n\r\n"
+    )
+    return head.encode("ascii") + transfer.base64_lines(attached.content) + b"\r\n"
 
 
 def _joined(part: Part) -> Part:

@@ -73,10 +73,10 @@ class Base64:
                 carry += step
             else:
                 head, body, tail = step[-len(carry) % 3]
-                out.append(_base64_lines(carry + head))
+                out.append(base64_lines(carry + head))
                 out.append(body)
                 carry = tail
-        out.append(_base64_lines(carry))
+        out.append(base64_lines(carry))
 
 
 Encoded = QuotedPrintable | Base64
@@ -125,10 +125,11 @@ def _value(value: str) -> bytes:
 def _aligned(raw: bytes, head: int) -> tuple[bytes, bytes, bytes]:
     """The run split for a carry that lacks `head` bytes to a multiple of three: head, encoded lines, tail."""
     end = len(raw) - (len(raw) - head) % 3
-    return raw[:head], _base64_lines(raw[head:end]), raw[end:]
+    return raw[:head], base64_lines(raw[head:end]), raw[end:]
 
 
-def _base64_lines(raw: bytes) -> bytes:
+def base64_lines(raw: bytes) -> bytes:
+    """Bytes in base64, 57 of them a line, each line with CRLF (RFC 2045 6.8)."""
     if len(raw) <= 57:
         return b2a_base64(raw, newline=False) + b"\r\n" if raw else b""
     return b"".join([b2a_base64(raw[start : start + 57], newline=False) + b"\r\n" for start in range(0, len(raw), 57)])

@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishError
 from mailer.model.delivery import State
+from mailer.model.issue import Image
+from mailer.store import images
 from mailer.store.schema import Instant, deliveries, editions, events, exclusions, issues, subscribers
 from mailer.store.suppressions import is_suppressed
 
@@ -44,6 +46,7 @@ class NewEdition:
     program: bytes
     digest: str
     key_id: int
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ def exists(conn: Connection, slug: str) -> bool:
 
 
 def add_edition(conn: Connection, issue_id: int, edition: NewEdition, now: datetime) -> int:
-    """Keep an edition, as the next version of its language; returns its id."""
+    """Keep an edition with its pictures, as the next version of its language; returns its id."""
+    images.keep(conn, edition.images, now)
     version = conn.execute(
         select(func.coalesce(func.max(editions.c.version), 0) + 1).where(
             editions.c.issue_id == issue_id, editions.c.language == edition.language

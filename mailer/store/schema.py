@@ -192,6 +192,15 @@ editions = Table(
     UniqueConstraint("issue_id", "language", "version"),
 )
 
+images = Table(
+    "images",
+    metadata,
+    Column("digest", Text, primary_key=True),  # what their address ends in: the beginning of the bytes' SHA-256, hex
+    Column("kind", Text, nullable=False),  # media type, told by the bytes
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
 letters = Table(
     "letters",
     metadata,

@@ -76,6 +76,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
             Route("/p/{token}", preferences.show),
             Route("/p/{token}", preferences.save, methods=["POST"], middleware=limited),
             Route("/v/{token}", archive.view),
+            Route("/i/{digest}", archive.image),
             Route("/archive", archive.index),
             Route("/archive/{slug}", archive.issue),
             Route("/feed.xml", archive.feed),

@@ -11,12 +11,16 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Purpose
+from mailer.rendering import images
+from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
 from mailer.rendering.translation import choose, translator
 from mailer.store import archive, signups
+from mailer.store import images as stored_images
 from mailer.web.parts import parts
 from mailer.web.security import MAIL_POLICY
 
+IMMUTABLE = "public, max-age=31536000, immutable"
 PER_PAGE = 50
 FEED_LENGTH = 20
 
@@ -64,7 +68,21 @@ async def view(request: Request) -> Response:
     fields = {key: str(value) for key, value in row.attributes.items() if isinstance(value, str | int | float)}
     fields.setdefault("first_name", first_name(row.name))
     fields |= {"name": row.name, "email": row.address}
-    return _mail(program.page(Personal(row.address, row.name, fields, tokens)), edition.language, "no-store")
+    page = program.page(Personal(row.address, row.name, fields, tokens))
+    return _mail(images.hosted(page, club.base_url, ARCHIVED), edition.language, "no-store")
+
+
+async def image(request: Request) -> Response:
+    """GET /i/DIGEST: a picture of an issue, the same for ever."""
+    club = parts(request)
+    digest = request.path_params["digest"]
+    found = await club.read(club.db.read, stored_images.find, digest) if _plain(digest) else None
+    if found is None:
+        raise HTTPException(404)
+    headers = {"Cache-Control": IMMUTABLE, "ETag": f'"{digest}"', "Cross-Origin-Resource-Policy": "cross-origin"}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, media_type=found.kind, headers=headers)
 
 
 async def feed(request: Request) -> Response:

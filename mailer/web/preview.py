@@ -101,6 +101,13 @@ def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -
         page = _view(sheet, request.path_params["kind"])
         return HTMLResponse(page, headers={"Content-Security-Policy": FRAME_POLICY, "Cache-Control": "no-store"})
 
+    async def image(request: Request) -> Response:
+        shown = (image for sheet in preview.sheets if sheet.edition for image in sheet.edition.images)
+        found = next((image for image in shown if image.digest == request.path_params["digest"]), None)
+        if found is None:
+            return Response("no such picture", 404)
+        return Response(found.content, media_type=found.kind, headers={"X-Content-Type-Options": "nosniff"})
+
     async def events(request: Request) -> Response:
         async def stream() -> AsyncIterator[str]:
             seen = preview.version
@@ -123,6 +130,7 @@ def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -
             Route("/state", state),
             Route("/events", events),
             Route("/view/{index:int}/{kind}", view),
+            Route("/i/{digest}", image),
             Route("/static/{name}", asset),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
@@ -155,11 +163,20 @@ def _view(sheet: Sheet, kind: str) -> str:
         return _plain(edition.text)
     if kind == "source":
         return _plain(edition.program.compose(SAMPLE).decode("ascii"))
+    page = _with_images(edition)
     if kind == "dark":  # a frame cannot be told to prefer dark, so the dark rules are made to hold always
-        return edition.html.replace("@media (prefers-color-scheme:dark)", "@media all")
+        return page.replace("@media (prefers-color-scheme:dark)", "@media all")
     if kind == "bare":
-        return re.sub(r' (?:style|class)="[^"]*"', "", re.sub(r"<style.*?</style>", "", edition.html, flags=re.DOTALL))
-    return edition.html.replace("@media (prefers-color-scheme:dark)", "@media not all")
+        return re.sub(r' (?:style|class)="[^"]*"', "", re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL))
+    return page.replace("@media (prefers-color-scheme:dark)", "@media not all")
+
+
+def _with_images(edition: Edition) -> str:
+    """The page with the issue's own pictures from the preview itself."""
+    page = edition.html
+    for image in edition.images:
+        page = re.sub(rf'(?<=src=")[^"]*{image.digest}[^"]*', f"/i/{image.digest}", page)
+    return page
 
 
 def _plain(text: str) -> str:

@@ -27,7 +27,7 @@ _ALWAYS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the headers; a response's own Content-Security-Policy and Cache-Control stay."""
+    """ASGI middleware that adds the headers; those a response sets itself stay, a picture's for other sites, say."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
@@ -44,7 +44,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Content-Security-Policy", PAGE_POLICY)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

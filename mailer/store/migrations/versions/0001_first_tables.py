@@ -80,6 +80,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_issue_id"), "events", ["issue_id"], unique=False)
     op.create_index(op.f("ix_events_subscriber_id"), "events", ["subscriber_id"], unique=False)
     op.create_table(
+        "images",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_images")),
+    )
+    op.create_table(
         "issues",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("newsletter", sa.Text(), nullable=False),

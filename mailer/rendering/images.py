@@ -1,0 +1,169 @@
+"""Pictures beside an issue file: found, told by their bytes, and given the address under which readers see them."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import unquote
+
+from mailer.errors import SourceError
+from mailer.model.issue import Image, Issue
+from mailer.rendering import markdown
+from mailer.rendering.finding import Finding, error, warning
+
+LARGEST = 2_000_000  # bytes
+LARGEST_EMBEDDED = 20_000
+EMBEDDED = "cid:"
+ROOM = 536  # pixels between the margins of the page
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]|$")
+_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_IN_MAIL = r'(?<=src=")(?:cid:({digest})@[^"]*|{base}/i/({digest}))(?=")'
+
+
+def is_file(url: str) -> bool:
+    """Whether a picture's address names a file beside the issue: a relative path, or `cid:` and a path."""
+    return _ELSEWHERE.match(url.removeprefix(EMBEDDED)) is None
+
+
+def load(issue: Issue, links: Iterable[markdown.Link], folder: Path) -> tuple[Issue, list[Finding]]:
+    """The issue with the files among `links` that it shows, and what is wrong with them (I20, I21).
+
+    Files are looked for in `folder` and below it; nothing outside is read.
+    """
+    images: dict[str, Image] = {}
+    found: list[Finding] = []
+    for link in links:
+        if not link.image or not is_file(link.url) or link.url in images:
+            continue
+        name = unquote(link.url.removeprefix(EMBEDDED))
+        image = _read(folder, name)
+        if isinstance(image, Image):
+            embedded = link.url.startswith(EMBEDDED)
+            found += _oddities(image, name, link.line, embedded=embedded)
+            images[link.url] = replace(image, embedded=embedded)
+        else:
+            problem, fix = image
+            found.append(error("I20", link.line, f"the picture {name!r} {problem}.", fix))
+    return (replace(issue, images=images) if images else issue), found
+
+
+def read(content: bytes) -> Image | None:
+    """The picture in some bytes; None unless they are PNG, JPEG, GIF or WebP with a size."""
+    try:
+        kind, (width, height) = _measure(content)
+    except (struct.error, IndexError, ValueError):
+        return None
+    if not (0 < width <= 20_000 and 0 < height <= 20_000):
+        return None
+    return Image(content, kind, width, height, sha256(content).hexdigest()[:32])
+
+
+def place(attrs: dict[str, str | int | float], images: Mapping[str, Image], base_url: str, domain: str) -> None:
+    """Give a Markdown picture's attributes the address readers see, and its size where the file is known.
+
+    Raises SourceError for a file that was not loaded.
+    """
+    written = str(attrs["src"])
+    if not is_file(written):
+        return
+    image = next((image for url, image in images.items() if markdown.address(url) == written), None)
+    if image is None:
+        raise SourceError(f"the picture {unquote(written)!r} is not beside the issue")
+    wish = str(attrs.get("width", ""))
+    width = min(int(wish) if wish.isascii() and wish.isdigit() and int(wish) else image.width, ROOM)
+    size = {"width": width, "height": max(1, round(image.height * width / image.width))}
+    attrs |= {"src": address(image, base_url, domain), **{name: str(value) for name, value in size.items()}}
+
+
+def address(image: Image, base_url: str, domain: str) -> str:
+    """Where the mail has a picture from: a part of its own (RFC 2392), or the club's web pages."""
+    return f"cid:{content_id(image, domain)}" if image.embedded else f"{base_url}/i/{image.digest}"
+
+
+def content_id(image: Image, domain: str) -> str:
+    """The Content-ID of an embedded picture, without angle brackets."""
+    return f"{image.digest}@{domain}"
+
+
+def hosted(page: str, base_url: str, prefix: str) -> str:
+    """A mail's page for the browser: its pictures, embedded or not, come from `prefix` and their digest."""
+    pattern = _IN_MAIL.format(digest="[0-9a-f]{32}", base=re.escape(base_url))
+    return re.sub(pattern, lambda match: prefix + (match[1] or match[2]), page)
+
+
+def _read(folder: Path, name: str) -> Image | tuple[str, str]:
+    """The picture, or what is wrong and what to do."""
+    root = folder.resolve()
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(root):
+            return "is outside the issue's folder", "Put the file beside the issue or below it."
+        if path.is_file() and path.stat().st_size > LARGEST:
+            return f"has over {LARGEST // 1_000_000} MB", "Save it smaller: 1,100 pixels wide is enough."
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return "is not there", "Put the file beside the issue, or correct its name."
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        return f"cannot be read ({why})", "Correct the name, or let the file be read."
+    image = read(content)
+    if image is None:
+        return "is no PNG, JPEG, GIF or WebP", "Save it as PNG or JPEG; mail programs show nothing else."
+    return image
+
+
+def _oddities(image: Image, name: str, line: int, *, embedded: bool) -> list[Finding]:
+    found = []
+    if embedded and len(image.content) > LARGEST_EMBEDDED:
+        message = f"the picture {name!r} has {len(image.content):,} bytes; embedded ones have at most"
+        fix = "Leave out 'cid:', so that it is fetched from your pages, or save it smaller."
+        found.append(error("I20", line, f"{message} {LARGEST_EMBEDDED:,}.", fix))
+    if image.kind == "image/webp":
+        message = f"the picture {name!r} is WebP, which Outlook on Windows does not show."
+        found.append(warning("I21", line, message, "Save it as PNG or JPEG."))
+    return found
+
+
+def _measure(content: bytes) -> tuple[str, tuple[int, int]]:
+    """Media type and size. Raises ValueError, struct.error or IndexError for anything else."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n") and content[12:16] == b"IHDR":
+        return "image/png", struct.unpack_from(">II", content, 16)
+    if content[:6] in (b"GIF87a", b"GIF89a"):
+        return "image/gif", struct.unpack_from("<HH", content, 6)
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg", _measure_jpeg(content)
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp", _measure_webp(content)
+    raise ValueError("no picture")
+
+
+def _measure_jpeg(content: bytes) -> tuple[int, int]:
+    position = 2
+    while content[position] == 0xFF:
+        mark = content[position + 1]
+        if mark == 0xFF:
+            position += 1
+        elif mark in _JPEG_SIZES:
+            height, width = struct.unpack_from(">HH", content, position + 5)
+            return width, height
+        else:
+            position += 2 + struct.unpack_from(">H", content, position + 2)[0]
+    raise ValueError("no size")
+
+
+def _measure_webp(content: bytes) -> tuple[int, int]:
+    form = content[12:16]
+    if form == b"VP8X":
+        width, height = (int.from_bytes(content[start : start + 3], "little") + 1 for start in (24, 27))
+        return width, height
+    if form == b"VP8L":
+        bits = int.from_bytes(content[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if form == b"VP8 ":
+        width, height = struct.unpack_from("<HH", content, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    raise ValueError("no size")
