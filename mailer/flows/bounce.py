@@ -20,28 +20,18 @@ from mailer.model.reading import Reading, Result, read_mail
 from mailer.model.suppression import Action, Verdict
 from mailer.model.tokens import Keyring
 from mailer.store import bounces, consents, returned, signups
-from mailer.store.bounces import Bounce
+from mailer.store.bounces import NOBODY, Bounce, Delivery, Reader
 from mailer.store.breaker import Breakers as Breakers
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.verdicts import Reader, judge_readers
+from mailer.store.verdicts import record
 from mailer.store.watch import Watch as Watch
 
 
-class Refused(Protocol):
+class Refused(Delivery, Protocol):
     """The delivery a refusal is about."""
 
-    @property
-    def id(self) -> int: ...
-    @property
-    def issue_id(self) -> int | None: ...
-    @property
-    def subscriber_id(self) -> int | None: ...
-    @property
-    def address(self) -> str: ...
-    @property
-    def domain(self) -> str: ...
     @property
     def tries(self) -> int: ...
 
@@ -68,31 +58,18 @@ def record_refusals(
 
     Recording the same refusals twice changes nothing. `watch` pauses an issue of which too much comes back.
     """
-    rows: list[Bounce] = []
-    readers: dict[str, tuple[Reader, Diagnosis, str]] = {}
-    for refusal in refusals:
-        delivery = refusal.delivery
-        diagnosis = classify_reply(refusal.reply, refusal.phase)
-        fingerprint = f"smtp:{delivery.id}:{delivery.tries}"
-        rows.append(
-            Bounce(
-                now,
-                "smtp",
-                diagnosis,
-                fingerprint,
-                delivery.id,
-                delivery.subscriber_id,
-                delivery.issue_id,
-                delivery.domain,
-                text=str(refusal.reply),
-            )
+    rows = [
+        Bounce(
+            now,
+            "smtp",
+            classify_reply(refusal.reply, refusal.phase),
+            f"smtp:{refusal.delivery.id}:{refusal.delivery.tries}",
+            Reader.of(refusal.delivery),
+            text=str(refusal.reply),
         )
-        reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
-        readers[fingerprint] = (reader, diagnosis, str(refusal.reply))
-    added = bounces.append(conn, rows)
-    judge_readers(conn, [(*readers[fingerprint], bounce_id) for fingerprint, bounce_id in added.items()], now, breakers)
-    if watch is not None:
-        watch.look(conn, [refusal.delivery.issue_id for refusal in refusals], now)
+        for refusal in refusals
+    ]
+    record(conn, rows, now, breakers or Breakers(), watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,30 +154,8 @@ class TakeIn:
             returned.mark(conn, mail_id, returned.READ)
             return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), "unsubscribed")
         found, delivery = self._whose(conn, mail, envelope_to)
-        result = _about(reading, delivery.address if delivery else "")
-        stale = bool(delivery) and now - delivery.changed_at > self.max_age
-        row = Bounce(
-            now,
-            via,
-            result.diagnosis,
-            f"report:{delivery.id}:{result.diagnosis.kind}" if delivery else f"mail:{mail_id}",
-            delivery.id if delivery else None,
-            delivery.subscriber_id if delivery else None,
-            delivery.issue_id if delivery else None,
-            delivery.domain if delivery else "",
-            result.recipient,
-            result.text,
-            mail_id,
-            bounces.STALE if stale else "",
-        )
-        if delivery is None and found is not None:
-            returned.mark(conn, mail_id, returned.PROBE)
-            return Taken(returned.PROBE, reading, found, sentence="a probe of the doctor's came back: about no reader")
         if delivery is None or found is None:
-            if reading.kind is not Kind.NONE:
-                bounces.append(conn, [row])
-            returned.mark(conn, mail_id, returned.UNVERIFIED)
-            return Taken(returned.UNVERIFIED, reading, sentence="no token of ours: kept, nobody's state changes")
+            return _of_nobody(conn, mail_id, reading, found, via, now)
         heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
         if reading.kind is Kind.NONE and not reading.results:
             sent = self.forward is not None and self.forward(conn, raw, delivery.address, now)
@@ -208,19 +163,38 @@ class TakeIn:
             returned.mark(conn, mail_id, state)
             sentence = "a person's answer, forwarded" if sent else "a mail that says nothing: kept"
             return Taken(state, reading, found, sentence=sentence)
-        added = bounces.append(conn, [row])
         returned.mark(conn, mail_id, returned.READ)
-        if stale:
-            return Taken(returned.READ, reading, found, sentence="too old: recorded, not acted on")
-        if not added:
+        return self._follow(conn, mail_id, reading, found, delivery, via, now)
+
+    def _follow(
+        self, conn: Connection, mail_id: int, reading: Reading, found: Found, delivery: Any, via: str, now: datetime
+    ) -> Taken:
+        """What a genuine report leads to: once for each kind and delivery, nothing for one that is too old."""
+        stale = now - delivery.changed_at > self.max_age
+        result = _about(reading, delivery.address)
+        row = Bounce(
+            now,
+            via,
+            result.diagnosis,
+            f"report:{delivery.id}:{result.diagnosis.kind}",
+            Reader.of(delivery),
+            result.recipient,
+            result.text,
+            mail_id,
+            bounces.STALE if stale else "",
+        )
+        if reading.opt_out:  # a wish to leave is no complaint: nobody judges it
+            new = bool(bounces.append(conn, [row]))
+            verdict = _depart(conn, delivery, "report", now) if new and not stale else None
+        else:
+            verdict = record(conn, [row], now, self.breakers, self.watch).get(row.fingerprint)
+            new = verdict is not None
+        if not new:
             return Taken(returned.READ, reading, found, sentence="this delivery has such a report already")
-        if reading.opt_out:
-            return Taken(returned.READ, reading, found, _depart(conn, delivery, "report", now), "unsubscribed")
-        reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
-        bounce_id = next(iter(added.values()))
-        verdict = judge_readers(conn, [(reader, result.diagnosis, result.text, bounce_id)], now, self.breakers)[0]
-        self.watch.look(conn, [delivery.issue_id], now)
-        return Taken(returned.READ, reading, found, verdict, f"{verdict.action}: {verdict.why}")
+        if stale or verdict is None:
+            return Taken(returned.READ, reading, found, sentence="too old: recorded, not acted on")
+        sentence = "unsubscribed" if reading.opt_out else f"{verdict.action}: {verdict.why}"
+        return Taken(returned.READ, reading, found, verdict, sentence)
 
     def _whose(self, conn: Connection, mail: Mail, envelope_to: str) -> tuple[Found | None, Any]:
         """The token decides who: the envelope's first, then what the mail carries; a probe's is nobody's."""
@@ -231,6 +205,19 @@ class TakeIn:
             if delivery is not None:
                 return found, delivery
         return next((found for found in tokens if found.is_probe), None), None
+
+
+def _of_nobody(conn: Connection, mail_id: int, reading: Reading, probe: Found | None, via: str, now: datetime) -> Taken:
+    """A report about no delivery of ours: kept, shown as unverified; nobody's state changes."""
+    if probe is not None:
+        returned.mark(conn, mail_id, returned.PROBE)
+        return Taken(returned.PROBE, reading, probe, sentence="a probe of the doctor's came back: about no reader")
+    if reading.kind is not Kind.NONE:
+        result = _about(reading, "")
+        row = Bounce(now, via, result.diagnosis, f"mail:{mail_id}", NOBODY, result.recipient, result.text, mail_id)
+        bounces.append(conn, [row])
+    returned.mark(conn, mail_id, returned.UNVERIFIED)
+    return Taken(returned.UNVERIFIED, reading, sentence="no token of ours: kept, nobody's state changes")
 
 
 def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verdict:

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from mailer.model.suppression import Action, Policy, Verdict, judge
 from mailer.store import bounces, suppressions
+from mailer.store.bounces import Reader
 from mailer.store.engine import Database
-from mailer.store.verdicts import Reader, entry_for
+from mailer.store.verdicts import entry_for
 
 
 @dataclass(frozen=True, slots=True)

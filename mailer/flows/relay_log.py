@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,11 +13,11 @@ from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.diagnosis import classify
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import bounces, returned
-from mailer.store.bounces import Bounce
+from mailer.store.bounces import Bounce, Reader
 from mailer.store.breaker import Breakers
 from mailer.store.engine import Database
 from mailer.store.healing import heal
-from mailer.store.verdicts import Reader, judge_readers
+from mailer.store.verdicts import record
 from mailer.store.watch import Watch
 
 
@@ -48,7 +48,11 @@ class LogLine(Protocol):
 
 
 def take_log(
-    db: Database, keyring: Keyring, lines: Iterable[LogLine], now: datetime, max_age: timedelta = timedelta(days=30)
+    db: Database,
+    keyring: Keyring,
+    lines: Iterable[LogLine],
+    now: datetime,
+    max_age: timedelta = timedelta(days=30),
 ) -> LogTally:
     """Append what the receiving servers said of our deliveries; reading the same log again changes nothing.
 
@@ -57,55 +61,32 @@ def take_log(
     tally, breakers, watch = LogTally(), Breakers(), Watch()
     for batch in _batches(lines, 200):
         with db.transaction() as conn:
-            concerned = _take_log_lines(conn, keyring, batch, now, max_age, tally, breakers)
-            watch.look(conn, concerned, now)
+            rows = [row for line in batch if (row := _take_line(conn, keyring, line, now, max_age, tally))]
+            tally.new += len(record(conn, rows, now, breakers, watch))
     return tally
 
 
-def _take_log_lines(
-    conn: Connection,
-    keyring: Keyring,
-    lines: Sequence[LogLine],
-    now: datetime,
-    max_age: timedelta,
-    tally: LogTally,
-    breakers: Breakers,
-) -> set[int | None]:
-    """Returns the issues concerned."""
-    rows: list[Bounce] = []
-    readers: dict[str, tuple[Reader, Diagnosis, str]] = {}
-    for line in lines:
-        delivery_id = keyring.read(line.message_id.partition("@")[0], Purpose.MESSAGE)
-        delivery = returned.delivery(conn, delivery_id) if delivery_id is not None else None
-        if delivery is None:
-            continue
-        tally.seen[line.status] = tally.seen.get(line.status, 0) + 1
-        tally.healed += heal(conn, delivery.id, "the relay's log", now)
-        diagnosis = _log_diagnosis(line)
-        fingerprint = f"log:{delivery.id}:{line.queue_id}:{diagnosis.kind}:{diagnosis.reason}"
-        stale = now - delivery.changed_at > max_age
-        rows.append(
-            Bounce(
-                now,
-                "log",
-                diagnosis,
-                fingerprint,
-                delivery.id,
-                delivery.subscriber_id,
-                delivery.issue_id,
-                delivery.domain,
-                line.recipient,
-                line.text,
-                note=bounces.STALE if stale else "",
-            )
-        )
-        if not stale:
-            reader = Reader(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain)
-            readers[fingerprint] = (reader, diagnosis, line.text)
-    added = bounces.append(conn, list({row.fingerprint: row for row in rows}.values()))
-    tally.new += len(added)
-    judge_readers(conn, [(*readers[key], number) for key, number in added.items() if key in readers], now, breakers)
-    return {row.issue_id for row in rows}
+def _take_line(
+    conn: Connection, keyring: Keyring, line: LogLine, now: datetime, max_age: timedelta, tally: LogTally
+) -> Bounce | None:
+    """The bounce to be recorded for a line; None for a mail that is not ours."""
+    delivery_id = keyring.read(line.message_id.partition("@")[0], Purpose.MESSAGE)
+    delivery = returned.delivery(conn, delivery_id) if delivery_id is not None else None
+    if delivery is None:
+        return None
+    tally.seen[line.status] = tally.seen.get(line.status, 0) + 1
+    tally.healed += heal(conn, delivery.id, "the relay's log", now)
+    diagnosis = _log_diagnosis(line)
+    return Bounce(
+        now,
+        "log",
+        diagnosis,
+        f"log:{delivery.id}:{line.queue_id}:{diagnosis.kind}:{diagnosis.reason}",
+        Reader.of(delivery),
+        line.recipient,
+        line.text,
+        note=bounces.STALE if now - delivery.changed_at > max_age else "",
+    )
 
 
 def _log_diagnosis(line: LogLine) -> Diagnosis:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,11 +24,45 @@ READING_EVENTS = ("preferences",)  # what only a person does; links are followed
 READING_STEPS = ("confirmed", "restored")
 
 
+class Delivery(Protocol):
+    """The delivery a bounce is about."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def issue_id(self) -> int | None: ...
+    @property
+    def subscriber_id(self) -> int | None: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a bounce is about, found by its token."""
+
+    delivery_id: int | None
+    subscriber_id: int | None
+    address: str
+    domain: str
+    issue_id: int | None = None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Reader:
+        """The reader of a delivery."""
+        return cls(delivery.id, delivery.subscriber_id, delivery.address, delivery.domain, delivery.issue_id)
+
+
+NOBODY = Reader(None, None, "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Bounce:
     """One bounce to be appended. `fingerprint` makes a repeat of the same report harmless.
 
-    `delivery_id` None is a report without a valid token: kept, shown as unverified, nobody's state changes.
+    Of NOBODY is a report without a valid token: kept, shown as unverified, nobody's state changes.
     `recipient` is what the report says and evidence only.
     """
 
@@ -36,10 +70,7 @@ class Bounce:
     via: str
     diagnosis: Diagnosis
     fingerprint: str
-    delivery_id: int | None = None
-    subscriber_id: int | None = None
-    issue_id: int | None = None
-    domain: str = ""
+    reader: Reader = NOBODY
     recipient: str = ""
     text: str = ""
     raw_id: int | None = None
@@ -115,10 +146,10 @@ def by_id(conn: Connection, bounce_id: int) -> Row[Any] | None:
 def _row(row: Bounce) -> dict[str, Any]:
     return {
         "at": row.at,
-        "delivery_id": row.delivery_id,
-        "subscriber_id": row.subscriber_id,
-        "issue_id": row.issue_id,
-        "domain": row.domain,
+        "delivery_id": row.reader.delivery_id,
+        "subscriber_id": row.reader.subscriber_id,
+        "issue_id": row.reader.issue_id,
+        "domain": row.reader.domain,
         "via": row.via,
         "kind": row.diagnosis.kind.value,
         "reason": row.diagnosis.reason,

@@ -1,9 +1,8 @@
-"""What follows from bounces just appended: their readers judged, suppressions written, domains' breakers asked."""
+"""Bounces appended, and what follows: readers judged, suppressions written, breakers and the watch asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,41 +12,50 @@ from mailer.mail.address import match_key
 from mailer.model.bounce import Diagnosis, Family, Kind
 from mailer.model.suppression import Action, Fact, History, Verdict, judge
 from mailer.store import bounces, suppressions
+from mailer.store.bounces import Bounce, Reader
 from mailer.store.breaker import Breakers
 from mailer.store.suppressions import ACTIVE, HELD, Suppression
+from mailer.store.watch import Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whom a bounce is about, found by its token."""
+def record(
+    conn: Connection, rows: Sequence[Bounce], now: datetime, breakers: Breakers, watch: Watch | None = None
+) -> dict[str, Verdict]:
+    """Append what is new, judge its readers, and let the watch look at their issues; verdicts by fingerprint.
 
-    delivery_id: int | None
-    subscriber_id: int | None
-    address: str
-    domain: str
+    A repeat has no verdict: nothing follows from it. What is stale, and what is about nobody, is only recorded.
+    """
+    by_fingerprint = {row.fingerprint: row for row in rows}
+    added = bounces.append(conn, list(by_fingerprint.values()))
+    new = [(by_fingerprint[fingerprint], number) for fingerprint, number in added.items()]
+    recorded = dict.fromkeys(added, Verdict(Action.RECORD, why="recorded, not acted on"))
+    acted_on = [
+        (row, number) for row, number in new if row.reader.delivery_id is not None and row.note != bounces.STALE
+    ]
+    for (row, _), verdict in zip(acted_on, _judge(conn, acted_on, now, breakers), strict=True):
+        recorded[row.fingerprint] = verdict
+    if watch is not None:
+        watch.look(conn, [row.reader.issue_id for row in rows], now)
+    return recorded
 
 
-def judge_readers(
-    conn: Connection,
-    found: Sequence[tuple[Reader, Diagnosis, str, int]],
-    now: datetime,
-    breakers: Breakers | None = None,
-) -> list[Verdict]:
+def _judge(conn: Connection, found: Sequence[tuple[Bounce, int]], now: datetime, breakers: Breakers) -> list[Verdict]:
     """Judge the readers of bounces just appended and suppress those whose history says so; verdicts in order."""
     if not found:
         return []
-    histories = bounces.histories(conn, [reader.subscriber_id for reader, *_ in found if reader.subscriber_id], now)
-    unknown = {reader.domain for reader, diagnosis, *_ in found if diagnosis.family is Family.NO_SUCH_ADDRESS}
-    opened = (breakers or Breakers()).opened(conn, unknown, now) if unknown else set()
+    histories = bounces.histories(conn, [row.reader.subscriber_id for row, _ in found if row.reader.subscriber_id], now)
+    unknown = {row.reader.domain for row, _ in found if row.diagnosis.family is Family.NO_SUCH_ADDRESS}
+    opened = breakers.opened(conn, unknown, now) if unknown else set()
     verdicts: list[Verdict] = []
     entries: list[Suppression] = []
-    for reader, diagnosis, text, bounce_id in found:
+    for row, bounce_id in found:
+        reader, diagnosis = row.reader, row.diagnosis
         history = histories.get(reader.subscriber_id or 0) or History(
             (Fact(now, diagnosis.kind, diagnosis.reason, reader.delivery_id),)
         )
         verdict = judge(history, now, breaker_open=reader.domain in opened)
         verdicts.append(verdict)
-        entry = entry_for(reader, verdict, text, bounce_id) if counts(diagnosis) else None
+        entry = entry_for(reader, verdict, row.text, bounce_id) if counts(diagnosis) else None
         if entry is not None:
             entries.append(entry)
     suppressions.suppress(conn, entries, now)

@@ -12,7 +12,7 @@ from support import cast
 from mailer.model.bounce import Diagnosis, kind_of
 from mailer.model.suppression import History
 from mailer.store import bounces, consents, suppressions
-from mailer.store.bounces import Bounce
+from mailer.store.bounces import Bounce, Reader
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.schema import deliveries
@@ -31,7 +31,9 @@ def bounce(conn: Connection, dave: int, reason: str, at: datetime) -> None:
     row = {"subscriber_id": dave, "address": DAVE, "domain": "example.com", "state": "failed"}
     row |= {"due_at": at, "changed_at": at}
     delivery = conn.execute(deliveries.insert().values(row).returning(deliveries.c.id)).scalar_one()
-    fact = Bounce(at, "smtp", Diagnosis(kind_of(reason), reason), f"{reason}:{at}", delivery, dave)
+    fact = Bounce(
+        at, "smtp", Diagnosis(kind_of(reason), reason), f"{reason}:{at}", Reader(delivery, dave, DAVE, "example.com")
+    )
     bounces.append(conn, [fact])
 
 
