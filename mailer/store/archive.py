@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,16 @@ def find(conn: Connection, slug: str, now: datetime) -> list[Row[Any]]:
     )
     latest: dict[str, Row[Any]] = {row.language: row for row in conn.execute(query)}
     return list(latest.values())
+
+
+def written(conn: Connection, issue_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """The text of the latest issue file of each issue, by language."""
+    e = editions.c
+    query = select(e.issue_id, e.language, e.source).where(e.issue_id.in_(issue_ids)).order_by(e.version)
+    found: dict[int, dict[str, str]] = {issue_id: {} for issue_id in issue_ids}
+    for row in conn.execute(query):
+        found[row.issue_id][row.language] = row.source
+    return found
 
 
 def edition(conn: Connection, edition_id: int) -> Row[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Purpose
-from mailer.rendering import images
+from mailer.rendering import images, source
 from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
 from mailer.rendering.translation import choose, translator
@@ -89,9 +90,11 @@ async def feed(request: Request) -> Response:
     """GET /feed.xml: the latest issues as an Atom feed (RFC 4287)."""
     club = parts(request)
     rows = await club.read(club.db.read, archive.listed, club.clock(), FEED_LENGTH)
+    written = await club.read(club.db.read, archive.written, [row.id for row in rows])
     language = club.language(request)
     entries = [
         {
+            **_told(written[row.id], language),
             "title": row.title,
             "slug": row.slug,
             "published": max(row.send_at, row.frozen_at).isoformat(),
@@ -111,6 +114,15 @@ async def feed(request: Request) -> Response:
     return Response(
         text, media_type="application/atom+xml; charset=utf-8", headers={"Cache-Control": "public, max-age=300"}
     )
+
+
+def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
+    """What the feed tells of an issue in the reader's language: its preheader and its headlines."""
+    lang = choose(tuple(texts), language)
+    issue = source.examine(texts[lang])[0] if texts else None
+    if issue is None:
+        return {"lang": language, "summary": "", "headlines": ()}
+    return {"lang": issue.lang, "summary": issue.preheader, "headlines": [item.headline for item in issue.items]}
 
 
 def _copy(conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:

@@ -68,6 +68,21 @@ def test_the_feed_is_atom(town: Any) -> None:
         assert element.findtext(f"{ATOM}updated")
 
 
+def test_the_feed_tells_what_is_in_an_issue(town: Any) -> None:
+    town.add_issue()
+    text = (
+        "---\nnewsletter: N\ndate: 2026-11-23\nlang: en\npreheader: Two <b> stories.\n---\n\n### R&D <cut>\n\n### Two\n"
+    )
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(source=text))
+    entry = ET.fromstring(town.client.get("/feed.xml").text).find(f"{ATOM}entry")  # noqa: S314 - our own output
+    assert entry is not None
+    assert entry.findtext(f"{ATOM}summary") == "Two <b> stories."
+    content = entry.findtext(f"{ATOM}content") or ""
+    assert '<a href="https://news.example.com/archive/2026-11-23#n1">R&amp;D &lt;cut&gt;</a>' in content
+    assert content.count("<li>") == 2
+
+
 def test_view_in_browser_shows_the_readers_own_copy_and_nothing_else(town: Any) -> None:
     delivery = town.deliver(town.add_reader(), town.add_issue())
     frame = Frame(
