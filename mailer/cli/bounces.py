@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -185,18 +186,32 @@ async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
 
 
 @bounces.command()
-@click.argument("file", type=click.File("r", errors="replace"), default="-")
+@click.argument("file", default="")
 @click.pass_context
-def log(ctx: click.Context, file: Iterable[str]) -> None:
-    """Read the local Postfix's log (FILE, or - for `journalctl -o short -t postfix/...`): the receivers' answers."""
+def log(ctx: click.Context, file: str) -> None:
+    """Read the local Postfix's log: what the receiving servers answered.
+
+    FILE is a log file ([bounces] log when none is named), read from where the last run stopped, or - for
+    `journalctl -o short -t postfix/...`.
+    """
     from datetime import timedelta
 
-    from mailer.flows.relay_log import take_log
-    from mailer.intake import relay_log
+    from mailer.flows import relay_log
 
     club = open_club(ctx)
+    name = file or club.settings.bounces.log
+    if not name:
+        raise UsageError("name the relay's log, or put it into [bounces] log")
     age = timedelta(days=club.settings.bounces.max_age_days)
-    tally = take_log(club.db, club.keyring, relay_log.read(file), club.clock(), age)
+    if name == "-":
+        with click.open_file("-", encoding="utf-8", errors="replace") as lines:
+            tally = relay_log.take_stream(club.db, club.keyring, lines, club.clock(), age)
+    else:
+        path = club.folder / name if not file else Path(file).absolute()
+        try:
+            tally = relay_log.take_file(club.db, club.keyring, path, club.clock(), age)
+        except OSError as error:
+            raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
     seen = ", ".join(f"{count} {status}" for status, count in sorted(tally.seen.items())) or "nothing of ours"
     click.echo(f"{seen}; {tally.new} new, {tally.healed} uncertain deliveries proved")
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from mailer.intake import relay_log
+from mailer.intake.relay_log import Line
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.diagnosis import classify
 from mailer.model.tokens import Keyring, Purpose
-from mailer.store import bounces, returned
+from mailer.store import bounces, log_places, returned
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.breaker import Breakers
 from mailer.store.engine import Database
 from mailer.store.healing import heal
+from mailer.store.log_places import LogPlace
 from mailer.store.verdicts import record
 from mailer.store.watch import Watch
+
+PIPE = "-"
+MAX_AGE = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -30,29 +36,34 @@ class LogTally:
     new: int = 0
 
 
-class LogLine(Protocol):
-    """One attempt in a relay's log."""
+def take_file(db: Database, keyring: Keyring, path: Path, now: datetime, max_age: timedelta = MAX_AGE) -> LogTally:
+    """Take what is new in a log file since it was read last, also when it was rotated meanwhile. Raises OSError."""
+    last = db.read(log_places.get, str(path))
+    file = relay_log.LogFile(path, relay_log.Place(last.inode, last.read_to, last.first_line))
+    queued = dict(last.queued)
+    tally = take_log(db, keyring, relay_log.read(file, queued), now, max_age)
+    place = LogPlace(file.place.inode, file.place.read_to, file.place.first_line, _ours(keyring, queued))
+    db.run(log_places.put, str(path), place, now)
+    return tally
 
-    @property
-    def message_id(self) -> str: ...
-    @property
-    def recipient(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def dsn(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def queue_id(self) -> str: ...
+
+def take_stream(
+    db: Database, keyring: Keyring, lines: Iterable[str], now: datetime, max_age: timedelta = MAX_AGE
+) -> LogTally:
+    """Take the lines of a log that comes by a pipe; what was in the relay's queue is known to the next pipe."""
+    queued = dict(db.read(log_places.get, PIPE).queued)
+    tally = take_log(db, keyring, relay_log.read(lines, queued), now, max_age)
+    db.run(log_places.put, PIPE, LogPlace(queued=_ours(keyring, queued)), now)
+    return tally
+
+
+def _ours(keyring: Keyring, queued: Mapping[str, str]) -> dict[str, str]:
+    tokens = {queue_id: message_id.partition("@")[0] for queue_id, message_id in queued.items()}
+    return {queue_id: token for queue_id, token in tokens.items() if keyring.read(token, Purpose.MESSAGE) is not None}
 
 
 def take_log(
-    db: Database,
-    keyring: Keyring,
-    lines: Iterable[LogLine],
-    now: datetime,
-    max_age: timedelta = timedelta(days=30),
+    db: Database, keyring: Keyring, lines: Iterable[Line], now: datetime, max_age: timedelta = MAX_AGE
 ) -> LogTally:
     """Append what the receiving servers said of our deliveries; reading the same log again changes nothing.
 
@@ -67,7 +78,7 @@ def take_log(
 
 
 def _take_line(
-    conn: Connection, keyring: Keyring, line: LogLine, now: datetime, max_age: timedelta, tally: LogTally
+    conn: Connection, keyring: Keyring, line: Line, now: datetime, max_age: timedelta, tally: LogTally
 ) -> Bounce | None:
     """The bounce to be recorded for a line; None for a mail that is not ours."""
     delivery_id = keyring.read(line.message_id.partition("@")[0], Purpose.MESSAGE)
@@ -89,7 +100,7 @@ def _take_line(
     )
 
 
-def _log_diagnosis(line: LogLine) -> Diagnosis:
+def _log_diagnosis(line: Line) -> Diagnosis:
     """`sent` and `deferred` say so themselves; only a bounce is classified for good."""
     if line.status == "sent":
         return Diagnosis(Kind.NONE, "delivered", line.dsn, "status=sent (Postfix)")
@@ -97,8 +108,8 @@ def _log_diagnosis(line: LogLine) -> Diagnosis:
     return found if line.status in {"bounced", "expired"} else replace(found, kind=Kind.DELAY)
 
 
-def _batches(lines: Iterable[LogLine], size: int) -> Iterator[list[LogLine]]:
-    batch: list[LogLine] = []
+def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    batch: list[Line] = []
     for line in lines:
         batch.append(line)
         if len(batch) == size:

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mailer.flows.bounce import TakeIn
+from mailer.flows.probe import Probe, came_back
 from mailer.flows.rejudge import replay
-from mailer.flows.relay_log import take_log
+from mailer.flows.relay_log import take_file, take_log, take_stream
 from mailer.intake import relay_log
+from mailer.model.carriers import PROBES
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import schema, suppressions
@@ -181,6 +183,52 @@ def test_a_line_of_the_relays_log_proves_an_uncertain_delivery(db: Database, dav
         conn.execute(update(deliveries).values(state="uncertain"))
     assert log(db, dave, "sent", "2.0.0", "250 2.0.0 OK") == "{'sent': 1} 1 1"
     assert not stopped(db)
+
+
+def lines_of(dave: int, status: str = "bounced", dsn: str = "5.1.1") -> tuple[str, str]:
+    text = LOG.format(token=RING.sign(dave, Purpose.MESSAGE), status=status, dsn=dsn, text="host said: no such user")
+    first, second, _ = text.splitlines(keepends=True)
+    return first, second
+
+
+def test_a_mail_that_waited_in_the_relays_queue_is_known_after_the_log_was_rotated(
+    db: Database, dave: int, tmp_path: Path
+) -> None:
+    taken, answered = lines_of(dave)
+    file = tmp_path / "mail.log"
+    file.write_text(taken)
+    assert take_file(db, RING, file, NOW).seen == {}
+    file.rename(tmp_path / "yesterday")
+    file.write_text(answered)
+    assert take_file(db, RING, file, NOW).seen == {"bounced": 1}
+    assert stopped(db)
+    assert take_file(db, RING, file, NOW).seen == {}
+
+
+def test_a_mail_that_waited_between_two_pipes_is_known_too(db: Database, dave: int) -> None:
+    taken, answered = lines_of(dave)
+    foreign = taken.replace("4XyZ12aBcD", "4Foreign12").replace(RING.sign(dave, Purpose.MESSAGE), "a" * 26)
+    take_stream(db, RING, [taken, foreign], NOW)
+    with db.reading() as conn:
+        assert list(conn.execute(select(schema.log_places.c.queued)).scalar_one()) == ["4XyZ12aBcD"]
+    assert take_stream(db, RING, [answered], NOW).seen == {"bounced": 1}
+
+
+def test_a_probe_that_comes_back_is_about_no_reader(db: Database, journey: TakeIn, dave: int) -> None:
+    probe = PROBES + dave
+    taken = journey.take(sample("postfix-unknown-user"), "lmtp", path_of(probe))
+    assert (taken.state, stopped(db)) == ("probe", False)
+    found, _ = came_back(db, RING, [Probe(probe, "nobody@example.org", "", b"")], 0)
+    assert [(echo.kind, echo.carriers) for echo in found] == [("hard", ("return path",))]
+    with db.reading() as conn:
+        assert conn.execute(select(bounces)).all() == []
+
+
+def test_a_probe_that_lost_every_carrier_is_known_by_its_address(db: Database, journey: TakeIn) -> None:
+    journey.take(sample("postfix-unknown-user"), "imap")
+    found, last = came_back(db, RING, [Probe(PROBES, DAVE, "", b"")], 0)
+    assert [echo.carriers for echo in found] == [()]
+    assert came_back(db, RING, [Probe(PROBES, DAVE, "", b"")], last) == ([], last)
 
 
 def test_a_replay_shows_what_another_judgement_would_change_and_applies_it_when_told(

@@ -33,3 +33,71 @@ def test_a_line_cut_short_by_a_rotation_is_passed_over() -> None:
 
 def test_an_attempt_whose_message_id_nobody_logged_is_not_ours() -> None:
     assert list(relay_log.read([SENT])) == []
+
+
+def recipients(log: relay_log.LogFile, queued: dict[str, str] | None = None) -> list[str]:
+    return [line.recipient.partition("@")[0] for line in relay_log.read(log, queued)]
+
+
+def said(who: str) -> str:
+    return SENT.replace("dave", who)
+
+
+def test_a_log_is_read_on_from_where_the_last_run_stopped(tmp_path: Path) -> None:
+    file, queued = tmp_path / "mail.log", dict[str, str]()
+    file.write_text(CLEANUP + said("alice"))
+    first = relay_log.LogFile(file)
+    assert recipients(first, queued) == ["alice"]
+    with file.open("a") as writer:
+        writer.write(said("bob"))
+    second = relay_log.LogFile(file, first.place)
+    assert recipients(second, queued) == ["bob"]
+    assert recipients(relay_log.LogFile(file, second.place), queued) == []
+
+
+def test_a_line_being_written_is_left_for_the_next_run(tmp_path: Path) -> None:
+    file, queued = tmp_path / "mail.log", dict[str, str]()
+    file.write_text(CLEANUP + said("alice") + said("bob")[:90])
+    first = relay_log.LogFile(file)
+    assert recipients(first, queued) == ["alice"]
+    with file.open("a") as writer:
+        writer.write(said("bob")[90:])
+    assert recipients(relay_log.LogFile(file, first.place), queued) == ["bob"]
+
+
+def test_what_a_rotation_renamed_is_read_before_the_new_file(tmp_path: Path) -> None:
+    file, queued = tmp_path / "mail.log", dict[str, str]()
+    file.write_text(CLEANUP + said("alice"))
+    first = relay_log.LogFile(file)
+    recipients(first, queued)
+    with file.open("a") as writer:
+        writer.write(said("bob"))
+    file.rename(tmp_path / "mail.log.1")
+    file.write_text(said("carol"))
+    assert recipients(relay_log.LogFile(file, first.place), queued) == ["bob", "carol"]
+
+
+def test_a_log_emptied_in_its_place_is_read_from_its_beginning(tmp_path: Path) -> None:
+    file, queued = tmp_path / "mail.log", dict[str, str]()
+    file.write_text(CLEANUP + said("alice"))
+    first = relay_log.LogFile(file)
+    recipients(first, queued)
+    with file.open("r+") as writer:  # longer than before, under the same inode
+        writer.truncate()
+        writer.write(said("bob") + said("carol") + said("dave"))
+    assert recipients(relay_log.LogFile(file, first.place), queued) == ["bob", "carol", "dave"]
+
+
+def test_what_left_the_relays_queue_is_forgotten() -> None:
+    removed = "Mar  2 08:00:01 mx postfix/qmgr[9]: 4D2681CFDF: removed\n"
+    queued: dict[str, str] = {}
+    list(relay_log.read([CLEANUP, SENT], queued))
+    assert queued == {"4D2681CFDF": "token@club.example.com"}
+    list(relay_log.read([SENT, removed], queued))
+    assert queued == {}
+
+
+def test_a_log_with_bytes_of_any_kind_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mail.log"
+    file.write_bytes(b"\xff\x00" * 100_000 + b"\n" + (CLEANUP + said("alice")).encode())
+    assert recipients(relay_log.LogFile(file)) == ["alice"]
