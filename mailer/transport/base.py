@@ -49,8 +49,9 @@ class Session(Protocol):
 
         `handing_over` is called right before the first write that could carry the final dot; when it raises,
         nothing was handed over and the exception goes on. Cancellation aborts the connection.
-        `following` may be asked right after it for the message that comes next on this connection; what it names
-        must be what the next call sends, or that call ends with the connection.
+        Where the relay pipelines, `following` is asked right before it which message comes next on this connection,
+        whose commands leave behind this content. What it names must be what the next call sends, or that call ends
+        the connection; a connection that is closed instead, or not usable any more, has certainly not sent it.
         """
 
     async def close(self) -> None:

@@ -1,16 +1,20 @@
-"""The wire under a session: sends commands one at a time, reads replies within bounds, knows whether the dot left."""
+"""The wire under a session: sends commands, reads the replies owed for them, knows whether the dot left."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailer.mail.reply import Reply
 
 REPLY_LIMIT = 8192  # octets of one reply; RFC 5321 4.5.3.1.5 asks for 512 a line
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r?\n")
-_PLAIN_HELD = 4  # octets left: more than these means that some of the content's own are
+DOT = b".\r\n"
+USUAL = b"245"  # how the reply to most commands may begin (RFC 5321 section 4.3.2)
+GO_AHEAD = b"345"  # and the one to DATA
 _LARGE = 256 * 1024  # from here on a copy of the content costs more than a second write
 
 
@@ -26,20 +30,32 @@ class Timeouts:
 
 
 class Broken(Exception):
-    """The dialogue cannot go on; the connection has been aborted. `reply` is what the relay said, if it did."""
+    """The dialogue cannot go on; the connection has been aborted. `reply` is what the relay said, if it did.
 
-    def __init__(self, cause: str, reply: Reply | None = None) -> None:
+    `in_group`: the relay, not we, broke off while more than one command was at its door. `confused`: what it said
+    was not one fitting reply a command.
+    """
+
+    def __init__(
+        self, cause: str, reply: Reply | None = None, *, in_group: bool = False, confused: bool = False
+    ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.reply = reply
+        self.in_group = in_group
+        self.confused = confused
 
 
 class Wire(asyncio.BufferedProtocol):
-    """One connection after greeting, TLS and AUTH, in lockstep: nothing is sent before the last reply was read.
+    """One connection after greeting, TLS and AUTH. Every command is sent with the kinds of reply it may get.
+
+    All that one packet brings must be fitting replies to commands sent, or none of it is believed: where a count
+    does not add up, nobody knows which reply was the stray one. Only a 421 may come unasked (RFC 5321 section 3.8).
 
     `dot_held` is true while the end of the content is provably still in this process: the limits of the transports
-    are set so that `resume_writing` cannot come later than the moment the dot may have reached the kernel. Over TLS
-    two layers buffer, so the outer one is told to take nothing while the inner one holds anything.
+    are set so that `resume_writing` cannot come later than the moment the dot may have reached the kernel. In the
+    plain that is when no more is left than what was written from the dot on. Over TLS two layers buffer, so the
+    outer one is told to take nothing while the inner one holds anything.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -48,12 +64,16 @@ class Wire(asyncio.BufferedProtocol):
         self._buffer = bytearray(REPLY_LIMIT)
         self._view = memoryview(self._buffer)
         self._filled = 0
+        self._owed: deque[bytes] = deque()
+        self._grouped = False
+        self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[Reply] | None = None
         self._deadline = 0.0
         self._patience = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._paused = False
+        self._from_dot = 0
         self.dot_held = False
         self.broken: Broken | None = None
         self._tls = transport.get_extra_info("sslcontext") is not None
@@ -62,51 +82,55 @@ class Wire(asyncio.BufferedProtocol):
             inner = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
             if inner is not None:  # without it more is called uncertain than need be, never less
                 inner.set_write_buffer_limits(high=0)
-        else:
-            transport.set_write_buffer_limits(high=_PLAIN_HELD, low=_PLAIN_HELD)
         transport.set_protocol(self)
 
     @property
+    def unanswered(self) -> int:
+        """How many commands the relay has not answered yet."""
+        return len(self._owed)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a reply has been read that nobody has asked for with `answer` yet."""
+        return bool(self._replies)
+
+    @property
     def quiet(self) -> bool:
-        """Whether the connection stands and nothing is waiting to be read."""
-        return self.broken is None and not self._filled and not self._transport.is_closing()
+        """Whether the connection stands and the relay has said nothing unasked."""
+        return self.broken is None and (bool(self._owed) or not self._filled) and not self._transport.is_closing()
 
-    async def ask(self, line: bytes, seconds: float) -> Reply:
-        """Send one command line and read its reply. Raises Broken."""
-        self._require_quiet()
-        self._transport.write(line)
-        return await self._reply(seconds)
-
-    async def hand_over(self, content: bytes, seconds: float) -> Reply:
-        """Send the content and the final dot, and read the reply. Raises Broken; see `dot_held`."""
-        if self._tls or len(content) > _LARGE:
-            self._transport.write(memoryview(content))
-            self._transport.write(b".\r\n")
-        else:
-            self._transport.write(content + b".\r\n")
-        self.dot_held = self._paused
-        return await self._reply(seconds)
-
-    def abort(self) -> None:
-        """Drop the connection and every byte not yet given to the kernel."""
-        self._break("connection aborted")
-
-    async def finish(self, seconds: float) -> None:
-        """Close in order, and if that takes longer than `seconds`, drop."""
-        self._transport.close()
-        if not self._lost.done():
-            await asyncio.wait([self._lost], timeout=seconds)
-        self.abort()
-
-    def _require_quiet(self) -> None:
-        if self.broken is None and self._filled:
-            self._break("the relay spoke out of turn", self._complete_reply())
+    def require_quiet(self) -> None:
+        """Raises Broken unless `quiet`."""
+        if self.broken is None and self._filled and not self._owed:
+            self._confuse("the relay spoke out of turn")
         if self.broken is None and self._transport.is_closing():
             self._break("connection lost")
         if self.broken is not None:
             raise self.broken
 
-    async def _reply(self, seconds: float) -> Reply:
+    def say(self, lines: bytes, *answers: bytes) -> None:
+        """Send command lines; `answers` tells for each how its reply may begin. Raises Broken."""
+        self.require_quiet()
+        self._expect(answers)
+        self._transport.write(lines)
+
+    def hand_over(self, content: bytes, lines: bytes, *answers: bytes) -> None:
+        """Send the content, the final dot and behind it command lines, as `say` does; see `dot_held`."""
+        self._expect((USUAL, *answers))
+        tail = DOT + lines
+        if not self._tls:
+            self._hold(len(tail) + 1)
+        if self._tls or len(content) > _LARGE:
+            self._transport.write(memoryview(content))
+            self._transport.write(tail)
+        else:
+            self._transport.write(content + tail)
+        self.dot_held = self._paused
+
+    async def answer(self, seconds: float) -> Reply:
+        """The next reply that is owed, waited for so long. Raises Broken."""
+        if self._replies:
+            return self._replies.popleft()
         if self.broken is not None:
             raise self.broken
         self._waiter = self._loop.create_future()
@@ -116,6 +140,29 @@ class Wire(asyncio.BufferedProtocol):
             return await self._waiter
         finally:
             self._waiter = None
+
+    def abort(self, cause: str = "connection aborted", reply: Reply | None = None) -> None:
+        """Drop the connection and every byte not yet given to the kernel; cause and reply are what `broken` says."""
+        self._replies.clear()
+        self._grouped = False
+        self._break(cause, reply)
+
+    async def finish(self, seconds: float) -> None:
+        """Close in order, and if that takes longer than `seconds`, drop."""
+        self._transport.close()
+        if not self._lost.done():
+            await asyncio.wait([self._lost], timeout=seconds)
+        self.abort()
+
+    def _expect(self, answers: tuple[bytes, ...]) -> None:
+        self._owed += answers
+        self._grouped = self._grouped or len(self._owed) > 1
+
+    def _hold(self, octets: int) -> None:
+        """Be paused while more than so many octets have not left."""
+        if octets != self._from_dot:
+            self._from_dot = octets
+            self._transport.set_write_buffer_limits(high=octets, low=octets)
 
     # --- time ------------------------------------------------------------------------------------------------
 
@@ -146,26 +193,11 @@ class Wire(asyncio.BufferedProtocol):
         if self.broken is not None:
             return
         self._filled += nbytes
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            if self._filled >= REPLY_LIMIT:
-                self._break("the relay does not stop talking")
-            return
         try:
-            end = self._end_of_reply()
-        except ValueError:
-            self._break("the relay's answer is not SMTP")
-            return
-        if end < 0:
-            if self._filled >= REPLY_LIMIT:
-                self._break("the relay's answer is too long")
-            return
-        reply = _read(self._buffer[:end])
-        if end != self._filled:
-            self._break("the relay gave two answers at once")
-        else:
-            self._filled = 0
-            waiter.set_result(reply)
+            self._take_replies()
+        except ValueError as error:
+            self._confuse(str(error))
+        self._wake()
 
     def eof_received(self) -> bool:
         self._break("the relay hung up")
@@ -185,46 +217,75 @@ class Wire(asyncio.BufferedProtocol):
             self.dot_held = False
             self._expect_within(self._patience)
 
-    # --- ends and replies ------------------------------------------------------------------------------------
+    # --- replies ---------------------------------------------------------------------------------------------
 
-    def _break(self, cause: str, reply: Reply | None = None) -> None:
-        if self.broken is not None:
-            return
-        self.broken = Broken(cause, reply)
-        self._transport.abort()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(self.broken)
+    def _take_replies(self) -> None:
+        """Move the whole replies from the buffer to `_replies`. Raises ValueError when they do not add up."""
+        start = 0
+        while (end := self._end_of_reply(start)) > 0:
+            reply = _read(bytes(self._view[start:end]))
+            if self._owed:
+                if self._buffer[start] not in self._owed.popleft():
+                    raise ValueError(f"the relay answered {reply.code}, which means nothing here")
+                self._replies.append(reply)
+            elif reply.code == 421:
+                self._break(str(reply), reply)
+                return
+            else:
+                raise ValueError("the relay said more than it was asked")
+            start = end
+        self._filled -= start
+        if self._filled >= REPLY_LIMIT:
+            raise ValueError("the relay's answer is too long")
+        if start and self._filled:
+            self._buffer[: self._filled] = self._buffer[start : start + self._filled]
+        if not self._owed:
+            self._grouped = False
 
-    def _end_of_reply(self) -> int:
-        """Where the first reply in the buffer ends, -1 if it has not. Raises ValueError for what is no reply."""
-        buffer, filled, position = self._buffer, self._filled, 0
-        if buffer[filled - 1] != 10 and buffer.find(b"\n", 0, filled) < 0:
-            return -1
+    def _end_of_reply(self, start: int) -> int:
+        """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply."""
+        buffer, filled, position = self._buffer, self._filled, start
         code = None
         while True:
             found = _LINE.match(buffer, position, filled)
             if found is None:
                 if buffer.find(b"\n", position, filled) >= 0:
-                    raise ValueError
+                    raise ValueError("the relay's answer is not SMTP")
                 return -1
             if code is not None and found[1] != code:  # RFC 5321 4.2.1: the same code on every line
-                raise ValueError
+                raise ValueError("the relay's answer has several codes")
             code, position = found[1], found.end()
             if found[2] != b"-":
                 return position
 
-    def _complete_reply(self) -> Reply | None:
-        try:
-            end = self._end_of_reply()
-        except ValueError:
-            return None
-        return _read(self._buffer[:end]) if end > 0 else None
+    # --- ends ------------------------------------------------------------------------------------------------
+
+    def _confuse(self, cause: str) -> None:
+        self._replies.clear()
+        self._break(cause, confused=True)
+
+    def _break(self, cause: str, reply: Reply | None = None, *, confused: bool = False) -> None:
+        if self.broken is not None:
+            return
+        self.broken = Broken(cause, reply, in_group=self._grouped and reply is None, confused=confused)
+        self._transport.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        if self._replies:
+            waiter.set_result(self._replies.popleft())
+        elif self.broken is not None:
+            waiter.set_exception(self.broken)
 
 
-def _read(raw: bytearray) -> Reply:
+@lru_cache(maxsize=64)
+def _read(raw: bytes) -> Reply:
     lines = raw.decode("utf-8", "replace").split("\n")[:-1]
     return Reply(int(lines[0][:3]), tuple(_clean(line[4:].rstrip("\r")) for line in lines))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ import aiosmtplib
 from mailer.errors import RelayError, SettingsError
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase
+from mailer.transport.pipelining import Pipelining
 from mailer.transport.protocol import Timeouts, Wire
 from mailer.transport.session import SmtpSession
 from mailer.transport.url import RelayUrl, Security
@@ -30,6 +32,8 @@ class SmtpRelay:
 
     Certificates are always checked, against the system's authorities or those in the PEM file `ca_file` alone; a
     self-signed certificate given there is pinned by it. `ehlo` is how we call ourselves.
+    `pipelining` False means lockstep even where the relay offers more; when a relay turns out not to do what it
+    offers, its sessions fall back to that by themselves, and `tell` is told why in one clause.
     Raises SettingsError when `ca_file` cannot be read.
     """
 
@@ -41,11 +45,14 @@ class SmtpRelay:
         ca_file: Path | None = None,
         timeouts: Timeouts | None = None,
         ehlo: str = "",
+        pipelining: bool = True,
+        tell: Callable[[str], None] = lambda cause: None,
     ) -> None:
         self._url = url
         self._name = name
         self._timeouts = timeouts or Timeouts()
         self._ehlo = ehlo or _own_name()
+        self._pipelining = Pipelining(tell, allowed=pipelining)
         self._context = _tls_context(ca_file) if url.security is not Security.PLAIN else None
 
     def __repr__(self) -> str:
@@ -60,7 +67,7 @@ class SmtpRelay:
         """Connect, greet, start TLS, authenticate. Raises RelayError, and then nothing stays open."""
         opening = _Opening(self._url, self._timeouts, self._context, self._ehlo)
         try:
-            return await opening.run()
+            return await opening.run(self._pipelining)
         except BaseException as error:
             opening.abort()
             if isinstance(error, (aiosmtplib.SMTPException, OSError, ValueError)):
@@ -116,7 +123,7 @@ class _Opening:
         )
         self._transport: asyncio.BaseTransport | None = None
 
-    async def run(self) -> SmtpSession:
+    async def run(self, pipelining: Pipelining) -> SmtpSession:
         client = self._client
         try:
             await client.connect(timeout=self._timeouts.connect)
@@ -142,7 +149,7 @@ class _Opening:
         if client.transport is None or client.transport.is_closing():
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
         wire = Wire(cast(asyncio.Transport, client.transport))
-        return SmtpSession(wire, client.esmtp_extensions, self._timeouts)
+        return SmtpSession(wire, client.esmtp_extensions, self._timeouts, pipelining)
 
     async def _log_in(self) -> None:
         """Try one mechanism once: a wrong password tried three ways locks accounts."""

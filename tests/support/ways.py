@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,20 +21,29 @@ CONTENT = b"Subject: News\r\n\r\nHello Alice\r\n"
 QUICK = Timeouts(connect=5, command=5, data=5, dot=5, quit=1)
 
 
+def ignore(cause: str) -> None:
+    """A `tell` that nobody listens to."""
+
+
 class Way:
     """One of the three ways to a relay; `relay(...)` starts one, `session(relay)` opens a connection to it."""
 
-    def __init__(self, tls: str, authority: Authority) -> None:
+    def __init__(self, tls: str, authority: Authority, *, pipelining: bool = True) -> None:
         self.tls = tls
+        self.pipelining = pipelining
         self._authority = authority
 
     def relay(self, *rules: Rule, **options: Any) -> Relay:
         context = self._authority.server() if self.tls else None
         return Relay(*rules, tls=self.tls, context=context, **options)
 
-    def client(self, relay: Relay, ca_file: Path | None = None, **timeouts: float) -> SmtpRelay:
-        limits = replace(QUICK, **timeouts)
-        return SmtpRelay(parse(relay.url), name="test", ca_file=ca_file or self._authority.ca_file, timeouts=limits)
+    def client(
+        self, relay: Relay, ca_file: Path | None = None, tell: Callable[[str], None] = ignore, **timeouts: float
+    ) -> SmtpRelay:
+        ca_file, limits = ca_file or self._authority.ca_file, replace(QUICK, **timeouts)
+        return SmtpRelay(
+            parse(relay.url), name="test", ca_file=ca_file, timeouts=limits, pipelining=self.pipelining, tell=tell
+        )
 
     @asynccontextmanager
     async def session(self, relay: Relay, **timeouts: float) -> AsyncIterator[SmtpSession]:

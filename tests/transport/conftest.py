@@ -1,4 +1,4 @@
-"""The three ways to a relay, as fixtures."""
+"""The ways to a relay, as fixtures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(params=["", "starttls", "implicit"], ids=["plain", "starttls", "tls"])
+@pytest.fixture(params=["lockstep", "", "starttls", "implicit"], ids=["lockstep", "plain", "starttls", "tls"])
 def way(request: pytest.FixtureRequest, authority: Authority) -> Way:
-    return Way(request.param, authority)
+    return lockstep_way(authority) if request.param == "lockstep" else Way(request.param, authority)
+
+
+@pytest.fixture
+def lockstep(authority: Authority) -> Way:
+    return lockstep_way(authority)
+
+
+def lockstep_way(authority: Authority) -> Way:
+    return Way("", authority, pipelining=False)
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ LARGE = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 120_000  # 8 MB: no kern
 BEFORE_THE_DOT = ["mail", "rcpt", "data"]
 
 
+def until(way: Way, at: str) -> set[Phase]:
+    """Where a transaction may have ended that went wrong at `at`: in a group the answers before it may be lost too."""
+    return {Phase(step) for step in BEFORE_THE_DOT[: BEFORE_THE_DOT.index(at) + 1]} if way.pipelining else {Phase(at)}
+
+
 async def outcome(way: Way, rule: Rule, content: bytes = CONTENT, **timeouts: float) -> tuple[Result, int]:
     """One message to a relay with one rule: what the client says, and how many the relay took in the end."""
     async with way.relay(rule, receive_buffer=4096) as relay:
@@ -35,7 +40,8 @@ async def outcome(way: Way, rule: Rule, content: bytes = CONTENT, **timeouts: fl
 @pytest.mark.parametrize("at", BEFORE_THE_DOT)
 async def test_a_drop_before_the_dot_is_certainly_not_sent(way: Way, at: str, reset: bool) -> None:
     result, taken = await outcome(way, hang_up(at, reset=reset))
-    assert (result.phase, result.reply, taken) == (Phase(at), None, 0)
+    assert (result.reply, taken) == (None, 0)
+    assert result.phase in until(way, at)
     assert judge(result).state is State.DEFERRED
 
 
@@ -160,7 +166,8 @@ async def test_a_421_in_the_middle_of_a_large_body_is_kept_and_nothing_more_is_s
 
 async def test_354_and_250_in_one_packet_are_no_acceptance(way: Way) -> None:
     result, taken = await outcome(way, say("data", b"354 Go\r\n250 2.0.0 Queued\r\n"))
-    assert (result.phase, result.reply, taken) == (Phase.DATA, None, 0)
+    assert (result.reply, taken) == (None, 0)
+    assert result.phase in until(way, "data")
 
 
 async def test_two_answers_to_the_dot_are_uncertain(way: Way) -> None:
@@ -172,7 +179,8 @@ async def test_two_answers_to_the_dot_are_uncertain(way: Way) -> None:
 async def test_a_stray_line_closes_the_connection(way: Way, at: str) -> None:
     usual = {"mail": b"250 Ok", "rcpt": b"250 Ok", "data": b"354 Go"}[at]
     result, taken = await outcome(way, say(at, usual + b"\r\n250 and one more\r\n"))
-    assert (result.phase, result.reply, taken) == (Phase(at), None, 0)
+    assert (result.reply, taken) == (None, 0)
+    assert result.phase in (BEFORE_THE_DOT if way.pipelining else [at])
 
 
 @pytest.mark.parametrize("nonsense", [b"hello\r\n", b"999 What\r\n", b"250-a\r\n251 b\r\n", b"100 x\r\n", b"\r\n"])
