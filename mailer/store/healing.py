@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from mailer.model.delivery import State
 from mailer.store.schema import deliveries
@@ -21,3 +21,9 @@ def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bo
         .values(state=State.ACCEPTED, changed_at=now, cause=f"proved by {evidence}"[:500])
     )
     return changed.rowcount == 1
+
+
+def is_uncertain(conn: Connection, delivery_id: int) -> bool:
+    """Whether there is anything to prove: reading costs less than writing where links are followed all day."""
+    state = conn.execute(select(deliveries.c.state).where(deliveries.c.id == delivery_id)).scalar()
+    return bool(state == State.UNCERTAIN)

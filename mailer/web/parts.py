@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from mailer.errors import MailerError
 from mailer.flows.apply import Apply
 from mailer.flows.join import Join
 from mailer.flows.leave import Leave, LostLink
@@ -22,6 +25,7 @@ from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
 from mailer.rendering.translation import choose, primary, translator
 from mailer.settings import JoinSettings
+from mailer.store.healing import heal, is_uncertain
 from mailer.wiring import Club
 
 P = ParamSpec("P")
@@ -81,8 +85,19 @@ class Parts:
         self._readers.shutdown(wait=True)
 
     def token(self, request: Request, purpose: Purpose) -> int | None:
-        """The delivery the link in the request's path was signed for, or None."""
-        return self.keyring.read(request.path_params.get("token", ""), purpose)
+        """The delivery the link in the request's path was signed for, or None.
+
+        Whoever has the link, person or scanner, proves that the mail it stood in arrived: nobody waits for that.
+        """
+        delivery = self.keyring.read(request.path_params.get("token", ""), purpose)
+        if delivery is not None:
+            self._readers.submit(self._arrived, delivery)
+        return delivery
+
+    def _arrived(self, delivery: int) -> None:
+        with suppress(MailerError, SQLAlchemyError):  # the page says so itself, or the next link does
+            if self.db.read(is_uncertain, delivery):
+                self.db.run(heal, delivery, "a link that was followed", self.clock())
 
     def language(self, request: Request, readers: str = "") -> str:
         """The page's language: the link's, the reader's, the browser's, the newsletter's."""

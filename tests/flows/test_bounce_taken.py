@@ -131,6 +131,20 @@ def test_a_genuine_report_proves_an_uncertain_delivery(db: Database, journey: Ta
         assert conn.execute(select(deliveries.c.state)).scalar_one() == State.ACCEPTED
 
 
+@pytest.mark.parametrize("carrier", ["path", "message", "link"])
+@pytest.mark.parametrize("name", ["complaint", "policy-block"])
+def test_a_complaint_or_bounce_proves_it_by_whatever_carried_the_token(
+    db: Database, journey: TakeIn, name: str, carrier: str
+) -> None:
+    purpose = {"path": Purpose.BOUNCE, "message": Purpose.MESSAGE, "link": Purpose.UNSUBSCRIBE}[carrier]
+    token = RING.sign(db.run(reader, "bob@example.org", "uncertain"), purpose)
+    raw = sample(name, **{carrier: token})
+    assert token.encode() in raw
+    journey.take(raw, "imap")
+    with db.reading() as conn:
+        assert conn.execute(select(deliveries.c.state)).scalar_one() == State.ACCEPTED
+
+
 @pytest.mark.parametrize("name", ["vacation", "human-reply", "postfix-delayed", "postfix-sent", "policy-block"])
 def test_what_is_no_fault_of_the_address_suppresses_nobody(db: Database, journey: TakeIn, dave: int, name: str) -> None:
     journey.take(sample(name), "imap", path_of(dave))
