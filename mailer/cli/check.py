@@ -8,15 +8,30 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from mailer.rendering.examine import Examined
+    from mailer.rendering.finding import Finding
     from mailer.wiring import Club
 
 
 @click.command()
 @click.argument("issue", nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--links", is_flag=True, help="Ask over the network whether every link leads to a page (L09).")
+@click.option("--spam", is_flag=True, help="Ask SpamAssassin on this machine, its own rules only (M09).")
+@click.option("--dns", is_flag=True, help="Look up the sender's SPF and DMARC records (M10).")
+@click.option("--browser", is_flag=True, help="Look at the page in Chromium (H24, H25).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding, each on a line.")
 @click.pass_context
-def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: bool) -> None:
+def check(
+    ctx: click.Context,
+    issue: tuple[str, ...],
+    strict: bool,
+    links: bool,
+    spam: bool,
+    dns: bool,
+    browser: bool,
+    as_json: bool,
+) -> None:
     """Check an issue against every rule, with line numbers and fixes.
 
     ISSUE is a file, - for stdin, or a slug or number of the club's.
@@ -33,10 +48,14 @@ def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: boo
     club = _club(ctx)
     if club is None:
         talk("no mailer.toml here: the rules on the page and the message are left out")
+    asked = {name for name, wanted in (("links", links), ("spam", spam), ("dns", dns), ("browser", browser)) if wanted}
     errors = warnings = 0
     for reference in issue:
         text, name = read_text(club, reference)
-        for finding in (examine(text, name) if club is None else club.examine(text, name)).findings:
+        examined = examine(text, name) if club is None else club.examine(text, name)
+        if examined.edition is not None and not as_json:
+            talk(f"Subject: {examined.edition.subject}{_cut(examined)}")
+        for finding in sorted([*examined.findings, *_outside(examined, text, club, asked)]):
             errors += finding.level == "error"
             warnings += finding.level == "warning"
             if as_json:
@@ -50,6 +69,35 @@ def check(ctx: click.Context, issue: tuple[str, ...], strict: bool, as_json: boo
     )
     if errors or (strict and warnings):
         ctx.exit(1)
+
+
+def _cut(examined: Examined) -> str:
+    """What the Subject leaves out of the title, in words."""
+    issue, edition = examined.issue, examined.edition
+    if issue is None or edition is None or issue.subject or edition.subject.endswith(issue.digest_title):
+        return ""
+    told = sum(lead.lead_text in edition.subject for lead in issue.leads)
+    return f"  [{told} of {len(issue.leads)} leads fit]" if issue.leads and not issue.title else "  [cut]"
+
+
+def _outside(examined: Examined, text: str, club: Club | None, asked: set[str]) -> list[Finding]:
+    """The findings of the rules that need the network or another program; only those asked for are run."""
+    from mailer.rendering import check, check_outside
+    from mailer.rendering.edition import SAMPLE
+
+    found: list[Finding] = []
+    issue, edition = examined.issue, examined.edition
+    if issue is None:
+        return found
+    if "links" in asked:
+        found += check_outside.dead_links(check.all_links(issue, check.passages_of(issue, text)))
+    if edition is not None and "spam" in asked:
+        found += check_outside.spam(edition.program.compose(SAMPLE))
+    if edition is not None and "browser" in asked:
+        found += check_outside.look(edition.html)
+    if club is not None and "dns" in asked:
+        found += check_outside.sender_records(club.sender_address.rpartition("@")[2])
+    return check.silence(issue, found)
 
 
 def _club(ctx: click.Context) -> Club | None:

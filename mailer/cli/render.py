@@ -33,14 +33,14 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     from mailer.cli.output import talk
     from mailer.cli.references import read_text
     from mailer.errors import UsageError
-    from mailer.rendering import examine, images, picture
+    from mailer.rendering import images, picture
     from mailer.rendering.edition import ARCHIVED, SAMPLE
 
     if png and picture.find_chromium() is None:
         raise UsageError("--png needs Chromium; install it (Debian: apt install chromium) or leave the option out")
     club = open_club(ctx)
     text, where = read_text(club, issue)
-    edition = club.render(examine.read(text, where))
+    edition = club.examine(text, where).rendered(where)
     reader = replace(
         SAMPLE, name=name, fields={"email": SAMPLE.address, "name": name, "first_name": name.partition(" ")[0]}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from mailer.rendering import images, language, markdown, merge_tags, source
 from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.markdown import Link
 from mailer.rendering.registry import Registry
+from mailer.rendering.text import width
 
 SUBJECT_COLUMNS = 90
 MOST_LEADS = 6
@@ -176,16 +178,31 @@ def _leads(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     elif count > MOST_LEADS:
         fix = "Take {lead} from the least of them."
         yield warning("I07", issue.leads[MOST_LEADS].line, f"{count} leads; nobody reads more than {MOST_LEADS}.", fix)
-    if _columns(issue.subject) > SUBJECT_COLUMNS:
-        message = f"the Subject is {_columns(issue.subject)} columns wide; inboxes show about {SUBJECT_COLUMNS}."
+    if width(issue.subject) > SUBJECT_COLUMNS:
+        message = f"the Subject is {width(issue.subject)} columns wide; inboxes show about {SUBJECT_COLUMNS}."
         yield warning("I07", issue.lines.get("subject", 1), message, "Shorten it.")
-    elif not issue.subject and issue.leads and _columns(issue.leads[0].lead_text) > SUBJECT_COLUMNS:
+    elif not issue.subject and issue.title and width(issue.title) > SUBJECT_COLUMNS:
+        message = f"the title is {width(issue.title)} columns wide; the Subject is cut at {SUBJECT_COLUMNS}."
+        yield warning("I07", line, message, "Write a subject: of its own.")
+    elif not issue.subject and not issue.title:
+        yield from _cut_leads(issue)
+
+
+def _cut_leads(issue: Issue) -> Iterator[Finding]:
+    """A Subject of which the leads leave one or less; to leave out the last of many is what a Subject is for."""
+    leads = issue.leads
+    told = len(leads)
+    while told and width("; ".join(lead.lead_text for lead in leads[:told])) > SUBJECT_COLUMNS:
+        told -= 1
+    if told == len(leads) or told > 1:
+        return
+    if told:
+        message = (
+            f"the Subject holds only the first of {len(leads)} leads: two do not fit into {SUBJECT_COLUMNS} columns."
+        )
+    else:
         message = f"the first lead alone is over {SUBJECT_COLUMNS} columns and is cut in the Subject."
-        yield warning("I07", issue.leads[0].line, message, 'Give it a short form: {lead="..."}.')
-
-
-def _columns(text: str) -> int:
-    return sum(2 if markdown.is_cjk(character) else 1 for character in text)
+    yield warning("I07", leads[told].line, message, 'Give leads a short form: {lead="..."}, or write a subject:.')
 
 
 def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -230,12 +247,15 @@ def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     if _EMPTY_LABELS.fullmatch(cta.label):
         fix = "Say what happens: [Apply to join]."
         yield warning("I14", cta.line, f"the button's label {cta.label!r} says nothing out of its place.", fix)
+    elif emoji(cta.label):
+        yield warning("I14", cta.line, "an emoji on the button is read out by its name.", "Write words alone.")
     elif (cta.title or cta.text) and not cta.label and not cta.url:
         fix = "End the block with a line such as [Apply to join](https://...)."
         yield warning("I14", cta.line, "the call to action has no link of its own; the club's apply page is used.", fix)
 
 
-def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+def all_links(issue: Issue, passages: list[Passage]) -> list[Link]:
+    """Every link and picture of an issue: in its texts, its sources and its call to action."""
     found = [*links_of(passages)]
     found += [
         Link(item.source.url, item.source.name, item.source.line)
@@ -244,7 +264,16 @@ def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     ]
     if issue.cta and issue.cta.url.startswith(("http:", "https:")):
         found.append(Link(issue.cta.url, issue.cta.label, issue.cta.line))
-    for link in found:
+    return found
+
+
+def emoji(text: str) -> int:
+    """How many pictographs a text holds."""
+    return sum(unicodedata.category(character) == "So" for character in text)
+
+
+def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    for link in all_links(issue, passages):
         yield from _link(link)
 
 

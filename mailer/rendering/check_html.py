@@ -21,6 +21,9 @@ NEARLY_CLIPPED = 80_000
 STYLE_LIMIT = 16_000
 SMALLEST_FONT = 14
 PREHEADER = (40, 130)  # display columns
+HEAVY = 1_000_000  # bytes of all pictures
+MOST_PICTURE = 0.4  # of the page's area
+COLUMN_AREA = 200  # square pixels that a column of text takes, roughly
 
 _FORBIDDEN = frozenset(
     {"script", "form", "iframe", "object", "embed", "link", "base", "input", "button", "video", "audio"}
@@ -33,6 +36,8 @@ _FRAGILE = re.compile(
 _COLOUR = re.compile(r"(?:^|;)\s*(background-color|color)\s*:\s*(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})\b")
 _SIZE = re.compile(r"font-size\s*:\s*([\d.]+)px")
 _LOST = re.compile(r"\[[^\]]*\][^{]*\{|@font-face|@supports|@keyframes|@media|:not\([^)]*,|u \+ ")
+_STYLE_BLOCK = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL)
+_CLASS = re.compile(r'class="([^"]*)"')
 _NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000"}
 
 
@@ -49,6 +54,9 @@ def check_page(issue: Issue, edition: Edition) -> list[Finding]:
         *_styles(page),
         *_contrast(page),
         *_kept_css(page),
+        *_unused(edition),
+        *_coloured(page),
+        *_weight(page, edition),
         *check_css(edition.css),
     ]
 
@@ -212,6 +220,44 @@ def _contrast(page: HtmlElement) -> Iterator[Finding]:
 
 def _hex(style: str) -> str:
     return re.sub(r"(color\s*:\s*)(white|black|red)\b", lambda match: match[1] + _NAMED[match[2]], style)
+
+
+def _unused(edition: Edition) -> Iterator[Finding]:
+    """Classes of the stylesheets that neither the page nor its template ever gives to anything."""
+    styles = edition.css + "".join(_STYLE_BLOCK.findall(edition.html))
+    given = set(re.findall(r"[\w-]+", edition.template + " ".join(_CLASS.findall(edition.html))))
+    for name in sorted(set(re.findall(r"\.([A-Za-z_][\w-]*)(?=[^{}]*\{)", styles)) - given):
+        yield warning("H23", 0, f"The class {name} is styled and never used.", "Delete the rule, or correct its name.")
+
+
+def _coloured(page: HtmlElement) -> Iterator[Finding]:
+    """Links in running text that only their colour tells apart (WCAG 2.2, 1.4.1)."""
+    for link in page.iter("a"):
+        block = link.getparent()
+        words = (link.text_content() or "").strip()
+        style = (link.get("style") or "").replace(" ", "")
+        if "text-decoration:none" not in style or not words or block is None:
+            continue
+        around = (block.text_content() or "").replace(words, "", 1).strip()
+        if around and not re.search(r"font-weight:(?:bold|[6-9]00)|border-bottom:|background-color:", style):
+            message = f"The link {words[:40]!r} is told apart from its text by colour alone."
+            yield warning("L08", 0, message, "Let it be underlined in the template.")
+
+
+def _weight(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
+    size = sum(len(image.content) for image in edition.images)
+    if size > HEAVY:
+        yield warning("H26", 0, f"The pictures have {size:,} bytes together.", "Save them smaller: under 1 MB in all.")
+    area = 0
+    for image in page.iter("img"):
+        sides = [str(image.get(side) or "") for side in ("width", "height")]
+        wide, high = (int(side) if side.isdigit() else 0 for side in sides)
+        area += wide * (high or wide * 2 // 3)
+    written = text.width(edition.text) * COLUMN_AREA
+    if area > MOST_PICTURE * (area + written):
+        share = 100 * area // (area + written)
+        message = f"Pictures take about {share} % of the page; filters distrust mails that are mostly pictures."
+        yield warning("H26", 0, message, "Make them smaller, or write more.")
 
 
 def _kept_css(page: HtmlElement) -> Iterator[Finding]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 
 from mailer.model.issue import Issue
+from mailer.rendering.check import emoji
 from mailer.rendering.edition import SAMPLE, Edition
 from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.message import Personal
@@ -27,6 +27,7 @@ def check_message(issue: Issue, edition: Edition) -> list[Finding]:
         *_lines(raw),
         *_list_headers(raw),
         *_subject(edition.subject, raw, line),
+        *_sender(issue, raw),
         *_parity(issue, edition),
         *_fixtures(edition),
     ]
@@ -74,6 +75,13 @@ def _list_headers(raw: bytes) -> Iterator[Finding]:
         yield error("M05", 0, "One-click unsubscribe works over https only (RFC 8058).", "Set [web] base_url to https.")
 
 
+def _sender(issue: Issue, raw: bytes) -> Iterator[Finding]:
+    name = _read(raw)["From"].addresses[0].display_name if _read(raw)["From"].addresses else ""
+    if emoji(name) or emoji(issue.newsletter):
+        fix = "Write the name in letters, here and in the settings."
+        yield warning("M07", issue.lines.get("newsletter", 0), "The sender's name holds an emoji.", fix)
+
+
 def _subject(subject: str, raw: bytes, line: int) -> Iterator[Finding]:
     modern = str(_read(raw)["Subject"])
     old = message_from_bytes(raw, policy=policy.compat32)["Subject"]
@@ -87,7 +95,7 @@ def _subject(subject: str, raw: bytes, line: int) -> Iterator[Finding]:
         yield warning("M07", line, "The Subject looks like an answer.", "Leave out 'Re:'.")
     if re.search(r"[!?！？]{2}|\${2}", subject):
         yield warning("M07", line, "The Subject has doubled marks.", "One is enough.")
-    if sum(unicodedata.category(character) == "So" for character in subject) > 3:
+    if emoji(subject) > 3:
         yield warning("M07", line, "The Subject has more than three emoji.", "Keep one or two.")
 
 

@@ -40,7 +40,7 @@ class Edition:
 
     `html` and `text` are both parts as a reader without a name would get them, with sample links; `archive_html` is the
     public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined, `images` are
-    what the web pages have to have.
+    what the web pages have to have, `template` is the page's template as written.
     """
 
     lang: str
@@ -51,6 +51,7 @@ class Edition:
     program: Program
     css: str = ""
     images: tuple[Image, ...] = ()
+    template: str = ""
 
 
 def render(
@@ -104,7 +105,7 @@ def render(
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)
     shown = tuple({image.digest: image for image in issue.images.values()}.values())
-    return Edition(issue.lang, subject, html, plain, archived, program, css, shown)
+    return Edition(issue.lang, subject, html, plain, archived, program, css, shown, templates.read(template))
 
 
 def _attached(issue: Issue, club: ClubFacts) -> list[Attachment]:

@@ -29,6 +29,15 @@ class Examined:
         """The findings that stop the issue from being published."""
         return [finding for finding in self.findings if finding.level == "error"]
 
+    def rendered(self, name: str) -> Edition:
+        """The edition. Raises SourceError, for the first error in the file `name`, where none could be made."""
+        if self.edition is not None:
+            return self.edition
+        first = self.errors[0]
+        more = f" ({len(self.errors) - 1} more; 'mailer check' lists them)" if len(self.errors) > 1 else ""
+        where = f"{name}:{first.line}" if first.line else name
+        raise SourceError(f"{first.message} {first.fix}".rstrip() + more, where=where)
+
 
 def examine(
     text: str, name: str, *, folder: Path | None = None, render: Callable[[Issue], Edition] | None = None
@@ -53,16 +62,6 @@ def examine(
         edition, rendered = _rendered(issue, render)
         found += check.silence(issue, _new(rendered, found))
     return Examined(issue, edition, tuple(sorted(set(found))))
-
-
-def read(text: str, name: str) -> Issue:
-    """The issue in `text` with the pictures beside the file `name`. Raises SourceError for the first mistake."""
-    issue = source.read(text, name)
-    issue, missing = images.load(issue, check.links_of(check.passages_of(issue, text)), Path(name).parent)
-    for finding in missing:
-        if finding.level == "error":
-            raise SourceError(f"{finding.message} {finding.fix}", where=f"{name}:{finding.line}")
-    return issue
 
 
 def _new(rendered: list[Finding], found: list[Finding]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,10 @@ _QUIET = (
     "--allow-file-access-from-files",
 )
 TIMEOUT = 60.0
+_MEASURE = (
+    "<script>window.onload=()=>{const page=document.querySelector('iframe').contentDocument.documentElement;"
+    "document.body.dataset.width=page.scrollWidth}</script>"
+)
 
 
 def find_chromium() -> str | None:
@@ -40,24 +45,39 @@ def take_all(page: Path, folder: Path) -> Iterator[Path]:
         yield target
 
 
-def take(page: Path, target: Path, width: int, *, dark: bool = False) -> None:
-    """One picture of `page` at `width` pixels, in light or dark; as tall as the text is long, roughly."""
+def take(page: Path, target: Path, width: int, *, dark: bool = False, height: int = 0) -> None:
+    """One picture of `page` at `width` pixels, in light or dark; `height` 0: as tall as the text is long, roughly."""
+    height = height or 700 + len(page.read_text(encoding="utf-8")) * 170 // width
+    options = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    _framed(page, width, height, [*options, f"--screenshot={target.resolve()}"])
+
+
+def scroll_width(page: Path, width: int) -> int:
+    """How wide `page` is laid out in a window of `width` pixels."""
+    output = _framed(page, width, 900, ["--dump-dom"], script=_MEASURE)
+    measured = re.search(rb'data-width="(\d+)"', output)
+    if measured is None:
+        raise TemplateError("Chromium did not measure the page", where=str(page))
+    return int(measured[1])
+
+
+def _framed(page: Path, width: int, height: int, options: list[str], script: str = "") -> bytes:
+    """What Chromium prints with `page` in a frame, because it makes no window narrower than 500 pixels."""
     chromium = find_chromium()
     if chromium is None:
-        raise TemplateError("there is no Chromium on this machine to take a picture with")
-    height = 700 + len(page.read_text(encoding="utf-8")) * 170 // width
+        raise TemplateError("there is no Chromium on this machine; install it (Debian: apt install chromium)")
     with tempfile.TemporaryDirectory(prefix="mailer-picture-") as profile:
-        frame = Path(profile) / "frame.html"  # a frame, because Chromium makes no window narrower than 500 pixels
+        frame = Path(profile) / "frame.html"
         address = escape(page.resolve().as_uri())
         frame.write_text(
-            f'<body style="margin:0"><iframe src="{address}" width="{width}" height="{height}" frameborder="0">',
+            f'<body style="margin:0"><iframe src="{address}" width="{width}" height="{height}" frameborder="0">'
+            f"</iframe>{script}",
             encoding="utf-8",
         )
         command = [chromium, *_QUIET, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
-        if dark:
-            command.append("--blink-settings=preferredColorScheme=0")
-        command += [f"--screenshot={target.resolve()}", frame.as_uri()]
+        command += [*options, frame.as_uri()]
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)  # noqa: S603 - our own arguments
+            done = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)  # noqa: S603 - our own arguments
         except (subprocess.SubprocessError, OSError) as error:
-            raise TemplateError(f"Chromium took no picture: {type(error).__name__}", where=str(target)) from None
+            raise TemplateError(f"Chromium gave up: {type(error).__name__}", where=str(page)) from None
+        return done.stdout

@@ -81,6 +81,12 @@ def test_subjects_that_filters_dislike_are_told(issue, club, theme, templates, s
     assert rule in rules(check_message(shouting, made))
 
 
+def test_an_emoji_in_the_senders_name_is_told_at_the_line_of_the_name(issue, club, theme, templates):
+    named = replace(issue, newsletter="Quay 🚢", lines={"newsletter": 2})
+    made = edition.render(named, club=club, theme=theme, templates=templates)
+    assert [(each.id, each.line) for each in check_message(named, made)] == [("M07", 2)]
+
+
 def test_one_click_needs_https_but_on_this_machine(issue, club, theme, templates):
     for base_url, expected in (
         ("http://news.example.org", {"M05"}),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.pictures import gif, jpeg, png, webp
 
+from mailer.errors import SourceError
 from mailer.rendering import edition, examine, images
 from mailer.rendering.check_message import check_message
 from mailer.rendering.edition import SAMPLE
@@ -36,8 +37,12 @@ def found(folder: Path, body: str) -> list[tuple[int, str, str]]:
 @pytest.fixture
 def rendered(club, theme, templates, folder):
     def render(body: str):
-        issue = examine.read(f"{HEAD}{body}\n\nSource: Post\n", str(folder / "today.md"))
-        return issue, edition.render(issue, club=club, theme=theme, templates=templates)
+        def make(issue):
+            return edition.render(issue, club=club, theme=theme, templates=templates)
+
+        text = f"{HEAD}{body}\n\nSource: Post\n"
+        examined = examine.examine(text, str(folder / "today.md"), render=make)
+        return examined.issue, examined.rendered("today.md")
 
     return render
 
@@ -143,6 +148,6 @@ def test_an_edition_without_embedded_pictures_is_kept_as_before(rendered):
     assert b"attached" not in rendered("It opened.")[1].program.to_bytes()
 
 
-def test_a_mistake_reaches_who_reads_without_check(folder):
-    with pytest.raises(examine.SourceError, match=r"today\.md:12: the picture 'no\.png' is not there"):
-        examine.read(f"{HEAD}![A](no.png)\n", str(folder / "today.md"))
+def test_an_issue_with_a_missing_picture_is_not_rendered(rendered):
+    with pytest.raises(SourceError, match=r"today\.md:12: the picture 'no\.png' is not there"):
+        rendered("![A](no.png)")

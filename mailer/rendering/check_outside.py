@@ -1,0 +1,133 @@
+"""Rules that need the network or another program, run only when asked for: links, spam filter, DNS, browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from mailer.errors import TemplateError
+from mailer.rendering import picture
+from mailer.rendering.finding import Finding, warning
+from mailer.rendering.markdown import Link, address
+
+SECONDS = 10.0
+AT_ONCE = 8
+NARROWEST = 320
+_REFUSED_ROBOTS = frozenset((401, 403, 405, 429, 503))  # many sites answer so to whatever is no browser
+_TEST = re.compile(r"^ *(\d+\.\d+) ([A-Z][A-Z0-9_]+) +(.*)$", re.MULTILINE)
+_STYLES = re.compile(r"<style\b.*?</style>\n?", re.DOTALL)
+
+Lookup = Callable[[str], list[str]]
+
+
+def dead_links(links: Iterable[Link]) -> list[Finding]:
+    """L09 for every link whose page is not there; each address is asked once."""
+    wanted = [link for link in links if link.url.startswith(("http://", "https://")) and "{{" not in link.url]
+    lines: dict[str, int] = {}
+    for link in wanted:
+        lines.setdefault(link.url, link.line)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(_problem, lines))
+    fix = "Open it in a browser, and correct it."
+    return [
+        warning("L09", line, f"the link to {urlsplit(url).hostname} {problem}: {url[:100]}.", fix)
+        for (url, line), problem in zip(lines.items(), answers, strict=True)
+        if problem
+    ]
+
+
+def spam(message: bytes) -> list[Finding]:
+    """M09 for every test of SpamAssassin's own rules that counts against the message. Raises TemplateError."""
+    program = shutil.which("spamassassin")
+    if program is None:
+        raise TemplateError("there is no SpamAssassin on this machine; install it, or leave out --spam")
+    try:
+        done = subprocess.run([program, "-L", "-t"], input=message, capture_output=True, timeout=120, check=True)  # noqa: S603 - no shell, our own arguments
+    except (subprocess.SubprocessError, OSError) as problem:
+        raise TemplateError(f"SpamAssassin gave no answer: {type(problem).__name__}") from None
+    found = _TEST.findall(done.stdout.decode("utf-8", "replace"))
+    return [
+        warning("M09", 0, f"SpamAssassin gives {points} points for {name}: {' '.join(why.split())}.", "Mend the cause.")
+        for points, name, why in found
+        if float(points) > 0
+    ]
+
+
+def sender_records(domain: str, lookup: Lookup | None = None) -> list[Finding]:
+    """M10 for SPF and DMARC records that the sender's domain lacks; `lookup` gives a name's TXT records."""
+    ask = lookup or _txt
+    found = []
+    for name, start, what in ((domain, "v=spf1", "SPF"), (f"_dmarc.{domain}", "v=dmarc1", "DMARC")):
+        try:
+            records = [record for record in ask(name) if record.lower().startswith(start)]
+        except OSError as problem:
+            found.append(warning("M10", 0, f"{name} could not be looked up: {problem}.", "Try again."))
+            continue
+        if len(records) != 1:
+            count = f"{len(records)} {what} records" if records else f"no {what} record"
+            found.append(warning("M10", 0, f"{name} has {count}.", "Publish one; see docs/operating.md."))
+    return found
+
+
+def look(page: str) -> list[Finding]:
+    """H24 and H25: the page in Chromium, without its style blocks and as narrow as phones are. Raises TemplateError."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="mailer-look-") as name:
+        folder = Path(name)
+        pictures = []
+        for number, text in enumerate((page, _STYLES.sub("", page))):
+            file = folder / f"{number}.html"
+            file.write_text(text, encoding="utf-8")
+            picture.take(file, folder / f"{number}.png", 640, height=4000)
+            pictures.append((folder / f"{number}.png").read_bytes())
+        if pictures[0] != pictures[1]:
+            message = "the page looks different without its style blocks, which some webmail strips."
+            found.append(warning("H24", 0, message, "Move what it needs to core.css."))
+        over = picture.scroll_width(folder / "0.html", NARROWEST) - NARROWEST
+        if over > 0:
+            message = f"the page is {over} px too wide for a phone of {NARROWEST} px."
+            found.append(warning("H25", 0, message, "Look for a wide table, picture or unbroken word."))
+    return found
+
+
+def _problem(url: str) -> str:
+    """What is wrong with an address, in words behind "the link"; "" when its page is there."""
+    for method in ("HEAD", "GET"):
+        request = Request(address(url), method=method, headers={"User-Agent": "Mozilla/5.0 (mailer check)"})  # noqa: S310 - http or https only
+        try:
+            with urlopen(request, timeout=SECONDS):  # noqa: S310
+                return ""
+        except HTTPError as error:
+            error.close()
+            if error.code in _REFUSED_ROBOTS:
+                if method == "GET":
+                    return ""
+            elif method == "GET" or error.code in (404, 410):
+                return f"answers {error.code}"
+        except (OSError, HTTPException, ValueError) as error:
+            why = getattr(error, "reason", error)
+            return f"does not answer ({getattr(why, 'strerror', None) or why})"
+    return ""
+
+
+def _txt(name: str) -> list[str]:
+    """The TXT records of a name; [] where there is none. Raises OSError when nobody answers."""
+    import dns.exception
+    import dns.resolver
+
+    try:
+        answer = dns.resolver.resolve(name, "TXT", lifetime=SECONDS)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except dns.exception.DNSException as problem:
+        raise OSError(type(problem).__name__) from None
+    return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
