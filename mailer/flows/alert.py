@@ -1,4 +1,4 @@
-"""Alert: a letter to the operators when a send ends, stops or stands still, or when signups rush in; each once."""
+"""Alert: a letter to the operators when a send ends, stops, stands still or comes back, or signups rush in; once."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Alerts:
             "time": self._local(now if one.what == "stalled" else one.at),
             "minutes": int((now - one.at).total_seconds() / 60),
             "cause": one.cause,
+            "causes": one.cause.split("\n"),
             "late": bool(issue.deadline and issue.deadline <= one.at and counts[State.CANCELLED]),
             "well": well,
         }

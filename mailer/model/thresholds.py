@@ -30,6 +30,7 @@ BOUNCES = Threshold("bounces", 0.02, 0.05, 200)
 COMPLAINTS = Threshold("complaints", 0.001, 0.003)
 SENDER_FAULTS = Threshold("refusals that are about us", 0.0, 0.02)
 DOMAIN_FAULTS = Threshold("refusals that are about us", 0.0, 0.05)
+DOMAIN_BOUNCES = Threshold("bounces", 0.05, 0.0)  # a rising domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,29 @@ class Alarm:
     cause: str
 
 
+def first_complaint(domain: str) -> Alarm:
+    """The word for an issue's first complaint, of a reader at a domain: no share, yet somebody should know."""
+    return Alarm("the first complaint", False, f"the first complaint: a reader at {domain} reported it as spam")
+
+
+def domain_held(domain: str) -> Alarm:
+    """The word for a domain whose answers are not believed."""
+    cause = (
+        f"unknown readers at {domain}: so many at once that the domain must be broken; their suppressions are held:"
+        f" look, then 'mailer suppressions release {domain}' or 'lift --domain {domain}'"
+    )
+    return Alarm(f"unknown readers at {domain}", False, cause)
+
+
 def enough(threshold: Threshold, events: int) -> int:
     """So many deliveries are enough to know that `events` of them pass no share of the threshold."""
     least = threshold.warn or threshold.pause
     return max(LEAST_DELIVERIES, int(events / least) + 1)
 
 
-def judge(threshold: Threshold, events: int, ended: int, where: str = "") -> Iterator[Alarm]:
-    """What `events` of `ended` deliveries call for: nothing, a warning, or a warning and a pause."""
+def judge(threshold: Threshold, events: int, ended: int, domain: str = "") -> Iterator[Alarm]:
+    """What `events` of `ended` deliveries (at one domain) call for: nothing, a warning, or a warning and a pause."""
+    where = f" at {domain}" if domain else ""
     if events < LEAST_EVENTS or ended < LEAST_DELIVERIES:
         return
     share = events / ended

@@ -1,9 +1,10 @@
-"""What an operator should hear of: sends that ended, were paused or stand still, each told once."""
+"""What an operator should hear of: sends that ended, paused or stand still, what comes back of them; each told once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -11,19 +12,23 @@ from mailer.model.delivery import State
 from mailer.store.bulk import UNFINISHED
 from mailer.store.schema import claims, deliveries, events, issues, to_millis
 
+WARNED = "warned"  # the kind of event that the watch over what comes back leaves
 TOLD = "alerted"  # the kind of event that remembers what was told
 NEWS_FOR = timedelta(days=1)  # what is older is no news: an updated program does not tell the past
 STILL_FOR = timedelta(minutes=15)
+WARN_EVERY = timedelta(hours=1)  # warnings of one issue are gathered so long: one letter, not one for each domain
+LOOK_BACK = timedelta(days=60)  # for this long after its send something may still come back of an issue
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something that happened to an issue: finished, paused or stalled, when, and why."""
+    """Something that happened to an issue: finished, paused, stalled or warned, when, and why (a line a cause)."""
 
     what: str
     issue_id: int
     at: datetime
     cause: str = ""
+    events: tuple[int, ...] = ()  # the events a letter gathers
 
 
 def lock(conn: Connection) -> None:
@@ -34,12 +39,15 @@ def lock(conn: Connection) -> None:
 
 def news(conn: Connection, now: datetime) -> list[News]:
     """What happened to issues lately and was not told yet."""
-    return [one for one in (*_finished(conn, now), *_paused(conn, now), *_stalled(conn, now)) if not _told(conn, one)]
+    found = (*_finished(conn, now), *_paused(conn, now), *_stalled(conn, now), *_warned(conn, now))
+    return [one for one in found if not _told(conn, one)]
 
 
 def note(conn: Connection, one: News, now: datetime) -> None:
     """Remember that it was told."""
-    detail = {"what": one.what, "at": to_millis(one.at)}
+    detail: dict[str, Any] = {"what": one.what, "at": to_millis(one.at)}
+    if one.events:
+        detail["events"] = list(one.events)
     conn.execute(insert(events).values(at=now, kind=TOLD, issue_id=one.issue_id, actor="alerts", detail=detail))
 
 
@@ -81,3 +89,29 @@ def _stalled(conn: Connection, now: datetime) -> list[News]:
         .group_by(issues.c.id)
     )
     return [News("stalled", row.id, max(row.since, last or row.since)) for row in conn.execute(query)]
+
+
+def _warned(conn: Connection, now: datetime) -> list[News]:
+    """Warnings about what comes back of an issue, those since the last letter about it together."""
+    e = events.c
+    query = (
+        select(e.id, e.issue_id, e.kind, e.at, e.detail)
+        .select_from(issues.join(events, e.issue_id == issues.c.id))
+        .where(issues.c.send_at > now - LOOK_BACK, e.kind.in_((WARNED, TOLD)), e.at > now - NEWS_FOR)
+        .order_by(e.id)
+    )
+    rows = conn.execute(query).all()
+    letters = [row for row in rows if row.kind == TOLD and row.detail["what"] == WARNED]
+    last = {row.issue_id: row.at for row in letters}
+    told = {number for row in letters for number in row.detail["events"]}
+    new: dict[int, list[Any]] = {}
+    for row in rows:
+        if row.kind == WARNED and row.id not in told:
+            new.setdefault(row.issue_id, []).append(row)
+    return [
+        News(
+            WARNED, issue_id, said[-1].at, "\n".join(row.detail["cause"] for row in said), tuple(row.id for row in said)
+        )
+        for issue_id, said in new.items()
+        if issue_id not in last or now >= last[issue_id] + WARN_EVERY
+    ]

@@ -34,8 +34,11 @@ def record(
     ]
     for (row, _), verdict in zip(acted_on, _judge(conn, acted_on, now, breakers), strict=True):
         recorded[row.fingerprint] = verdict
+        if watch is not None and verdict.action is Action.HOLD and row.reader.issue_id is not None:
+            watch.hold(conn, row.reader.issue_id, row.reader.domain, now)
     if watch is not None:
-        watch.look(conn, [row.reader.issue_id for row in rows], now)
+        complaint = any(row.diagnosis.kind is Kind.COMPLAINT for row, _ in acted_on)
+        watch.look(conn, [row.reader.issue_id for row in rows], now, complaint=complaint)
     return recorded
 
 

@@ -15,12 +15,15 @@ from mailer.model.pacing import group_of
 from mailer.model.thresholds import (
     BOUNCES,
     COMPLAINTS,
+    DOMAIN_BOUNCES,
     DOMAIN_FAULTS,
     LEAST_EVENTS,
     SENDER_FAULTS,
     Alarm,
     Threshold,
+    domain_held,
     enough,
+    first_complaint,
     judge,
 )
 from mailer.store import bounces as log
@@ -40,28 +43,47 @@ class Watch:
 
     looked: dict[int, datetime] = field(default_factory=dict)
 
-    def look(self, conn: Connection, issue_ids: Iterable[int | None], now: datetime) -> None:
-        """Judge the issues something came back for; runs in the transaction that recorded it."""
+    def look(
+        self, conn: Connection, issue_ids: Iterable[int | None], now: datetime, *, complaint: bool = False
+    ) -> None:
+        """Judge the issues something came back for, at once where it is a complaint; in the recording transaction."""
         for issue_id in sorted({each for each in issue_ids if each is not None}):
             last = self.looked.get(issue_id)
-            if last is None or not last <= now < last + RECHECK:
+            if complaint or last is None or not last <= now < last + RECHECK:
                 self.looked[issue_id] = now
                 _look(conn, issue_id, now)
+
+    def hold(self, conn: Connection, issue_id: int, domain: str, now: datetime) -> None:
+        """Say of an issue, once, that a domain's answers about its readers are not believed."""
+        _note(conn, issue_id, domain_held(domain), WARNED, now)
 
 
 def _look(conn: Connection, issue_id: int, now: datetime) -> None:
     b = bounces.c
     failed = b.kind.in_((Kind.HARD, Kind.SOFT))
     ours = b.family == Family.POLICY
+    complaints = _count(conn, issue_id, b.kind == Kind.COMPLAINT)
+    if complaints:
+        _note(conn, issue_id, first_complaint(_complainer(conn, issue_id)), WARNED, now)
     _judge_send(conn, issue_id, BOUNCES, _count(conn, issue_id, failed), now)
-    _judge_send(conn, issue_id, COMPLAINTS, _count(conn, issue_id, b.kind == Kind.COMPLAINT), now)
+    _judge_send(conn, issue_id, COMPLAINTS, complaints, now)
     _judge_send(conn, issue_id, SENDER_FAULTS, _count(conn, issue_id, ours), now)
+    for domain, number in _by_domain(conn, issue_id, failed):
+        for alarm in judge(DOMAIN_BOUNCES, number, _ended_at(conn, issue_id, DOMAIN_BOUNCES, number, domain), domain):
+            _note(conn, issue_id, alarm, WARNED, now)
     for domain, faults in _by_domain(conn, issue_id, ours):
-        ended = _ended(conn, issue_id, enough(DOMAIN_FAULTS, faults), deliveries.c.domain == domain)
-        for alarm in judge(DOMAIN_FAULTS, faults, ended, f" at {domain}"):
+        ended = _ended_at(conn, issue_id, DOMAIN_FAULTS, faults, domain)
+        for alarm in judge(DOMAIN_FAULTS, faults, ended, domain):
             if _note(conn, issue_id, alarm, WARNED, now):
                 slowdown = budgets.Slowdown(budgets.PROVIDER + group_of(domain), ended, DOMAIN_PAUSE, alarm.cause)
                 budgets.settle(conn, {}, [slowdown], now)
+
+
+def _complainer(conn: Connection, issue_id: int) -> str:
+    """The domain of the reader who complained first."""
+    b = bounces.c
+    first = select(b.domain).where(b.issue_id == issue_id, b.kind == Kind.COMPLAINT).order_by(b.id).limit(1)
+    return str(conn.execute(first).scalar())
 
 
 def _judge_send(conn: Connection, issue_id: int, threshold: Threshold, number: int, now: datetime) -> None:
@@ -100,6 +122,10 @@ def _ended(conn: Connection, issue_id: int, most: int, *which: Any) -> int:
     d = deliveries.c
     some = select(literal(1)).where(d.issue_id == issue_id, d.state.in_(_ENDED), *which).limit(most).subquery()
     return conn.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _ended_at(conn: Connection, issue_id: int, threshold: Threshold, events: int, domain: str) -> int:
+    return _ended(conn, issue_id, enough(threshold, events), deliveries.c.domain == domain)
 
 
 def _known(conn: Connection, issue_id: int, alarm: Alarm, kind: str) -> bool:

@@ -228,3 +228,34 @@ def test_everybody_named_gets_a_letter_and_nobody_is_fine_too(db: Database) -> N
     assert nobody.written == []
     with db.reading() as conn:
         assert len(conn.execute(select(events).where(events.c.kind == "alerted")).all()) == 2
+
+
+def warn(desk: Desk, issue_id: int, cause: str) -> None:
+    desk.db.run(issue_store.note, "warned", issue_id, "bounces", {"cause": cause}, desk.now)
+
+
+def test_what_comes_back_is_told_in_one_letter_an_hour(desk: Desk) -> None:
+    issue_id = desk.publish("accepted", "accepted")
+    warn(desk, issue_id, "the first complaint")
+    warn(desk, issue_id, "bounces at example.org")
+    desk.alerts.look()
+    desk.alerts.look()
+    assert [values["causes"] for *_, values in desk.written] == [["the first complaint", "bounces at example.org"]]
+    for number in range(20):
+        warn(desk, issue_id, f"bounces at {number}.example.net")
+    desk.now += timedelta(minutes=59)
+    desk.alerts.look()
+    assert desk.kinds() == ["send-warned"]
+    desk.now += timedelta(minutes=1)
+    desk.alerts.look()
+    assert len(desk.written[1][3]["causes"]) == 20
+    desk.now += timedelta(hours=2)
+    desk.alerts.look()
+    assert desk.kinds() == ["send-warned", "send-warned"]
+
+
+def test_another_issues_warnings_are_a_letter_of_their_own(desk: Desk) -> None:
+    for slug in ("2026-03-02", "2026-03-01"):
+        warn(desk, desk.publish("accepted", slug=slug), "the first complaint")
+    desk.alerts.look()
+    assert desk.kinds() == ["send-warned", "send-warned"]

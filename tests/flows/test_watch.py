@@ -12,11 +12,15 @@ from support import cast
 
 from mailer.flows.bounce import Watch, record_refusals
 from mailer.mail.reply import Reply
+from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
 from mailer.store import issues
+from mailer.store.bounces import Bounce, Reader
+from mailer.store.breaker import Breakers
 from mailer.store.engine import Database
-from mailer.store.schema import budgets, deliveries, events
+from mailer.store.schema import attempts, budgets, deliveries, events
 from mailer.store.schema import issues as issues_table
+from mailer.store.verdicts import record
 
 UNKNOWN = Reply(550, ("5.1.1 user unknown",))
 ABOUT_US = Reply(550, ("5.7.1 rejected for policy reasons",))
@@ -67,7 +71,7 @@ def test_more_than_five_percent_of_bounces_pauses_a_send(db: Database) -> None:
     send = Send(db, count=200)
     send.refuse(range(10, 20))
     assert send.state() == ("sending", "")
-    assert send.said("warned") == 1
+    assert causes(send) == ["bounces", "bounces at example.org"]
     send.refuse([20], seconds=6)
     state, cause = send.state()
     assert state == "paused"
@@ -118,3 +122,51 @@ def test_the_watch_looks_no_oftener_than_every_five_seconds(db: Database, again:
     assert send.state()[0] == "sending"
     send.refuse([25], seconds=6)
     assert send.state()[0] == "paused"
+
+
+def complain(send: Send, number: int, seconds: float = 0) -> None:
+    with send.db.transaction() as conn:
+        delivery = conn.execute(select(deliveries).order_by(deliveries.c.id)).all()[number]
+        diagnosis = Diagnosis(Kind.COMPLAINT, "feedback")
+        row = Bounce(cast.later(seconds=seconds), "imap", diagnosis, f"report:{number}", Reader.of(delivery))
+        record(conn, [row], cast.later(seconds=seconds), Breakers(), send.watch)
+
+
+def causes(send: Send) -> list[str]:
+    with send.db.reading() as conn:
+        details = conn.execute(select(events.c.detail).where(events.c.kind == "warned").order_by(events.c.id)).scalars()
+        return [detail["cause"].partition(":")[0] for detail in details]
+
+
+def test_the_first_complaint_is_said_at_once_and_the_next_ones_only_by_their_share(db: Database) -> None:
+    send = Send(db, count=2000)
+    send.refuse([30])  # the watch has looked a moment ago
+    complain(send, 20, seconds=1)
+    assert causes(send) == ["the first complaint"]
+    complain(send, 21, seconds=2)
+    assert causes(send) == ["the first complaint"]
+    complain(send, 22, seconds=3)
+    assert causes(send) == ["the first complaint", "complaints"]
+    assert send.state()[0] == "sending"
+
+
+def test_a_domain_of_which_much_comes_back_is_said_once(db: Database) -> None:
+    send = Send(db, count=600)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id <= 60).values(domain="example.com"))
+    full = Reply(552, ("5.2.2 mailbox full",))
+    send.refuse(range(4), full)
+    send.refuse(range(4, 8), full, seconds=6)
+    assert causes(send) == ["bounces at example.com"]
+
+
+def test_a_domain_whose_answers_are_not_believed_is_said_once(db: Database) -> None:
+    send = Send(db, count=700)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id <= 60).values(domain="example.com"))
+        rows = conn.execute(select(deliveries).order_by(deliveries.c.id)).all()
+        tries = [{"delivery_id": row.id, "claim_id": 1, "at": cast.NOW, "state": "failed"} for row in rows[:60]]
+        conn.execute(attempts.insert(), [one | {"relay": "relay", "phase": "rcpt"} for one in tries])
+    for number in range(0, 12, 3):
+        send.refuse(range(number, number + 3), seconds=number)
+    assert causes(send).count("unknown readers at example.com") == 1

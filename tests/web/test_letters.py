@@ -32,6 +32,7 @@ VALUES = {
     "time": "2026-11-23 08:00 Asia/Shanghai",
     "minutes": 15,
     "cause": "<b>535 5.7.8",
+    "causes": ["<b>bounces", "the first complaint"],
     "frozen": 6,
     "waiting": 1,
     "counts": {"accepted": 2, "failed": 1, "uncertain": 1, "suppressed": 1, "cancelled": 0},
