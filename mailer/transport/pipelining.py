@@ -8,6 +8,7 @@ from mailer.transport.protocol import Broken
 
 LOCKSTEP = 1  # commands that may be unanswered at once
 GROUP = 4  # content, MAIL, RCPT and DATA
+DOUBTS = 2  # connections lost in a group before one has worked
 
 
 class Pipelining:
@@ -15,13 +16,15 @@ class Pipelining:
 
     One session tries it while the others go in lockstep, so that a relay that only claims to do it costs one message.
     Once a message announced behind another's content has been answered, it works: from then on only answers that do
-    not add up speak against it, and a lost connection is bad weather. Before that, silence in a group does too.
+    not add up speak against it, and a lost connection is bad weather. Before that, two connections in a row that fell
+    silent in a group do too.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda cause: None, *, allowed: bool = True) -> None:
         self._tell = tell
         self._allowed = allowed
         self._works = False
+        self._doubts = 0
         self._trying: object = None
 
     def window(self, session: object) -> int:
@@ -36,7 +39,7 @@ class Pipelining:
 
     def works(self) -> None:
         """A relay has answered a group with content in it."""
-        self._works, self._trying = True, None
+        self._works, self._doubts, self._trying = True, 0, None
 
     def ends(self, cause: str) -> None:
         """It does not work: every session goes in lockstep from its next message on."""
@@ -46,7 +49,9 @@ class Pipelining:
 
     def leave(self, session: object, broken: Broken | None) -> None:
         """A session has ended, by what `broken` says if it did not end in order."""
-        if broken is not None and broken.in_group and (broken.confused or not self._works):
-            self.ends(broken.cause)
+        if broken is not None and broken.in_group:
+            self._doubts += not self._works
+            if broken.confused or self._doubts >= DOUBTS:
+                self.ends(broken.cause)
         if self._trying is session:
             self._trying = None

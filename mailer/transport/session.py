@@ -110,15 +110,18 @@ class SmtpSession:
             raise
 
     async def close(self) -> None:
-        """Say QUIT when that is possible and close; never raises, takes `quit` seconds twice at most."""
+        """Say QUIT when that is possible and close; never raises, takes `quit` seconds twice at most.
+
+        Where a message was announced the relay waits for its content, and there is nothing but to hang up.
+        """
         limit = self._timeouts.quit
         try:
-            if self._announced is None and self._wire.quiet:
+            if self._announced is None:
                 async with asyncio.timeout(limit):
-                    self._waiting = [*(line for line in await self._clear_up() if line is _DOT), _QUIT]
+                    self._waiting = [*(command for command in await self._clear_up() if command is _DOT), _QUIT]
                     while self._waiting or self._said:
                         await self._answer(limit)
-            await self._wire.finish(limit)
+                await self._wire.finish(limit)
         except (Broken, TimeoutError):
             pass
         finally:
@@ -155,6 +158,10 @@ class SmtpSession:
         for phase, seconds in self._steps:
             self._phase = phase
             reply = await self._answer(seconds)
+            if reply.code == 503 and self._window > LOCKSTEP:  # a relay that has lost a command of the group
+                self._wire.abort(str(reply))
+                self._pipelining.ends(str(reply))
+                return Result(phase, None, str(reply))
             if reply.code >= 400:
                 return Result(phase, reply)
             self._open = phase

@@ -157,6 +157,7 @@ class Visit:
     secured: bool = False
     user: str = ""
     octets: int = 0  # of content read, finished or not
+    turns: int = 0  # times it had answered and had to wait for more: a client's round trips
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -169,6 +170,8 @@ class Relay:
 
     `tls` is "", "starttls" or "implicit" (then `context` is the server's, see support.certificates);
     `users` are names and passwords for AUTH, which is then required; `extensions` are EHLO lines besides those.
+    `lenient`: 354 to DATA for nobody, as smtp-sink has it, and a refusal of what comes; `careless`: takes a recipient
+    although it has refused MAIL.
     """
 
     def __init__(
@@ -181,6 +184,8 @@ class Relay:
         mechanisms: str = "PLAIN LOGIN",
         max_connections: int = 1_000_000,
         max_messages: int = 1_000_000,
+        lenient: bool = False,
+        careless: bool = False,
         receive_buffer: int = 0,
         keep_content: bool = True,
         on_accept: Callable[[Transaction], None] = lambda transaction: None,
@@ -194,6 +199,8 @@ class Relay:
         self.mechanisms = mechanisms
         self.max_connections = max_connections
         self.max_messages = max_messages
+        self.lenient = lenient
+        self.careless = careless
         self.receive_buffer = receive_buffer
         self.keep_content = keep_content
         self.on_accept = on_accept
@@ -312,16 +319,22 @@ class _Conversation:
         self.messages = 0
         self.upgrading = False
         self.ahead = bytearray()  # read, not yet understood: a client may pipeline
+        self.has_spoken = False
 
     async def _line(self) -> bytes:
         while (end := self.ahead.find(b"\r\n")) < 0:
-            data = await self.reader.read(65536)
+            data = await self._read()
             if not data or len(self.ahead) > LINE_LIMIT:
                 raise HangUp
             self.ahead += data
         line = bytes(self.ahead[:end])
         del self.ahead[: end + 2]
         return line
+
+    async def _read(self, most: int = 65536) -> bytes:
+        self.visit.turns += self.has_spoken
+        self.has_spoken = False
+        return await self.reader.read(most)
 
     async def run(self) -> None:
         if self.relay.open_now > self.relay.max_connections:
@@ -377,6 +390,7 @@ class _Conversation:
         raise HangUp
 
     async def _write(self, data: bytes) -> None:
+        self.has_spoken = True
         self.writer.write(data)
         await self.writer.drain()
 
@@ -445,7 +459,7 @@ class _Conversation:
             transaction = Transaction(found[1], found[2].strip())
             self.relay.transactions.append(transaction)
             said = await self._answer("mail", "552 5.3.4 Too big" if self._too_big(found[2]) else "250 2.1.0 Ok")
-            if said.startswith(b"2"):
+            if said.startswith(b"2") or self.relay.careless:
                 self.transaction = transaction
 
     def _too_big(self, parameters: str) -> bool:
@@ -465,21 +479,23 @@ class _Conversation:
             self.transaction.recipients.pop()
 
     async def _do_data(self, line: str) -> None:
-        if self.transaction is None or not self.transaction.recipients:
+        for_somebody = self.transaction is not None and bool(self.transaction.recipients)
+        if not for_somebody and not self.relay.lenient:
             await self._write(b"503 5.5.1 Bad sequence\r\n")
             return
+        self.transaction = self.transaction or Transaction("")
         self.transaction.phase = "data"
         said = await self._answer("data", "354 Go ahead")
         if said.startswith(b"354"):
             await self._take_content(self.transaction)
             self.messages += 1
-            await self._answer("dot", "250 2.0.0 Queued")
+            await self._answer("dot", "250 2.0.0 Queued" if for_somebody else "554 5.5.1 No valid recipients")
             self.transaction = None
 
     async def _take_content(self, transaction: Transaction) -> None:
         """Read up to CRLF.CRLF and nothing else (RFC 5321 section 4.1.1.4)."""
         transaction.phase = "body"
-        recipient = transaction.recipients[-1]
+        recipient = transaction.recipients[-1] if transaction.recipients else ""
         rule = next((rule for rule in self.relay.rules if rule.at == "body" and rule.applies(recipient)), None)
         content = bytearray(b"\r\n" + self.ahead)  # a dot at once is a line of its own
         while (end := content.find(b"\r\n.\r\n", max(0, len(content) - 65536 - 5))) < 0:
@@ -490,7 +506,7 @@ class _Conversation:
                 if rule.close:
                     self._drop(rule.reset)
                 rule = None
-            data = await self.reader.read(1024 if rule is not None else 65536)
+            data = await self._read(1024 if rule is not None else 65536)
             if not data:
                 raise HangUp
             self.visit.octets += len(data)

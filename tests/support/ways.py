@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailer.model.delivery import Result
 from mailer.transport.base import Envelope, Message
 from mailer.transport.protocol import Timeouts
 from mailer.transport.session import SmtpSession
@@ -56,6 +58,15 @@ class Way:
 
 def nothing() -> None:
     """A `handing_over` with nothing to record."""
+
+
+async def in_turn(session: SmtpSession, *messages: Message) -> list[Result]:
+    """Send as a dispatcher does, for as long as the session is usable: what was announced goes next."""
+    left, results = deque(messages), []
+    while left and session.usable:
+        message = left.popleft()
+        results.append(await session.send(message, nothing, lambda: left[0] if left else None))
+    return results
 
 
 def to(recipient: str = "alice@example.com", content: bytes = CONTENT, return_path: str = "b@example.org") -> Message:

@@ -17,6 +17,12 @@ def way(request: pytest.FixtureRequest, authority: Authority) -> Way:
     return lockstep_way(authority) if request.param == "lockstep" else Way(request.param, authority)
 
 
+@pytest.fixture(params=["", "starttls", "implicit"], ids=["plain", "starttls", "tls"])
+def grouping(request: pytest.FixtureRequest, authority: Authority) -> Way:
+    """The ways that are pipelined."""
+    return Way(request.param, authority)
+
+
 @pytest.fixture
 def lockstep(authority: Authority) -> Way:
     return lockstep_way(authority)
