@@ -213,6 +213,12 @@ def end_claim(conn: Connection, claim_id: int, now: datetime) -> bool:
     return changed.rowcount == 1
 
 
+def end_claims(conn: Connection, claim_ids: Sequence[int], now: datetime) -> None:
+    """Close claims that nothing is open of any more."""
+    if claim_ids:
+        conn.execute(update(claims).where(claims.c.id.in_(claim_ids), claims.c.ended_at.is_(None)).values(ended_at=now))
+
+
 def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
 

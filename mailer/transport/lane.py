@@ -13,6 +13,7 @@ from mailer.transport.base import Relay
 
 BREAKER_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
+NO_WAIT_SECONDS = 1e-6  # less than a clock can show
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
@@ -62,7 +63,7 @@ class Lane:
         window = second_window(self.per_second)
         while self._answered and self._answered[0] <= now - window.seconds - MARGIN_SECONDS:
             self._answered.popleft()
-        until_slot = max(0.0, self._next_slot - now)
+        until_slot = self._next_slot - now if self._next_slot - now > NO_WAIT_SECONDS else 0.0
         over = self._begun + len(self._answered) - window.limit
         if over < 0:
             return until_slot

@@ -22,8 +22,9 @@ from support.relay import Relay, Rule, closing, hang_up, refuse, stall
 from support.ways import CONTENT, QUICK
 
 from mailer.errors import RelayError, StoreError
-from mailer.flows import bounce, control, dispatch
-from mailer.flows.dispatch import Dispatcher, Observer, Tally
+from mailer.flows import bounce, control
+from mailer.flows.dispatch import Dispatcher, Observer, Tally, books, desk
+from mailer.flows.dispatch import dispatcher as dispatching
 from mailer.model.delivery import State
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import issues, ledger
@@ -255,7 +256,7 @@ async def test_a_relay_that_never_answers_the_dot_pauses_the_issue_before_the_li
         await stage.send(relay)
         stage.agree(relay)
     counts = stage.counts()
-    assert dispatch.UNANSWERED <= counts["uncertain"] <= dispatch.UNANSWERED + 3  # and what three connections held
+    assert desk.UNANSWERED <= counts["uncertain"] <= desk.UNANSWERED + 3  # and what three connections held
     assert counts["pending"] == stage.readers - counts["uncertain"]
     assert stage.db.read(issues.find, "214").state == "paused"
     assert len(stage.seen.pauses) == 1
@@ -486,7 +487,7 @@ async def test_stopping_waits_for_the_dots_and_records_what_is_known_meanwhile(s
 
 
 async def test_stopping_does_not_wait_for_a_relay_that_has_not_got_the_dot(lite: Stage, monkeypatch: Any) -> None:
-    monkeypatch.setattr(dispatch, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(dispatching, "GRACE_SECONDS", 0.2)
     gates = [stall("connect", times=1), stall("rcpt", times=1)]
     async with Relay(*gates) as relay:
         dispatcher = lite.dispatcher(relay, connections=2)
@@ -514,7 +515,7 @@ async def test_where_no_journal_can_be_laid_nothing_is_sent(
             def full(*_: object) -> None:
                 raise OSError(code, os.strerror(code))
 
-            patch.setattr(dispatch, "STORE_PATIENCE_SECONDS", 0.3)
+            patch.setattr(dispatching, "STORE_PATIENCE_SECONDS", 0.3)
             patch.setattr(os, "posix_fallocate", full)
             with pytest.raises(StoreError, match="journal"):
                 await stage.send(relay)
@@ -575,7 +576,7 @@ async def test_a_database_away_at_the_start_ends_a_run_at_once_unless_it_is_to_s
 async def test_a_database_that_stays_away_ends_the_run_and_the_journal_keeps_the_answers(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "STORE_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(dispatching, "STORE_PATIENCE_SECONDS", 0.5)
     stage = Stage(Database(sqlite_url, busy_seconds=0.05), tmp_path)
     other = Database(sqlite_url)
     gate = stall("dot", times=3)
@@ -722,9 +723,9 @@ async def test_a_claim_is_settled_only_by_who_can_know(stage: Stage) -> None:
         await stage.send(relay, host="there")
         assert stage.seen.taken == []
         claimed = stage.counts()["attempting"]
-        stage.now += dispatch.LEASE
+        stage.now += books.LEASE
         elsewhere = stage.dispatcher(relay, host="there")
-        elsewhere._recover()
+        await elsewhere._inherit()
         assert stage.seen.taken
         assert stage.counts()["uncertain"] == claimed
         gate.let_go()

@@ -1,0 +1,237 @@
+"""A worker's books: each of its transactions, from the claim to the outcomes, and what dead workers left.
+
+Every step may be repeated: the answer to its commit may have been what was lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from mailer.errors import RestoredError, StoreError
+from mailer.flows.dispatch.batch import Batch, Page, Refusal
+from mailer.model.delivery import State
+from mailer.model.pacing import domains_of, group_of
+from mailer.model.routing import Route
+from mailer.rendering.outgoing import Outgoing
+from mailer.store import budgets, ledger
+from mailer.store import journal as journals
+from mailer.store.budgets import PROVIDER, RELAY, Allowance
+from mailer.store.engine import Database
+from mailer.store.highwater import HighWater
+from mailer.store.journal import Journal
+from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.transport.lane import Lane
+
+LEASE = timedelta(seconds=120)
+RESTORED = (
+    "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
+    " 'mailer audit --reconcile' has named what may have gone out since"
+)
+
+Composer = Callable[[Connection, Sequence[Claimed]], Callable[[Claimed], Outgoing]]
+RecordRefusals = Callable[[Connection, Sequence[Refusal], datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a flush found: the claims that are still ours, and the issues it paused."""
+
+    held: set[int]
+    paused: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A dead worker's claim that was settled."""
+
+    worker: str
+    cause: str
+
+
+class Books:
+    """The database, the journals and the shared clock of one worker. Methods raise StoreError; see Dispatcher."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        composer: Composer,
+        record_refusals: RecordRefusals,
+        clock: Callable[[], datetime],
+        worker: Worker,
+        journal_folder: Path,
+        shared_clock: Callable[[Connection], datetime | None] = lambda conn: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.worker = worker
+        self._db = db
+        self._composer = composer
+        self._record_refusals = record_refusals
+        self._clock = clock
+        self._shared_clock = shared_clock
+        self._monotonic = monotonic
+        self._folder = journal_folder
+        self._high_water = HighWater(journal_folder)
+        self._metered: set[str] = set()  # the budgets that answers are charged to
+        self._ahead = timedelta()
+
+    # --- claiming --------------------------------------------------------------------------------------------
+
+    def claim(self, lane: Lane, limit: int, way: Route) -> tuple[Batch | None, Allowance]:
+        """Up to `limit` due deliveries for a lane, and what its budgets allow.
+
+        One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid.
+        Raises RestoredError when this host has made later claims than the database knows of.
+        """
+        started = self._monotonic()
+        journal: Journal | None = None
+        try:
+            with self._db.transaction() as conn:
+                now = self._set_clock(conn)
+                ledger.expire_overdue(conn, now)
+                allowance = budgets.allowance(conn, lane.name, lane.quotas, now)
+                self._meter(lane, allowance)
+                for issue in ledger.sendable(conn, now):
+                    if rows := self._pick(conn, issue, limit, way, allowance, now):
+                        break
+                else:
+                    return None, allowance
+                claim_id = ledger.open_claim(conn, self.worker, str(self._folder), now, LEASE, lane.name)
+                if claim_id <= self._high_water.claim:
+                    raise RestoredError(RESTORED)
+                ledger.assign(conn, claim_id, rows, now)
+                compose = self._composer(conn, rows)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                journal = Journal(self._folder, claim_id, [row.id for row in rows])
+        except OSError as error:
+            raise StoreError(f"the journal in {self._folder} cannot be written: {error.strerror}") from error
+        except StoreError:
+            if journal is not None:
+                journal.close()  # if the commit came through after all, it shows that nothing was begun
+            raise
+        self._high_water.raise_to(claim_id, rows[-1].id, issue.slug)
+        lease_ends = started + LEASE.total_seconds()
+        return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows)), allowance
+
+    def _pick(
+        self, conn: Connection, issue: Sendable, limit: int, way: Route, allowance: Allowance, now: datetime
+    ) -> list[Claimed]:
+        """What is due of an issue within the allowance: of each slowed provider what it may get, then the others."""
+        limit = limit if allowance.relay is None else min(limit, allowance.relay)
+        rows: list[Claimed] = []
+        for group, most in allowance.providers.items():
+            domains = domains_of(group)
+            if (most := min(most, limit - len(rows))) > 0:
+                rows += ledger.pick(conn, issue, most, now, way.within(domains))
+            way = way.leaving_out(domains)
+        return rows + (ledger.pick(conn, issue, limit - len(rows), now, way) if limit > len(rows) else [])
+
+    def _meter(self, lane: Lane, allowance: Allowance) -> None:
+        self._metered.update(PROVIDER + group for group in allowance.providers)
+        if allowance.relay is not None:
+            self._metered.add(RELAY + lane.name)
+
+    # --- recording -------------------------------------------------------------------------------------------
+
+    def write(self, page: Page, batches: Mapping[int, Batch]) -> Written:
+        """Commit a page, extend the leases of our claims and end those that have nothing open any more."""
+        outcomes: dict[int, list[Outcome]] = {}
+        for entry in page.entries:
+            outcomes.setdefault(entry.batch.id, []).append(entry.outcome)
+        returned: dict[int, list[int]] = {}
+        for work in page.released:
+            returned.setdefault(work.batch.id, []).append(work.row.id)
+        done = [
+            batch.id
+            for batch in batches.values()
+            if batch.open == len(outcomes.get(batch.id, ())) + len(returned.get(batch.id, ()))
+        ]
+        with self._db.transaction() as conn:
+            now = self._set_clock(conn)
+            held = ledger.renew(conn, batches, now + LEASE)
+            for claim_id, ended in outcomes.items():
+                ledger.record(conn, claim_id, ended, now)
+            for claim_id, ids in returned.items():
+                ledger.release(conn, claim_id, ids, now)
+            paused = {issue_id for issue_id, cause in page.pauses.items() if ledger.pause(conn, issue_id, cause, now)}
+            refusals = [entry.refusal for entry in page.entries if entry.refusal]
+            if refusals:
+                self._record_refusals(conn, refusals, now)
+            if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
+                ledger.repeat_uncertain(conn, now)
+            ledger.end_claims(conn, done, now)
+            self._metered.update(page.slowdowns)
+            charges = self._charges(entry.outcome for entry in page.entries)
+            if charges or page.slowdowns:
+                budgets.settle(conn, charges, list(page.slowdowns.values()), now)
+            return Written(held, paused)
+
+    def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:
+        """What was answered, by the budgets it counts against; nothing where nothing is limited."""
+        if not self._metered:
+            return Counter()
+        sent = [one for one in outcomes if one.relay]
+        charges = Counter(RELAY + one.relay for one in sent)
+        charges.update(PROVIDER + group_of(one.delivery.domain) for one in sent)
+        return Counter({key: count for key, count in charges.items() if key in self._metered})
+
+    def finish_issues(self) -> list[str]:
+        """Close the issues that have nothing left to send; returns their slugs."""
+        return self._db.run(ledger.finish_issues, self.now())
+
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due; None when nothing waits."""
+        return self._db.read(ledger.next_due)
+
+    # --- taking over -----------------------------------------------------------------------------------------
+
+    def inherit(self, ours: Collection[int]) -> list[Inherited]:
+        """Settle the claims of dead workers: at once where their journal is, when their lease has run out elsewhere.
+
+        A worker of this host that only stands still keeps its claim: its journal is locked while it lives.
+        """
+        with self._db.reading() as conn:
+            now = self._set_clock(conn)
+            open_claims = ledger.open_claims(conn)
+        settled = []
+        for claim in open_claims:
+            if claim.id in ours:
+                continue
+            path = Path(claim.journal) / f"{claim.id}.journal"
+            here = (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists()
+            if journals.is_alive(path) if here else claim.leased_until > now:
+                continue
+            marks = journals.read(path, claim.id) if here else None
+            died = "died after handing it over" if here else "was lost with its claim"
+            cause = f"worker {claim.worker} {died}"
+            with self._db.transaction() as conn:
+                under_way = ledger.held(conn, claim.id)
+                taken = ledger.take_over(conn, claim.id, marks, cause, now)
+                ledger.repeat_uncertain(conn, now)
+                if taken and RELAY + claim.relay in self._metered:
+                    budgets.settle(conn, {RELAY + claim.relay: under_way}, (), now)
+            if taken:
+                settled.append(Inherited(claim.worker, cause))
+                if here:
+                    path.unlink(missing_ok=True)
+        return settled
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Now, by the clock all workers share as far as it is known."""
+        return self._clock() + self._ahead
+
+    def _set_clock(self, conn: Connection) -> datetime:
+        """Follow the database's clock: this host's own may be wrong, or be set while we run."""
+        shared = self._shared_clock(conn)
+        if shared is not None:
+            self._ahead = shared - self._clock()
+        return self.now()

@@ -1,0 +1,201 @@
+"""The desk all connections of a worker share: the work ready, what they learned, and what follows for others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailer.errors import RelayError, StoreError
+from mailer.flows.dispatch.batch import Entry, Page, Refusal, Work
+from mailer.flows.dispatch.outcome import Retry, conclude, quarantined
+from mailer.model.delivery import Result, State
+from mailer.model.pacing import Pulse, group_of
+from mailer.model.throttle import Throttle
+from mailer.store.budgets import PROVIDER, RELAY, Slowdown
+from mailer.store.journal import Mark
+from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.transport.lane import Lane
+
+CLAIM_SECONDS = 1.0  # a claim covers no more than the pace allows in this time, so that leaving is obeyed within it
+MAX_CLAIM = 500
+UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
+
+
+class Observer:
+    """What a dispatcher tells while it works; every method may be overridden, none may raise."""
+
+    def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        """One attempt has ended."""
+
+    def relay_down(self, name: str, error: RelayError) -> None:
+        """A relay could not be reached or refused us; it will be tried again."""
+
+    def store_down(self, error: StoreError) -> None:
+        """Outcomes could not be committed; nothing is sent until they can."""
+
+    def paused(self, issue_id: int, cause: str) -> None:
+        """An issue was paused because the relay refuses us, not a reader."""
+
+    def finished(self, slugs: Sequence[str]) -> None:
+        """These issues have nothing left to send."""
+
+    def taken_over(self, worker: str, cause: str) -> None:
+        """A dead worker's claim was settled."""
+
+    def slowed(self, name: str, pause: float, cause: str) -> None:
+        """A relay or a provider asked us to go slower: nothing goes there for `pause` seconds, then less."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this dispatcher has done so far."""
+
+    states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    next_due: datetime | None = None
+    error: RelayError | None = None
+    paused: int = 0
+
+    def __getitem__(self, state: State) -> int:
+        return self.states[state]
+
+
+class Desk:
+    """Where connections take work from and bring answers to; the dispatcher fills it and empties its page."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Sequence[Lane],
+        worker: Worker,
+        retry: Retry,
+        observer: Observer,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.lanes = lanes
+        self.observer = observer
+        self.monotonic = monotonic
+        self.page = Page()
+        self.tally = Tally()
+        self.changed = asyncio.Event()  # the dispatcher has something to do
+        self.ended = asyncio.Event()  # nothing more is begun
+        self.stopping = False
+        self._worker = worker
+        self._retry = retry
+        self._now = now
+        self._pulse = Pulse()
+        self._unanswered = 0
+
+    # --- work ------------------------------------------------------------------------------------------------
+
+    def has_room(self, lane: Lane) -> bool:
+        """Whether more should be claimed for a lane now."""
+        now, most = self.monotonic(), lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= most // 2
+
+    def able(self) -> dict[str, int]:
+        """The relays that could send now, with their weights: they can be reached, and their limits leave something."""
+        now = self.monotonic()
+        return {lane.name: lane.weight for lane in self.lanes if lane.within_limits and lane.is_up(now)}
+
+    def take(self, lane: Lane) -> Work | None:
+        """The next of a lane's ready work that was claimed within the last second; older work goes back."""
+        while lane.ready:
+            work: Work = lane.ready.popleft()
+            if self.has_room(lane):
+                self.changed.set()
+            if self.monotonic() - work.batch.claimed_at <= CLAIM_SECONDS:
+                return work
+            self.give_back(work)
+        return None
+
+    def give_back(self, work: Work) -> None:
+        """Work that nothing was done with."""
+        self.page.released.append(work)
+
+    def put_back(self, lane: Lane, chosen: Callable[[Claimed], bool] = lambda row: True) -> None:
+        """Give back what is ready of a lane and was chosen."""
+        waiting = list(lane.ready)
+        lane.ready.clear()
+        for work in waiting:
+            (self.page.released if chosen(work.row) else lane.ready).append(work)
+
+    def stop(self) -> None:
+        """Have the dispatcher claim nothing more and end in good order."""
+        self.stopping = True
+        self.changed.set()
+
+    # --- relays ----------------------------------------------------------------------------------------------
+
+    def opened(self, lane: Lane) -> None:
+        """A connection stands."""
+        lane.succeeded()
+        lane.sessions += 1
+        self.tally.error = None
+
+    def not_opened(self, lane: Lane, error: RelayError) -> None:
+        """A relay could not be reached or refused us: another one may take its work."""
+        self.tally.error = None if lane.sessions else error  # a relay may allow us fewer connections
+        if lane.is_open(self.monotonic()):
+            lane.failed(self.monotonic())
+            if not lane.sessions:
+                self.put_back(lane)
+            self.observer.relay_down(lane.name, error)
+        if error.permanent:
+            self.stop()
+
+    # --- answers ---------------------------------------------------------------------------------------------
+
+    def answered(self, lane: Lane, work: Work, result: Result, millis: int) -> None:
+        """What one transaction came to."""
+        elsewhere = any(name != lane.name for name in self.able())
+        ending = conclude(work.row, lane.name, result, self._retry, self._now(), elsewhere=elsewhere, millis=millis)
+        state = ending.outcome.state
+        if state is not State.UNCERTAIN:
+            work.mark(Mark.ACCEPTED if state is State.ACCEPTED else Mark.ANSWERED)
+        self._enter(lane, work, ending.outcome, ending.refusal)
+        if state is State.ACCEPTED:
+            self._unanswered = 0
+            self._pulse.beat(RELAY + lane.name, self.monotonic())
+            self._pulse.beat(PROVIDER + group_of(work.row.domain), self.monotonic())
+            return
+        if ending.throttle:
+            self._slow_down(lane, ending.throttle, group_of(work.row.domain), str(result.reply))
+        self._unanswered = self._unanswered + 1 if state is State.UNCERTAIN else 0
+        pause = ending.pause
+        if self._unanswered >= UNANSWERED:
+            pause = f"{lane.name} took {UNANSWERED} messages in a row without an answer"
+        if pause and work.row.issue_id is not None:
+            self._pause(work.row.issue_id, pause)
+
+    def not_composed(self, lane: Lane, work: Work, error: Exception) -> None:
+        """Whatever one reader's values break must not stop the others."""
+        work.mark(Mark.ANSWERED)
+        self._enter(lane, work, quarantined(work.row, error, self._now()), None)
+
+    def _enter(self, lane: Lane, work: Work, outcome: Outcome, refusal: Refusal | None) -> None:
+        self.page.entries.append(Entry(work.batch, outcome, refusal))
+        lane.recorded += 1
+        self.tally.states[outcome.state] += 1
+        self.observer.outcome(outcome, self._worker)
+
+    def _slow_down(self, lane: Lane, throttle: Throttle, group: str, cause: str) -> None:
+        """A throttle answer is about the provider or the relay: what is ready for it goes back unsent."""
+        name = throttle.group or lane.name
+        key = PROVIDER + name if throttle.group else RELAY + name
+        if key not in self.page.slowdowns:
+            taken = self._pulse.taken(key, self.monotonic())
+            self.page.slowdowns[key] = Slowdown(key, taken, throttle.pause, cause[:500])
+            self.observer.slowed(name, throttle.pause, cause)
+        for one in self.lanes if throttle.group else [lane]:
+            self.put_back(one, lambda row: not throttle.group or group_of(row.domain) == group)
+        self.changed.set()
+
+    def _pause(self, issue_id: int, cause: str) -> None:
+        """The relay refuses us: what is ready of this issue goes back unsent."""
+        self.page.pauses[issue_id] = cause
+        self.changed.set()
+        for lane in self.lanes:
+            self.put_back(lane, lambda row: row.issue_id == issue_id)

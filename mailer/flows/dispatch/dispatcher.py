@@ -1,0 +1,262 @@
+"""The dispatcher: keeps its connections in work, and commits what they learn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection as DatabaseConnection
+
+from mailer.errors import RestoredError, StoreError
+from mailer.flows.dispatch.batch import Batch, Work
+from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, Written
+from mailer.flows.dispatch.connection import Connection
+from mailer.flows.dispatch.desk import CLAIM_SECONDS, MAX_CLAIM, Desk, Observer, Tally
+from mailer.flows.dispatch.outcome import Retry
+from mailer.model.routing import Route, Shares, route
+from mailer.store.engine import Database
+from mailer.store.ledger import Worker
+from mailer.transport.lane import Lane
+
+T = TypeVar("T")
+
+FLUSH_SECONDS = 0.15
+POLL_SECONDS = 1.0
+LIMIT_SECONDS = 10.0  # at most, before a relay whose limits are used up is asked for again
+GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
+STORE_PATIENCE_SECONDS = 60.0
+RENEW_SECONDS = 10.0
+GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
+
+Hop = Callable[..., Awaitable[Any]]  # calls a function of the database without holding up the connections
+
+
+class Dispatcher:
+    """One worker: claims, sends over its lanes, records. `run` it once; `stop` makes it end in good order.
+
+    `shared_clock(conn)` is the moment by the database's clock, None where there is only this host's.
+    `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message;
+    `record_refusals` runs in the transaction that records the refusals. `monotonic` and `hop` are for a simulation,
+    which has a clock and a database of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        lanes: Sequence[Lane],
+        composer: Composer,
+        record_refusals: RecordRefusals,
+        clock: Callable[[], datetime],
+        worker: Worker,
+        journal_folder: Path,
+        retry: Retry | None = None,
+        observer: Observer | None = None,
+        shared_clock: Callable[[DatabaseConnection], datetime | None] = lambda conn: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        hop: Hop = asyncio.to_thread,
+    ) -> None:
+        self._books = Books(
+            db=db,
+            composer=composer,
+            record_refusals=record_refusals,
+            clock=clock,
+            worker=worker,
+            journal_folder=journal_folder,
+            shared_clock=shared_clock,
+            monotonic=monotonic,
+        )
+        self._observer = observer or Observer()
+        self._desk = Desk(
+            lanes=lanes,
+            worker=worker,
+            retry=retry or Retry(),
+            observer=self._observer,
+            now=self._books.now,
+            monotonic=monotonic,
+        )
+        self.tally: Tally = self._desk.tally
+        self._lanes = lanes
+        self._monotonic = monotonic
+        self._hop = hop
+        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._batches: dict[int, Batch] = {}
+        self._patience = 0.0
+        self._shares = Shares()
+        self._renew_at = 0.0
+
+    # --- the story -------------------------------------------------------------------------------------------
+
+    async def run(self, *, forever: bool = False) -> Tally:
+        """Send until nothing is due (or `forever`, until stopped). Raises StoreError when the database stays away.
+
+        What is away at the start ends a run at once, unless it is to stay `forever`.
+        """
+        self._patience = STORE_PATIENCE_SECONDS if forever else 0.0
+        await self._inherit()
+        for connection in [Connection(lane, self._desk) for lane in self._lanes for _ in range(lane.connections)]:
+            self._connections[asyncio.create_task(connection.run())] = connection
+        try:
+            await self._feed(forever)
+        finally:
+            self._desk.stop()
+            try:
+                await self._end()
+            finally:
+                for batch in self._batches.values():
+                    batch.journal.close()
+        self.tally.next_due = await self._persist(self._books.next_due)
+        return self.tally
+
+    def stop(self) -> None:
+        """Claim nothing more, wait for dots already handed over, record the rest; `run` then returns."""
+        self._desk.stop()
+
+    async def _feed(self, forever: bool) -> None:
+        last_flush = last_recovery = self._monotonic()
+        while not self._desk.stopping:
+            for task in self._connections:
+                if task.done():
+                    task.result()  # a connection ends only by an error of ours: let it be seen
+            if not forever and all(lane.failures >= GIVE_UP_FAILURES and not lane.sessions for lane in self._lanes):
+                return
+            page, now, claimed = self._desk.page, self._monotonic(), False
+            if page.pauses:  # before anything more of the issue is claimed
+                await self._flush()
+            if now - last_flush >= FLUSH_SECONDS or page.slowdowns:
+                await self._flush()
+                for lane in self._lanes:
+                    lane.measure(now - last_flush or FLUSH_SECONDS)
+                last_flush = now
+            for lane in self._lanes:
+                if self._desk.has_room(lane) and self._shares.may(lane.name, self._desk.able()):
+                    claimed = await self._claim(lane) or claimed
+            if now - last_recovery >= LEASE.total_seconds() / 4:
+                await self._inherit()
+                last_recovery = now
+            if not claimed and self._idle and await self._nothing_left(forever):
+                return
+            if not claimed:
+                await self._pause_for_change(FLUSH_SECONDS)
+
+    @property
+    def _idle(self) -> bool:
+        return not self._batches and not any(lane.ready for lane in self._lanes)
+
+    async def _nothing_left(self, forever: bool) -> bool:
+        await self._flush()
+        await self._inherit()
+        self._observer.finished(await self._persist(self._books.finish_issues))
+        if not forever:
+            due = await self._persist(self._books.next_due)
+            if due is None or due > self._books.now():
+                return True
+        soonest = min(lane.claim_at for lane in self._lanes) - self._monotonic()
+        await self._pause_for_change(POLL_SECONDS if forever else min(max(soonest, FLUSH_SECONDS), POLL_SECONDS))
+        return False
+
+    async def _end(self) -> None:
+        self._desk.ended.set()
+        for lane in self._lanes:
+            self._desk.put_back(lane)
+            lane.arrived.set()
+        await self._let_finish()
+        await self._flush()
+        self._observer.finished(await self._persist(self._books.finish_issues))
+
+    async def _let_finish(self) -> None:
+        """Wait for the connections and record meanwhile; take back, after a while, what was not handed over."""
+        waiting, grace_ends = set(self._connections), self._monotonic() + GRACE_SECONDS
+        while waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=FLUSH_SECONDS)
+            if self._monotonic() >= grace_ends:
+                for task in waiting:
+                    if self._connections[task].in_hand:
+                        task.cancel()
+            with suppress(StoreError):  # when all have finished it is tried again, with patience
+                await self._record(self._hop)
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        for connection in self._connections.values():
+            connection.let_go()
+
+    # --- claiming --------------------------------------------------------------------------------------------
+
+    async def _claim(self, lane: Lane) -> bool:
+        limit = lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane))
+        self._patience = STORE_PATIENCE_SECONDS
+        lane.within_limits = allowance.relay != 0
+        if batch is None:
+            wait = POLL_SECONDS if lane.within_limits else min(max(allowance.wait, FLUSH_SECONDS), LIMIT_SECONDS)
+            lane.claim_at = self._monotonic() + wait
+            return False
+        self._shares.took(lane.name, lane.weight, len(batch.deliveries))
+        self._batches[batch.id] = batch
+        lane.ready.extend(Work(batch, position) for position in range(len(batch.deliveries)))
+        if pauses := self._desk.page.pauses:  # of an issue that was to pause while this was being claimed
+            self._desk.put_back(lane, lambda row: row.issue_id in pauses)
+        lane.arrived.set()
+        return True
+
+    def _route(self, lane: Lane) -> Route:
+        now = self._monotonic()
+        return route(lane.domains, [other.domains for other in self._lanes if other is not lane and other.is_up(now)])
+
+    async def _inherit(self) -> None:
+        for claim in await self._persist(self._books.inherit, self._batches):
+            self._observer.taken_over(claim.worker, claim.cause)
+
+    # --- recording -------------------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        """Commit what is known; while the database is away keep it, and send nothing more."""
+        if self._desk.page or (self._batches and self._monotonic() >= self._renew_at):
+            self._renew_at = self._monotonic() + RENEW_SECONDS
+            await self._record(self._persist)
+
+    async def _record(self, hop: Hop) -> None:
+        page = self._desk.page.copy()
+        written: Written = await hop(self._books.write, page, dict(self._batches))
+        self._desk.page.strike(page)
+        for work in page.released:
+            work.batch.open -= 1
+        for entry in page.entries:
+            entry.batch.open -= 1
+        lease_ends = self._monotonic() + LEASE.total_seconds()
+        for batch in list(self._batches.values()):
+            if batch.open == 0:
+                batch.journal.remove()
+                del self._batches[batch.id]
+            elif batch.id in written.held:
+                batch.lost, batch.lease_ends = False, lease_ends
+            else:
+                batch.lost = True
+        for issue_id in written.paused:
+            self.tally.paused += 1
+            self._observer.paused(issue_id, page.pauses[issue_id])
+
+    async def _persist(self, step: Callable[..., T], *args: Any) -> T:
+        """Do a step in the database, again and again while it is away. Raises StoreError when patience ends."""
+        give_up_at, told = self._monotonic() + self._patience, False
+        while True:
+            try:
+                return cast(T, await self._hop(step, *args))
+            except RestoredError:
+                raise
+            except StoreError as error:
+                if not told:
+                    self._observer.store_down(error)
+                    told = True
+                if self._monotonic() >= give_up_at:
+                    raise
+                await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _pause_for_change(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._desk.changed.wait(), seconds)
+        self._desk.changed.clear()

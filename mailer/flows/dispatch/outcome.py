@@ -1,0 +1,83 @@
+"""What an answer means for a delivery: its next state, when it is due again, whom to slow down or to pause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailer.flows.dispatch.batch import Refusal
+from mailer.model import delivery as rules
+from mailer.model.delivery import Blame, Phase, Result, State, Verdict
+from mailer.model.throttle import Throttle, throttle_of
+from mailer.store.ledger import Claimed, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a deferred delivery is tried again, and when it is given up."""
+
+    steps: tuple[timedelta, ...] = rules.BACKOFF
+    give_up_after: timedelta = rules.GIVE_UP_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """An outcome, and what follows from it for others than this reader."""
+
+    outcome: Outcome
+    refusal: Refusal | None  # for the bounce journey
+    throttle: Throttle | None  # the relay or the provider is to be slowed down
+    pause: str  # why the issue is to be paused; "" when it is not
+
+
+def conclude(
+    row: Claimed, relay: str, result: Result, retry: Retry, now: datetime, *, elsewhere: bool, millis: int
+) -> Conclusion:
+    """Judge one transaction. `elsewhere`: whether another relay could take the message at once."""
+    verdict, reply = rules.judge(result), result.reply
+    state, due_at, pause = verdict.state, None, ""
+    throttle = throttle_of(reply, result.phase, row.domain) if reply else None
+    if throttle:
+        state = State.DEFERRED
+    if state is State.DEFERRED:
+        due_at = now + _wait(row, verdict, result.phase, throttle, retry, elsewhere)
+        if row.since + retry.give_up_after <= due_at:
+            state = State.FAILED
+    elif state is State.PENDING:
+        due_at = now + retry.steps[0]
+        if verdict.blame is Blame.SENDER and row.issue_id is not None:
+            due_at, pause = None, f"{relay} refuses our mail: {reply}"
+    outcome = Outcome(
+        delivery=row,
+        state=state,
+        at=now,
+        relay=relay,
+        phase=result.phase,
+        code=reply.code if reply else None,
+        status=reply.status if reply else "",
+        text=reply.text[:500] if reply else result.cause,
+        millis=millis,
+        due_at=due_at,
+        throttled=throttle is not None,
+    )
+    about_the_reader = verdict.blame is Blame.RECIPIENT and not throttle
+    refusal = Refusal(row, reply, result.phase) if reply and not reply.positive and about_the_reader else None
+    return Conclusion(outcome, refusal, throttle, pause)
+
+
+def quarantined(row: Claimed, error: Exception, now: datetime) -> Outcome:
+    """The outcome of a message that could not be composed: it must not stop the others."""
+    text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:500]
+    return Outcome(row, State.FAILED, now, "", Phase.CONNECT, text=text)
+
+
+def _wait(
+    row: Claimed, verdict: Verdict, phase: Phase, throttle: Throttle | None, retry: Retry, elsewhere: bool
+) -> timedelta:
+    """As long as the throttle says, not at all where another relay can try, else longer after each try."""
+    if throttle:
+        return timedelta(seconds=throttle.pause)
+    before_data = verdict.blame is Blame.RELAY and phase in {Phase.MAIL, Phase.RCPT}
+    if before_data and row.tries == 0 and elsewhere:
+        return timedelta()
+    return rules.backoff(row.tries + 1, retry.steps)
