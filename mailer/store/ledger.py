@@ -18,7 +18,7 @@ from mailer.model.delivery import Phase, State
 from mailer.model.routing import ANYBODY, Route
 from mailer.store.bulk import CLAIMED, UNFINISHED, among, append_attempts
 from mailer.store.journal import Mark
-from mailer.store.schema import attempts, claims, deliveries, events, issues, letters, subscribers, to_millis
+from mailer.store.schema import attempts, claims, deliveries, editions, events, issues, letters, subscribers, to_millis
 from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
@@ -286,8 +286,20 @@ def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: d
                 deliveries.c.claim_id == claim_id,
                 deliveries.c.state == State.ATTEMPTING,
             )
-            .values(state=State.PENDING, changed_at=now)
+            .values(state=State.PENDING, changed_at=now, edition_id=_edition_now())
         )
+
+
+def _edition_now() -> ColumnElement[int]:
+    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before."""
+    d, had, newer = deliveries.c, editions.alias("had"), editions.alias("newer")
+    newest = (
+        select(func.max(newer.c.id))
+        .where(had.c.id == d.edition_id, newer.c.issue_id == had.c.issue_id, newer.c.language == had.c.language)
+        .correlate(deliveries)
+        .scalar_subquery()
+    )
+    return case((and_(d.tries == 0, d.repeats == 0), newest), else_=d.edition_id)
 
 
 def open_claims(conn: Connection) -> list[OpenClaim]:
@@ -368,6 +380,7 @@ def _lose(conn: Connection, claim_id: int, ids: Sequence[int], now: datetime) ->
         .where(among(conn, ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
         .values(
             state=case((last, State.FAILED.value), else_=State.PENDING.value),
+            edition_id=_edition_now(),
             cause=case((last, f"quarantined: {MAX_LOSSES} workers were lost while composing it"), else_=""),
             losses=d.losses + 1,
             changed_at=now,

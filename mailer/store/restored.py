@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, update
 
 from mailer.model.delivery import State
-from mailer.store.ledger import WAITING
+from mailer.store.ledger import WAITING, repeat_uncertain
 from mailer.store.schema import claims, deliveries, issues
 
 CAUSE = "the database was restored from a backup: whether this went out is not known"
@@ -46,6 +46,11 @@ def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dic
         found[slug] = conn.execute(
             update(deliveries).where(*held).values(state=State.UNCERTAIN, changed_at=now, cause=CAUSE)
         ).rowcount
+    # What was under way of letters, and of issues that were cancelled then, belongs to nobody any more.
+    conn.execute(
+        update(deliveries).where(d.state == State.ATTEMPTING).values(state=State.UNCERTAIN, changed_at=now, cause=CAUSE)
+    )
+    repeat_uncertain(conn, now)
     conn.execute(update(claims).where(claims.c.ended_at.is_(None)).values(ended_at=now))
     return found
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
-from support.cast import NOW, claim, later, publish, reader
+from support.cast import NOW, claim, later, new_edition, publish, reader
 
 from mailer.model.delivery import Phase, State
 from mailer.store import issues, ledger, suppressions
@@ -218,3 +218,23 @@ def test_failed_deliveries_can_be_sent_again_by_the_operator(db: Database) -> No
     assert db.run(issues.retry, issue_id, State.FAILED, NOW) == 1
     assert db.read(issues.find, "214").state == "sending"
     assert len(_claim(db, issue_id)[1]) == 1
+
+
+def test_a_correction_reaches_also_who_was_claimed_meanwhile_and_given_back_unsent(db: Database) -> None:
+    issue_id = _publish(db, 4)
+    claim_id, rows = _claim(db, issue_id)
+    with db.transaction() as conn:
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
+    untouched, released, tried, composing = rows
+    deferred = _outcome(tried, State.DEFERRED, due_at=NOW)
+    _record(db, claim_id, [deferred])
+    db.run(ledger.release, claim_id, [released.id], NOW)
+    db.run(ledger.take_over, claim_id, {untouched.id: Mark.UNTOUCHED, composing.id: Mark.COMPOSING}, "died", NOW)
+    _, again = _claim(db, issue_id)
+    assert {row.id: row.edition_id for row in again} == {
+        untouched.id: edition,
+        released.id: edition,
+        tried.id: tried.edition_id,  # every attempt sends the same bytes
+        composing.id: edition,
+    }

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from sqlalchemy import select
-from support.cast import NOW, publish, reader
+from support.cast import NOW, claim, publish, reader
 
 from mailer.model.delivery import Phase, State
-from mailer.store import ledger, restored
+from mailer.store import issues, ledger, restored
 from mailer.store.engine import Database
 from mailer.store.ledger import Outcome, Sendable, Worker
 from mailer.store.outbox import post_letter
@@ -41,3 +41,17 @@ def test_no_number_given_out_before_is_given_out_again(db: Database) -> None:
         assert letter > 500
         assert conn.execute(select(deliveries.c.state).where(deliveries.c.id == 500)).scalar_one() == "cancelled"
         assert restored.reconcile(conn, 50, 500, NOW) == {}
+
+
+def test_nothing_stays_under_way_when_its_worker_is_forgotten(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        cancelled = publish(conn, "1")
+        letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
+        for issue in (Sendable(cancelled, NOW), Sendable(None)):
+            claim(conn, ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)), issue, 2, NOW)
+        issues.set_state(conn, cancelled, ("sending",), "cancelled", "", "op", NOW)
+        restored.reconcile(conn, 50, 500, NOW)
+        assert ledger.counts(conn, cancelled)["uncertain"] == 1
+        state = conn.execute(select(deliveries.c.state).where(deliveries.c.id == letter)).scalar_one()
+        assert state == "pending"  # a letter may rather come twice than not at all
