@@ -1,12 +1,15 @@
 """Subscribers as data: import of N readers, then list, search and segment counts on them, with time and memory.
 
-python benchmarks/subscribers.py [N]      default 100,000; SQLite in a temporary folder
+python benchmarks/subscribers.py [N] [URL]      default 100,000; SQLite in a temporary folder, else an empty database
+
+Targets for a million: the command imports them in 60 s and 200 MB; a list, a search, a count takes less than 300 ms.
 """
 
 from __future__ import annotations
 
+import os
 import random
-import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,13 +17,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mailer.flows.imports import Import
-from mailer.intake.table import read_table
-from mailer.model.roster import Layout
 from mailer.model.subscriber import State
-from mailer.model.tokens import Keyring
 from mailer.store import migrate, segments, subscribers
 from mailer.store.engine import Database
+from mailer.wiring import new_key
 
 QUERIES = (
     'language = "zh"',
@@ -28,6 +28,8 @@ QUERIES = (
     'language = "zh" and tag = "tmall" and joined > -30d',
     "domain = mail7.example.com",
     'city = "上海"',
+    'city contains "on"',
+    "level >= 9",
     "level >= 5 and not tag = vip",
 )
 
@@ -61,33 +63,34 @@ def timed(what: str, work: Callable[[], object]) -> None:
     print(f"{best * 1000:9.1f} ms  {what}: {result}", flush=True)
 
 
-def peak() -> str:
-    """The most memory this process ever had."""
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most"
-
-
-def import_list(db: Database, file: Path) -> None:
-    """Import it and print how long that took."""
+def import_list(folder: Path, file: Path, url: str) -> None:
+    """Import it by the command, as an operator does; print how long that took and how much memory."""
+    command = [sys.executable, "-m", "mailer", "subscribers", "import", str(file)]
     start = time.perf_counter()
-    with file.open("rb") as source:
-        table = read_table(source, file.name)
-        layout = Layout(table.columns, renames={}, consent="", zone=UTC, now=now())
-        journey = Import(db, layout, Keyring({1: b"k" * 32}, 1), file=file.name, clock=now)
-        summary = journey.run(table.rows)
-    counts = {name: count for name, count in summary.as_data().items() if count}
-    print(f"{time.perf_counter() - start:9.1f} s   import: {counts}, {peak()}", flush=True)
+    running = subprocess.Popen(
+        command, cwd=folder, env=os.environ | {"MAILER_DATABASE__URL": url}, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    said = running.stdout.read().strip()
+    _, status, used = os.wait4(running.pid, 0)
+    assert status == 0, said
+    print(f"{time.perf_counter() - start:9.1f} s   import: {said}, {used.ru_maxrss / 1024:.0f} MB at most", flush=True)
 
 
 def main() -> None:
     """Run everything once."""
     size = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "list.csv"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "list.csv"
         write_list(file, size)
-        db = Database(f"sqlite:///{folder}/subscribers.db")
+        (folder / "mailer.toml").touch()
+        (folder / "mailer.key").write_text(new_key())
+        url = sys.argv[2] if len(sys.argv) > 2 else f"sqlite:///{folder}/subscribers.db"
+        db = Database(url)
         migrate.upgrade(db)
-        import_list(db, file)
-        import_list(db, file)
+        import_list(folder, file, url)
+        import_list(folder, file, url)
         timed("first page", lambda: len(db.read(subscribers.page, limit=50)))
         timed("page by state", lambda: len(db.read(subscribers.page, limit=50, state=State.ACTIVE)))
         timed("search, common", lambda: len(db.read(subscribers.page, limit=50, search="reader.1")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -71,6 +72,7 @@ def import_(
             meaning = layout(_ask_for_consent(file))
         if table.guess:
             output.talk(f"{file}: {table.guess}")
+        gc.freeze()  # what was loaded stays: the collector need not look at it again for every few rows
         findings = _Findings(club, file, dry_run)
         with _progress() as progress:
             journey = Import(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State
-from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions
+from mailer.store import bulk
+from mailer.store.schema import events, subscriber_tags, subscribers, suppressions, to_millis
 from mailer.store.subscribers import tags_of
 from mailer.store.suppressions import in_force
 
@@ -24,7 +25,7 @@ def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
             subscribers.c.name,
             subscribers.c.language,
             subscribers.c.attributes,
-        ).where(subscribers.c.match_key.in_(keys))
+        ).where(bulk.among_texts(conn, subscribers.c.match_key, keys))
     ).all()
     tags = tags_of(conn, [row.id for row in rows]) if rows else {}
     return {
@@ -38,7 +39,9 @@ def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
 def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str, str]:
     """Which of these match keys (or tombstones) are suppressed now, and why."""
     rows = conn.execute(
-        select(suppressions.c.match_key, suppressions.c.reason).where(suppressions.c.match_key.in_(keys), in_force(now))
+        select(suppressions.c.match_key, suppressions.c.reason).where(
+            bulk.among_texts(conn, suppressions.c.match_key, keys), in_force(now)
+        )
     )
     return {row.match_key: row.reason for row in rows}
 
@@ -51,40 +54,37 @@ def has_tombstones(conn: Connection) -> bool:
 
 def add_all(conn: Connection, entries: Sequence[Entry], *, file: str, now: datetime) -> None:
     """Add new subscribers with their tags and a row each in the record of consents."""
-    before = conn.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one()
-    conn.execute(insert(subscribers), [_row(entry, now) for entry in entries])
-    by_key = {entry.address.match_key: entry for entry in entries}
-    ids = conn.execute(
-        select(subscribers.c.id, subscribers.c.match_key).where(
-            subscribers.c.id > before, subscribers.c.match_key.in_(by_key)
-        )
-    ).all()
-    conn.execute(insert(consents), [_consent(subscriber_id, by_key[key], file, now) for subscriber_id, key in ids])
-    tags = [{"subscriber_id": subscriber_id, "tag": tag} for subscriber_id, key in ids for tag in by_key[key].tags]
+    bulk.make_room(conn)
+    moment = to_millis(now)
+    numbered = list(zip(bulk.new_ids(conn, "subscribers", len(entries)), entries, strict=True))
+    bulk.append(conn, "subscribers", [_row(conn, number, entry, moment) for number, entry in numbered])
+    bulk.append(conn, "consents", [_consent(number, entry, file, moment) for number, entry in numbered])
+    tags = [{"subscriber_id": number, "tag": tag} for number, entry in numbered for tag in entry.tags]
     if tags:
-        conn.execute(insert(subscriber_tags), tags)
+        bulk.append(conn, "subscriber_tags", tags)
 
 
-def _row(entry: Entry, now: datetime) -> dict[str, object]:
-    agreed = entry.consented_at or now
+def _row(conn: Connection, number: int, entry: Entry, now: int) -> dict[str, object]:
+    agreed = to_millis(entry.consented_at) if entry.consented_at else now
     return {
+        "id": number,
         "address": entry.address.address,
         "match_key": entry.address.match_key,
         "domain": entry.address.domain,
         "name": entry.name,
         "language": entry.language,
         "state": entry.state.value,
-        "attributes": entry.attributes,
+        "attributes": bulk.packed(conn, entry.attributes),
         "created_at": now,
         "joined_at": agreed if entry.state is State.ACTIVE else None,
         "left_at": now if entry.state is State.UNSUBSCRIBED else None,
     }
 
 
-def _consent(subscriber_id: int, entry: Entry, file: str, now: datetime) -> dict[str, object]:
+def _consent(number: int, entry: Entry, file: str, now: int) -> dict[str, object]:
     agreed = f"; agreed {entry.consented_at.isoformat()}" if entry.consented_at else ""
     return {
-        "subscriber_id": subscriber_id,
+        "subscriber_id": number,
         "at": now,
         "action": "imported",
         "language": entry.language,

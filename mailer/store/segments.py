@@ -2,89 +2,17 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Double, Integer, and_, false, func, not_, or_, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
 
 from mailer.model import segment as model
 from mailer.model.segment import Segment
 from mailer.model.subscriber import language_tag, tag_name
+from mailer.store import attributes
+from mailer.store.attributes import Position
 from mailer.store.schema import subscriber_tags, subscribers
-
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
-
-
-class _Position(FunctionElement[int]):
-    """Where a text first holds another, counted from 1; 0 for nowhere. Case matters on both databases."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-class _Number(FunctionElement[float]):
-    """The number a text begins with; on PostgreSQL NULL when the text is none."""
-
-    type = Double()
-    inherit_cache = True
-
-
-class _IfNumber(FunctionElement[bool]):
-    """A comparison of `_Number(text)`, and that text: false for a text that is no number, alike on both databases."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Position, "sqlite")
-def _position_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(_Position, "postgresql")
-def _position_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(_Number, "sqlite")
-def _number_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **kw)} AS REAL)"
-
-
-@compiles(_IfNumber, "sqlite")
-def _if_number_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    """The comparison first: every mention of the text reads the JSON again, and most rows need only three.
-
-    Only a WHEN skips what need not be known any more.
-    """
-    compared, text = (compiler.process(clause, **kw) for clause in element.clauses)
-    decimal = (
-        f"({text} GLOB '[0-9]*' OR {text} GLOB '-[0-9]*') AND {text} GLOB '*[0-9]' AND {text} NOT GLOB '*[^-.0-9]*'"
-        f" AND {text} NOT GLOB '?*-*' AND {text} NOT GLOB '*.*.*'"
-    )
-    number = f"length({text}) BETWEEN 1 AND 30 AND ({text} NOT GLOB '*[^0-9]*' OR {decimal})"
-    return f"(CASE WHEN {compared} AND {number} THEN 1 ELSE 0 END)"
-
-
-@compiles(_Number, "postgresql")
-def _number_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
-    return f"CAST(substring({text} from '^(?=.{{1,30}}$)-?[0-9]+(?:[.][0-9]+)?$') AS double precision)"
-
-
-@compiles(_IfNumber, "postgresql")
-def _if_number_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    compared, _ = element.clauses
-    return f"coalesce({compiler.process(compared, **kw)}, false)"
 
 
 def condition(
@@ -134,10 +62,12 @@ class _Translation:
             return or_(*(self._language(op, str(value)) for value in values))
         if field in {"domain", "state"}:
             return _text(subscribers.c[field], op, [str(value).lower() for value in values])
-        text = subscribers.c.attributes[field.removeprefix("attr.")].as_string()
-        if op in _COMPARE:
-            return _ordered(text, op, values[0])
-        return _text(func.coalesce(text, ""), op, [str(value) for value in values])
+        name = field.removeprefix("attr.")
+        if op in attributes.COMPARE:
+            return attributes.compared(name, op, values[0])
+        if op == "contains":
+            return attributes.contains(name, str(values[0]))
+        return attributes.is_one_of(name, [str(value) for value in values])
 
     def _joined(self, op: str, value: date | timedelta) -> ColumnElement[bool]:
         if isinstance(value, timedelta):
@@ -147,7 +77,7 @@ class _Translation:
             day = value + timedelta(days=1) if op in {">", "<="} and value < date.max else value
             edge = datetime.combine(day, time(), self._zone)
             op = {">": ">=", "<=": "<"}.get(op, op)
-        return and_(subscribers.c.joined_at.is_not(None), _COMPARE[op](subscribers.c.joined_at, edge))
+        return and_(subscribers.c.joined_at.is_not(None), attributes.COMPARE[op](subscribers.c.joined_at, edge))
 
     @staticmethod
     def _tag(op: str, values: list[str]) -> ColumnElement[bool]:
@@ -178,11 +108,5 @@ def _cost(tree: Segment) -> int:
 
 def _text(column: ColumnElement[str], op: str, values: list[str]) -> ColumnElement[bool]:
     if op == "contains":
-        return _Position(column, values[0]) > 0
+        return Position(column, values[0]) > 0
     return column == values[0] if len(values) == 1 else column.in_(values)
-
-
-def _ordered(text: ColumnElement[str], op: str, value: float | str) -> ColumnElement[bool]:
-    if isinstance(value, str):
-        return func.coalesce(and_(text != "", _COMPARE[op](text, value)), false())
-    return _IfNumber(_COMPARE[op](_Number(text), value), text)

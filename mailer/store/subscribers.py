@@ -12,6 +12,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from mailer.mail.address import Address
 from mailer.model.subscriber import EDGES, State, Subscriber
+from mailer.store.attributes import Position
 from mailer.store.schema import subscriber_tags, subscribers
 
 
@@ -184,9 +185,6 @@ def _wanted(segment: ColumnElement[bool] | None, state: State | None, search: st
     elif search:
         part = search.lower()
         wanted.append(
-            or_(
-                subscribers.c.match_key.contains(part, autoescape=True),
-                func.lower(subscribers.c.name).contains(part, autoescape=True),
-            )
+            or_(Position(subscribers.c.match_key, part) > 0, Position(func.lower(subscribers.c.name), part) > 0)
         )
     return wanted

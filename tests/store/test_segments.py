@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from mailer.mail.address import parse
+from mailer.model.segment import Comparison
 from mailer.model.subscriber import State
 from mailer.store import segments, subscribers
 from mailer.store.engine import Database
+from mailer.store.schema import subscribers as readers
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -103,3 +109,47 @@ def test_attribute_names_in_use_are_listed(cast: Database) -> None:
     assert cast.read(segments.attribute_names) == ["city", "level", "since"]
     wanted = segments.condition("domain = example.com", NOW)
     assert cast.read(segments.attribute_names, wanted) == ["city", "level"]
+
+
+HARD = st.one_of(
+    st.text(st.sampled_from('a",:{}\\\\[]city上5. '), max_size=12),
+    st.sampled_from(
+        ['a","city":"b', '"city":"b"', "city", '":"', "\\", "5", "-5.5", "05", "5e3", " 5", "5\\", "6" * 31]
+    ),
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    documents=st.lists(st.dictionaries(st.sampled_from(["city", "ity", "a", "名"]), HARD), min_size=1, max_size=6),
+    value=HARD,
+    number=st.sampled_from([0.0, 5.0, -5.5, 5000.0]),
+)
+def test_a_search_in_the_text_of_the_attributes_finds_what_reading_them_finds(
+    db: Database, documents: list[dict[str, str]], value: str, number: float
+) -> None:
+    with db.transaction() as conn:
+        conn.execute(delete(readers))
+        for place, document in enumerate(documents):
+            subscribers.add(conn, parse(f"r{place}@example.com"), state=State.ACTIVE, attributes=document, now=NOW)
+
+    def as_number(text: str) -> float | None:
+        plain = re.fullmatch(r"-?[0-9]+([.][0-9]+)?", text, re.ASCII)
+        return float(text) if plain and len(text) <= 30 else None
+
+    def found(field: str, op: str, *values: str | float) -> list[bool]:
+        wanted = segments.condition(Comparison(f"attr.{field}", op, values), NOW)
+        inside = {reader.address for reader in db.read(subscribers.page, segment=wanted)}
+        outside = {reader.address for reader in db.read(subscribers.page, segment=~wanted)}
+        assert len(inside) + len(outside) == len(documents)
+        return [f"r{place}@example.com" in inside for place in range(len(documents))]
+
+    for field in ("city", "a", "名"):
+        texts = [document.get(field, "") for document in documents]
+        assert found(field, "=", value) == [text == value for text in texts]
+        assert found(field, "in", value, "5") == [text in (value, "5") for text in texts]
+        assert found(field, "in", value, *"123456") == [text in (value, *"123456") for text in texts]
+        assert found(field, "contains", value) == [value in text for text in texts]
+        numbers = [as_number(text) for text in texts]
+        assert found(field, ">=", number) == [one is not None and one >= number for one in numbers]
+        assert found(field, "<", number) == [one is not None and one < number for one in numbers]
