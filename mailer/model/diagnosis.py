@@ -32,15 +32,23 @@ _STEPS: tuple[tuple[Phase, str], ...] = (
     ),
     (Phase.DATA, "in reply to data | <<< data | >>> data | sending data"),
     (Phase.RCPT, "in reply to rcpt | after rcpt | our rcpt | >>> rcpt | does not like recipient | rcpt to response"),
-    (Phase.RCPT, "[rcpt_to] | smtp:rcpt"),
+    (Phase.RCPT, "[rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede | no valid recipients"),
     (Phase.MAIL, "in reply to mail | after mail | our mail | >>> mail | does not like sender | [mail_from]"),
     (Phase.GREETING, "refused to talk to me | initial connection | my name was rejected | in reply to ehlo | >>> ehlo"),
     (Phase.GREETING, "in reply to helo | after ehlo | after helo | >>> helo"),
 )
 _STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
 
+_MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
+# Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
+_HEDGES = (
+    "address couldn't be found, or is unable to receive mail",
+    "remote server returned unknown recipient or mailbox unavailable",
+    "5.1.351",
+)
 _PASSING = frozenset({*DEAD, Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
-_ECHOED = re.compile(r"\b5\d\d[ :-]+(5\.\d\.\d )?<> ?(:|\.\.\.)")  # the address said back: an answer to RCPT
+# The address said back: an answer to RCPT, by itself or quoted by Exchange.
+_ECHOED = re.compile(r"\b5\d\d[ :-]+(5\.\d\.\d )?<> ?(:|\.\.\.)|-> 5\d\d [^<]{0,80}<>")
 _TRANSCRIPT = re.compile(r">>>+ (\w{4})\b(?:(?!>>>).){0,160}?<<< [45]")
 _COMMANDS = {"rcpt": Phase.RCPT, "mail": Phase.MAIL, "data": Phase.DATA, "ehlo": Phase.GREETING, "helo": Phase.GREETING}
 _PIPELINED = ("valid recipient", "rcpt first")  # the answer to RCPT, read after DATA
@@ -57,10 +65,9 @@ def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
 
 
 def classify_line(line: str) -> Diagnosis:
-    """What one SMTP reply in a line of text means; a line that begins with a code is taken for an answer to RCPT."""
+    """What one SMTP reply in a line of text means; the line does not say which command it answered."""
     code = _CODE.match(line.strip())
-    said = plain(line)
-    return classify(line, code=int(code[1]) if code else 0, phase=_phase_in(said) or (Phase.RCPT if code else None))
+    return classify(line, code=int(code[1]) if code else 0)
 
 
 def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None = None) -> Diagnosis:
@@ -69,6 +76,7 @@ def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None 
     if status.endswith(".0.0"):
         status = _status_in(said) or status
     status = status or _status_in(said)
+    status = "" if status in _HEDGES else status
     code = code or _code_in(said)
     phase = phase or _phase_in(said)
     reason, rule = _by_words(said, status, phase)
@@ -85,7 +93,10 @@ def plain(text: str) -> str:
     text = text[:MAX_TEXT]
     text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
     text = _ADDRESS.sub("<>", text)
-    return f" {_BLANKS.sub(' ', text).strip().lower()} ".replace("\u2019", "'")
+    said = f" {_BLANKS.sub(' ', text).strip().lower()} ".replace("\u2019", "'")
+    for hedge in _HEDGES:
+        said = said.replace(hedge, " ")
+    return said
 
 
 def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
@@ -119,7 +130,7 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
         return "networkerror", f"{rule}; with {status}"
     if phase in _BEFORE_RECIPIENT:
         return "rejected", f"{rule}; before RCPT"
-    if reason != "userunknown" or ".1." in status[1:4]:
+    if reason != "userunknown" or ".1." in status[1:4] or status[2:] in _MOVED:
         return reason, rule
     if status.startswith("5.7."):  # RFC 3463 3.8: security or policy, whatever the words say
         return "filtered", f"{rule}; with {status}"

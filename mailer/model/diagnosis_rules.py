@@ -135,6 +135,13 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "userunknown",
+        "Yandex: its list of SMTP errors",
+        """
+        no such user!
+        """,
+    ),
+    (
         "suspend",
         "Google: SMTP error reference",
         """
@@ -181,7 +188,8 @@ PROVIDER_CODES: Table = (
         "Microsoft: NDR codes in Exchange Online",
         """
         resolver.adr.recipnotfound | resolver.adr.recipientnotfound | resolver.adr.exrecipnotfound |
-        recipient address rejected: access denied | resolver.adr.invalidinsmtp | 5.1.351
+        recipient address rejected: access denied |
+        resolver.adr.invalidinsmtp
         """,
     ),
     (
@@ -293,7 +301,8 @@ PROVIDER_CODES: Table = (
         "speeding",
         "QQ: service.mail.qq.com, return codes",
         """
-        connection frequency limited | ip frequency limited | domain frequency limited | frequency limit
+        connection frequency limited | ip frequency limited | domain frequency limited | frequency limit |
+        mailbox unavailable or access denied
         """,
     ),
     (
@@ -308,6 +317,41 @@ PROVIDER_CODES: Table = (
         "QQ: service.mail.qq.com, return codes",
         """
         suspected bounce attacks | connection denied
+        """,
+    ),
+    (
+        "blocked",
+        "Coremail and Sina: their lists of return codes",
+        """
+        invalid ip | black ip | ip is rejected | ip is hangup | helohost error
+        """,
+    ),
+    (
+        "rejected",
+        "Coremail and Sina: their lists of return codes",
+        """
+        fake sender | sender is rejected | denies the sender | sender is unvalidated
+        """,
+    ),
+    (
+        "norelaying",
+        "Sina: its list of return codes",
+        """
+        host denies relay
+        """,
+    ),
+    (
+        "spamdetected",
+        "Sina: its list of return codes",
+        """
+        too many same size mails
+        """,
+    ),
+    (
+        "blocked",
+        "T-Online: its postmaster's page",
+        """
+        a problem occurred. (ask your postmaster
         """,
     ),
     (
@@ -346,19 +390,18 @@ PHRASES: Table = (
         "mailboxfull",
         "Postfix, Exim, Dovecot, qmail, Exchange, Sendmail",
         """
-        mailbox full | mailbox is full | mailbox has exceeded | over quota | overquota | quota exceeded |
-        exceeded*quota | quota*exceeded | exceeds*quota | inbox is full | mailbox quota | mail box full |
-        maildir over | maildir has overdrawn | out of storage | exceeded storage allocation | storage quota |
-        insufficient disk space | not enough disk space | exceeded*mailbox size | mailbox size limit exceeded |
-        mailbox exceeds | full mailbox | user has exhausted | would exceed*mailbox | not enough storage space |
-        insufficient quota | over the quota | over disk quota | exceeded*disk space | too many messages*mailbox |
-        too much mail data | is over the maximum allowed | exceeds allowed size | number of messages in*exceeded |
-        user is over | account is over limit | mailbox over limit | mailbox at maximum | cuota | buzón lleno |
-        casella piena | boite*pleine | boîte*pleine | postfach*voll | mailfolder is full |
-        recipient reached disk quota | message would cause*over | can't write to*quota | mail quota |
-        exceeded*storage | no space left on*mailbox | 邮箱已满 | 邮箱空间 | 邮箱容量 |
-        超过容量 | почтовый ящик переполнен |
-        メールボックスがいっぱい | 容量を超
+        mailbox full | mailbox is full | mailbox has exceeded | box space not enough | over quota | overquota |
+        quota exceeded | exceeded*quota | quota*exceeded | exceeds*quota | inbox is full | mailbox quota |
+        mail box full | maildir over | maildir has overdrawn | out of storage | exceeded storage allocation |
+        storage quota | insufficient disk space | not enough disk space | exceeded*mailbox size |
+        mailbox size limit exceeded | mailbox exceeds | full mailbox | user has exhausted | would exceed*mailbox |
+        not enough storage space | insufficient quota | over the quota | over disk quota | exceeded*disk space |
+        too many messages*mailbox | too much mail data | is over the maximum allowed | exceeds allowed size |
+        number of messages in*exceeded | user is over | account is over limit | mailbox over limit |
+        mailbox at maximum | cuota | buzón lleno | casella piena | boite*pleine | boîte*pleine | postfach*voll |
+        mailfolder is full | recipient reached disk quota | message would cause*over | can't write to*quota |
+        mail quota | exceeded*storage | no space left on*mailbox | 邮箱已满 | 邮箱空间 | 邮箱容量 | 超过容量 |
+        почтовый ящик переполнен | メールボックスがいっぱい | 容量を超
         """,
     ),
     (
@@ -370,15 +413,16 @@ PHRASES: Table = (
     ),
     (
         "mesgtoobig",
-        "RFC 1870 6; Exchange, Postfix, Sendmail",
+        "RFC 1870 6; Exchange, Postfix, Sendmail, Aliyun",
         """
+        message is too long | attachment is too long | attachment too large | attachment is too large |
+        mail too large | mail is too large | mail too big | length of data*maximum | length of attach*maximum |
         message too big | message is too big | message too large | message is too large | message size exceeds |
         size limit exceeded | exceeds*message size | message file too big | exceeds maximum message size |
         exceeded maximum inbound message size | message exceeds*size | mail size exceeds | exceeded mailsize limit |
         larger than the current | too large for | message length exceeds | exceeds the size limit |
-        size exceeds limit | max message size exceeded |
-        exceeds fixed maximum | 邮件过大 | 邮件大小 | exceeded*message size |
-        maximum message size | mail file size
+        size exceeds limit | max message size exceeded | exceeds fixed maximum | 邮件过大 | 邮件大小 |
+        exceeded*message size | maximum message size | mail file size
         """,
     ),
     (
@@ -417,22 +461,23 @@ PHRASES: Table = (
         "speeding",
         "RFC 7505; Google, Yahoo, Postfix, Yandex, QQ",
         """
-        rate limit | ratelimit | rate-limit | try again slower | sending too fast | too fast | too quickly |
-        too frequently | too many messages | too many emails | throttl |
+        rate limit | ratelimit | rate-limit | too many errors | too much recipient | out of allow rcpt |
+        frequency too high | exceed the limit*per | mails per | rcpt*maximum threshold | try again slower |
+        sending too fast | too fast | too quickly | too frequently | too many messages | too many emails | throttl |
         receiving mail at a rate | rate that prevents | unusual rate | excessive rate | exceeded*rate | slow down |
         exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per | message rate | too much mail |
-        received too many | max defers and failures | emails per |
-        messages per hour | 发送频率 | 超过限制 | sending limit |
-        deferred due to excessive | mail sending rate
+        received too many | max defers and failures | emails per | messages per hour | 发送频率 | 超过限制 |
+        sending limit | deferred due to excessive | mail sending rate
         """,
     ),
     (
         "toomanyconn",
         "Sendmail, Postfix, Yahoo, Cisco",
         """
-        too many connections | too many concurrent | too many simultaneous | too many smtp | connection limit |
-        too many sessions | concurrent connections | maximum number of connections | connections from your |
-        simultaneous connections | connection rate | too many open connections | too many hosts | already connected
+        thread limit exceeded | too many connections | too many concurrent | too many simultaneous | too many smtp |
+        connection limit | too many sessions | concurrent connections | maximum number of connections |
+        connections from your | simultaneous connections | connection rate | too many open connections |
+        too many hosts | already connected
         """,
     ),
     (
@@ -480,13 +525,14 @@ PHRASES: Table = (
         """
         content rejected | spam content | considered spam | classified as spam | looks like spam |
         identified as spam | detected as spam | as spam | spam message | spam detected | spam score | spam rejected |
-        spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk |
-        unsolicited mail | unsolicited email | likely unsolicited | spamassassin | junk mail | ube, | uce |
-        spam filter | spam firewall | spam wall | suspicious content | message looks | bulk mail | probably spam |
-        may be spam | spamsignature | contains spam | antispam | anti-spam | 垃圾邮件 | spam*reject | spam*block |
-        rejected*spam | blocked*spam | spam | url*blacklist | body part contains | spamscore | spam policy | surbl |
-        uribl | dblist | contains a blacklisted | content*denied | content*filter | bogus content | cyberoam |
-        appears to be unsolicited | this message has been blocked because it contains | ジャンク
+        spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk | unsolicited mail |
+        unsolicited email | likely unsolicited | spamassassin | junk mail | ube, | uce | spam filter | spam firewall |
+        spam wall | suspicious content | message looks | bulk mail | probably spam |
+        for one or more recipients*blocked | may be spam | spamsignature | contains spam | antispam | anti-spam |
+        垃圾邮件 | spam*reject | spam*block | rejected*spam | blocked*spam | spam | url*blacklist |
+        body part contains | spamscore | spam policy | surbl | uribl | dblist | contains a blacklisted |
+        content*denied | content*filter | bogus content | cyberoam | appears to be unsolicited |
+        this message has been blocked because it contains | ジャンク
         """,
     ),
     (
@@ -499,7 +545,7 @@ PHRASES: Table = (
         mail relay | relaying is prohibited | not a relay | relay operation rejected | not allowed to relay |
         we do not relay | relay is not | open relay | that domain isn't in my list of allowed rcpthosts | rcpthosts |
         this system is not configured to relay | relaying mail | relay rejected | not local host |
-        not an open relay | not our customer | no relay | local user only | insecure mail relay | as a relay |
+        not an open relay | no relay | local user only | insecure mail relay | as a relay |
         relay this message | routing denied | cannot relay
         """,
     ),
@@ -520,23 +566,23 @@ PHRASES: Table = (
         mailbox is frozen | user*suspend | account*suspend | mailbox*suspend | suspend the service |
         recipient suspend | account*inactive | inactive account | mailbox is inactive | inactive user |
         user is inactive | has been suspended | account has been blocked | account is locked | temporary locked |
-        temporarily locked | user*locked | mailbox*locked | mailbox currently suspended | disabled recipient |
-        recipient*disabled | disabled or discontinued | discontinued | account expired | mailbox expired |
-        mailbox unavailable or access denied | is disabled | account*deactivat | mailbox*deactivat | deactivated |
-        no longer active | not active | email account that you tried to reach is disabled | recipient*inactive |
-        compte*bloque | account is blocked | account is closed | mailbox is blocked | mailbox blocked |
-        user disabled | boite*inactive | mailbox*inactive | 账号被锁定 |
-        帐号已停用 | vacationing mailbox | out of service |
+        temporarily locked | user hangup | user*locked | mailbox*locked | mailbox currently suspended |
+        disabled recipient | recipient*disabled | disabled or discontinued | discontinued | account expired |
+        mailbox expired | is disabled | account*deactivat | mailbox*deactivat | deactivated | no longer active |
+        not active | email account that you tried to reach is disabled | recipient*inactive | compte*bloque |
+        account is blocked | account is closed | mailbox is blocked | mailbox blocked | user disabled |
+        boite*inactive | mailbox*inactive | 账号被锁定 | 帐号已停用 | vacationing mailbox | out of service |
         user has been blocked | account is temporarily unavailable | account not active | is a deactivated mailbox |
-        not accepting messages | unpaid | mailbox frozen | user account is unavailable | billing
+        mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
+        mailbox frozen | user account is unavailable | billing
         """,
     ),
     (
         "blocked",
         "DNSBL practice, RFC 5782; Microsoft, Spamhaus, Trend Micro",
         """
-        blocked using | dnsbl | blacklist | black list | blocklist | block list | block-list | spamhaus | spamcop |
-        sorbs | barracudacentral | rbl | bl. | listed at | ip*blocked | ip*banned | ip*denied |
+        blocked using | blocked - see | dnsbl | blacklist | black list | blocklist | block list | block-list |
+        spamhaus | spamcop | sorbs | barracudacentral | rbl | bl. | listed at | ip*blocked | ip*banned | ip*denied |
         access from ip | your ip | sending ip | blocked for abuse | blocked by ldap | host*blocked |
         client host rejected | server access forbidden | smtp server of your isp | use the smtp server of your |
         denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
@@ -544,9 +590,9 @@ PHRASES: Table = (
         dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
         mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
         access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
-        not accept connections | email from*network | your network | your server |
-        your mail server | server*not allowed | not in whitelist | connection dropped | bad dns | unauthorized ip |
-        sender ip | client address | all mail servers must | intrusion prevention | temporarily blocked
+        not accept connections | email from*network | your network | your server | your mail server |
+        server*not allowed | not in whitelist | bad dns | unauthorized ip | sender ip | client address |
+        all mail servers must | intrusion prevention | temporarily blocked
         """,
     ),
     (
@@ -555,9 +601,9 @@ PHRASES: Table = (
         """
         sender address rejected | domain of sender address | sender rejected | sender domain | sender*does not exist |
         sender verif | sender address | invalid sender | bad sender | sender denied | sender not |
-        from: domain is invalid | valid from | unknown sender | purported responsible |
-        sender*blocked | sender*blacklisted | to/from an address that has been blacklisted | rejected*return path |
-        return address | not a member | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
+        from: domain is invalid | valid from | unknown sender | purported responsible | sender*blocked |
+        sender*blacklisted | to/from an address that has been blacklisted | rejected*return path | return address |
+        not a member | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
         address that has been | not accept mail from | cannot accept mail from | not allowed to post |
         you do not have permission | not have permission | not allowed to send | you are not allowed |
         unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
@@ -596,16 +642,16 @@ DEAD_PHRASES: Table = (
         "userunknown",
         "RFC 3463 X.1.1; every MTA",
         """
-        user unknown | unknown user | has been deleted | account*deleted | user*deleted |
-        recipient name is not recognized | no such user | user not found | no such mailbox | no such recipient |
-        no such address | no such account | unknown recipient | recipient unknown | recipient not found |
-        recipient*not found | mailbox not found | mailbox*not found | mailbox does not exist | user does not exist |
-        address does not exist | account does not exist | recipient does not exist | does not exist | doesn't exist |
-        not exist here | unknown local | unknown address | unknown mailbox | unknown account | unknown alias |
-        unknown or illegal | invalid recipient | invalid user | invalid mailbox | invalid address | address unknown |
-        not a valid mailbox | not a valid user | not a valid recipient | no valid recipient | not listed in |
-        not a known user | isn't a known | not known here | no mailbox here | no mailbox by that name |
-        no account by that name | no longer valid | no longer available | no longer exists |
+        user unknown | unknown user | not our customer | invalid rcpt | has been deleted | account*deleted |
+        user*deleted | recipient name is not recognized | no such user | user not found | no such mailbox |
+        no such recipient | no such address | no such account | unknown recipient | recipient unknown |
+        recipient not found | recipient*not found | mailbox not found | mailbox*not found | mailbox does not exist |
+        user does not exist | address does not exist | account does not exist | recipient does not exist |
+        does not exist | doesn't exist | not exist here | unknown local | unknown address | unknown mailbox |
+        unknown account | unknown alias | unknown or illegal | invalid recipient | invalid user | invalid mailbox |
+        invalid address | address unknown | not a valid mailbox | not a valid user | not a valid recipient |
+        no valid recipient | not listed in | not a known user | isn't a known | not known here | no mailbox here |
+        no mailbox by that name | no account by that name | no longer valid | no longer available | no longer exists |
         user doesn't have*account | doesn't have a*account | couldn't be found | could not be found | bad address |
         bad destination mailbox | recipient address rejected: undeliverable | recipient address rejected: user |
         unrecognized recipient | not our user | mailbox unavailable | account not found | address not found |
@@ -613,12 +659,11 @@ DEAD_PHRASES: Table = (
         no local mailbox | not exist | is not a valid | address error | no user | user*unknown | unknown*user |
         unknown in | not a user | non-existent | nonexistent | account is not available | mailbox not available |
         destination*not valid | recipient no longer | no such person | user name*not valid | user is unknown |
-        unable to find | cannot be found | addressee unknown |
-        email account that you tried to reach does not exist | not valid*address | invalid to | recipient is not |
-        user*invalid | unknown e-mail | unknown email | имя получателя | нет такого | пользователь не найден |
-        destinatario desconocido | unbekannt | inconnu | ungültig |
-        не существует | 用户不存在 | 收件人不存在 | 邮箱不存在 | 帐号不存在 |
-        账号不存在 | user is not found | 見つかりません | 存在しません | ユーザー不明
+        unable to find | cannot be found | addressee unknown | email account that you tried to reach does not exist |
+        not valid*address | invalid to | recipient is not | user*invalid | unknown e-mail | unknown email |
+        имя получателя | нет такого | пользователь не найден | destinatario desconocido | unbekannt | inconnu |
+        ungültig | не существует | 用户不存在 | 收件人不存在 | 邮箱不存在 | 帐号不存在 | 账号不存在 |
+        user is not found | 見つかりません | 存在しません | ユーザー不明
         """,
     ),
 )
@@ -652,16 +697,17 @@ LATE_PHRASES: Table = (
         "rejected",
         "Postfix, Exchange",
         """
-        access denied | mail rejected by destination domain | not permitted | rejected by the recipient
+        access denied | mail rejected by destination domain | not permitted | rejected by the recipient |
+        rejected by recipient
         """,
     ),
     (
         "filtered",
         "RFC 3463 X.2.0, X.7.1 about one recipient",
         """
-        user reject | rejected by a remote mail server | recipient rejected | rejected by user |
-        recipient refused | does not accept any |
-        message filtered | rejected by the domain filter | refused due to recipient |
+        chosen not to receive | not want to receive | not wish to receive | user reject |
+        rejected by a remote mail server | recipient rejected | rejected by user | recipient refused |
+        does not accept any | message filtered | rejected by the domain filter | refused due to recipient |
         user*not accept | user refuses | recipient's policy | because of protection for |
         this address no longer accepts | we failed to deliver mail because | the user's mail filter | challenge |
         rejected by a filter | blocked by the recipient | user's filter | does not like recipient |
@@ -720,15 +766,15 @@ LATE_PHRASES: Table = (
         "systemerror",
         "RFC 3463 X.3.Z; Exchange, Sendmail, Cloudflare",
         """
-        internal error | service currently unavailable | system error | server error |
-        local configuration error | configuration error |
-        config error | local error | temporary failure | temporary problem | service unavailable |
-        service not available | internal system | server configuration | temporary system | could not load |
-        system problem | out of memory | software error | i/o error | input/output error | interrupted system call |
-        can't open | permission denied | aliasing/forwarding loop | mail server temporarily | temporary error |
-        upstream error | unable to process | system not | busy | server is down | duplicated message-id |
-        proxy error | operation not permitted | transaction failed | shutting down | resources temporarily |
-        all available ips | temporarily unavailable | remote protocol error | backend | could not be processed
+        greylist | graylist | internal error | service currently unavailable | service is currently unavailable |
+        system error | server error | local configuration error | configuration error | config error | local error |
+        temporary failure | temporary problem | service unavailable | service not available | internal system |
+        server configuration | temporary system | could not load | system problem | out of memory | software error |
+        i/o error | input/output error | interrupted system call | can't open | permission denied |
+        aliasing/forwarding loop | mail server temporarily | temporary error | upstream error | unable to process |
+        system not | busy | server is down | duplicated message-id | proxy error | operation not permitted |
+        transaction failed | shutting down | resources temporarily | all available ips | temporarily unavailable |
+        remote protocol error | backend | could not be processed
         """,
     ),
     (

@@ -1,0 +1,49 @@
+"""What servers answer, after their documented formats, is read for what it means; and who cannot know is not sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailer.mail.reply import Reply
+from mailer.model.bounce import DEAD, FAMILY, Kind
+from mailer.model.delivery import Phase
+from mailer.model.diagnosis import classify, classify_line, classify_reply
+
+FILE = Path(__file__).parents[1] / "samples" / "replies" / "providers.tsv"
+ROWS = [line.split("\t") for line in FILE.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+
+
+@pytest.mark.parametrize(("phase", "reason", "text"), ROWS, ids=[row[2][:60] for row in ROWS])
+def test_a_providers_answer_leads_to_the_right_action(phase: str, reason: str, text: str) -> None:
+    found = classify_reply(Reply(int(text[:3]), (text[4:],)), Phase(phase))
+    assert found.family is FAMILY[reason], f"{found.reason}: {found.rule}"
+    assert (found.kind is Kind.HARD) == (FAMILY[reason] in DEAD and text.startswith("5"))
+
+
+def test_a_line_by_itself_does_not_say_whether_the_content_was_refused() -> None:
+    assert classify_line("550 user unknown").kind is Kind.SOFT
+    assert classify_line("550 5.1.1 user unknown").kind is Kind.HARD
+    assert classify_line("550 <dave@example.com>: user unknown").kind is Kind.HARD
+    assert classify_reply(Reply(550, ("user unknown",)), Phase.RCPT).kind is Kind.HARD
+    assert classify_reply(Reply(550, ("user unknown",)), Phase.DOT).reason == "filtered"
+
+
+def test_a_503_after_it_says_that_the_refusal_was_of_the_recipient() -> None:
+    assert classify_line("550 unknown user 503 Valid RCPT command must precede DATA").kind is Kind.HARD
+
+
+@pytest.mark.parametrize(
+    ("quoted", "hard"), [("550 5.1.1 <dave@example.com>: user unknown", True), ("550 : user unknown", False)]
+)
+def test_a_notice_that_leaves_it_open_is_judged_by_the_answer_it_quotes(quoted: str, hard: bool) -> None:
+    google = "Your message wasn't delivered because the address couldn't be found, or is unable to receive mail."
+    microsoft = "550 5.1.351 Remote server returned unknown recipient or mailbox unavailable -> "
+    for notice in (f"{google} The response was: {quoted}", microsoft + quoted):
+        assert (classify(notice).kind is Kind.HARD) == hard
+
+
+def test_a_new_owner_of_a_mailbox_is_nobody_we_know() -> None:
+    assert classify("550 5.7.17 user unknown").kind is Kind.HARD
+    assert classify("550 5.7.1 user unknown").reason == "filtered"
