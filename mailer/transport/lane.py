@@ -71,6 +71,10 @@ class Lane:
             return max(until_slot, LOOK_AGAIN_SECONDS)
         return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
 
+    def is_free(self, now: float) -> bool:
+        """Whether a message may begin now, with nobody waiting for a place before it."""
+        return not (self.per_second and self.turn.locked()) and not self.wait(now)
+
     def take(self, now: float) -> None:
         """Use the place in the pace that has come; `answered` or `not_sent` ends it."""
         self._begun += 1

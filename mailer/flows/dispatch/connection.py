@@ -4,31 +4,50 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
 from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Work
-from mailer.flows.dispatch.desk import Desk
+from mailer.flows.dispatch.desk import CLAIM_SECONDS, Desk
 from mailer.store.journal import Mark
 from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.lane import Lane
 
 IDLE_SECONDS = 10.0  # after which a session without work is closed
+PROMPT_SECONDS = 0.5  # a relay that takes longer for a message is told of one at a time: who leaves is obeyed in time
 
 
-class LeaseLost(Exception):
-    """The claim ran out or was taken over: nothing of it may be handed over any more."""
+class Withdrawn(Exception):
+    """What was to be handed over may not be any more: its claim is lost, or it waited too long behind another."""
+
+
+class Prepared(NamedTuple):
+    """Work with its message."""
+
+    work: Work
+    message: Message
 
 
 class Connection:
-    """One of a lane's connections; `in_hand` is the work it took and has not handed over."""
+    """One of a lane's connections.
+
+    It holds at most two messages: the one under way, and the one announced to the relay behind its content.
+    """
 
     def __init__(self, lane: Lane, desk: Desk) -> None:
-        self.in_hand: Work | None = None
         self._lane = lane
         self._desk = desk
         self._now = desk.monotonic
         self._session: Session | None = None
         self._sent = 0
+        self._prompt = False
+        self._held: Prepared | None = None  # under way, and not yet handed over
+        self._announced: Prepared | None = None
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether no message is under way that was handed over."""
+        return self._held is not None
 
     async def run(self) -> None:
         """Send until the desk's `ended`."""
@@ -37,33 +56,37 @@ class Connection:
             if self._session is None and not lane.is_open(self._now()):
                 await self._until_ended(lane.retry_at - self._now())
                 continue
-            work = await self._next(IDLE_SECONDS if self._session else None)
+            prepared = self._announced or await self._next(IDLE_SECONDS if self._session else None)
             if self._session is not None and not self._session.usable:  # the relay closed it while it was idle
                 await self._close(self._session)
-            if work is not None:
-                await self._carry(work)
+            if prepared is not None:
+                await self._carry(prepared)
             session = self._session
-            if session and (work is None or not session.usable or self._sent >= lane.messages_per_connection):
+            if session and (prepared is None or not session.usable or self._sent >= lane.messages_per_connection):
                 await self._close(session)
         if self._session is not None:
             await self._close(self._session)
 
     def let_go(self) -> None:
-        """Give back what is in hand: the connection has ended."""
-        if self.in_hand is not None:
-            self._desk.give_back(self.in_hand)
-            self.in_hand = None
+        """Give back what was not handed over."""
+        if self._held is not None:
+            self._desk.give_back(self._held.work)
+        if self._announced is not None:
+            self._lane.not_sent()
+            self._desk.give_back(self._announced.work)
+        self._held = self._announced = None
 
-    async def _next(self, patience: float | None) -> Work | None:
-        """The next delivery to send, when the lane's pace allows; None after `patience` seconds or at the end."""
+    # --- work ------------------------------------------------------------------------------------------------
+
+    async def _next(self, patience: float | None) -> Prepared | None:
+        """The next message to send, when the lane's pace allows; None after `patience` seconds or at the end."""
         lane, ended = self._lane, self._desk.ended
         async with lane.turn:
             while (wait := lane.wait(self._now())) > 0 and not ended.is_set():
                 await self._until_ended(wait)
             while not ended.is_set():
-                if (work := self._desk.take(lane)) is not None:
-                    lane.take(self._now())
-                    return work
+                if (prepared := self._take()) is not None:
+                    return prepared
                 lane.arrived.clear()
                 try:
                     await asyncio.wait_for(lane.arrived.wait(), patience)
@@ -71,43 +94,63 @@ class Connection:
                     return None
         return None
 
-    async def _carry(self, work: Work) -> None:
-        self.in_hand = work
-        session = self._session or await self._open()
-        if session is None:
-            self._lane.not_sent()
-        else:
-            await self._send(session, work)
-            self._sent += 1
-        self.let_go()
+    def _following(self) -> Message | None:
+        """What comes next on this connection, if it is ready and the relay is prompt enough to be told already."""
+        more = self._sent + 2 <= self._lane.messages_per_connection and not self._desk.ended.is_set()
+        if more and self._prompt and self._lane.is_free(self._now()):
+            self._announced = self._take()
+        return self._announced.message if self._announced else None
 
-    async def _send(self, session: Session, work: Work) -> None:
-        lane, batch, started = self._lane, work.batch, self._now()
+    def _take(self) -> Prepared | None:
+        """The next of the lane's work, composed; what cannot be composed is passed over."""
+        while (work := self._desk.take(self._lane)) is not None:
+            work.mark(Mark.COMPOSING)
+            try:
+                outgoing = work.batch.compose(work.row)
+            except Exception as error:
+                self._desk.not_composed(self._lane, work, error)
+                continue
+            work.mark(Mark.UNTOUCHED)
+            self._lane.take(self._now())
+            envelope = Envelope(self._lane.return_path(outgoing.bounce_token), outgoing.recipient)
+            return Prepared(work, Message(envelope, outgoing.content))
+        return None
+
+    # --- sending ---------------------------------------------------------------------------------------------
+
+    async def _carry(self, prepared: Prepared) -> None:
+        announced, self._announced, self._held = prepared is self._announced, None, prepared
+        session = self._session or await self._open()
+        if session is not None:
+            await self._send(session, prepared, announced)
+            self._sent += 1
+            self._lane.answered(self._now())
+        else:
+            self._lane.not_sent()
+        if session is None or not session.usable:
+            self.let_go()
+
+    async def _send(self, session: Session, prepared: Prepared, announced: bool) -> None:
+        work, started = prepared.work, self._now()
+        batch = work.batch
 
         def handing_over() -> None:
-            if batch.lost or self._now() >= batch.lease_ends:
-                raise LeaseLost
+            now = self._now()
+            if batch.lost or now >= batch.lease_ends or (announced and now - batch.claimed_at > 2 * CLAIM_SECONDS):
+                raise Withdrawn
             work.mark(Mark.HANDED_OVER)
-            self.in_hand = None
+            self._held = None
 
-        work.mark(Mark.COMPOSING)
         try:
-            message = batch.compose(work.row)
-        except Exception as error:
-            lane.not_sent()
-            self.in_hand = None
-            self._desk.not_composed(lane, work, error)
-            return
-        work.mark(Mark.UNTOUCHED)
-        try:
-            envelope = Envelope(lane.return_path(message.bounce_token), message.recipient)
-            result = await session.send(Message(envelope, message.content), handing_over)
-        except LeaseLost:
-            lane.answered(self._now())
+            result = await session.send(prepared.message, handing_over, self._following)
+        except Withdrawn:
             return  # the session is not usable any more
-        lane.answered(self._now())
-        self.in_hand = None
-        self._desk.answered(lane, work, result, round((self._now() - started) * 1000))
+        self._held = None
+        took = self._now() - started
+        self._prompt = took <= PROMPT_SECONDS
+        self._desk.answered(self._lane, work, result, round(took * 1000))
+
+    # --- the session -----------------------------------------------------------------------------------------
 
     async def _open(self) -> Session | None:
         try:
@@ -116,7 +159,7 @@ class Connection:
             self._desk.not_opened(self._lane, error)
             return None
         self._desk.opened(self._lane)
-        self._sent = 0
+        self._sent, self._prompt = 0, False
         return self._session
 
     async def _close(self, session: Session) -> None:

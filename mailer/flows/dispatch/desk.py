@@ -137,7 +137,7 @@ class Desk:
 
     def not_opened(self, lane: Lane, error: RelayError) -> None:
         """A relay could not be reached or refused us: another one may take its work."""
-        self.tally.error = None if lane.sessions else error  # a relay may allow us fewer connections
+        self.tally.error = error if error.permanent or not lane.sessions else None  # fewer connections may be allowed
         if lane.is_open(self.monotonic()):
             lane.failed(self.monotonic())
             if not lane.sessions:

@@ -176,7 +176,7 @@ class Dispatcher:
             _, waiting = await asyncio.wait(waiting, timeout=FLUSH_SECONDS)
             if self._monotonic() >= grace_ends:
                 for task in waiting:
-                    if self._connections[task].in_hand:
+                    if self._connections[task].may_be_cancelled:
                         task.cancel()
             with suppress(StoreError):  # when all have finished it is tried again, with patience
                 await self._record(self._hop)
