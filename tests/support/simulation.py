@@ -1,58 +1,161 @@
-"""A seeded world for the dispatcher: workers, relays, a database, readers and an operator on a virtual clock.
+"""A seeded world for the dispatcher: workers, hosts, relays, a database, readers and an operator on a virtual clock.
 
-Only time, the relay and the hop to the database are simulated; dispatcher, ledger, journal and SQLite are the real
-ones. A killed worker touches nothing again: whatever would reach the world raises, and its journal loses its
-lock, as the operating system would see to. `World.check` compares the relay's own ledger with ours.
+Only time, processes, connections and the hop to the database are simulated; dispatcher, SMTP session, ledger, journal
+and SQLite are the real ones. Each seed draws its own weather: which kinds of trouble there are at all, and how much.
+Time-outs, leases and pauses are a tenth of the real ones, so that a stall may outlast each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
-from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import event, func, insert, select, text, update
+from sqlalchemy import Connection, event, insert, text, update
 
-from mailer.errors import RelayError, StoreError
-from mailer.flows.dispatch import Dispatcher, Retry
-from mailer.mail.reply import Reply
-from mailer.model.delivery import EDGES, Phase, Result, State
+from mailer.errors import StoreError
+from mailer.flows import control
+from mailer.flows.dispatch import Dispatcher, Observer, Retry
+from mailer.model.delivery import Result, State
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import issues, ledger
 from mailer.store.engine import Database
+from mailer.store.highwater import HighWater
 from mailer.store.issues import NewEdition, NewIssue
-from mailer.store.ledger import Worker
-from mailer.store.schema import deliveries, subscribers
-from mailer.transport.base import Message, nothing_follows
+from mailer.store.journal import Journal
+from mailer.store.ledger import Claimed, Worker
+from mailer.store.outbox import post_letter
+from mailer.store.schema import subscribers
+from mailer.transport.base import Message, Session
 from mailer.transport.lane import Lane
+from support.simulated_relay import STALLS, Moods, SimulatedRelay
+from support.virtual import CURRENT, Process
+from support.witness import Witness
 
 START = datetime(2026, 5, 21, 0, 0, tzinfo=UTC)
-OBEYED_WITHIN = 1.5  # a claim lives a second before its message begins; the commands before the dot take the rest
-FOREVER = timedelta(days=4).total_seconds()
+LEASE = 12.0
+PACE = {  # constants of the dispatcher, wherever they are kept, in simulated time
+    "LEASE": timedelta(seconds=LEASE),
+    "RENEW_SECONDS": 1.0,
+    "STORE_PATIENCE_SECONDS": 6.0,
+    "POLL_SECONDS": 3.0,
+    "IDLE_SECONDS": 5.0,
+    "GRACE_SECONDS": 0.5,
+}
+CLAIM_SECONDS = 1.0
+RETRY = Retry(tuple(timedelta(seconds=s) for s in (2, 5, 10, 20, 40)), timedelta(minutes=8))
+AFTERMATH = sum(STALLS) * 2  # until every relay has done what it was about to do
+FOREVER = 3600.0
+CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
-class Faults:
-    """How often what goes wrong, as probabilities a step."""
+class Weather:
+    """What may go wrong in one world; probabilities a step, numbers a play."""
 
-    drop: float = 0.04
-    refuse_soft: float = 0.06
-    refuse_hard: float = 0.03
-    stall: float = 0.02
-    no_connection: float = 0.05
-    store_before: float = 0.02
-    store_after: float = 0.02
-    kills: int = 3
-    freezes: int = 1
-    unsubscribes: int = 4
-    operator: bool = True
+    moods: Moods = field(default_factory=Moods)
+    store_before: float = 0.0
+    store_refused: float = 0.0
+    store_answer_lost: float = 0.0
+    disk_full: float = 0.0
+    kills: int = 0
+    kills_inside: float = 0.0
+    freezes: int = 0
+    stops: int = 0
+    reboots: int = 0
+    host_losses: int = 0
+    store_away: int = 0
+    relay_away: int = 0
+    clock_steps: int = 0
+    restores: int = 0
+    leaving: int = 0
+    pauses: int = 0
+    corrections: int = 0
+    cancels: int = 0
+    retries: int = 0
+    letters: int = 0
+    poison: int = 0
+    deadline: float = 0.0
+    policy: str = "at_most_once"
+    relays: int = 1
+    workers: int = 1
+    forever: bool = False
+    server: bool = True
+    pipelining: bool = False
+
+
+def weather_of(seed: int) -> Weather:
+    """A seed's weather: each kind of trouble is there or not, so that none always hides behind another."""
+    dice = random.Random(f"weather {seed}")  # noqa: S311 - a simulation wants a seed
+
+    def some(most: float, share: float = 0.5) -> float:
+        return dice.uniform(0, most) if dice.random() < share else 0.0
+
+    def up_to(most: int, share: float = 0.5) -> int:
+        return dice.randint(1, most) if dice.random() < share else 0
+
+    server = dice.random() < 0.6
+    return Weather(
+        moods=Moods(
+            drop=some(0.08),
+            soft=some(0.15),
+            hard=some(0.06),
+            closing=some(0.05),
+            stall=some(0.05),
+            deaf=some(0.1, 0.3),
+            double=some(0.03, 0.2),
+            no_connection=some(0.2),
+            slow_open=some(0.3, 0.3),
+            sender=some(0.02, 0.15),
+        ),
+        store_before=some(0.1),
+        store_refused=some(0.05),
+        store_answer_lost=some(0.15),
+        disk_full=some(0.1, 0.15),
+        kills=up_to(4),
+        kills_inside=some(0.03, 0.3),
+        freezes=up_to(4),
+        stops=up_to(2, 0.3),
+        reboots=up_to(1, 0.15),
+        host_losses=up_to(1, 0.15),
+        store_away=up_to(2, 0.25),
+        relay_away=up_to(2, 0.25),
+        clock_steps=up_to(3, 0.4),
+        restores=up_to(1, 0.12) if not server else 0,
+        leaving=up_to(8),
+        pauses=up_to(2, 0.4),
+        corrections=up_to(2, 0.4),
+        cancels=up_to(1, 0.1),
+        retries=up_to(2, 0.15),
+        letters=up_to(6),
+        poison=up_to(1, 0.2),
+        deadline=dice.uniform(0.5, 60) if dice.random() < 0.25 else 0.0,
+        policy="at_least_once" if dice.random() < 0.15 else "at_most_once",
+        relays=dice.choice((1, 1, 2)),
+        workers=dice.choice((1, 2, 2, 3)),
+        forever=dice.random() < 0.4,
+        server=server,
+        pipelining=dice.random() < 0.6,
+    )
+
+
+@dataclass
+class Host:
+    """A machine: its name, its boot, how wrong its clock is."""
+
+    name: str
+    boot: str = "boot-0"
+    ahead: float = 0.0
 
 
 @dataclass
@@ -62,23 +165,27 @@ class World:
     seed: int
     folder: Path
     database_url: str
-    readers: int = 40
-    workers: int = 2
-    faults: Faults = field(default_factory=Faults)
+    weather: Weather = field(default_factory=Weather)
+    readers: int = 16
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - a simulation wants a seed
         self.db = Database(self.database_url)
-        if self.db.is_sqlite:  # no power is lost here, so nothing needs to reach the disk
-            event.listen(self.db.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
-        self.accepted: Counter[str] = Counter()
-        self.handed_over: Counter[str] = Counter()
-        self.left_at: dict[str, float] = {}
-        self.late: list[str] = []
-        self.journal_folder = self.folder / "journal"
-        self.journal_folder.mkdir(parents=True, exist_ok=True)
+        event.listen(self.db.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+        self.hosts = [Host("host-a"), Host("host-b")] if self.weather.server else [Host("host-a")]
+        self.witness = Witness(
+            self.db, lambda: self.clock().timestamp(), lambda: self.now, LEASE, steady=self.weather.server
+        )
+        self.relays = [
+            SimulatedRelay(name, self.weather.moods, self.random, self.take)
+            for name in ("main", "second")[: self.weather.relays]
+        ]
+        for relay in self.relays:
+            relay.pipelining = self.weather.pipelining
         self.alive: dict[str, SimulatedWorker] = {}
         self.count = 0
+        self.store_away_until = 0.0
+        self.crashes: list[BaseException] = []
 
     # --- the stage
 
@@ -87,94 +194,226 @@ class World:
         return asyncio.get_running_loop().time()
 
     def clock(self) -> datetime:
-        return START + timedelta(seconds=self.now)
+        """The moment by the clock that counts: the server's, or that of the only host."""
+        ahead = 0.0 if self.weather.server else self.hosts[0].ahead
+        return START + timedelta(seconds=self.now + ahead)
 
     def chance(self, probability: float) -> bool:
-        return self.random.random() < probability
+        return probability > 0 and self.random.random() < probability
 
     def prepare(self) -> None:
+        self.witness.watch()
+        deadline = START + timedelta(seconds=self.weather.deadline) if self.weather.deadline else None
         with self.db.transaction() as conn:
-            conn.execute(text("CREATE TABLE changes (delivery_id BIGINT, old TEXT, new TEXT)"))
-            if self.db.is_sqlite:
-                conn.execute(
-                    text(
-                        "CREATE TRIGGER watch AFTER UPDATE OF state ON deliveries WHEN OLD.state <> NEW.state BEGIN"
-                        " INSERT INTO changes VALUES (NEW.id, OLD.state, NEW.state); END"
-                    )
-                )
+            people = [f"r{number}@d{number % 3}.example" for number in range(self.readers)]
+            row = {"state": "active", "created_at": START, "joined_at": START}
             conn.execute(
                 insert(subscribers),
-                [
-                    {
-                        "address": f"r{number}@d{number % 3}.example",
-                        "match_key": f"r{number}@d{number % 3}.example",
-                        "domain": f"d{number % 3}.example",
-                        "state": "active",
-                        "created_at": START,
-                        "joined_at": START,
-                    }
-                    for number in range(self.readers)
-                ],
+                [{**row, "address": one, "match_key": one, "domain": one.rpartition("@")[2]} for one in people],
             )
-            issue = NewIssue("sim", "1", 1, START.date(), "t", "at_most_once", "", START, None)
-            self.issue_id, _ = issues.add(conn, issue, START)
-            edition = NewEdition("en", "f", "s", "s", "h", "t", b"p", "d", 1)
-            edition_id = issues.add_edition(conn, self.issue_id, edition, START)
-            issues.freeze(conn, self.issue_id, {"en": edition_id}, "en", None, START, START)
+            issue = NewIssue("sim", "1", 1, START.date(), "t", self.weather.policy, "", START, deadline)
+            self.issue_id, self.slug = issues.add(conn, issue, START)
+            self.edition_id = issues.add_edition(conn, self.issue_id, _edition(1), START)
+            issues.freeze(conn, self.issue_id, {"en": self.edition_id}, "en", None, START, START)
+        if deadline is not None:
+            self.witness.deadlines[self.issue_id] = deadline.timestamp()
+        with self.db.reading() as conn:
+            found = conn.execute(text("SELECT address, id FROM deliveries")).all()
+            self.delivery_of: dict[str, int] = dict(found)
+
+    def take(self, content: bytes) -> None:
+        delivery, edition = _of(content)
+        self.witness.took(delivery, edition)
 
     # --- the play
 
     async def play(self) -> None:
-        self.prepare()
-        for _ in range(self.workers):
-            self.start_worker()
-        tasks = [asyncio.create_task(self._mishaps()), asyncio.create_task(self._readers())]
-        if self.faults.operator:
-            tasks.append(asyncio.create_task(self._operator()))
-        await asyncio.gather(*tasks)
+        with _paced(), patch.object(Journal, "__init__", _noted(self, Journal.__init__)):
+            self.prepare()
+            for _ in range(self.weather.workers):
+                self.start_worker()
+            await asyncio.gather(*(asyncio.create_task(happening) for happening in self._happenings()))
+            await self._until_finished()
+            await asyncio.sleep(AFTERMATH)
+
+    async def _until_finished(self) -> None:
         while not self.is_finished():
             if self.now > FOREVER:
-                raise AssertionError(f"seed {self.seed}: not finished after {self.now} s: {self.counts()}")
+                raise AssertionError(f"not finished after {self.now} s: {self.counts()}")
+            self._nothing_broke()
             if not self.alive:
                 self.start_worker()
-            await asyncio.wait([worker.task for worker in self.alive.values()], timeout=600)
+            await asyncio.wait([worker.task for worker in self.alive.values()], timeout=20)
             if not self.alive and (due := self.db.read(ledger.next_due)):
-                await asyncio.sleep(max(1.0, (due - self.clock()).total_seconds()))
+                await asyncio.sleep(min(max(0.5, (due - self.clock()).total_seconds()), 600))
+        for worker in list(self.alive.values()):
+            worker.dispatcher.stop()
+        if self.alive:
+            await asyncio.wait([worker.task for worker in self.alive.values()], timeout=10 * AFTERMATH)
+            assert not self.alive, "a worker does not stop"
+
+    def _nothing_broke(self) -> None:
+        if self.witness.violations:
+            raise AssertionError(self.witness.violations[0])
+        if self.crashes:
+            raise self.crashes[0]
 
     def start_worker(self) -> None:
         self.count += 1
-        worker = SimulatedWorker(self, f"w{self.count}")
+        worker = SimulatedWorker(self, f"w{self.count}", self.random.choice(self.hosts))
         self.alive[worker.name] = worker
         worker.start()
 
-    async def _mishaps(self) -> None:
-        for _ in range(self.faults.kills):
-            await asyncio.sleep(self.random.uniform(0.0, 4.0))
-            if self.alive:
-                self.random.choice(sorted(self.alive.values(), key=lambda w: w.name)).kill()
-            if self.chance(0.7):
-                self.start_worker()
-        for _ in range(self.faults.freezes):
-            if self.alive:
-                worker = self.random.choice(sorted(self.alive.values(), key=lambda w: w.name))
-                worker.frozen_until = self.now + self.random.choice([1.0, 30.0, 200.0])
-            await asyncio.sleep(self.random.uniform(0.0, 3.0))
+    def _happenings(self) -> Iterator[Any]:
+        """All that is done to this world, each at its own moment."""
+        weather = self.weather
+        for count, deed in (
+            (weather.kills, self._kill),
+            (weather.freezes, self._freeze),
+            (weather.stops, self._stop),
+            (weather.reboots, self._reboot),
+            (weather.host_losses, self._lose_host),
+            (weather.store_away, self._store_away),
+            (weather.relay_away, self._relay_away),
+            (weather.clock_steps, self._step_clock),
+            (weather.restores, self._restore),
+            (weather.leaving, self._leave),
+            (weather.pauses, self._pause),
+            (weather.corrections, self._correct),
+            (weather.cancels, self._cancel),
+            (weather.retries, self._retry),
+            (weather.letters, self._post),
+        ):
+            for _ in range(count):
+                yield self._after(self.random.choice((1.0, 4.0, 30.0)) * self.random.random(), deed)
 
-    async def _readers(self) -> None:
-        for number in self.random.sample(range(self.readers), min(self.readers, self.faults.unsubscribes)):
-            await asyncio.sleep(self.random.uniform(0.0, 2.0))
-            address = f"r{number}@d{number % 3}.example"
-            with self.db.transaction() as conn:
-                conn.execute(update(subscribers).where(subscribers.c.match_key == address).values(state="unsubscribed"))
-            self.left_at[address] = self.now
+    async def _after(self, seconds: float, deed: Callable[[], Any]) -> None:
+        await asyncio.sleep(seconds)
+        waiting = deed()
+        if waiting is not None:
+            await waiting
 
-    async def _operator(self) -> None:
+    # --- to the workers
+
+    def _anyone(self) -> SimulatedWorker | None:
+        return self.random.choice([self.alive[name] for name in sorted(self.alive)]) if self.alive else None
+
+    def _kill(self) -> None:
+        """At any step of a process, not only between the steps that wait for time."""
+        if worker := self._anyone():
+            worker.process.at_step[worker.process.steps + self.random.randrange(60)] = worker.kill
+        if self.chance(0.6):
+            self.start_worker()
+
+    def _freeze(self) -> None:
+        if worker := self._anyone():
+            seconds = self.random.choice((0.5, 1.5, 8.0, LEASE + 1, 3 * LEASE))
+            step = worker.process.steps + self.random.randrange(60)
+            worker.process.at_step[step] = lambda: worker.process.freeze(seconds)
+        if self.chance(0.5):
+            self.start_worker()
+
+    def _stop(self) -> None:
+        if worker := self._anyone():
+            worker.dispatcher.stop()
+
+    def _reboot(self) -> None:
+        """A machine starts anew: its processes end, its journals cannot be believed."""
+        host = self.random.choice(self.hosts)
+        for worker in [worker for worker in self.alive.values() if worker.host is host]:
+            worker.kill()
+        host.boot = f"boot-{self.now}"
+
+    def _lose_host(self) -> None:
+        """A machine is gone, its disk with it."""
+        host = self.random.choice(self.hosts)
+        self._reboot_of(host)
+        for file in self.journals(host).glob("*"):
+            file.unlink()
+
+    def _reboot_of(self, host: Host) -> None:
+        for worker in [worker for worker in self.alive.values() if worker.host is host]:
+            worker.kill()
+        host.boot = f"boot-{self.now}"
+
+    def journals(self, host: Host) -> Path:
+        return self.folder / host.name
+
+    def _step_clock(self) -> None:
+        self.random.choice(self.hosts).ahead += self.random.choice((30.0, 360.0, -360.0, -5.0))
+
+    # --- to the database and the relays
+
+    def _store_away(self) -> None:
+        self.store_away_until = self.now + self.random.choice((0.3, 3.0, 9.0, 20.0))
+
+    def _relay_away(self) -> None:
+        self.random.choice(self.relays).away_until = self.now + self.random.choice((0.5, 5.0, 30.0))
+
+    async def _restore(self) -> None:
+        """Last night's backup over the database of a send that runs; after a while the operator reconciles."""
+        backup = sqlite3.connect(":memory:")
+        with self.raw() as raw:
+            raw.backup(backup)
+        await asyncio.sleep(self.random.uniform(0.1, 3.0))
+        if self.witness.restored_at >= 0:
+            return
+        with self.raw() as raw:
+            backup.backup(raw)
+        backup.close()
+        self.witness.restored()
         await asyncio.sleep(self.random.uniform(0.0, 3.0))
+        for worker in list(self.alive.values()):
+            worker.dispatcher.stop()
+        if self.alive:
+            await asyncio.wait([worker.task for worker in self.alive.values()], timeout=AFTERMATH)
+        for worker in list(self.alive.values()):
+            worker.kill()
+        mark = HighWater(self.journals(self.hosts[0]))
+        control.reconcile(self.db, mark.claim, mark.delivery, self.clock())
+
+    @contextmanager
+    def raw(self) -> Iterator[sqlite3.Connection]:
+        connection: Any = self.db.engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        finally:
+            connection.close()
+
+    # --- readers and the operator
+
+    def _leave(self) -> None:
+        address = f"r{(number := self.random.randrange(self.readers))}@d{number % 3}.example"
         with self.db.transaction() as conn:
-            issues.set_state(conn, self.issue_id, ("sending",), "paused", "", "sim", self.clock())
-        await asyncio.sleep(self.random.uniform(0.0, 100.0))
+            conn.execute(update(subscribers).where(subscribers.c.match_key == address).values(state="unsubscribed"))
+        self.witness.left.add(self.delivery_of[address])
+
+    async def _pause(self) -> None:
+        control.pause(self.db, self.slug, "sim", self.clock())
+        await asyncio.sleep(self.random.choice((0.2, 5.0, 40.0)) * self.random.random())
+        control.resume(self.db, self.slug, "sim", self.clock())
+
+    def _cancel(self) -> None:
+        control.cancel(self.db, self.slug, "sim", self.clock())
+
+    def _retry(self) -> None:
+        control.retry(self.db, self.slug, self.random.choice((State.UNCERTAIN, State.FAILED)), "sim", self.clock())
+
+    def _correct(self) -> None:
         with self.db.transaction() as conn:
-            issues.set_state(conn, self.issue_id, ("paused",), "sending", "", "sim", self.clock())
+            edition = issues.add_edition(conn, self.issue_id, _edition(self.count), self.clock())
+            issues.correct(conn, self.issue_id, {"en": edition}, self.clock())
+        self.witness.newest = edition
+
+    def _post(self) -> None:
+        with self.db.transaction() as conn:
+            post_letter(
+                conn,
+                kind="confirm",
+                address=f"l{self.random.randrange(100)}@d0.example",
+                now=self.clock(),
+                compose=lambda delivery: _content(delivery, None),
+            )
 
     # --- the verdict
 
@@ -183,152 +422,210 @@ class World:
             return ledger.counts(conn, self.issue_id)
 
     def is_finished(self) -> bool:
-        with self.db.transaction() as conn:
-            issues.set_state(conn, self.issue_id, ("paused",), "sending", "", "sim", self.clock())
-        counts = self.counts()
-        return not counts["pending"] + counts["attempting"] + counts["deferred"]
+        control.resume(self.db, self.slug, "sim", self.clock())
+        with self.db.reading() as conn:
+            waiting = "SELECT count(*) FROM deliveries WHERE state IN ('pending', 'attempting', 'deferred')"
+            return not conn.execute(text(waiting)).scalar_one()
 
     def check(self) -> None:
-        """Every promise that can be seen from outside. Raises AssertionError naming the seed."""
-        with self.db.reading() as conn:
-            rows = conn.execute(select(deliveries.c.address, deliveries.c.state)).all()
-            elsewhere = deliveries.c.cause.endswith("was lost with its claim")  # no journal to tell more
-            lost = conn.execute(select(func.count()).where(deliveries.c.state == "uncertain", elsewhere)).scalar_one()
-            changes = conn.execute(text("SELECT DISTINCT old, new FROM changes")).all()
-        assert len(rows) == self.readers, f"seed {self.seed}: {len(rows)} deliveries"
-        for address, state in rows:
-            got = self.accepted[address]
-            expected = {State.ACCEPTED: {1}, State.UNCERTAIN: {0, 1}}.get(State(state), {0})
-            assert got in expected, f"seed {self.seed}: {address} is {state}, the relay took it {got} times"
-        for old, new in changes:
-            assert State(new) in EDGES[State(old)], f"seed {self.seed}: forbidden edge {old} -> {new}"
-        assert not self.late, f"seed {self.seed}: sent more than a second after leaving: {self.late}"
-        uncertain = sum(state == State.UNCERTAIN for _, state in rows)
-        assert uncertain - lost <= sum(self.handed_over.values()) - sum(self.accepted.values()) + len(self.accepted)
+        """Every promise that can be seen from outside, at the end."""
+        self._nothing_broke()
+        self.witness.judge()
+        most = CONNECTIONS * self.weather.relays
+        assert self.witness.most_in_flight <= most, f"{self.witness.most_in_flight} dots of one process without answers"
 
 
-class Killed(BaseException):
-    """The process is no more: everything that would touch the world raises this instead."""
+class Gone(BaseException):
+    """The process is no more, in the middle of what it does."""
 
 
-class SimulatedWorker:
-    """One process: a real dispatcher whose database and relay answer in virtual time, until it is killed."""
+class SimulatedWorker(Observer):
+    """One process: a real dispatcher with real sessions; its database and its connections are this world's."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, host: Host) -> None:
         self.world = world
         self.name = name
-        self.dead = False
-        self.frozen_until = 0.0
+        self.host = host
+        self.process = Process(name)
+        self.process.on_death.append(self._clear_up)
+        self.open_journals: list[Journal] = []
+        server = world.weather.server
+        world.witness.hosts[name] = (host.name, host.boot)
         self.dispatcher = Dispatcher(
-            db=world.db,
-            lanes=[Lane(SimulatedRelay(self), connections=3, return_path=lambda token: "b@sim.example")],
-            composer=lambda conn, rows: lambda row: Outgoing(row.address, "t", b""),
+            db=Shaky(world, self),
+            lanes=[
+                Lane(Watched(relay, self), connections=CONNECTIONS, return_path=lambda token: "b@sim.example")
+                for relay in world.relays
+            ],
+            composer=self._composer,
             record_refusals=lambda conn, refusals, now: None,
-            clock=world.clock,
-            worker=Worker(name, world.random.choice(["host-a", "host-b"]), os.getpid(), "boot"),
-            journal_folder=world.journal_folder,
-            retry=Retry(),
+            clock=lambda: START + timedelta(seconds=world.now + host.ahead),
+            shared_clock=(lambda conn: world.clock()) if server else (lambda conn: None),
+            worker=Worker(name, host.name, os.getpid(), host.boot),
+            journal_folder=world.journals(host),
+            retry=RETRY,
+            observer=self,
             monotonic=lambda: world.now,
-            hop=self.hop,
+            hop=self._hop,
         )
 
     def start(self) -> None:
         async def main() -> None:
-            with suppress(StoreError, Killed):
-                await self.dispatcher.run()
+            try:
+                with suppress(StoreError):
+                    await self.dispatcher.run(forever=self.world.weather.forever)
+            except Exception as error:
+                self.world.crashes.append(error)
             self.world.alive.pop(self.name, None)
-            self.release_locks()
 
-        self.task = asyncio.create_task(main())
+        self.task = self.process.spawn(main())
 
     def kill(self) -> None:
-        self.dead = True
+        self.process.kill()
+
+    def _clear_up(self) -> None:
+        """What the system does for a process that died."""
         self.world.alive.pop(self.name, None)
-        self.release_locks()
+        self.world.witness.in_flight.pop(self.name, None)
+        for journal in self.open_journals:
+            journal.close()
 
-    def release_locks(self) -> None:
-        for batch in self.dispatcher._batches.values():
-            batch.journal.close()
-
-    async def breathe(self, seconds: float) -> None:
-        """Let time pass, as long as this process lives and is not frozen."""
-        await asyncio.sleep(seconds)
-        if self.world.now < self.frozen_until:
-            await asyncio.sleep(self.frozen_until - self.world.now)
-        if self.dead:
-            raise Killed
-
-    async def hop(self, function: Callable[..., Any], *args: Any) -> Any:
-        world = self.world
-        await self.breathe(world.random.uniform(0.0, 0.02))
-        if world.chance(world.faults.store_before):
-            raise StoreError("the database is away")
+    async def _hop(self, function: Callable[..., Any], *args: Any) -> Any:
+        await asyncio.sleep(self.world.random.uniform(0.0, 0.02))
         value = function(*args)
-        if world.chance(world.faults.store_after) and function.__name__ == "_write":
-            raise StoreError("the answer to COMMIT was lost")
-        await self.breathe(0.0)
+        await asyncio.sleep(self.world.random.uniform(0.0, 0.01))
         return value
 
+    def _composer(self, conn: Connection, rows: Sequence[Claimed]) -> Callable[[Claimed], Outgoing]:
+        def compose(row: Claimed) -> Outgoing:
+            if self.world.weather.poison and row.address.startswith("r7@"):
+                raise ValueError("a bad value")
+            if self.world.weather.poison and row.address.startswith("r8@"):
+                self.kill()
+                raise Gone
+            return Outgoing(row.address, "t", _content(row.id, row.edition_id))
 
-class SimulatedRelay:
-    """A relay with moods."""
-
-    name = "sim"
-
-    def __init__(self, worker: SimulatedWorker) -> None:
-        self.worker = worker
-
-    async def open(self) -> SimulatedSession:
-        world = self.worker.world
-        await self.worker.breathe(world.random.uniform(0.0, 0.1))
-        if world.chance(world.faults.no_connection):
-            raise RelayError("connection refused", phase="connect")
-        return SimulatedSession(self.worker)
+        return compose
 
 
-class SimulatedSession:
-    """One connection, in lockstep."""
+class Shaky(Database):
+    """The database as one process meets it: away at times, refusing a commit, its answer to a commit lost."""
 
-    def __init__(self, worker: SimulatedWorker) -> None:
-        self.worker = worker
-        self.usable = True
+    def __init__(self, world: World, worker: SimulatedWorker) -> None:
+        self.engine, self.is_sqlite = world.db.engine, True
+        self._world = world
+        self._worker = worker
+
+    def _reach(self) -> None:
+        world = self._world
+        if self._worker.process.dead:
+            raise Gone
+        if world.now < world.store_away_until or world.chance(world.weather.store_before):
+            raise StoreError("the database is away")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        world, weather = self._world, self._world.weather
+        self._reach()
+        with super().transaction() as conn:
+            yield conn
+            if world.chance(weather.kills_inside):
+                self._worker.kill()
+                raise Gone
+            if world.chance(weather.store_refused):
+                raise StoreError("the database refused the commit")
+        if world.chance(weather.store_answer_lost):
+            raise StoreError("the answer to COMMIT was lost")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        self._reach()
+        with super().reading() as conn:
+            yield conn
+
+
+class Watched:
+    """A relay whose sessions tell the witness what the process does with them."""
+
+    def __init__(self, relay: SimulatedRelay, worker: SimulatedWorker) -> None:
+        self.name = relay.name
+        self._relay = relay
+        self._worker = worker
+
+    async def open(self) -> Session:
+        return WatchedSession(await self._relay.open(), self._worker)
+
+
+class WatchedSession:
+    """One real SMTP session, watched."""
+
+    def __init__(self, session: Session, worker: SimulatedWorker) -> None:
+        self._session = session
+        self._process = worker.process
+        self._witness = worker.world.witness
+
+    @property
+    def usable(self) -> bool:
+        return self._session.usable
 
     async def close(self) -> None:
-        self.usable = False
-        await self.worker.breathe(0.0)
+        await self._session.close()
 
-    async def send(
-        self,
-        message: Message,
-        handing_over: Callable[[], None],
-        following: Callable[[], Message | None] = nothing_follows,
-    ) -> Result:
-        world, worker = self.worker.world, self.worker
-        for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA):
-            await worker.breathe(world.random.uniform(0.0, 0.05))
-            if world.chance(world.faults.drop):
-                return self._lost(phase)
-            if phase is Phase.RCPT and world.chance(world.faults.refuse_hard):
-                return Result(phase, Reply(550, ("5.1.1 unknown",)))
-            if world.chance(world.faults.refuse_soft):
-                return Result(phase, Reply(451, ("4.7.1 later",)))
-        handing_over()
-        address = message.envelope.recipient
-        world.handed_over[address] += 1
-        left_at = world.left_at.get(address)
-        if left_at is not None and world.now > left_at + OBEYED_WITHIN and worker.frozen_until < left_at:
-            world.late.append(address)
-        taken = not world.chance(world.faults.drop)
-        if taken:
-            delay = world.random.uniform(0.0, 0.1)
-            if world.chance(world.faults.stall):
-                delay = world.random.choice([5.0, 400.0])
-            asyncio.get_running_loop().call_later(delay, world.accepted.update, [address])
-            await worker.breathe(delay)
-        if not taken or world.chance(world.faults.drop):
-            return self._lost(Phase.DOT)
-        return Result(Phase.DOT, Reply(250, ("2.0.0 ok",)))
+    async def send(self, message: Message, handing_over: Callable[[], None], *rest: Any, **more: Any) -> Result:
+        name, (delivery, edition), handed = self._process.name, _of(message.content), False
 
-    def _lost(self, phase: Phase) -> Result:
-        self.usable = False
-        return Result(phase, cause="connection lost")
+        def watched() -> None:
+            nonlocal handed
+            handing_over()
+            self._witness.handed(name, delivery, edition)
+            handed = True
+
+        result = None
+        self._witness.begun(name, delivery)
+        try:
+            result = await self._session.send(message, watched, *rest, **more)
+            return result
+        finally:
+            self._witness.answered(name, delivery, result, handed)
+
+
+def _edition(number: int) -> NewEdition:
+    return NewEdition("en", "f", "s", "s", "h", "t", b"p", f"d{number}", 1)
+
+
+def _content(delivery: int, edition: int | None) -> bytes:
+    return f"{delivery} {edition or 0}\r\n\r\n".encode() + b"x" * (delivery * 37 % 400) + b"\r\n"
+
+
+def _of(content: bytes) -> tuple[int, int | None]:
+    delivery, edition = content.split(b"\r\n", 1)[0].split()
+    return int(delivery), int(edition) or None
+
+
+@contextmanager
+def _paced() -> Iterator[None]:
+    """The dispatcher with its long times a tenth as long, for as long as a play lasts."""
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("mailer.flows.dispatch")]
+    before = [(module, name, getattr(module, name)) for name in PACE for module in modules if hasattr(module, name)]
+    assert {name for _, name, _ in before} == PACE.keys(), "the dispatcher's times have other names now"
+    try:
+        for module, name, _ in before:
+            setattr(module, name, PACE[name])
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+def _noted(world: World, create: Callable[..., None]) -> Callable[..., None]:
+    """Journals that the system closes when their process dies, and that a full disk has no room for."""
+
+    def init(journal: Journal, *args: Any) -> None:
+        if world.chance(world.weather.disk_full):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        create(journal, *args)
+        process = CURRENT.get()
+        if process is not None and process.name in world.alive:
+            world.alive[process.name].open_journals.append(journal)
+
+    return init
