@@ -136,6 +136,13 @@ PROVIDER_CODES: Table = (
     ),
     (
         "userunknown",
+        "QQ, NetEase, Alibaba Mail: the words of their notices (qqmailbox.com/transceivers/169.html)",
+        """
+        用户不存在 | 收件人不存在 | 邮箱不存在 | 地址不存在 | 帐号不存在 | 账号不存在 | 未开通qq邮箱
+        """,
+    ),
+    (
+        "userunknown",
         "Yandex: its list of SMTP errors",
         """
         no such user!
@@ -400,8 +407,8 @@ PHRASES: Table = (
         number of messages in*exceeded | user is over | account is over limit | mailbox over limit |
         mailbox at maximum | cuota | buzón lleno | casella piena | boite*pleine | boîte*pleine | postfach*voll |
         mailfolder is full | recipient reached disk quota | message would cause*over | can't write to*quota |
-        mail quota | exceeded*storage | no space left on*mailbox | 邮箱已满 | 邮箱空间 | 邮箱容量 | 超过容量 |
-        почтовый ящик переполнен | メールボックスがいっぱい | 容量を超
+        mail quota | exceeded*storage | no space left on*mailbox | 邮箱已满 | 容量已满 | 空间不足 | 邮箱空间 |
+        邮箱容量 | 超过容量 | почтовый ящик переполнен | メールボックスがいっぱい | 容量を超
         """,
     ),
     (
@@ -571,10 +578,10 @@ PHRASES: Table = (
         mailbox expired | is disabled | account*deactivat | mailbox*deactivat | deactivated | no longer active |
         not active | email account that you tried to reach is disabled | recipient*inactive | compte*bloque |
         account is blocked | account is closed | mailbox is blocked | mailbox blocked | user disabled |
-        boite*inactive | mailbox*inactive | 账号被锁定 | 帐号已停用 | vacationing mailbox | out of service |
-        user has been blocked | account is temporarily unavailable | account not active | is a deactivated mailbox |
-        mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
-        mailbox frozen | user account is unavailable | billing
+        boite*inactive | mailbox*inactive | 账号被锁定 | 邮箱被锁 | 被冻结 | 已冻结 | 被禁用 | 帐号已停用 |
+        vacationing mailbox | out of service | user has been blocked | account is temporarily unavailable |
+        account not active | is a deactivated mailbox | mailbox*not accepting messages | user*not accepting messages |
+        account*not accepting messages | unpaid | mailbox frozen | user account is unavailable | billing
         """,
     ),
     (
@@ -662,8 +669,7 @@ DEAD_PHRASES: Table = (
         unable to find | cannot be found | addressee unknown | email account that you tried to reach does not exist |
         not valid*address | invalid to | recipient is not | user*invalid | unknown e-mail | unknown email |
         имя получателя | нет такого | пользователь не найден | destinatario desconocido | unbekannt | inconnu |
-        ungültig | не существует | 用户不存在 | 收件人不存在 | 邮箱不存在 | 帐号不存在 | 账号不存在 |
-        user is not found | 見つかりません | 存在しません | ユーザー不明
+        ungültig | не существует | user is not found | 見つかりません | 存在しません | ユーザー不明
         """,
     ),
 )
