@@ -581,7 +581,7 @@ class WatchedSession:
             handed = True
 
         result = None
-        self._witness.begun(name, delivery)
+        self._witness.begun(name, delivery, self._process.frozen_until)
         try:
             result = await self._session.send(message, watched, *rest, **more)
             return result

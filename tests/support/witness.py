@@ -26,6 +26,7 @@ CREATE TRIGGER seen_change AFTER UPDATE ON deliveries WHEN OLD.state <> NEW.stat
  OR OLD.edition_id IS NOT NEW.edition_id BEGIN INSERT INTO seen VALUES (NULL, NEW.id, OLD.state, NEW.state,
  NEW.claim_id, OLD.claim_id, NEW.edition_id, NEW.issue_id, NEW.repeats, NEW.cause); END;
 """
+OBEYED_WITHIN = 2.1  # seconds from a claim to a message's beginning, so that leaving is obeyed in time
 STATES = tuple(State)
 ENDED = {State.ACCEPTED, State.FAILED, State.DEFERRED, State.UNCERTAIN}
 
@@ -37,6 +38,7 @@ class Attempt:
     process: str
     claimed_at: float
     edition: int | None
+    waited: float = 0.0  # until it was begun
     handed_over: bool = False
     answered: bool = False
 
@@ -200,9 +202,13 @@ class Witness:
 
     # --- the relays
 
-    def begun(self, process: str, delivery: int) -> None:
-        """A process begins a transaction for a delivery."""
-        self.rows[delivery].attempted = True
+    def begun(self, process: str, delivery: int, frozen_until: float) -> None:
+        """A process begins a transaction for a delivery; it stood still until some moment."""
+        row = self.rows[delivery]
+        row.attempted = True
+        attempt = row.attempts.get(row.claim or 0)
+        if attempt is not None and frozen_until < attempt.claimed_at:
+            attempt.waited = self._elapsed() - attempt.claimed_at
 
     def handed(self, process: str, delivery: int, edition: int | None) -> None:
         """A process is about to let the final dot go."""
@@ -218,6 +224,8 @@ class Witness:
             owner = attempt.process
             self._demand(row.state == State.ATTEMPTING, f"{process} handed over {delivery}, which is {row.state}")
             self._demand(owner == process, f"{process} handed over {delivery}, which {owner} holds")
+            waited = f"{process} handed over {delivery}, which waited {attempt.waited:.1f} s"
+            self._demand(attempt.waited <= OBEYED_WITHIN, waited)
             late = self._elapsed() - self.leases[row.claim][1]
             self._demand(late < 0, f"{process} handed over {delivery} {late:.1f} s after its lease had run out")
             self._demand(

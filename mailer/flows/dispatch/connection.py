@@ -121,6 +121,10 @@ class Connection:
     async def _carry(self, prepared: Prepared) -> None:
         announced, self._announced, self._held = prepared is self._announced, None, prepared
         session = self._session or await self._open()
+        if session is not None and not announced and self._is_stale(prepared.work):  # opening took long
+            self._lane.not_sent()
+            self.let_go()
+            return
         if session is not None:
             await self._send(session, prepared, announced)
             self._sent += 1
@@ -135,8 +139,7 @@ class Connection:
         batch = work.batch
 
         def handing_over() -> None:
-            now = self._now()
-            if batch.lost or now >= batch.lease_ends or (announced and now - batch.claimed_at > 2 * CLAIM_SECONDS):
+            if batch.lost or self._now() >= batch.lease_ends or (announced and self._is_stale(work)):
                 raise Withdrawn
             work.mark(Mark.HANDED_OVER)
             self._held = None
@@ -149,6 +152,10 @@ class Connection:
         took = self._now() - started
         self._prompt = took <= PROMPT_SECONDS
         self._desk.answered(self._lane, work, result, round(took * 1000))
+
+    def _is_stale(self, work: Work) -> bool:
+        """Whether it was claimed so long ago that somebody who has left since would wonder."""
+        return self._now() - work.batch.claimed_at > 2 * CLAIM_SECONDS
 
     # --- the session -----------------------------------------------------------------------------------------
 
