@@ -298,7 +298,13 @@ class Club:
         fixed = relay.return_path == "fixed"
         server = url.parse(relay.url.get_secret_value(), plaintext=relay.plaintext)
         return Lane(
-            relay=SmtpRelay(server, name=relay.name, ca_file=self.folder / relay.ca_file if relay.ca_file else None),
+            relay=SmtpRelay(
+                server,
+                name=relay.name,
+                ca_file=self.folder / relay.ca_file if relay.ca_file else None,
+                pipelining=relay.pipelining,
+                tell=partial(_tell_of_lockstep, relay.name),
+            ),
             connections=relay.connections,
             return_path=(lambda token: sender) if fixed else (lambda token: f"b+{token}@{domain}"),
             per_second=relay.per_second,
@@ -337,6 +343,14 @@ class Club:
             ),
             observer=observer,
         )
+
+
+def _tell_of_lockstep(relay: str, cause: str) -> None:
+    import logging
+
+    logging.getLogger("mailer.transport").warning(
+        "%s does not take commands in groups as it offers (%s); from now on it gets one at a time", relay, cause
+    )
 
 
 def new_key() -> str:

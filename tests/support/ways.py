@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.model.delivery import Result
-from mailer.transport.base import Envelope, Message
+from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.protocol import Timeouts
 from mailer.transport.session import SmtpSession
 from mailer.transport.smtp import SmtpRelay
@@ -60,7 +60,7 @@ def nothing() -> None:
     """A `handing_over` with nothing to record."""
 
 
-async def in_turn(session: SmtpSession, *messages: Message) -> list[Result]:
+async def in_turn(session: Session, *messages: Message) -> list[Result]:
     """Send as a dispatcher does, for as long as the session is usable: what was announced goes next."""
     left, results = deque(messages), []
     while left and session.usable:

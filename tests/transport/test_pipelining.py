@@ -436,18 +436,18 @@ async def test_a_bad_sequence_where_the_sequence_was_good_is_about_the_group_and
     grouping: Way, at: str
 ) -> None:
     async with grouping.relay(second(refuse, at, "503 5.5.1 Bad sequence of commands")) as relay:
-        club = Club(grouping, relay)
-        results, _ = await club.send(*three())
+        customer = Customer(grouping, relay)
+        results, _ = await customer.send(*three())
         assert results == [State.ACCEPTED, State.DEFERRED]
-        assert club.told == ["503 5.5.1 Bad sequence of commands"]
-        assert (await club.send(to(BOB), to(ERIN)))[0] == [State.ACCEPTED] * 2
+        assert customer.told == ["503 5.5.1 Bad sequence of commands"]
+        assert (await customer.send(to(BOB), to(ERIN)))[0] == [State.ACCEPTED] * 2
     assert relay.accepted == {ALICE: 1, BOB: 1, ERIN: 1}
 
 
 # --- falling back --------------------------------------------------------------------------------------------------
 
 
-class Club:
+class Customer:
     """Sessions of one relay object after another, and what it told."""
 
     def __init__(self, way: Way, relay: Relay, **timeouts: float) -> None:
@@ -473,34 +473,34 @@ async def test_answers_that_do_not_add_up_in_a_group_end_pipelining_with_that_re
 ) -> None:
     rule = say("mail", b"250 Ok\r\n250 Ok\r\n", times=1)
     async with grouping.relay(rule) as relay:
-        club = Club(grouping, relay)
-        assert await club.send(*three()) == ([State.DEFERRED], 1)
-        assert club.told == ["the relay answered 250, which means nothing here"]
-        assert await club.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
-        assert len(club.told) == 1
+        customer = Customer(grouping, relay)
+        assert await customer.send(*three()) == ([State.DEFERRED], 1)
+        assert customer.told == ["the relay answered 250, which means nothing here"]
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
+        assert len(customer.told) == 1
 
 
 @pytest.mark.parametrize("make", [hang_up, stall])
 async def test_two_connections_lost_in_a_group_before_one_has_worked_end_pipelining(plain: Way, make: object) -> None:
     rules = make("rcpt", times=1), make("rcpt", times=1)  # type: ignore[operator]
     async with plain.relay(*rules) as relay:
-        club = Club(plain, relay, command=0.1, data=0.1)
-        assert (await club.send(to()))[0] == [State.DEFERRED]
-        assert club.told == []
-        assert (await club.send(to()))[0] == [State.DEFERRED]
-        assert len(club.told) == 1
-        assert await club.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
+        customer = Customer(plain, relay, command=0.1, data=0.1)
+        assert (await customer.send(to()))[0] == [State.DEFERRED]
+        assert customer.told == []
+        assert (await customer.send(to()))[0] == [State.DEFERRED]
+        assert len(customer.told) == 1
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
 
 
 async def test_where_pipelining_has_worked_a_lost_connection_is_not_held_against_it(plain: Way) -> None:
     async with plain.relay(hang_up("rcpt", skip=2)) as relay:
-        club = Club(plain, relay)
-        assert (await club.send(to(ALICE), to(BOB)))[0] == [State.ACCEPTED] * 2
+        customer = Customer(plain, relay)
+        assert (await customer.send(to(ALICE), to(BOB)))[0] == [State.ACCEPTED] * 2
         for _ in range(3):
-            assert (await club.send(to()))[0] == [State.DEFERRED]
+            assert (await customer.send(to()))[0] == [State.DEFERRED]
         relay.rules.clear()
-        assert await club.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
-        assert club.told == []
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
+        assert customer.told == []
 
 
 async def test_one_connection_tries_pipelining_while_the_others_wait_in_lockstep_for_what_comes_of_it(
@@ -522,6 +522,6 @@ async def test_one_connection_tries_pipelining_while_the_others_wait_in_lockstep
 
 async def test_a_connection_that_ends_without_having_tried_hands_the_trial_on(plain: Way) -> None:
     async with plain.relay() as relay:
-        club = Club(plain, relay)
-        assert await club.send(to()) == ([State.ACCEPTED], 2)
-        assert await club.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
+        customer = Customer(plain, relay)
+        assert await customer.send(to()) == ([State.ACCEPTED], 2)
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)

@@ -1,0 +1,44 @@
+"""What the settings say reaches the parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.relay import Relay, refuse
+from support.ways import in_turn, to
+
+from mailer.settings import Settings
+from mailer.transport.base import Session
+from mailer.wiring import Club, new_key
+
+
+def club(folder: Path, relay: Relay, **options: bool) -> Club:
+    (folder / "mailer.key").write_text(new_key(), encoding="ascii")
+    return Club(folder, Settings(relay={"url": relay.url, "name": "post", **options}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_a_relay_is_sent_commands_in_groups_unless_the_settings_say_otherwise(
+    tmp_path: Path, pipelining: bool
+) -> None:
+    async with Relay() as relay:
+        (lane,) = club(tmp_path, relay, pipelining=pipelining).lanes()
+        session = await lane.relay.open()
+        await in_turn(session, to(), to("bob@example.com"))
+        await session.close()
+        await relay.visits[0].closed.wait()
+    assert relay.visits[0].turns == 2 + (3 if pipelining else 8)
+
+
+async def test_a_relay_that_loses_commands_of_a_group_is_named_in_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Relay(refuse("rcpt", "503 5.5.1 Bad sequence", times=2)) as relay:
+        (lane,) = club(tmp_path, relay).lanes()
+        for _ in range(2):
+            session: Session = await lane.relay.open()
+            await in_turn(session, to())
+            await session.close()
+    (line,) = caplog.messages
+    assert line.startswith("post does not take commands in groups as it offers (503 5.5.1 Bad sequence)")
