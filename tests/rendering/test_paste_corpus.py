@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mailer.errors import SourceError
 from mailer.rendering import canonical, language, markdown, paste, source
 
 OWN = Path(__file__).parent.parent / "samples" / "pasted"
@@ -100,3 +101,9 @@ def test_the_seed_is_read_whole() -> None:
     assert issue.cta is not None
     assert issue.cta.text
     assert [line.text for line in reading.unplaced] == [","]
+
+
+@pytest.mark.parametrize("text", sorted((OWN.parent / "not-a-digest").glob("*.txt")), ids=lambda path: path.stem)
+def test_what_is_no_digest_is_refused_in_one_sentence(text: Path) -> None:
+    with pytest.raises(SourceError, match=r"this is no digest"):
+        paste.read(text.read_bytes(), today=TODAY, name=text.name)

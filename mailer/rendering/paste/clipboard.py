@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import parse_qs, urlsplit
 
 from mailer.rendering.paste.report import Report
 
 # A link inside a line: LINK text LINK_URL address LINK_END; private characters that no pasted text keeps.
 LINK, LINK_URL, LINK_END = "\ue000", "\ue001", "\ue002"
+# Pages that only lead on, and where they say whereto.
+_DETOURS = (
+    ("google.com", "/url", ("q", "url")),
+    ("safelinks.protection.outlook.com", "/", ("url",)),
+    ("link.zhihu.com", "/", ("target",)),
+    ("weixin110.qq.com", "/cgi-bin/mmspamsupport-bin/newredirectconfirmcgi", ("url",)),
+    ("c.pc.qq.com", "/", ("url", "pfurl")),
+    ("mail.qq.com", "/cgi-bin/mail_spam", ("url",)),
+    ("l.facebook.com", "/l.php", ("u",)),
+    ("linkedin.com", "/redir/redirect", ("url",)),
+)
 
 _TAGS = re.compile(
     r"<(?:!--StartFragment|/?(?:html|body|div|p|table|tr|td|span|br|ul|ol|li|section|meta)\b[^<>]*/?>)", re.I
@@ -20,6 +32,24 @@ _BLOCKS = frozenset(
 )
 _SILENT = frozenset(("script", "style", "head", "title", "template", "noscript"))
 _VOID = frozenset(("br", "img", "hr", "meta", "link", "input", "col", "wbr"))
+
+
+def direct(url: str, number: int, report: Report) -> str:
+    """The address itself, where `url`, on line `number`, is a page of a mail or chat program that only leads on."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return url
+    for domain, path, names in _DETOURS:
+        if (host == domain or host.endswith(f".{domain}")) and parts.path.startswith(path):
+            query = parse_qs(parts.query)
+            wanted = next((query[name][0] for name in names if name in query), "")
+            if re.match(r"https?://[^\s<>]+$", wanted) is None:
+                return url
+            report.add(number, "link", f"page of {host} that only leads on left out", wanted)
+            return wanted
+    return url
 
 
 def is_html(text: str) -> bool:
@@ -75,7 +105,7 @@ class _Reader(HTMLParser):
         elif tag in ("td", "th"):
             self._parts.append(" ")
         elif tag == "a" and values.get("href", "").startswith(("http://", "https://", "mailto:")):
-            self._link = values["href"].strip()
+            self._link = direct(values["href"].strip(), self.getpos()[0], self.report)
             self._parts.append(LINK)
 
     def _list_item(self) -> None:

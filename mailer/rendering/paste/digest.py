@@ -9,8 +9,20 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import language, source
-from mailer.rendering.paste import call, clipboard, encoding, grammar, leads, names, outline, preheader, prose, rows
-from mailer.rendering.paste.head import Head, read_head
+from mailer.rendering.paste import (
+    call,
+    clipboard,
+    encoding,
+    grammar,
+    kinds,
+    leads,
+    names,
+    outline,
+    preheader,
+    prose,
+    rows,
+)
+from mailer.rendering.paste.head import Head, is_worded, read_head
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
@@ -105,6 +117,8 @@ class _Reader:
         self.forward = forward
         self.starts: dict[int, str] = {}
         self.notes: dict[str, str] = {}
+        self.in_headlines = False
+        self.colons = False
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
@@ -143,11 +157,20 @@ class _Reader:
 
     def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, _Gathered]) -> None:
         sources = sum(item.source is not None for item in items.values())
-        told = bool(head.day or head.named or sources >= 2 or (sources and sources * 2 >= len(items)))
+        bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
+        dated = bool(head.day or self.day or head.named)
+        told = (
+            sources >= 2
+            or (sources > 0 and sources * 2 >= len(items))
+            or (dated and (bodies * 3 >= len(items) or is_worded(head.newsletter) or bool(found.titles)))
+        )
+        kind = kinds.other_kind(self.lines, sources)
         headlines = [item.headline for item in items.values()]
         matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
-        bodies = sum(bool(item.paragraphs) for item in items.values())
-        if not items or not (told or matched or (found.titles and bodies * 2 >= len(items))):
+        if kind:
+            raise SourceError(f"this is no digest but {kind}; paste the digest alone", where=self.name)
+        sections = len(found.titles) >= 2 and bodies * 2 >= len(items)
+        if not items or not (told or matched or sections):
             raise SourceError(
                 f"this is no digest: {len(items)} numbered lines, but no date, name, source or section with them;"
                 " begin with a title such as `Club News, 21 May`, or name sources",
@@ -193,6 +216,8 @@ class _Reader:
         starts = sorted(found.starts)
         borders = sorted([*starts, *found.titles, end])
         lenient = self._sources_without_stops(starts, borders)
+        self.in_headlines = self._sources_in_headlines(found)
+        self.colons = self._colons(found, lenient)
         gathered = {}
         for start in starts:
             stop = next((border for border in borders if border > start), end)
@@ -215,6 +240,17 @@ class _Reader:
             closing += grammar.source_at_end(last, lenient=True) is not None
         return closing * 2 >= len(starts)
 
+    def _sources_in_headlines(self, found: outline.Outline) -> bool:
+        """Whether most headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`."""
+        closing = [text for text in found.starts.values() if grammar.source_at_end(text, lenient=True)]
+        return len(closing) >= 3 and len(closing) * 5 >= len(found.starts) * 4
+
+    def _colons(self, found: outline.Outline, lenient: bool) -> bool:
+        """Whether most items are one line of headline, colon, and a sentence."""
+        texts = [grammar.source_at_end(text, lenient=lenient) or (text,) for text in found.starts.values()]
+        told = sum(grammar.has_colon(text[0]) for text in texts)
+        return told >= 3 and told * 5 >= len(texts) * 4
+
     def _item(self, found: outline.Outline, start: int, stop: int, lenient: bool) -> _Gathered:
         line = self.lines[start]
         text = found.starts[start]
@@ -222,7 +258,7 @@ class _Reader:
         if (
             text
             and not any(mark.rest for mark in grammar.marks(line.text))
-            and found.family not in ("bracketed", "bullet", "headed", "sources")
+            and found.family not in ("bracketed", "bullet", "headed", "bold", "sources")
         ):
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
@@ -236,6 +272,9 @@ class _Reader:
             text = self._headline_source(item, text, lenient)
         else:
             self._closing_source(item, lenient)
+        if item.source is None and self.in_headlines and (named := grammar.source_at_end(text, lenient=True)):
+            text, name, url, _ = named
+            item.source = Source(name, url, item.line)
         self._headline(item, text)
         return item
 
@@ -282,17 +321,24 @@ class _Reader:
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
+        if bold := grammar.bold_first(text):
+            item.paragraphs.append(bold[1])
+            return bold[0]
         parted = _PARTED.fullmatch(text)
         if parted:
             self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
             item.paragraphs.append(parted[2])
             return parted[1]
-        if dashed := grammar.dashed(text, sourced=found is not None):
+        if dashed := grammar.dashed(text, sourced=found is not None, colons=self.colons):
             self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
             item.paragraphs.append(dashed[2])
             return dashed[0]
-        match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z\"“])))\s*(\S.*)$", text)
-        if match and width(text) > 60 and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1]):
+        match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
+        if (
+            match
+            and width(text) > (44 if found else 60)
+            and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
+        ):
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
             item.paragraphs.append(match[2])
             return match[1]
@@ -350,10 +396,12 @@ class _Reader:
                     head.leads_line, "lead", f"lead differs from headline {index + 1}; kept as its lead", lead
                 )
         sections: list[Section] = []
+        opened: int | None = -1
         for number, (start, item) in enumerate(items.items()):
             title_at = max((index for index in found.titles if index < start), default=None)
             title = found.titles[title_at] if title_at is not None else ""
-            if not sections or (title_at is not None and self.lines[title_at].number != sections[-1].line):
+            if title_at != opened:
+                opened = title_at
                 sections.append(Section(title, (), self.lines[title_at].number if title_at is not None else 0))
             body = "\n\n".join(prose.to_markdown(paragraph) for paragraph in item.paragraphs)
             made = Item(

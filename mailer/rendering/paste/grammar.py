@@ -29,9 +29,23 @@ _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
     ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）。,，:：|｜丨/](?!\d))\s*(.*)")),
-    ("ordinal", re.compile(rf"第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]\s*[:：、.,，]?\s*(.*)")),
+    (
+        "ordinal",
+        re.compile(
+            rf"(?:第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]|其([{_HAN}]{{1,2}})(?=[:：、.,，\s]))\s*[:：、.,，]?\s*(.*)"
+        ),
+    ),
     ("hanparen", re.compile(rf"[(（]([{_HAN}]{{1,3}})[)）]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*[、.．:：]\s*(.*)")),
+    (
+        "named",
+        re.compile(
+            rf"(?:新闻|资讯|快讯|热点|要闻|消息|头条|话题|看点|动态|新聞|資訊|快訊|熱點|story|item|topic|news)\s*"
+            rf"([{_HAN}]{{1,3}}|\d{{1,2}})\s*[:：、.．|｜]\s*(.*)",
+            re.IGNORECASE,
+        ),
+    ),
+    ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})\s*[.:：、]?\s+(.*)", re.IGNORECASE)),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
@@ -40,18 +54,29 @@ _BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆
 _BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
-_LABELS = r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|來源|出处|摘自|转自|稿源|来自)(?:于|自)?|sources?|via|文"
+_LABELS = (
+    r"(?:消息|信息|新闻|新聞|文章|资料|資料|原文|稿件)?(?:来源|來源|出处|出處|摘自|转自|轉自|稿源|来自|來自)(?:于|自|於)?"
+    r"|sources?|via|文"
+)
 _SOURCE_LINE = re.compile(rf"[(（\[【]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE)
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
+_POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
+_FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})")
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）]", re.IGNORECASE)
+_REPORTER = re.compile(r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}\s+(?=\S)")
 _BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[]([^()（）【】\[\]]{1,60})[)）】\]]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
+_END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({_NAME})`$", re.DOTALL)
+_END_LINK = re.compile(
+    rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}", re.DOTALL
+)
+_END_VIA_BARE = re.compile(rf"^(.*\S)\s+via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
 _END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})$", re.DOTALL)
 _NO_SOURCE = re.compile(
     r"不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
@@ -65,7 +90,7 @@ _KEPT_STOP = re.compile(
 )
 
 _CTA = re.compile(
-    r"报名|加入|申请入|申请加|入会|入群|进群|扫码|加群|立即注册|点击注册|成为会员|招募|免费领|订阅|商务合作|合作(?:请|热线|微信)|咨询|联系人"
+    r"报名|加入|申请入|申请加|入会|入群|进群|扫码|加群|立即注册|点击注册|成为会员|招募|免费领|订阅|商务合作|交流群|加\s?[vV微]信?|微信号|合作(?:请|热线|微信)|咨询|联系人"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -76,16 +101,18 @@ _CTA_LABEL = re.compile(
     r"|立即\S{2})[\s,，:：|→👉>]*",
     re.IGNORECASE,
 )
-_DASHED = re.compile(r"([^—–]{4,}?)(\s+[—–]\s+|\s*——\s*)(\S.*)")
-_COLON = re.compile(r"([^:：]{8,}?)(：\s*|:\s+)(\S.*)")
+_DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–]|--)\s+|\s*——\s*)(\S.*)")
+_BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?\*\*[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
+_COLON_SENTENCE = re.compile(r"[^:：。！？]{4,40}(?:：\s*|:\s+)\S.{5,}[.!?。！？]")
+_COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _FOOT = re.compile(
     r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
-    r"|审核|往期|更多精彩"
+    r"|审核|往期|更多精彩|收起全文|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
-    r"|退订|取消订阅"
+    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
     r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )
@@ -123,9 +150,10 @@ def marks(text: str) -> list[Mark]:
                 found.append(Mark(family, 10 if match[1] == "🔟" else int(digits), _rest(match[3])))
                 break
             continue
-        number = int(match[1]) if match[1].isdecimal() else _chinese(match[1])
-        if number and (match[2] or family in ("lone", "arabic", "paren", "han", "ordinal")):
-            found.append(Mark("arabic" if family == "bare" and match[1][0] == "0" else family, number, _rest(match[2])))
+        written, rest = match[1] or match[2], match[match.re.groups]
+        number = int(written) if written.isdecimal() else _chinese(written)
+        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal")):
+            found.append(Mark("arabic" if family == "bare" and written[0] == "0" else family, number, _rest(rest)))
             break
     return found
 
@@ -170,15 +198,26 @@ def source_line(text: str) -> tuple[str, str] | None:
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
             name = match[1].strip(" []【】()（）.。") if pattern is not _SOURCE_VIA else match[1].strip()
             name = name.replace(url, "").strip(" :：-—|<>") if url else name
-            return _BYLINE.sub("", name), url
+            return _without_reporter(name), url
+    if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
+        return match[1], url
+    if url and plain.endswith(url) and (match := _FROM.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
+        return match[1], url
     return None
+
+
+def _without_reporter(name: str) -> str:
+    return _BYLINE.sub("", _REPORTER.sub("", name)).removeprefix("@")
 
 
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
     """A source that ends a paragraph: (text before, name, address, as written); `lenient`: no full stop needed."""
     plain, url = strip_links(text)
     tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
-    for pattern in (_END_LABEL, _END_VIA, _END_DASH):
+    linked = _END_LINK.fullmatch(text)
+    if linked and is_name(linked[2].strip()) and "://" not in linked[2] and not is_call(linked[2]):
+        return linked[1], linked[2].strip(), linked[3], linked[2]
+    for pattern in (_END_LABEL, _END_VIA, _END_CODE, _END_DASH, *([_END_VIA_BARE] if lenient else ())):
         match = pattern.fullmatch(plain)
         if match and width(match[2]) <= 40:
             return _cut(text, match[1]), match[2].strip(), tail_url, match[2]
@@ -186,6 +225,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
     if match and match[1]:
         name = re.sub(rf"^\s*(?:{_LABELS})\s*[:：]?\s*", "", match[2], flags=re.IGNORECASE).strip()
         labelled = name != match[2].strip()
+        name = _without_reporter(name)
         sure = labelled or _STOP.search(match[1]) is not None
         if (
             is_name(name)
@@ -244,8 +284,20 @@ def call_label(text: str) -> str:
     return match[0] if match else ""
 
 
-def dashed(text: str, *, sourced: bool) -> tuple[str, str, str] | None:
-    """A line of headline, dash or colon, and text: (headline, sign, text); `sourced`: a source stood behind it.
+def bold_first(text: str) -> tuple[str, str] | None:
+    """A line whose beginning stands between bold marks, as (what was bold, the rest)."""
+    match = _BOLD_FIRST.fullmatch(text)
+    return (match[1].strip(), match[2]) if match else None
+
+
+def has_colon(text: str) -> bool:
+    """Whether a line is a headline, a colon, and a sentence."""
+    return _COLON_SENTENCE.fullmatch(strip_links(text)[0]) is not None
+
+
+def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str, str] | None:
+    """A line of headline, dash or colon, and text: (headline, sign, text); `sourced`: a source stood behind it,
+    `colons`: the digest's other lines have a colon there too.
 
     Behind a dash a sentence, or words no fewer than the headline's with a source behind them, are a text; behind a
     colon, which headlines have themselves, only a sentence that is much longer than what stands before.
@@ -257,6 +309,8 @@ def dashed(text: str, *, sourced: bool) -> tuple[str, str, str] | None:
             continue
         before, behind = width(match[1]), width(match[3])
         sentence = re.search(r"[.!?。！？]$", match[3]) is not None
+        if colon and colons and sentence:
+            return match[1].strip(), match[2].strip(), text[text.find(match[2]) + len(match[2]) :].strip()
         much = behind >= 2 * before and behind >= 40
         if (sentence and much) if colon else (sentence or much or (sourced and behind >= before)):
             at = text.find(match[2])
@@ -293,7 +347,7 @@ def heading(text: str) -> tuple[str, bool] | None:
     plain = strip_links(text)[0]
     numbered = next((mark for mark in marks(plain) if mark.family in ("han", "hanparen", "ordinal")), None)
     body = numbered.rest if numbered else re.sub(r"^第?[一二三四五六七八九十]+部分[:：、\s]*", "", plain)
-    title = body.strip(_DECORATION).strip()
+    title = re.sub(r"^[A-Z][.、)）]\s*(?=\S{2})", "", body.strip(_DECORATION)).strip()
     decorated = numbered is not None or body.strip() != title
     if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(text):
         return None

@@ -48,11 +48,12 @@ _EDITION = (
 _WEEKDAY = r"[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?"
 _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
-    r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})[)）]?"
+    r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
 _SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
+_WRITTEN = re.compile(r"\W*(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?\s*[:：]", re.IGNORECASE)
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -83,9 +84,11 @@ class _Reader:
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
-        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+)", subject, maxsplit=1)
+        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
-        name = _NUMBER.sub("", name)
+        if separator and (dated := dates.find(name, self.today)):
+            name = name[: dated[2]] + name[dated[3] :]
+        name = _NUMBER.sub("", name.strip(_EDGE))
         if not separator:
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
@@ -98,11 +101,18 @@ class _Reader:
             head.day, head.has_year = found[0], found[1]
 
     def line(self, line: Line) -> None:
-        text = re.sub(r"^(?:#{1,6}\s+|(?:转发|fwd?)\s*[:：]\s*)", "", grammar.strip_links(line.text)[0], flags=re.I)
+        text = re.sub(
+            r"^(?:#{1,6}\s+|(?:转发|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
+            "",
+            grammar.strip_links(line.text)[0],
+            flags=re.I,
+        )
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
-        if grammar.is_foot(text) or _is_menu(text):
+        if _WRITTEN.match(text):
+            self._date(text, line)
+        if grammar.is_foot(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
             self.report.drop(line.number, "line of the page dropped", text)
             return
         if grammar.is_greeting(text):
@@ -256,6 +266,11 @@ class _Reader:
             self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
         count = len(head.leads)
         self.report.found(line.number, "leads", f"{count} lead{'s' * (count != 1)} found", " / ".join(head.leads))
+
+
+def is_worded(name: str) -> bool:
+    """Whether a newsletter's name says that it is one."""
+    return _WORDS.search(name) is not None
 
 
 def _is_menu(text: str) -> bool:

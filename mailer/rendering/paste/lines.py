@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
-from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL
+from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL, direct
 from mailer.rendering.paste.report import Report
 
 
@@ -49,10 +49,12 @@ _STAMP = re.compile(
     r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
 )
+_POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30}")
 _SPEAKER = re.compile(
     r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
 )
-_WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」]$")
+_WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+_NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 _URL = re.compile(
     rf"(?<![{LINK_URL}(<])\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
@@ -62,13 +64,15 @@ _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+
 def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[list[Line], Forward]:
     """The clean lines, and what a forwarding head said."""
     clean = [Line(number, _clean(text, number, report)) for number, text in lines]
-    clean = _without_underlines(_unquote(clean, report), report)
+    unquoted = _unquote(clean, report)
+    narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
+    clean = _without_underlines(unquoted, report)
     clean, forward = _without_forwarding(clean, report)
     clean = _without_speakers(clean, report)
-    clean = [line for line in clean if not _is_stamp(line, clean, report)]
+    clean = [line for line in clean if not _is_stamp(line, forward, report)]
     if not html:
-        clean = _unwrap(clean, report)
-        clean = [replace(line, text=_mark_links(line.text)) for line in clean]
+        clean = _unwrap(clean, report, narrowest)
+        clean = [replace(line, text=_mark_links(line, report)) for line in clean]
     return [_undecorated(line) for line in clean], forward
 
 
@@ -111,6 +115,9 @@ def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], 
     forward = Forward()
     start = next((i for i, line in enumerate(lines[:60]) if _FORWARD.fullmatch(line.text)), None)
     head = start + 1 if start is not None else 0
+    for line in lines[:head]:
+        if above := _HEADER.fullmatch(line.text):
+            _note(forward, above[1].lower(), above[2], line.number)
     first = next((i for i in range(head, min(len(lines), head + 3)) if lines[i].text), head)
     end = first
     seen = 0
@@ -160,22 +167,28 @@ def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
     return kept
 
 
-def _is_stamp(line: Line, lines: list[Line], report: Report) -> bool:
+def _is_stamp(line: Line, forward: Forward, report: Report) -> bool:
+    if _POSTED.fullmatch(line.text):
+        forward.sent, forward.date_line = forward.sent or line.text, forward.date_line or line.number
+        report.drop(line.number, "time of a post dropped", line.text)
+        return True
     if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
         report.drop(line.number, "time stamp of a chat dropped", line.text)
         return True
     return False
 
 
-def _unwrap(lines: list[Line], report: Report) -> list[Line]:
-    """Join lines that were broken at a fixed column, if the text shows that they were."""
+def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
+    """Join lines that were broken at a fixed column, of `narrowest` or more, if the text shows that they were."""
     widest = max((width(line.text) for line in lines), default=0)
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
     blank = sum(not line.text for line in lines)
+    full = _full_lines(lines, widest) if narrowest <= widest <= 100 else set()
     wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
     joined: list[Line] = []
     count = previous = 0
+    previous_line: Line | None = None
     for line in lines:
         last = joined[-1] if joined else None
         if (
@@ -183,7 +196,8 @@ def _unwrap(lines: list[Line], report: Report) -> list[Line]:
             and last.text
             and line.text
             and (
-                (wrapped and previous >= 0.55 * widest and _continues(last.text, line.text))
+                (previous_line in full)
+                or (wrapped and previous >= 0.55 * widest and _continues(last.text, line.text))
                 or _runs_on(last.text, line.text, previous)
             )
         ):
@@ -192,14 +206,33 @@ def _unwrap(lines: list[Line], report: Report) -> list[Line]:
             count += 1
         else:
             joined.append(line)
-        previous = width(line.text)
+        previous, previous_line = width(line.text), line
     if count:
         report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
     return joined
 
 
+def _full_lines(lines: list[Line], widest: int) -> set[Line]:
+    """Lines of Chinese broken at a fixed column, which fill their line to a character or two; {} where few do."""
+    follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    full = {
+        one
+        for one, two in follows
+        if width(one.text) >= widest - 3
+        and _is_wide(one.text[-1])
+        and not _WRAP_END.search(one.text)
+        and not _NUMBERED.match(one.text)
+        and not _NUMBERED.match(two.text)
+        and _continues(one.text, two.text)
+    }
+    return full if len(full) >= 2 else set()
+
+
 def _continues(last: str, text: str) -> bool:
-    if re.match(r"(?:[(（]?\d{1,3}[.、)）]|[-*•·■◆①-⑳]|#|\[?https?://)\s*\S", text) and not text.startswith("http"):
+    if re.match(
+        r"(?:[(（]?\d{1,3}[.、)）]|[第其][一二三四五六七八九十]|[一二三四五六七八九十]{1,3}、|[-*•·■◆①-⑳]|#|\[?https?://)\s*\S",
+        text,
+    ) and not text.startswith("http"):
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
@@ -215,15 +248,18 @@ def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 
 
-def _mark_links(text: str) -> str:
-    text = _MARKDOWN_LINK.sub(lambda m: m[0] if m[1] else f"{LINK}{m[2]}{LINK_URL}{m[3]}{LINK_END}", text)
-    text = re.sub(r"<(https?://[^\s<>]+)>", r"\1", text)
-    return _URL.sub(_bare, text)
+def _mark_links(line: Line, report: Report) -> str:
+    def marked(match: re.Match[str]) -> str:
+        url = direct(match[3], line.number, report)
+        return match[0] if match[1] else f"{LINK}{match[2]}{LINK_URL}{url}{LINK_END}"
 
+    def bare(match: re.Match[str]) -> str:
+        written = match[0].rstrip(".,;:!?")
+        url = direct(written, line.number, report)
+        return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(written) :]}"
 
-def _bare(match: re.Match[str]) -> str:
-    url = match[0].rstrip(".,;:!?")
-    return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(url) :]}"
+    text = _MARKDOWN_LINK.sub(marked, line.text)
+    return _URL.sub(bare, re.sub(r"<(https?://[^\s<>]+)>", r"\1", text))
 
 
 def _undecorated(line: Line) -> Line:

@@ -30,7 +30,7 @@ class Outline:
 
 def find(lines: list[Line], report: Report) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
-    for attempt in (_numbered, _bracketed, _headed, _bulleted, _by_sources):
+    for attempt in (_numbered, _bracketed, _headed, _bulleted, _by_sources, _bolded):
         starts, family = attempt(lines, report)
         if len(starts) > MOST_ITEMS:
             message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
@@ -198,6 +198,8 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
             block = [i for i in block if i > blank] or block[-2:]
             if len(block) == 1 and blank > 0:
                 block = [i for i in range(blank) if lines[i].text][-1:] + block
+            if len(block) > 2 and dates.find(lines[block[0]].text, date(2000, 1, 1)):
+                block = block[1:]  # name and date stand directly above the first item
         if block:
             starts[block[0]] = lines[block[0]].text
         previous = index
@@ -205,6 +207,16 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
     return starts, "sources"
+
+
+def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items without any mark whose headlines are lines in bold, text below each."""
+    bold = [index for index, line in enumerate(lines) if line.bold]
+    told = [index for index in bold if index + 1 < len(lines) and lines[index + 1].text and not lines[index + 1].bold]
+    if len(told) < 3:
+        return {}, ""
+    report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
+    return {index: lines[index].text for index in told}, "bold"
 
 
 def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
@@ -219,6 +231,8 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
         if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
+        if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
+            continue  # a topic: the newsletter's name
         if previous is None and leads.is_list(lines[before].text, list(starts.values())):
             continue
         if previous is None and not any(lines[i].text for i in range(before)):
