@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -23,7 +22,6 @@ from starlette.staticfiles import StaticFiles
 from mailer.errors import MailerError
 from mailer.model.letter import WriteLetter
 from mailer.web import apply, archive, confirm, hooks, leave, preferences, review, subscribe
-from mailer.web.forms import MAX_BODY
 from mailer.web.parts import Parts, parts
 from mailer.web.security import SecurityHeaders
 from mailer.wiring import Club
@@ -52,29 +50,28 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
             task.cancel()
         made.close()
 
-    limited = [Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)]
     app = Starlette(
         routes=[
             Route("/", home),
             Route("/subscribe", subscribe.form),
-            Route("/subscribe", subscribe.subscribe, methods=["POST"], middleware=limited),
+            Route("/subscribe", subscribe.subscribe, methods=["POST"]),
             Route("/embed", subscribe.snippet),
             Route("/lost-link", subscribe.lost_form),
-            Route("/lost-link", subscribe.lost, methods=["POST"], middleware=limited),
+            Route("/lost-link", subscribe.lost, methods=["POST"]),
             Route("/confirm/{token}", confirm.look),
             Route("/confirm/{token}", confirm.confirm, methods=["POST"]),
             Route("/apply", apply.form),
-            Route("/apply", apply.apply, methods=["POST"], middleware=limited),
+            Route("/apply", apply.apply, methods=["POST"]),
             Route("/apply/{token}", apply.linked),
-            Route("/apply/{token}", apply.answer, methods=["POST"], middleware=limited),
+            Route("/apply/{token}", apply.answer, methods=["POST"]),
             Route("/review/{token}", review.show),
-            Route("/review/{token}", review.decide, methods=["POST"], middleware=limited),
+            Route("/review/{token}", review.decide, methods=["POST"]),
             Route("/u/{token}", leave.look),
             Route("/u/{token}", leave.leave, methods=["POST"]),
             Route("/u/{token}/undo", leave.undo, methods=["POST"]),
-            Route("/u/{token}/reason", leave.reason, methods=["POST"], middleware=limited),
+            Route("/u/{token}/reason", leave.reason, methods=["POST"]),
             Route("/p/{token}", preferences.show),
-            Route("/p/{token}", preferences.save, methods=["POST"], middleware=limited),
+            Route("/p/{token}", preferences.save, methods=["POST"]),
             Route("/v/{token}", archive.view),
             Route("/i/{digest}", archive.image),
             Route("/archive", archive.index),

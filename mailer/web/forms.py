@@ -6,6 +6,7 @@ import asyncio
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 60
@@ -20,7 +21,7 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_BODY)
+            form = await (await _whole(request)).form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_BODY)
     except TimeoutError:
         raise HTTPException(408) from None
     except ClientDisconnect:
@@ -32,6 +33,20 @@ async def read_form(request: Request) -> dict[str, str]:
         if isinstance(value, str):
             fields[name] = value.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
     return fields
+
+
+async def _whole(request: Request) -> Request:
+    """The same request with all of its body read, and no more than may be."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise HTTPException(413)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return Request(request.scope, receive)
 
 
 async def drain(request: Request) -> bytes:

@@ -6,7 +6,10 @@ import email
 import email.policy
 import json
 import re
+import shutil
+import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,11 +19,14 @@ import pytest
 from sqlalchemy import insert, select, update
 from starlette.testclient import TestClient
 
+from mailer.mail.address import parse
+from mailer.model.signup import Visit
 from mailer.model.tokens import Purpose
 from mailer.settings import Settings
 from mailer.store.engine import Database
 from mailer.store.schema import consents, deliveries, editions, issues, letters, subscriber_tags, subscribers
 from mailer.web.app import create_app
+from mailer.web.server import bind, make_server
 from mailer.wiring import Club
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -192,6 +198,22 @@ class Town:
         self.clock.forward(seconds=10)
         return self.client.post(page.partition("?")[0], data={"stamp": stamp[1], "agree": "yes"} | values)
 
+    def wish(self, address: str) -> tuple[Any, ...]:
+        """What `Join.subscribe` takes for somebody who fills in the form."""
+        return parse(address), "", "yes", Visit("192.0.2.7", language="en")
+
+    def set_source(self, issue_id: int, source: str) -> None:
+        with self.db.transaction() as conn:
+            conn.execute(update(editions).where(editions.c.issue_id == issue_id).values(source=source))
+
+    def limit_clients(self, per_hour: int) -> None:
+        made = self.app.state.parts
+        made.join.limits = replace(made.join.limits, per_client_hour=per_hour)
+
+    def lose_the_database(self) -> None:
+        with self.db.transaction() as conn:
+            conn.exec_driver_sql("ALTER TABLE subscribers RENAME TO gone")
+
     def path(self, url: str) -> str:
         assert url.startswith(BASE + "/")
         return url.removeprefix(BASE)
@@ -225,3 +247,32 @@ def town_with(sqlite_url: str, tmp_path: Path) -> Iterator[Any]:
         one.client.close()
         one.app.state.parts.close()
         one.db.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def served(town_with: Any) -> Iterator[Any]:
+    """A town whose pages are served on loopback; forms ask for a proof of work from the third on."""
+    listening = bind("127.0.0.1:0")
+    join = {"min_fill_seconds": 0, "total_hour": 2, "per_client_hour": 100, "per_domain_hour": 0}
+    town = town_with(join=join | {"reviewers": ("rita@example.org",)})
+    town.base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server = make_server(town.app)
+    thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
+    thread.start()
+    yield town
+    server.should_exit = True
+    thread.join(10)

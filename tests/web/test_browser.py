@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mailer.model.tokens import Purpose
-from mailer.web.server import bind, make_server
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def served(town_with: Any) -> Iterator[Any]:
-    """A town whose pages are served on loopback."""
-    listening = bind("127.0.0.1:0")
-    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    town = town_with(join={"min_fill_seconds": 0, "total_hour": 2, "per_client_hour": 100, "per_domain_hour": 0})
-    town.base = base
-    server = make_server(town.app)
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
-    thread.start()
-    yield town
-    server.should_exit = True
-    thread.join(10)
 
 
 def open_page(browser: Browser, served: Any, path: str, **options: Any) -> Page:
