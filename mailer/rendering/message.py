@@ -20,6 +20,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from mailer.mail import header, list_headers
+from mailer.mail.wire import WireForm, wire_form
 from mailer.rendering import transfer
 
 FORMAT = 1
@@ -118,7 +119,8 @@ class Program:
         """Made by `compile_program` or `from_bytes`.
 
         `head` is the header in five literals: up to To, up to the token of Message-ID, up to the first unsubscribe
-        token, up to the second, and the rest ("" where there is no second).
+        token, up to the second, and the rest ("" where there is no second). Raises ValueError for parts that cannot
+        go on the wire.
         """
         self._head = tuple(head)
         self._text = text
@@ -137,10 +139,13 @@ class Program:
             {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
         )
         self.fields = frozenset(slot.name for slot in slots if slot.place is not Place.TOKEN)
+        wire_form(self.compose(Personal("a@example.com", tokens=dict.fromkeys(self.purposes, _DUMMY))))
 
-    def compose(self, personal: Personal) -> bytes:
-        """The finished message of one reader: CRLF, no line starting with a dot, ready for DATA without the final dot.
+    def compose(self, personal: Personal) -> WireForm:
+        """The finished message of one reader, ready for DATA without the final dot.
 
+        It is wire form: what is fixed was looked at when the program was made, and no value can change that, because
+        each stands inside a line, or is encoded into lines of its own.
         Raises AddressError for an address that cannot be mailed, ValueError for a missing or malformed token. A
         display name that must not stand in a header is left out.
         """
@@ -158,7 +163,7 @@ class Program:
                 out.append(piece)
             else:
                 piece.fill(values, out)
-        return b"".join(out)
+        return WireForm(b"".join(out))
 
     def page(self, personal: Personal) -> str:
         """The HTML part as one reader sees it, for the view in the browser."""

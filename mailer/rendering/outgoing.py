@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailer.mail.address import parse
+from mailer.mail.wire import WireForm, wire_form
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering.message import Personal, Program
@@ -29,7 +30,7 @@ class Outgoing:
 
     recipient: str
     bounce_token: str
-    content: bytes
+    content: WireForm
 
 
 def compose_issue(
@@ -45,8 +46,8 @@ def compose_issue(
 
 
 def address_letter(keyring: Keyring, delivery_id: int, address: str, content: bytes) -> Outgoing:
-    """The message of a letter, which was finished when it was written."""
-    return Outgoing(_envelope(address), keyring.sign(delivery_id, Purpose.BOUNCE), content)
+    """The message of a letter, which was finished when it was written. Raises ValueError unless it is wire form."""
+    return Outgoing(_envelope(address), keyring.sign(delivery_id, Purpose.BOUNCE), wire_form(content))
 
 
 def _envelope(address: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailer.mail.wire import WireForm
 from mailer.model.delivery import Result
 
 
@@ -22,10 +23,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message for one recipient; `content` is as it goes on the wire: CRLF line ends, no line starts with a dot."""
+    """One message for one recipient."""
 
     envelope: Envelope
-    content: bytes
+    content: WireForm
 
 
 def nothing_follows() -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import AddressError
+from mailer.mail.wire import is_wire_form
 from mailer.rendering import transfer
 from mailer.rendering.message import Frame, Part, Personal, Place, Program, Slot, compile_program, fill
 
@@ -70,9 +72,7 @@ def test_every_message_reads_as_its_parts_with_the_values_filled_in(text, html, 
     assert parts(raw) == expected
     lines = raw.split(b"\r\n")
     assert not any(line.startswith(b".") or len(line) > 78 for line in lines[lines.index(b"") :])
-    assert not any(line.startswith(b".") for line in lines)
-    assert b"\n" not in raw.replace(b"\r\n", b"")
-    assert b"\r" not in raw.replace(b"\r\n", b"")
+    assert is_wire_form(raw)
     assert [key for key, _ in read(raw).items()] == [key for key, _ in read(made.compose(alice())).items()]
 
 
@@ -146,6 +146,13 @@ def test_a_missing_token_or_a_bad_address_is_refused():
         )
     with pytest.raises(AddressError):
         program().compose(Personal("a@example.com>\r\nBcc: x@example.net", tokens=TOKENS))
+
+
+def test_a_program_whose_fixed_parts_could_end_a_message_early_is_no_program():
+    kept = json.loads(program().to_bytes())
+    for harm in ("X: y\r\n.\r\n", "X: y\n", ".X: y\r\n"):
+        with pytest.raises(ValueError, match="bare CR or LF"):
+            Program.from_bytes(json.dumps(kept | {"head": [harm + kept["head"][0], *kept["head"][1:]]}).encode())
 
 
 def test_chinese_goes_out_in_base64_and_english_in_quoted_printable():

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.relay import Relay, hang_up, refuse, say
 from support.ways import CONTENT, Way, nothing, to
 
 from mailer.model.delivery import Phase, State, judge
-from mailer.transport.session import is_wire_form
 
 
 async def test_a_message_arrives_byte_for_byte(way: Way) -> None:
@@ -156,23 +153,6 @@ async def test_a_message_above_the_announced_size_is_our_fault_and_never_begun(p
     assert [transaction.parameters for transaction in relay.transactions] == [f"SIZE={len(CONTENT)}"]
 
 
-SMUGGLED = b"MAIL FROM:<x@example.com>\r\nRCPT TO:<y@example.com>\r\nDATA\r\nsmuggled\r\n"
-
-
-@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\n"])
-async def test_no_end_of_data_can_be_smuggled_in(plain: Way, end: bytes) -> None:
-    async with plain.relay() as relay, plain.session(relay) as session:
-        result = await session.send(to(content=b"Subject: x\r\n\r\nHello" + end + SMUGGLED), nothing)
-        assert judge(result).state is State.FAILED
-        assert session.usable
-    assert relay.transactions == []
-
-
-@pytest.mark.parametrize("content", [b"", b"x", b"x\n", b"x\r", b".\r\n", b".x\r\n", b"x\r\r\n", b"x\r\n.y\r\n"])
-def test_what_is_not_wire_form(content: bytes) -> None:
-    assert not is_wire_form(content)
-
-
 async def test_handing_over_comes_after_354_and_before_the_content(plain: Way) -> None:
     seen: list[str] = []
     async with plain.relay() as relay, plain.session(relay) as session:
@@ -229,12 +209,3 @@ async def test_a_relay_that_closed_in_between_is_noticed_before_the_next_message
         assert judge(second).state is State.DEFERRED
         assert not session.usable
     assert relay.accepted == {"alice@example.com": 1}
-
-
-@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"x", b"\xe6", b"\x00", b"\x85", b"\x0b"]), max_size=12))
-def test_wire_form_is_lines_ended_by_crlf_none_of_them_dot_led(pieces: list[bytes]) -> None:
-    content = b"".join(pieces)
-    lines = content.split(b"\r\n")
-    expected = len(lines) > 1 and lines.pop() == b""
-    expected = expected and not any(b"\r" in line or b"\n" in line or line.startswith(b".") for line in lines)
-    assert is_wire_form(content) is expected
