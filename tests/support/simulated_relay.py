@@ -192,7 +192,7 @@ class Visit:
     async def _content(self) -> None:
         moods, chance = self.relay.moods, self.relay.chance
         if chance(moods.deaf):
-            await asyncio.sleep(self.relay.random.choice(STALLS))
+            await asyncio.sleep(self.relay.random.choice(STALLS[1:]))
         content = await self._until(b"\r\n.\r\n")
         await asyncio.sleep(self.relay.random.uniform(0.0, self.relay.latency))
         if chance(moods.drop):
@@ -278,7 +278,7 @@ class SimulatedRelay:
         now = asyncio.get_running_loop().time()
         if now < self.away_until or self.chance(self.moods.no_connection):
             raise RelayError("connection refused", phase="connect")
-        visit = Visit(self, self.random.choice((60, 300, 1 << 16)) if self.chance(self.moods.deaf) else 1 << 16)
+        visit = Visit(self, self.random.choice((60, 300, 1 << 16)) if self.moods.deaf else 1 << 16)
         asyncio.get_running_loop().create_task(visit.serve(), context=Context())
         process = CURRENT.get()
         if process is not None:

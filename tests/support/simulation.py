@@ -112,7 +112,7 @@ def weather_of(seed: int) -> Weather:
             hard=some(0.06),
             closing=some(0.05),
             stall=some(0.05),
-            deaf=some(0.1, 0.3),
+            deaf=some(0.2, 0.3),
             double=some(0.03, 0.2),
             no_connection=some(0.2),
             slow_open=some(0.3, 0.3),
@@ -215,6 +215,8 @@ class World:
             self.issue_id, self.slug = issues.add(conn, issue, START)
             self.edition_id = issues.add_edition(conn, self.issue_id, _edition(1), START)
             issues.freeze(conn, self.issue_id, {"en": self.edition_id}, "en", None, START, START)
+        if self.weather.policy == "at_least_once":
+            self.witness.at_least_once.add(self.issue_id)
         if deadline is not None:
             self.witness.deadlines[self.issue_id] = deadline.timestamp()
         with self.db.reading() as conn:

@@ -70,6 +70,7 @@ class Witness:
         self.left: set[int] = set()  # the deliveries whose readers have left by now
         self.open_issues: dict[int, str] = {}
         self.deadlines: dict[int, float] = {}
+        self.at_least_once: set[int] = set()
         self.newest: int | None = None
         self.leases: dict[int, tuple[int, float]] = {}  # until when: as it is stored, and in seconds that pass
         self.hosts: dict[str, tuple[str, str]] = {}  # of the processes: host and boot
@@ -88,7 +89,7 @@ class Witness:
 
     def _demand(self, holds: object, otherwise: str) -> None:
         if not holds:  # what raises inside a process may be caught there
-            self.violations.append(f"at {self._elapsed():.3f} s: {otherwise}")
+            self.violations.append(otherwise)
             raise AssertionError(self.violations[-1])
 
     def watch(self) -> None:
@@ -157,6 +158,9 @@ class Witness:
             self._uncertain(raw, delivery, row, claim or 0, cause)
         if (old, new) == (State.UNCERTAIN, State.PENDING):
             row.again += 1
+            if CURRENT.get() is not None:  # not the operator
+                may = issue is None or issue in self.at_least_once
+                self._demand(may and repeats == 1, f"{delivery} was uncertain and is sent again: {repeats} repeats")
 
     def _claimed(self, raw: Any, delivery: int, row: Row, claim: int | None) -> None:
         process = CURRENT.get()

@@ -221,13 +221,15 @@ class Dispatcher:
 
     async def _record(self, hop: Hop) -> None:
         page = self._desk.page.copy()
+        lease_ends = (
+            self._monotonic() + LEASE.total_seconds()
+        )  # from before the commit: its answer may be long in coming
         written: Written = await hop(self._books.write, page, dict(self._batches))
         self._desk.page.strike(page)
         for work in page.released:
             work.batch.open -= 1
         for entry in page.entries:
             entry.batch.open -= 1
-        lease_ends = self._monotonic() + LEASE.total_seconds()
         for batch in list(self._batches.values()):
             if batch.open == 0:
                 batch.journal.remove()
