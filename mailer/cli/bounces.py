@@ -302,4 +302,6 @@ def fetch(ctx: click.Context) -> None:
             failed = True
             continue
         click.echo(f"{place.host}/{place.folder}: {done.taken} taken, {done.unknown} without a token of ours")
+        if done.stuck:
+            output.talk(f"{done.stuck} may not be moved there and will be read again by every run")
     ctx.exit(1 if failed else 0)

@@ -1,7 +1,8 @@
 """Returned mail in a mailbox on another machine, by IMAP (RFC 9051).
 
 The folder is the queue: a mail is moved out of it only after it was taken. A connection that drops in between
-brings it again, which is harmless, and there is no checkpoint that a new UIDVALIDITY could make wrong.
+brings it again, which is harmless, and there is no checkpoint that a new UIDVALIDITY could make wrong. Where the
+server lets nothing be moved, the mails stay and come again with every run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from imaplib import IMAP4
 from urllib.parse import unquote, urlsplit
 
 from imap_tools import BaseMailBox, MailBox, MailboxLoginError, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError
+from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
 from mailer.errors import SettingsError, UsageError
 
@@ -39,10 +40,11 @@ class Place:
 
 @dataclass(slots=True)
 class Fetched:
-    """How many mails of a folder were taken, and how many of them carried no token of ours."""
+    """How many mails of a folder were taken, how many of them carried no token of ours, and how many had to stay."""
 
     taken: int = 0
     unknown: int = 0
+    stuck: int = 0
 
 
 def parse(url: str) -> Place:
@@ -71,12 +73,11 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
         raise UsageError(f"no IMAP server at {place.host}:{place.port}: {error}") from None
     try:
         box.login(place.user, place.password, initial_folder=place.folder)
-        for folder in (PROCESSED, UNKNOWN):
-            if not box.folder.exists(folder):
-                box.folder.create(folder)
+        _make_folders(box)
+        able = _able(box)
         uids = box.uids("UNDELETED")
         for start in range(0, len(uids), MOVED_AT_ONCE):
-            _take_some(box, uids[start : start + MOVED_AT_ONCE], take, done)
+            _take_some(box, uids[start : start + MOVED_AT_ONCE], take, done, able)
     except MailboxLoginError:
         raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
     except (OSError, IMAP4.error, ImapToolsError) as error:
@@ -89,9 +90,20 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
     return done
 
 
-def _take_some(box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool], done: Fetched) -> None:
+def _make_folders(box: BaseMailBox) -> None:
+    """Make the folders mails are moved to; who may not make them finds out when mails cannot be moved."""
+    for folder in (PROCESSED, UNKNOWN):
+        if not box.folder.exists(folder):
+            with suppress(UnexpectedCommandStatusError):
+                box.folder.create(folder)
+
+
+def _take_some(
+    box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool], done: Fetched, able: frozenset[str]
+) -> None:
     """Take some mails and move them together: the ones taken so far also when one could not be."""
     taken: dict[str, list[str]] = {PROCESSED: [], UNKNOWN: []}
+    numbering = _uidvalidity(box)
     try:
         for uid in uids:
             raw = _raw(box, uid)
@@ -101,8 +113,16 @@ def _take_some(box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool],
                 done.unknown += not known
                 taken[PROCESSED if known else UNKNOWN].append(uid)
     finally:
+        if _uidvalidity(box) != numbering:
+            raise IMAP4.abort("the mails were numbered anew")  # a UID is another mail's now: move nothing
         for folder, moved in taken.items():
-            _move(box, moved, folder)
+            if not _move(box, moved, folder, able):
+                done.stuck += len(moved)
+
+
+def _uidvalidity(box: BaseMailBox) -> object:
+    """What the folder's UIDs are valid for (RFC 9051 2.3.1.1)."""
+    return box.folder.status(box.folder.get(), ["UIDVALIDITY"])["UIDVALIDITY"]
 
 
 def _raw(box: BaseMailBox, uid: str) -> bytes | None:
@@ -111,13 +131,31 @@ def _raw(box: BaseMailBox, uid: str) -> bytes | None:
     return next((part[1] for part in answer or () if isinstance(part, tuple) and len(part) > 1), None)
 
 
-def _move(box: BaseMailBox, uids: list[str], folder: str) -> None:
-    """Move by MOVE (RFC 6851), else copy and mark it deleted: an EXPUNGE would take other people's marks along."""
-    if "MOVE" in box.client.capabilities:
-        box.move(uids, folder)
-        return
-    box.copy(uids, folder)
-    box.flag(uids, "\\Deleted", True)
+def _move(box: BaseMailBox, uids: list[str], folder: str, able: frozenset[str]) -> bool:
+    """Move by MOVE (RFC 6851), else copy, mark and expunge just these (RFC 4315); False when the server refuses.
+
+    Without either the marks stay: an EXPUNGE of everything would take other people's marks along.
+    """
+    if not uids:
+        return True
+    listed = ",".join(uids)
+    try:
+        if "MOVE" in able:
+            box.move(uids, folder)
+            return True
+        box.copy(uids, folder)
+        marked, _ = box.client.uid("STORE", listed, "+FLAGS.SILENT", "(\\Deleted)")
+        if marked == "OK" and "UIDPLUS" in able:
+            box.client.uid("EXPUNGE", listed)
+    except UnexpectedCommandStatusError:
+        return False
+    return marked == "OK"
+
+
+def _able(box: BaseMailBox) -> frozenset[str]:
+    """What the server can do for who is logged in: before that, servers say less of themselves."""
+    _, answer = box.client.capability()
+    return frozenset(answer[0].decode("ascii", "replace").upper().split()) if answer and answer[0] else frozenset()
 
 
 def _leave(box: BaseMailBox) -> None:

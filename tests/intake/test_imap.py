@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.dovecot import Dovecot, dovecot
@@ -101,3 +104,66 @@ def test_a_password_does_not_leave_this_machine_in_clear() -> None:
     with pytest.raises(SettingsError, match="in clear"):
         imap.parse("imap://news:secret@mail.example.com/INBOX")
     assert "secret" not in repr(imap.parse("imaps://news:secret@mail.example.com/INBOX"))
+
+
+NO_MOVE = "imap_capability = IMAP4rev1 UIDPLUS"
+BARE = "imap_capability = IMAP4rev1"
+MAY_NOT_MOVE = """
+mail_plugins = acl
+protocol imap {
+  mail_plugins = acl imap_acl
+}
+plugin {
+  acl = vfile:FILE
+}
+"""
+
+
+@pytest.mark.parametrize(("extra", "left"), [(NO_MOVE, 0), (BARE, 3)])
+def test_a_server_without_move_gives_each_mail_once(extra: str, left: int) -> None:
+    with dovecot(extra) as server:
+        for number in range(3):
+            server.put(f"{number}.test", mail(number))
+        kept: list[bytes] = []
+        for _ in range(2):
+            imap.fetch(imap.parse(server.url), lambda raw: not kept.append(raw))  # type: ignore[func-returns-value]
+        assert len(kept) == 3
+        assert len(server.mails("Processed")) == 3
+        assert len(server.mails()) == left  # marked as deleted where the server cannot expunge just these
+
+
+def test_a_mail_that_somebody_else_marked_as_deleted_stays_where_it_is() -> None:
+    with dovecot(NO_MOVE) as server:
+        server.put("1.test", mail(1))
+        theirs = server.folder / "cur" / "2.test:2,T"
+        server.put("2.test", mail(2))
+        (server.folder / "new" / "2.test").rename(theirs)
+        assert imap.fetch(imap.parse(server.url), lambda _: True).taken == 1
+        assert len(server.mails()) == 1
+
+
+def test_a_mailbox_in_which_nothing_may_be_moved_is_read_to_its_end() -> None:
+    with TemporaryDirectory() as folder, ExitStack() as running:
+        Path(folder).chmod(0o755)
+        rights = Path(folder) / "rights"
+        rights.write_text("* owner lrs\n")
+        server = running.enter_context(dovecot(MAY_NOT_MOVE.replace("FILE", str(rights))))
+        for number in range(imap.MOVED_AT_ONCE + 5):
+            server.put(f"{number}.test", mail(number))
+        kept: list[bytes] = []
+        done = imap.fetch(imap.parse(server.url), lambda raw: not kept.append(raw))  # type: ignore[func-returns-value]
+        assert (done.taken, done.stuck) == (55, 55)
+        assert len(set(kept)) == 55
+        assert len(server.mails()) == 55
+
+
+def test_uids_that_were_given_anew_meanwhile_move_no_mail_that_was_not_taken(
+    server: Dovecot, place: imap.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put("1.test", mail(1))
+    numbers = iter(range(10))
+    monkeypatch.setattr(imap, "_uidvalidity", lambda box: next(numbers))
+    with pytest.raises(UsageError, match="run it again"):
+        imap.fetch(place, lambda _: True)
+    assert len(server.mails()) == 1
+    assert server.mails("Processed") == []

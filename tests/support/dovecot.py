@@ -53,13 +53,14 @@ service imap-login {{
 service anvil {{
   chroot =
 }}
+{extra}
 """
 
 
 class Dovecot:
     """A mailbox's server; `url` for [bounces] mailboxes, `folder` the Maildir."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, extra: str = "") -> None:
         self.place = place
         self.folder = place / "mail"
         self.root = os.geteuid() == 0
@@ -78,6 +79,7 @@ class Dovecot:
             internal="dovecot" if self.root else own,
             internal_group="dovecot" if self.root else own,
             login="dovenull" if self.root else own,
+            extra=extra,
         )
         (place / "dovecot.conf").write_text(text)
         for name in ("new", "cur", "tmp"):
@@ -127,13 +129,13 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot() -> Iterator[Dovecot]:
-    """A Dovecot that is running; skips where the program is not installed."""
+def dovecot(extra: str = "") -> Iterator[Dovecot]:
+    """A Dovecot that is running, with `extra` lines of configuration; skips where the program is not installed."""
     if not shutil.which("dovecot"):
         pytest.skip("no dovecot here (Debian package dovecot-imapd)")
     place = Path(tempfile.mkdtemp(prefix="mailer-dovecot-"))
     place.chmod(0o755)
-    server = Dovecot(place)
+    server = Dovecot(place, extra)
     try:
         server.start()
         yield server
