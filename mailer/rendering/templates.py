@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,23 @@ from jinja2 import (
     ChoiceLoader,
     FileSystemLoader,
     StrictUndefined,
+    Template,
     TemplateNotFound,
     TemplateSyntaxError,
+    nodes,
 )
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from mailer.errors import TemplateError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_COUNTED = "counted"
 _ESCAPED = (".html", ".html.j2", ".xml", ".xml.j2", ".svg", ".svg.j2")
 MAX_OUTPUT = 4_000_000
+MAX_STEPS = 500_000  # turns of loops, calls and includes; a hundred items take some thousand
+MAX_PRODUCT = 1_000_000
 
 
 def shipped_folder() -> Path:
@@ -38,7 +47,7 @@ class Templates:
     def __init__(self, folder: Path | None = None) -> None:
         self.folders = [path for path in (folder, shipped_folder()) if path is not None]
         loaders: list[BaseLoader] = [FileSystemLoader(path) for path in self.folders]
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Environment(
             loader=ChoiceLoader(loaders),
             undefined=StrictUndefined,
             autoescape=lambda name: name is None or name.endswith(_ESCAPED),
@@ -50,6 +59,7 @@ class Templates:
     def render(self, name: str, /, **context: Any) -> str:
         """The template's text. Raises TemplateError naming the file and line of a mistake in it."""
         size, pieces = 0, []
+        self._environment.begin()
         try:
             for piece in self._environment.get_template(name).generate(**context):
                 pieces.append(piece)
@@ -97,6 +107,67 @@ class Templates:
             if frame.filename.startswith(folders):
                 return f"{frame.filename}:{frame.lineno}"
         return str(self.path(name) or name)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox that also ends: what a template does is counted, and operators make nothing huge."""
+
+    intercepted_binops = frozenset(("*", "**"))
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._here = threading.local()
+        self.filters[_COUNTED] = self._counted
+
+    def begin(self) -> None:
+        """Start counting anew, for the template rendered next in this thread."""
+        self._here.steps = 0
+
+    def _step(self) -> None:
+        self._here.steps += 1
+        if self._here.steps > MAX_STEPS:
+            raise OverflowError(f"it takes over {MAX_STEPS:,} steps and may never end; look at its loops")
+
+    def _counted(self, turns: Iterable[Any]) -> Iterator[Any]:
+        for turn in turns:
+            self._step()
+            yield turn
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree: nodes.Template = _Counting().visit(super()._parse(source, name, filename))
+        return tree
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self._step()
+        return super().call(context, obj, *args, **kwargs)
+
+    def _load_template(self, name: str, globals: Any) -> Template:
+        self._step()
+        return super()._load_template(name, globals)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**":
+            huge = isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > MAX_PRODUCT
+        else:
+            sizes = [value if isinstance(value, int) else len(value) for value in (left, right) if _is_sized(value)]
+            huge = len(sizes) == 2 and (hasattr(left, "__len__") or hasattr(right, "__len__"))
+            huge = huge and sizes[0] * sizes[1] > MAX_PRODUCT
+        if huge:
+            raise OverflowError(f"a value with over {MAX_PRODUCT:,} characters or digits")
+        return super().call_binop(context, operator, left, right)
+
+
+class _Counting(NodeTransformer):
+    """Sends what every loop runs over through the counting filter."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _COUNTED, [], [], None, None, lineno=node.lineno)
+        return node
+
+
+def _is_sized(value: Any) -> bool:
+    return isinstance(value, int) or hasattr(value, "__len__")
 
 
 def _clause(error: BaseException) -> str:

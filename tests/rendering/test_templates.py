@@ -37,7 +37,7 @@ def test_html_is_escaped_and_text_is_not(tmp_path):
         ("{{ x.append(1) }}", 1, "cannot be filled in"),
         ("{{ cycler.__init__.__globals__.os.environ }}", 1, "cannot be filled in"),
         ("\n{% include 'nothing.html' %}", 0, "no template 'nothing.html'"),
-        ("{{ 'a' * 5000000 }}", 0, "more than 4 MB"),
+        ("{% for i in range(6) %}{{ 'a' * 900000 }}{% endfor %}", 0, "more than 4 MB"),
     ],
 )
 def test_a_mistake_in_a_template_is_named_with_its_file_and_line(tmp_path, source, line, words):
@@ -83,3 +83,29 @@ def test_a_theme_that_cannot_be_read_is_refused_with_its_line(tmp_path, template
     with pytest.raises(TemplateError, match=words) as caught:
         themes.load(made)
     assert "theme.yaml" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "words"),
+    [
+        ("{% for a in range(99999) %}\n{% for b in range(99999) %}{% endfor %}{% endfor %}", 2, "may never end"),
+        ("{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}\n{{ m(60) }}", 1, "may never"),
+        ("x\n{{ 9 ** 999999999 }}", 2, "characters or digits"),
+        ("x\n{{ ('x' * 99999999) | length }}", 2, "characters or digits"),
+    ],
+)
+def test_a_template_that_would_not_end_is_stopped_at_its_line(tmp_path, lines, place, words):
+    (tmp_path / "x.html.j2").write_text(lines, encoding="utf-8")
+    with pytest.raises(TemplateError, match=words) as caught:
+        Templates(tmp_path).render("x.html.j2")
+    assert caught.value.where == f"{tmp_path / 'x.html.j2'}:{place}"
+
+
+def test_loops_know_their_length_as_before(tmp_path):
+    (tmp_path / "x.txt.j2").write_text(
+        "{% for a in x %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% else %}none{% endfor %}"
+        "{{ 2 * 3 }}{{ 'ab' * 2 }}{{ 2 ** 10 }}",
+        encoding="utf-8",
+    )
+    assert Templates(tmp_path).render("x.txt.j2", x=[1, 2]) == "1/2,2/26abab1024"
+    assert Templates(tmp_path).render("x.txt.j2", x=[]).startswith("none")
