@@ -1,4 +1,4 @@
-"""What is certain about a dot that has not left: counted by octets, with a kernel that takes as much as it is told to."""
+"""What is certain about a dot that has not left: counted by octets, with a kernel that takes what it is told to."""
 
 from __future__ import annotations
 
