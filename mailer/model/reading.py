@@ -228,7 +228,8 @@ def _diagnose(said: str, words: str, status: str) -> Diagnosis:
     if _UNFINISHED.match(said):
         said = f"{said} {words}"
     diagnosis = classify(said, status=status, phase=step)
-    if diagnosis.kind is Kind.HARD and (full := classify(words)).family is Family.MAILBOX_FULL:
+    full = classify(words) if diagnosis.kind is Kind.HARD else diagnosis
+    if full.family is Family.MAILBOX_FULL and full.by_words:
         return replace(full, rule=f"{full.rule}, in the notice; against {diagnosis.rule}")  # there is a mailbox
     if diagnosis.by_words or not words:
         return diagnosis

@@ -66,3 +66,12 @@ def test_the_address_we_wrote_to_is_named_before_the_one_it_was_rewritten_to() -
         "Message-ID: <1@club.example.com>\nFrom: news@club.example.com\nTo: dave@example.org\n\nhello\n"
     )
     assert read_mail(notice(body, "X-Failed-Recipients: dave@inside.example.org")).recipients == ("dave@example.org",)
+
+
+def test_a_number_in_a_notice_contradicts_no_report() -> None:
+    report = (
+        "--b\n\nSorry, 552 mails went out before this one.\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; dave@example.org\nAction: failed\n"
+        "Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n--b--\n"
+    )
+    assert read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"')).kind is Kind.HARD
