@@ -95,7 +95,7 @@ def append(conn: Connection, rows: Sequence[Bounce]) -> dict[str, int]:
 
 
 def histories(conn: Connection, subscriber_ids: Iterable[int], now: datetime) -> dict[int, History]:
-    """What is known of each reader's mail in the last year.
+    """What is known of each reader's mail in the last year, and every complaint.
 
     Unverified bounces and stale ones do not count, nor what came before a person lifted the suppression it led to.
     """
@@ -168,7 +168,10 @@ def _facts_of(conn: Connection, ids: Sequence[int], now: datetime) -> Sequence[A
     b = bounces.c
     return conn.execute(
         select(b.subscriber_id, b.at, b.kind, b.reason, b.delivery_id).where(
-            b.subscriber_id.in_(ids), b.at > now - MEMORY, b.note != STALE, b.delivery_id.is_not(None)
+            b.subscriber_id.in_(ids),
+            or_(b.at > now - MEMORY, b.kind == Kind.COMPLAINT),  # which is never forgotten
+            b.note != STALE,
+            b.delivery_id.is_not(None),
         )
     ).all()
 

@@ -69,3 +69,11 @@ def test_a_confirmation_and_saved_preferences_are_signs_of_reading(conn: Connect
     consents.append(conn, dave, Step("imported"), cast.NOW)
     bounces.note_reading(conn, dave, "preferences", cast.later(days=1))
     assert sorted(history(conn, dave).readings) == [cast.NOW, cast.later(days=1)]
+
+
+def test_a_complaint_is_remembered_longer_than_a_year(conn: Connection) -> None:
+    dave = cast.reader(conn, DAVE)
+    bounce(conn, dave, "feedback", cast.NOW)
+    bounce(conn, dave, "userunknown", cast.NOW)
+    facts = bounces.histories(conn, [dave], cast.later(days=800))[dave].facts
+    assert [fact.reason for fact in facts] == ["feedback"]
