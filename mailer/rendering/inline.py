@@ -7,15 +7,31 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import cssutils
 from premailer import Premailer
 
 _DISABLED = ("align", "valign", "width", "height", "bgcolor")
+_RULES: dict[tuple[str, int], tuple[list[Any], list[Any]]] = {}
+_MOST_RULES = 64
 _STYLE = re.compile(r' style="[^"]*"')
 _SILENT = logging.getLogger("mailer.css.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+
+
+class _Inliner(Premailer):  # type: ignore[misc]
+    """Premailer that remembers what it made of a stylesheet: the same few themes are inlined again and again."""
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> tuple[list[Any], list[Any]]:
+        key = css_body, ruleset_index
+        if key not in _RULES:
+            if len(_RULES) >= _MOST_RULES:
+                _RULES.clear()
+            _RULES[key] = super()._parse_style_rules(css_body, ruleset_index)
+        rules, left = _RULES[key]
+        return [*rules], [*left]
 
 
 @cache
@@ -32,7 +48,7 @@ def inline(html: str) -> str:
     fetched, no link is touched and no attribute is invented.
     """
     _quiet()
-    premailer = Premailer(
+    premailer = _Inliner(
         keep_style_tags=False,
         strip_important=False,
         remove_classes=False,

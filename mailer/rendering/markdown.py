@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import nh3
 from markdown_it import MarkdownIt
@@ -82,6 +82,7 @@ def links(markdown: str, *, line: int = 1) -> list[Link]:
     return found
 
 
+@lru_cache(1024)
 def address(url: str) -> str:
     """An address in the letters every mail program takes: host in A-labels, the rest percent-encoded (RFC 3987 3.1)."""
     return normalizeLink(url)
