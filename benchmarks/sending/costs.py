@@ -48,11 +48,12 @@ def ledger_microseconds(club: Club) -> float:
             journal.mark(position, Mark.ACCEPTED)
             outcomes.append(Outcome(row, State.ACCEPTED, now, "relay", Phase.DOT, 250, "2.0.0", REPLY, 3))
         with club.db.transaction() as conn:
-            ledger.record(conn, claim_id, outcomes, now)
             ledger.renew(conn, [claim_id], now + timedelta(seconds=120))
-        club.db.run(ledger.end_claim, claim_id, now)
+            ledger.record(conn, claim_id, outcomes, now)
+            ledger.end_claims(conn, [claim_id], now)
         journal.remove()
         sent += len(claimed)
+    club.db.run(ledger.finish_issues, club.clock())
     return (time.perf_counter() - started) / sent * 1e6
 
 

@@ -34,13 +34,8 @@ def _one_of(conn: Connection, column: ColumnElement[Any], values: Sequence[Any],
     return column == any_(literal(list(values), ARRAY(kind)))
 
 
-def append_attempts(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add lines to the attempts log, passing over those it has; all have the same keys, moments in milliseconds."""
-    append(conn, "attempts", rows, "ON CONFLICT (delivery_id, claim_id, state) DO NOTHING")
-
-
-def append(conn: Connection, table: str, rows: Sequence[Mapping[str, Any]], otherwise: str = "") -> None:
-    """Add rows to a table: all have the same keys, moments in milliseconds, JSON columns `packed`.
+def append(conn: Connection, table: str, rows: Sequence[Mapping[str, Any]], otherwise: str = "") -> int:
+    """Add rows to a table, and say how many: all have the same keys, moments in milliseconds, JSON columns `packed`.
 
     Goes to the driver without SQLAlchemy, which would take longer for a row than both databases do. `otherwise` is
     what to do with a row that is there already; table, keys and that are our own words, never anybody's input.
@@ -49,11 +44,10 @@ def append(conn: Connection, table: str, rows: Sequence[Mapping[str, Any]], othe
     if conn.dialect.name == "sqlite":
         places = ", ".join("?" * len(rows[0]))
         statement = f"INSERT INTO {table} ({columns}) VALUES ({places}) {otherwise}"  # noqa: S608
-        conn.exec_driver_sql(statement, [tuple(row.values()) for row in rows])
-    else:
-        lines = f"json_populate_recordset(NULL::{table}, %s)"
-        statement = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {lines} {otherwise}"  # noqa: S608
-        conn.exec_driver_sql(statement, (json.dumps(rows),))
+        return conn.exec_driver_sql(statement, [tuple(row.values()) for row in rows]).rowcount
+    lines = f"json_populate_recordset(NULL::{table}, %s)"
+    statement = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {lines} {otherwise}"  # noqa: S608
+    return conn.exec_driver_sql(statement, (json.dumps(rows),)).rowcount
 
 
 def packed(conn: Connection, values: Mapping[str, str]) -> object:

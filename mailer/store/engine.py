@@ -22,6 +22,10 @@ def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
+def _from_json(text: str) -> Any:
+    return {} if text == "{}" else json.loads(text)  # most readers have no attributes
+
+
 class Database:
     """One database by its URL (`sqlite:///path` or `postgresql://...`).
 
@@ -45,7 +49,9 @@ class Database:
     def _create(self, url: Any, busy_seconds: float) -> Engine:
         if not self.is_sqlite:
             return create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
-        engine = create_engine(url, json_serializer=_to_json, connect_args={"timeout": busy_seconds})
+        engine = create_engine(
+            url, json_serializer=_to_json, json_deserializer=_from_json, connect_args={"timeout": busy_seconds}
+        )
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _: Any) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, null, or_, select, true, update
 
 from mailer.model.delivery import Phase, State
 from mailer.model.routing import ANYBODY, Route
-from mailer.store.bulk import CLAIMED, UNFINISHED, among, append_attempts
+from mailer.store.bulk import CLAIMED, UNFINISHED, among, append
 from mailer.store.journal import Mark
 from mailer.store.schema import attempts, claims, deliveries, editions, events, issues, letters, subscribers, to_millis
 from mailer.store.suppressions import is_suppressed
@@ -35,8 +35,7 @@ class Worker:
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One claimed delivery, with all that composing and judging it needs."""
 
     id: int
@@ -52,8 +51,7 @@ class Claimed:
     since: datetime  # when its issue was due or its letter written: what giving up is counted from
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one claimed delivery. `due_at` is when a deferred or returned one may be tried again."""
 
     delivery: Claimed
@@ -151,6 +149,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
         source = source.outerjoin(letters, letters.c.id == d.letter_id)
     picked = conn.execute(
         select(
+            func.coalesce(case((gone, 1), else_=0), 0),
             d.id,
             d.issue_id,
             d.edition_id,
@@ -161,8 +160,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
             d.name,
             d.attributes,
             d.tries,
-            letters.c.created_at if issue.id is None else null().label("created_at"),
-            func.coalesce(case((gone, 1), else_=0), 0).label("gone"),
+            letters.c.created_at if issue.id is None else null(),
         )
         .select_from(source)
         .where(
@@ -176,9 +174,9 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
         .limit(limit)
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
-    left = [row.id for row in picked if row.gone]
-    kept = [Claimed(*(*row[:-2], issue.since or row.created_at)) for row in picked if not row.gone]
-    if left:
+    kept = [Claimed._make((*row[1:-1], issue.since or row[-1])) for row in picked if not row[0]]
+    if len(kept) < len(picked):
+        left = [row[1] for row in picked if row[0]]
         conn.execute(
             update(deliveries)
             .where(d.id.in_(left), d.state.in_(WAITING))
@@ -219,14 +217,16 @@ def end_claims(conn: Connection, claim_ids: Sequence[int], now: datetime) -> Non
         conn.execute(update(claims).where(claims.c.id.in_(claim_ids), claims.c.ended_at.is_(None)).values(ended_at=now))
 
 
-def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> None:
+def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> bool:
     """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
 
     An accepted outcome also counts when the row has become uncertain meanwhile (the answer was seen after all);
-    every other outcome counts only while the row is still this claim's.
+    every other outcome counts only while the row is still this claim's. False when all had been written before.
     """
+    if not outcomes:
+        return False
     d = deliveries.c
-    accepted = [o.delivery.id for o in outcomes if o.state is State.ACCEPTED]
+    accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
         conn.execute(
             update(deliveries)
@@ -243,7 +243,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
             values: dict[str, Any] = {
                 "state": outcome.state,
                 "changed_at": now,
-                "cause": _cause(outcome),
+                "cause": f"{outcome.code} {outcome.text}" if outcome.code else outcome.text,
                 "tries": d.tries + (1 if counts else 0),
             }
             if outcome.due_at is not None:
@@ -253,27 +253,22 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 .where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)
                 .values(**values)
             )
-    if outcomes:
-        append_attempts(conn, [_attempt(claim_id, outcome) for outcome in outcomes])
-
-
-def _cause(outcome: Outcome) -> str:
-    return f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
-
-
-def _attempt(claim_id: int, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "delivery_id": outcome.delivery.id,
-        "claim_id": claim_id,
-        "at": to_millis(outcome.at),
-        "relay": outcome.relay,
-        "phase": outcome.phase,
-        "state": outcome.state,
-        "code": outcome.code,
-        "status": outcome.status,
-        "text": outcome.text,
-        "millis": outcome.millis,
-    }
+    lines = [
+        {
+            "delivery_id": outcome.delivery.id,
+            "claim_id": claim_id,
+            "at": to_millis(outcome.at),
+            "relay": outcome.relay,
+            "phase": outcome.phase,
+            "state": outcome.state,
+            "code": outcome.code,
+            "status": outcome.status,
+            "text": outcome.text,
+            "millis": outcome.millis,
+        }
+        for outcome in outcomes
+    ]
+    return append(conn, "attempts", lines, "ON CONFLICT (delivery_id, claim_id, state) DO NOTHING") > 0
 
 
 def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
@@ -418,13 +413,14 @@ def pause(conn: Connection, issue_id: int, cause: str, now: datetime) -> bool:
 
 def expire_overdue(conn: Connection, now: datetime) -> None:
     """Nothing stale leaves: past an issue's deadline what waits is cancelled, what was deferred has failed."""
-    overdue = select(issues.c.id).where(issues.c.state == "sending", issues.c.deadline <= now)
-    for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
-        conn.execute(
-            update(deliveries)
-            .where(deliveries.c.issue_id.in_(overdue), UNFINISHED, deliveries.c.state == before)
-            .values(state=after, changed_at=now, cause="the issue's deadline has passed")
-        )
+    overdue = conn.execute(select(issues.c.id).where(issues.c.state == "sending", issues.c.deadline <= now)).scalars()
+    for issue_id in overdue.all():
+        for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
+            conn.execute(
+                update(deliveries)
+                .where(deliveries.c.issue_id == issue_id, UNFINISHED, deliveries.c.state == before)
+                .values(state=after, changed_at=now, cause="the issue's deadline has passed")
+            )
 
 
 def finish_issues(conn: Connection, now: datetime) -> list[str]:

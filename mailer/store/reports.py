@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, select
 
-from mailer.model.bounce import BOUNCED
+from mailer.model.bounce import BOUNCED, Kind
 from mailer.model.delivery import State
 from mailer.store.schema import (
     attempts,
@@ -111,6 +112,17 @@ def bounces_by_reason(conn: Connection, issue_id: int) -> list[tuple[str, str, i
         .order_by(count.desc(), b.reason)
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def destinations(conn: Connection, issue_id: int) -> dict[str, int]:
+    """What the receiving servers told the relay, by its log: deliveries by sent, deferred, bounced, each once."""
+    b = bounces.c
+    last = select(func.max(b.id)).where(b.issue_id == issue_id, b.via == "log").group_by(b.delivery_id)
+    rows = conn.execute(select(b.kind, func.count()).where(b.id.in_(last)).group_by(b.kind))
+    counted: Counter[str] = Counter()
+    for kind, number in rows:
+        counted[{Kind.NONE: "sent", Kind.DELAY: "deferred"}.get(kind, "bounced")] += number
+    return {said: counted[said] for said in ("sent", "deferred", "bounced") if counted[said]}
 
 
 def bounces_by_day(conn: Connection, issue_id: int) -> list[tuple[datetime, str]]:

@@ -156,8 +156,7 @@ class Books:
         with self._db.transaction() as conn:
             now = self._set_clock(conn)
             held = ledger.renew(conn, batches, now + LEASE)
-            for claim_id, ended in outcomes.items():
-                ledger.record(conn, claim_id, ended, now)
+            new = [ledger.record(conn, claim_id, ended, now) for claim_id, ended in outcomes.items()]
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
             paused = {issue_id for issue_id, cause in page.pauses.items() if ledger.pause(conn, issue_id, cause, now)}
@@ -168,7 +167,7 @@ class Books:
                 ledger.repeat_uncertain(conn, now)
             ledger.end_claims(conn, done, now)
             self._metered.update(page.slowdowns)
-            charges = self._charges(entry.outcome for entry in page.entries)
+            charges = self._charges(entry.outcome for entry in page.entries) if any(new) else Counter()
             if charges or page.slowdowns:
                 budgets.settle(conn, charges, list(page.slowdowns.values()), now)
             return Written(held, paused)

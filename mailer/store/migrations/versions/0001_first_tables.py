@@ -34,6 +34,22 @@ def upgrade() -> None:
     op.create_index(op.f("ix_applications_match_key"), "applications", ["match_key"], unique=False)
     op.create_index("ix_applications_state", "applications", ["state"], unique=False)
     op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("claim_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("relay", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("status", sa.Text(), server_default="", nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("millis", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+        sa.UniqueConstraint("delivery_id", "claim_id", "state", name=op.f("uq_attempts_delivery_id_claim_id_state")),
+    )
+    op.create_table(
         "budgets",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("usage", sa.JSON(), server_default="[]", nullable=False),
@@ -293,7 +309,6 @@ def upgrade() -> None:
         sa.Column("claim_id", sa.BigInteger(), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("cause", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["claim_id"], ["claims.id"], name=op.f("fk_deliveries_claim_id")),
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_deliveries_edition_id")),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_deliveries_issue_id")),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_deliveries_letter_id")),
@@ -326,23 +341,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("letter_id IS NOT NULL"),
     )
     op.create_index("ix_deliveries_subscriber", "deliveries", ["subscriber_id"], unique=False)
-    op.create_table(
-        "attempts",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
-        sa.Column("claim_id", sa.BigInteger(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("relay", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("code", sa.Integer(), nullable=True),
-        sa.Column("status", sa.Text(), server_default="", nullable=False),
-        sa.Column("text", sa.Text(), server_default="", nullable=False),
-        sa.Column("millis", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_attempts_delivery_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
-        sa.UniqueConstraint("delivery_id", "claim_id", "state", name=op.f("uq_attempts_delivery_id_claim_id_state")),
-    )
     op.create_table(
         "bounces",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
