@@ -39,6 +39,8 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
                 "domains": [dict(zip(("domain", "readers", "accepted"), row, strict=True)) for row in found.domains],
                 "bounces": [dict(zip(("kind", "reason", "count"), row, strict=True)) for row in found.bounces],
                 "bounces_by_day": found.bounce_days,
+                "bounces_by_domain": found.bounce_domains,
+                "destinations": found.destinations,
                 "left": found.left,
             }
         )
@@ -61,6 +63,8 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
         ("Refused or waiting", ("state", "cause", "readers"), found.failures),
         ("Bounces", ("kind", "reason", "count"), found.bounces),
         ("Bounces by day", ("day", "count"), list(found.bounce_days.items())),
+        ("Bounces by domain", ("domain", "count"), list(found.bounce_domains.items())),
+        ("What the receiving servers told the relay", ("answer", "readers"), list(found.destinations.items())),
         ("Biggest domains", ("domain", "readers", "accepted"), found.domains),
     ):
         if rows:

@@ -54,6 +54,8 @@ class Report:
     domains: list[tuple[str, int, int]]
     bounces: list[tuple[str, str, int]]
     bounce_days: dict[str, int]
+    bounce_domains: dict[str, int]
+    destinations: dict[str, int]
     left: int
 
 
@@ -94,7 +96,8 @@ def report(db: Database, reference: str, zone: ZoneInfo) -> Report:
     issue_id = accounting.issue.id
     with db.reading() as conn:
         first, last = reports.span(conn, issue_id)
-        days = Counter(at.astimezone(zone).date().isoformat() for at, _ in reports.bounces_by_day(conn, issue_id))
+        came = reports.bounces_by_day(conn, issue_id)
+        days = Counter(at.astimezone(zone).date().isoformat() for at, _ in came)
         return Report(
             audit=accounting,
             first_accepted=first,
@@ -103,6 +106,8 @@ def report(db: Database, reference: str, zone: ZoneInfo) -> Report:
             domains=reports.by_domain(conn, issue_id, 10),
             bounces=reports.bounces_by_reason(conn, issue_id),
             bounce_days=dict(days),
+            bounce_domains=dict(Counter(domain for _, domain in came).most_common(10)),
+            destinations=reports.destinations(conn, issue_id),
             left=reports.left_because_of(conn, issue_id),
         )
 

@@ -102,9 +102,12 @@ def by_domain(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, in
 
 
 def bounces_by_reason(conn: Connection, issue_id: int) -> list[tuple[str, str, int]]:
-    """Failures and complaints of an issue: (kind, reason, how many); delays and automatic answers are no bounces."""
+    """Failures and complaints of an issue: (kind, reason, deliveries); delays and automatic answers are no bounces.
+
+    What a report and the relay's log both tell of a delivery counts once.
+    """
     b = bounces.c
-    count = func.count()
+    count = func.count(func.distinct(b.delivery_id))
     rows = conn.execute(
         select(b.kind, b.reason, count)
         .where(b.issue_id == issue_id, b.kind.in_(BOUNCED))
@@ -126,9 +129,15 @@ def destinations(conn: Connection, issue_id: int) -> dict[str, int]:
 
 
 def bounces_by_day(conn: Connection, issue_id: int) -> list[tuple[datetime, str]]:
-    """When each failure or complaint of an issue came, and its domain."""
+    """When each delivery's failure or complaint was first told, and its domain."""
     b = bounces.c
-    rows = conn.execute(select(b.at, b.domain).where(b.issue_id == issue_id, b.kind.in_(BOUNCED)).order_by(b.at, b.id))
+    first = func.min(b.at)
+    rows = conn.execute(
+        select(first, b.domain)
+        .where(b.issue_id == issue_id, b.kind.in_(BOUNCED))
+        .group_by(b.delivery_id, b.kind, b.domain)
+        .order_by(first)
+    )
     return [(row[0], row[1]) for row in rows]
 
 

@@ -145,6 +145,8 @@ def test_a_postfix_own_log_tells_the_destinations_answers(tmp_path: Path) -> Non
         code, out, err = home.run("bounces", "log")
         assert code == 0, err
         assert out.startswith("2 bounced, 1 deferred, 3 sent; ")
+        code, out, _ = home.run("report", "86", "--json")
+        assert json.loads(out)["destinations"] == {"sent": 3, "deferred": 1, "bounced": 2}
 
 
 def test_a_report_finds_its_reader_through_a_relay_that_rewrites_all_it_may(tmp_path: Path) -> None:
