@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 MAX_ANSWER = 500
 MAX_LONG_ANSWER = 4000
@@ -96,6 +97,18 @@ def check(text: str, type: str = "text", *, required: bool = True) -> Fault | No
     if type == "number" and not _NUMBER.fullmatch(text):
         return Fault.NOT_A_NUMBER
     return None
+
+
+def foreign_host(url: str) -> str:
+    """The host of a web address as DNS knows it (`xn--...`) when it has letters beyond ASCII, else "".
+
+    What looks like a known shop may be written with letters of another script; this does not look alike.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+        return "" if host.isascii() else host.encode("idna").decode()
+    except ValueError:
+        return "?"
 
 
 def in_language(texts: Mapping[str, str], language: str) -> str:

@@ -38,8 +38,8 @@ async def undo(request: Request) -> Response:
     club = parts(request)
     delivery = _delivery(club, request)
     await drain(request)
-    await club.write(club.leave.undo, delivery)
-    return await _page(club, request, delivery)
+    restored = await club.write(club.leave.undo, delivery)
+    return await _page(club, request, delivery, restored=restored)
 
 
 async def reason(request: Request) -> Response:
@@ -58,10 +58,11 @@ def _delivery(club: Parts, request: Request) -> int:
     return delivery
 
 
-async def _page(club: Parts, request: Request, delivery: int) -> Response:
+async def _page(club: Parts, request: Request, delivery: int, *, restored: bool = False) -> Response:
     reader = await club.read(club.leave.look, delivery)
     if reader is None:
         raise HTTPException(404)
+    token = request.path_params["token"]
     name = "leave" if reader.state in {"active", "pending"} else "left"
     return club.page(
         request,
@@ -69,7 +70,9 @@ async def _page(club: Parts, request: Request, delivery: int) -> Response:
         language=club.language(request, reader.language),
         masked=reader.masked,
         state=reader.state,
-        token=request.path_params["token"],
+        token=token,
+        path=f"/u/{token}",
+        restored=restored,
         may_undo=reader.may_undo,
         reasons=REASONS,
         reason=reader.reason,

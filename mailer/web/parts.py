@@ -131,16 +131,20 @@ class Parts:
         status: int = 200,
         language: str = "",
         headers: Mapping[str, str] | None = None,
+        path: str = "",
         **values: Any,
     ) -> HTMLResponse:
-        """The page `name` (a template under pages/) in the visitor's language."""
+        """The page `name` (a template under pages/) in the visitor's language.
+
+        `path` is where the same page can be opened, when the request's own can only be posted to.
+        """
         language = language or self.language(request)
         newsletter = self.settings.newsletter
         text = self.templates.render(
             f"pages/{name}.html.j2",
             _=translator(language),
             lang=language,
-            path=request.url.path,
+            path=path,
             languages=[(tag, LANGUAGE_NAMES.get(primary(tag), tag)) for tag in self.languages],
             newsletter=newsletter.name,
             postal_address=newsletter.postal_address,

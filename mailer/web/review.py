@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailer.flows.apply import Case
-from mailer.model.application import Decision, check, in_language
+from mailer.model.application import Decision, check, foreign_host, in_language
 from mailer.model.tokens import Purpose
+from mailer.rendering.translation import primary
 from mailer.web.forms import read_form
-from mailer.web.parts import Parts, kind_label, parts
+from mailer.web.parts import LANGUAGE_NAMES, Parts, kind_label, parts
 
-_SHOWN = ("id", "name", "address", "state", "source", "wants_newsletter", "language")
+SHOWN = ("id", "name", "address", "state", "wants_newsletter", "language")
 
 
 async def show(request: Request) -> Response:
@@ -36,7 +37,9 @@ async def decide(request: Request) -> Response:
     number = case.application["id"]
     done = await club.write(club.apply.decide, number, decision, case.reviewer, values.get("note", ""))
     fresh = await _case(club, request)
-    return _page(club, request, fresh, {}, {} if done else {"decision": "decided"}, 200 if done else 409)
+    if not done:
+        return _page(club, request, fresh, {}, {"decision": "decided"}, 409)
+    return _page(club, request, fresh, decided=True)
 
 
 async def _case(club: Parts, request: Request) -> Case:
@@ -54,6 +57,8 @@ def _page(
     values: dict[str, str] | None = None,
     faults: dict[str, str] | None = None,
     status: int = 200,
+    *,
+    decided: bool = False,
 ) -> Response:
     language = club.language(request)
     application = case.application
@@ -64,6 +69,7 @@ def _page(
             "label": in_language(asked[key].label, language) if key in asked else key,
             "text": str(text),
             "link": str(text) if key in asked and asked[key].type == "url" and text else "",
+            "host": foreign_host(str(text)) if key in asked and asked[key].type == "url" else "",
             "evidence": key in asked and asked[key].evidence,
         }
         for key, text in application["answers"].items()
@@ -75,10 +81,10 @@ def _page(
         "review",
         language=language,
         status=status,
-        application={
-            key: application[key]
-            for key in ("id", "name", "address", "state", "source", "wants_newsletter", "language")
-        },
+        application={key: application[key] for key in SHOWN},
+        issue="" if application["source"] == "apply" else application["source"],
+        reads=LANGUAGE_NAMES.get(primary(application["language"]), application["language"]),
+        zone=str(zone),
         created=application["created_at"].astimezone(zone).strftime(moment),
         kind=kind_label(club.kinds, application["kind"], language),
         answers=answers,
@@ -93,6 +99,7 @@ def _page(
             for row in case.earlier
         ],
         decidable=case.decidable,
+        decided=decided,
         values=values or {},
         faults=faults or {},
     )

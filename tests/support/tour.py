@@ -22,6 +22,7 @@ class Stop:
     path: str
     form: dict[str, str] | None = None
     status: int = 200
+    heading: dict[str, str] | None = None
     prepare: Callable[[], None] = field(default=lambda: None)
 
 
@@ -79,9 +80,10 @@ def tour(town: Any) -> Iterator[Stop]:
 
     for number in range(3):
         town.fill("/subscribe", email=f"hot{number}@example.org")
+    yield Stop("last-before-proof", "/subscribe", {"email": "a@c.example.org", "agree": "yes", "stamp": made.stamp()})
     hot = {"email": "hot9@example.org", "agree": "yes", "stamp": made.stamp()}
-    yield Stop("proof", "/subscribe", hot)
-    yield Stop("busy", "/subscribe", hot | {"email": "hot8@example.org"}, 429, lambda: town.limit_clients(1))
+    yield Stop("proof", "/subscribe", hot, heading={"en": "One more step", "zh": "还差一步"})
+    yield Stop("busy", "/subscribe", hot | {"email": "hot8@example.org"}, 429, prepare=lambda: town.limit_clients(1))
     yield Stop("503", leave, status=503, prepare=town.lose_the_database)
 
 

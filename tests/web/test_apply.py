@@ -170,3 +170,24 @@ def test_what_was_never_confirmed_is_purged(club: Any) -> None:
     done = club.app.state.parts.tidy()
     assert (done["purged"], done["readers"]) == (1, 1)
     assert club.person("dora@example.com") is None
+
+
+def test_after_a_decision_the_page_says_what_happened_and_nobody_decides_twice(club: Any) -> None:
+    link = applied(club)
+    assert "in: English" in club.client.get(link).text
+    assert "Approved. The applicant is a member now" in club.client.post(link, data={"decision": "approve"}).text
+    again = club.client.post(link, data={"decision": "decline"})
+    assert (again.status_code, "this was decided before" in again.text) == (409, True)
+    assert "Approved. The applicant" not in club.client.get(link).text
+
+
+def test_a_shop_address_in_letters_that_look_alike_is_shown_as_dns_knows_it(club: Any) -> None:
+    page = club.client.get(applied(club, q_shop_url="https://shop.ехample.com/1")).text  # Cyrillic е and х
+    assert "shop.xn--" in page
+
+
+def test_evidence_is_words_and_links_and_no_file_is_taken(club: Any) -> None:
+    files = {"q_shop_url": ("licence.svg", b"<svg onload=alert(1)>", "image/svg+xml")}
+    answer = club.client.post("/apply", data=TMALL, files=files)
+    assert answer.status_code == 400
+    assert club.letters() == []

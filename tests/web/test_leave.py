@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -92,8 +93,11 @@ def test_the_page_hides_the_address_and_offers_to_undo(town: Any, link: str) -> 
     town.client.post(f"{link}/reason", data={"reason": "too-often"})
     town.client.post(f"{link}/reason", data={"reason": "too-often"})
     assert town.steps("alice@example.com") == ["withdrawn", "withdrawn"]
-    assert town.client.post(f"{link}/undo").status_code == 200
+    undone = town.client.post(f"{link}/undo")
+    assert "gets the next issue as before" in undone.text
     assert town.person("alice@example.com").state == "active"
+    for other in re.findall(r'href="(/u/[^"]+)" lang', left + undone.text):
+        assert town.client.get(other).status_code == 200  # in another language, at an address that can be opened
 
 
 def test_a_leaving_by_one_click_or_an_hour_ago_cannot_be_undone(town: Any, link: str) -> None:
