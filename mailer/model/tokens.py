@@ -25,6 +25,7 @@ _ROUNDS = 4
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = tuple(first + second for first in _LETTERS for second in _LETTERS)
 _SHIFTS = range(120, -10, -10)
+_COMMON, _OWN = _SHIFTS[:6], _SHIFTS[6:]  # the first twelve letters are of the handle alone
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -68,7 +69,12 @@ class Keyring:
         key_id = self.current if key_id is None else key_id
         hashes = self._hashes[key_id]
         head = bytes([VERSION << 4 | key_id]) + hashes.permute(delivery).to_bytes(7, "big")
-        return {purpose: _encode(head + hashes.mac(head + purpose.encode())) for purpose in purposes}
+        common = _letters(int.from_bytes(head, "big") << 66, _COMMON)
+        found = {}
+        for purpose in purposes:
+            signed = head + purpose.encode()
+            found[purpose] = common + _letters(int.from_bytes(head + hashes.mac(signed), "big") << 2, _OWN)
+        return found
 
     def read(self, token: str, purpose: Purpose) -> int | None:
         """The delivery a token was signed for, or None when it is not exactly one of ours for this purpose.
@@ -84,9 +90,8 @@ class Keyring:
         return hashes.unpermute(int.from_bytes(raw[1:8], "big"))
 
 
-def _encode(raw: bytes) -> str:
-    bits = int.from_bytes(raw, "big") << 2
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+def _letters(bits: int, shifts: Iterable[int]) -> str:
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in shifts])
 
 
 def _decode(token: str) -> bytes | None:
@@ -96,7 +101,7 @@ def _decode(token: str) -> bytes | None:
         raw = base64.b32decode(token.upper() + "======")
     except binascii.Error:
         return None
-    return raw if _encode(raw) == token.lower() else None
+    return raw if _letters(int.from_bytes(raw, "big") << 2, _SHIFTS) == token.lower() else None
 
 
 class _Hashes:

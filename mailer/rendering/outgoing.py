@@ -38,8 +38,12 @@ def compose_issue(
 ) -> Outgoing:
     """The message of one delivery of an issue."""
     tokens = keyring.sign_all(delivery_id, (*edition.program.purposes, Purpose.BOUNCE), edition.key_id)
-    fields = {key: str(value) for key, value in attributes.items() if isinstance(value, str | int | float)}
-    fields.setdefault("first_name", first_name(name))
+    wanted = edition.program.fields
+    fields = {
+        key: str(value) for key, value in attributes.items() if key in wanted and isinstance(value, str | int | float)
+    }
+    if "first_name" in wanted:
+        fields.setdefault("first_name", first_name(name))
     fields |= {"name": name, "email": address}
     content = edition.program.compose(Personal(address, name, fields, tokens))
     return Outgoing(_envelope(address), tokens[Purpose.BOUNCE], content)
