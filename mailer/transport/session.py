@@ -152,10 +152,11 @@ class SmtpSession:
         announced, self._announced = message is self._announced, None
         if not announced:
             await self._begin(message)
+        grouped = announced or self._window > LOCKSTEP
         for phase, seconds in self._steps:
             self._phase = phase
             reply = await self._answer(seconds)
-            if reply.code == 503 and self._window > LOCKSTEP:  # a relay that has lost a command of the group
+            if reply.code == 503 and grouped:  # a relay that has lost a command of the group
                 self._wire.abort(str(reply))
                 self._pipelining.ends(str(reply))
                 return Result(phase, None, str(reply))
