@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,6 +42,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         "address": row.address,
         "state": row.state,
         "cause": row.cause,
+        "destination": _destination(found.bounces),
         "tries": row.tries,
         "changed_at": row.changed_at,
         "language": row.language,
@@ -70,3 +73,12 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         if rows:
             click.echo(f"\n{title}")
             table(header, ((at(r[0], zone), *(value or "" for value in r[1:])) for r in rows))
+
+
+def _destination(bounces: Sequence[Any]) -> str:
+    """What the receiving server told the relay last, by the relay's log; "" where no log was read."""
+    said = next((one for one in reversed(bounces) if one.via == "log"), None)
+    if said is None:
+        return ""
+    answer = {"none": "sent", "delay": "deferred"}.get(said.kind, "bounced")
+    return f"{answer}: {said.text}"

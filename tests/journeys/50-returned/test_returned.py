@@ -147,6 +147,11 @@ def test_a_postfix_own_log_tells_the_destinations_answers(tmp_path: Path) -> Non
         assert out.startswith("2 bounced, 1 deferred, 3 sent; ")
         code, out, _ = home.run("report", "86", "--json")
         assert json.loads(out)["destinations"] == {"sent": 3, "deferred": 1, "bounced": 2}
+        code, out, _ = home.run("receipt", "86", FULL, "--json")
+        receipt = json.loads(out)
+        assert receipt["state"] == "accepted"  # by the relay
+        assert receipt["destination"].startswith("deferred: ")
+        assert "452 4.2.2" in receipt["destination"]
 
 
 def test_a_report_finds_its_reader_through_a_relay_that_rewrites_all_it_may(tmp_path: Path) -> None:
