@@ -22,7 +22,7 @@ from mailer.rendering.paste import (
     prose,
     rows,
 )
-from mailer.rendering.paste.head import Head, is_worded, read_head
+from mailer.rendering.paste.head import Head, read_head
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
@@ -123,6 +123,8 @@ class _Reader:
     def reading(self) -> Reading:
         self.notes = self._footnotes()
         found = outline.find(self.lines, self.report)
+        if found is not None and outline.name_sources(self.lines, found, self.report):
+            found = outline.find(self.lines, self.report)
         if found is None:
             raise SourceError(
                 "this is no digest: no line begins with a number, a bullet or 【a headline】, and none names a source;"
@@ -162,7 +164,7 @@ class _Reader:
         told = (
             sources >= 2
             or (sources > 0 and sources * 2 >= len(items))
-            or (dated and (bodies * 3 >= len(items) or is_worded(head.newsletter) or bool(found.titles)))
+            or (dated and (bodies * 3 >= len(items) or head.worded or bool(found.titles)))
         )
         kind = kinds.other_kind(self.lines, sources)
         headlines = [item.headline for item in items.values()]

@@ -35,7 +35,7 @@ _PATTERNS = (
             rf"(?:第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]|其([{_HAN}]{{1,2}})(?=[:：、.,，\s]))\s*[:：、.,，]?\s*(.*)"
         ),
     ),
-    ("hanparen", re.compile(rf"[(（]([{_HAN}]{{1,3}})[)）]\s*[、.]?\s*(.*)")),
+    ("hanparen", re.compile(rf"[(（〔［\[]([{_HAN}]{{1,3}})[)）〕］\]]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*[、.．:：]\s*(.*)")),
     (
         "named",
@@ -45,11 +45,13 @@ _PATTERNS = (
             re.IGNORECASE,
         ),
     ),
+    ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})\s*[.:：、]?\s+(.*)", re.IGNORECASE)),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
+_SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u25a0-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）])")
 _BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆✅☑✔🔹🔸🔺📌👉⭐🔥※]|📍|💡)\ufe0f?\s*(\S.*)")
 _BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
 
@@ -60,6 +62,11 @@ _LABELS = (
 )
 _SOURCE_LINE = re.compile(rf"[(（\[【]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE)
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
+_POINTING = re.compile(
+    r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"
+    r"|\b(?:read|more|here|link|see|details?|story|visit|watch|full|via|source|from|by|at|website)\b",
+    re.IGNORECASE,
+)
 _POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})")
@@ -77,7 +84,7 @@ _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}", re.DOTALL
 )
 _END_VIA_BARE = re.compile(rf"^(.*\S)\s+via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
-_END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})$", re.DOTALL)
+_END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})\s*[|｜丨]?$", re.DOTALL)
 _NO_SOURCE = re.compile(
     r"不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
     r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
@@ -109,6 +116,7 @@ _FOOT = re.compile(
     r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
+    r"|主编|监制|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核|往期|更多精彩|收起全文|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
@@ -121,7 +129,7 @@ _FOOT_ANYWHERE = re.compile(
     re.I,
 )
 _GREETING = re.compile(
-    r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$))|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
+    r"^(?:早上好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d|$|[|｜·]))|大家早|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
     r"|good (?:morning|evening)|hello|hi\b|dear|here(?: i|['’])s\b|以下是|下面是)",
     re.IGNORECASE,
 )
@@ -136,6 +144,7 @@ def marks(text: str) -> list[Mark]:
         return []
     plain = re.sub(r"^#{1,6}\s+", "", text)
     plain = re.sub(r"^\*\*(?=.{1,120})|(?<=\S)\*\*$", "", plain) if plain.startswith("**") else plain
+    plain = _SIGNS_FIRST.sub("", plain)
     plain = plain[:6].translate(_FULL_WIDTH) + plain[6:]
     if plain and plain[0] in _CIRCLED:
         return [Mark("circled", _CIRCLED[plain[0]], _rest(plain[1:].lstrip(" .、．:：")))]
@@ -201,9 +210,22 @@ def source_line(text: str) -> tuple[str, str] | None:
             return _without_reporter(name), url
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return match[1], url
+    if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
+        return plain[: -len(url)].strip(" ,:：|｜"), url
     if url and plain.endswith(url) and (match := _FROM.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return match[1], url
     return None
+
+
+def _is_named_address(name: str) -> bool:
+    """Whether the words before an address, on a line of their own, are the name of whose it is."""
+    return (
+        is_name(name)
+        and width(name) <= 24
+        and not is_call(name)
+        and not is_foot(name)
+        and _POINTING.search(name) is None
+    )
 
 
 def _without_reporter(name: str) -> str:
@@ -347,6 +369,8 @@ def heading(text: str) -> tuple[str, bool] | None:
     plain = strip_links(text)[0]
     numbered = next((mark for mark in marks(plain) if mark.family in ("han", "hanparen", "ordinal")), None)
     body = numbered.rest if numbered else re.sub(r"^第?[一二三四五六七八九十]+部分[:：、\s]*", "", plain)
+    if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
+        body = body.replace(" ", "")
     title = re.sub(r"^[A-Z][.、)）]\s*(?=\S{2})", "", body.strip(_DECORATION)).strip()
     decorated = numbered is not None or body.strip() != title
     if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(text):

@@ -25,6 +25,7 @@ class Head:
     title: str = ""
     intro: list[str] = field(default_factory=list)
     named: bool = False
+    worded: bool = False  # some word of the head is one of newsletters
     number: int | None = None
 
 
@@ -66,6 +67,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     for line in lines:
         if line.text:
             reader.line(line)
+    head_words = " ".join([*(line.text for line in lines), forward.subject])
+    reader.head.worded = _WORDS.search(head_words) is not None
     if forward.subject:
         reader.subject(forward)
     head = reader.head
@@ -81,6 +84,7 @@ class _Reader:
     today: date
     report: Report
     headlines: list[str]
+    listing: bool = False  # the heading of the leads was seen
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
@@ -122,7 +126,9 @@ class _Reader:
                 self._take_name(match[1], line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
             return
-        entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone")), "")
+        entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone", "sub")), "")
+        if not entry and self.listing and (bullet := grammar.bullet(text)):
+            entry = text = bullet[1]
         if entry and not leads.SEPARATOR.search(text):
             self.head.leads.append(grammar.headline(entry)[0])
             self.head.leads_line = self.head.leads_line or line.number
@@ -130,6 +136,7 @@ class _Reader:
             return
         if leads.is_label(text):
             self.report.drop(line.number, "heading of the leads dropped", text)
+            self.listing = True
             return
         rest = self._edition(self._bracketed_name(text, line), line)
         rest = self._edition(self._dated(rest, line), line).strip(_EDGE)
@@ -162,7 +169,7 @@ class _Reader:
         if match := _NUMBER.search(name):
             self._take_number(int(match[1]), line)
             name = name[: match.start()]
-        name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", name)
+        name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))
         if name:
             self.head.newsletter, self.head.named = name, True
             self.report.found(line.number, "name", "taken as the newsletter's name", name)
@@ -266,11 +273,6 @@ class _Reader:
             self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
         count = len(head.leads)
         self.report.found(line.number, "leads", f"{count} lead{'s' * (count != 1)} found", " / ".join(head.leads))
-
-
-def is_worded(name: str) -> bool:
-    """Whether a newsletter's name says that it is one."""
-    return _WORDS.search(name) is not None
 
 
 def _is_menu(text: str) -> bool:

@@ -197,7 +197,7 @@ def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             and line.text
             and (
                 (previous_line in full)
-                or (wrapped and previous >= 0.55 * widest and _continues(last.text, line.text))
+                or (wrapped and _was_full(line.text, previous, widest) and _continues(last.text, line.text))
                 or _runs_on(last.text, line.text, previous)
             )
         ):
@@ -238,6 +238,13 @@ def _continues(last: str, text: str) -> bool:
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
 
 
+def _was_full(text: str, previous: int, widest: int) -> bool:
+    """Whether the line before was full: the first word of this one would not have fitted on it."""
+    if _is_wide(text[0]):
+        return previous >= 0.55 * widest
+    return previous >= 0.55 * widest and previous + 1 + width(text.split()[0]) > 0.85 * widest
+
+
 def _runs_on(last: str, text: str, previous: int) -> bool:
     """Whether a line ends in the middle of a sentence that goes on in small letters."""
     small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
@@ -268,6 +275,11 @@ def _undecorated(line: Line) -> Line:
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:
         return replace(line, text=match[1].strip(), bold=True)
+    single = re.fullmatch(r"(\d{1,3}[.、)）]\s*)?([*_])(?=\S)([^*_]+)(?<=\S)\2(\s+\S*)?", text)
+    if single and not (single[4] or "").strip(f" {LINK}").startswith(("*", "_")):
+        return replace(
+            line, text=f"{single[1] or ''}{single[3]}{single[4] or ''}", bold=single[2] == "*" and not single[4]
+        )
     match = re.fullmatch(r"(\S{1,6}\s*)(?:\*\*)(.+?)(?:\*\*)", text)
     if match and re.match(r"[\d(（①-⑳]", match[1]):
         return replace(line, text=match[1] + match[2].strip(), bold=True)

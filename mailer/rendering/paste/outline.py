@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.errors import SourceError
@@ -15,6 +15,7 @@ from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000
 
+_ALONE = re.compile(r"【[^【】]{2,30}】")
 # A second enumerator in the same line: a run of leads, not an item.
 _SEVERAL = re.compile(r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])")
 
@@ -219,18 +220,55 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return {index: lines[index].text for index in told}, "bold"
 
 
+def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
+    """Write 【names】 at the end of items as sources in parentheses; whether that is what they are.
+
+    A section's title in such brackets stands above the first item too, a source below the last one.
+    """
+    ordered = sorted(found.starts)
+    above = next((lines[i].text for i in range(ordered[0] - 1, -1, -1) if lines[i].text), "")
+    if len(ordered) < 2 or found.family == "bracketed" or _ALONE.fullmatch(above):
+        return False
+    named = []
+    for start, stop in itertools.pairwise([*ordered, len(lines)]):
+        filled = [i for i in range(start + 1, stop) if lines[i].text]
+        at = next((i for i in filled[1:] if _ALONE.fullmatch(lines[i].text)), None)
+        if at is not None:
+            named.append(at)
+    if len(named) * 3 < len(ordered) * 2 or named[-1] < ordered[-1]:
+        return False
+    for at in named:
+        report.add(lines[at].number, "guess", "name in brackets below the text taken as the source", lines[at].text)
+        lines[at] = replace(lines[at], text=f"（{lines[at].text[1:-1].strip()}）")
+    return True
+
+
 def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
     """Section titles: a short line directly before an item that is not the text of the item before."""
     candidates: dict[int, tuple[str, bool]] = {}
     ordered = sorted(starts)
     for position, start in enumerate(ordered):
         before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
+        if before is not None and grammar.is_rule(lines[before].text):  # a title may be underlined
+            before = (
+                before - 1
+                if before and lines[before - 1].text and not (before > 1 and lines[before - 2].text)
+                else None
+            )
         if before is None or before in starts or grammar.is_rule(lines[before].text):
             continue
         found = grammar.heading(lines[before].text)
         if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
+        above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
+        if (
+            previous is None
+            and above < before
+            and grammar.bullet(lines[before].text)
+            and grammar.bullet(lines[above].text)
+        ):
+            continue  # the last of a list of leads
         if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
             continue  # a topic: the newsletter's name
         if previous is None and leads.is_list(lines[before].text, list(starts.values())):
