@@ -1,6 +1,7 @@
 """Score the reader of returned mail on a corpus, beside Perl's Sisimai and flufl.bounce where they are installed.
 
-python benchmarks/bounces.py CORPUS      CORPUS has index.jsonl and mails/ (or set MAILER_BOUNCE_CORPUS)
+python benchmarks/bounces.py CORPUS      CORPUS has index.jsonl and mails/, and may have replies.jsonl: SMTP replies
+                                         (or set MAILER_BOUNCE_CORPUS)
 
 Sisimai: Debian package libsisimai-perl. flufl.bounce: PyPI. Neither is needed.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailer.model.bounce import FAMILY
+from mailer.model.diagnosis import classify_line
 from mailer.model.reading import read_mail
 
 SISIMAI = r"""
@@ -126,6 +128,21 @@ def score(facts: list[dict[str, object]], answers: list[Answer]) -> dict[str, st
     return {**shares, "CPU ms, mean": f"{sum(answer.ms for answer in answers) / len(answers):.3f}"}
 
 
+def replies(facts: list[dict[str, object]]) -> dict[str, str]:
+    """The shares for SMTP replies, a line each, of which nobody says what they answered."""
+    tally: dict[str, list[bool]] = {}
+    for fact in facts:
+        found = classify_line(str(fact["text"]))
+        if fact.get("reason"):
+            families = fact.get("families") or [fact["family"]]
+            tally.setdefault("reason, strict", []).append(found.reason == fact["reason"])
+            tally.setdefault("reason, family", []).append(found.family in _texts(families))
+        if fact.get("hard") is not None:
+            name = "hard found" if fact["hard"] else "false hard"
+            tally.setdefault(name, []).append(found.kind == "hard")
+    return {name: f"{100 * sum(each) / len(each):.1f} % of {len(each)}" for name, each in tally.items()}
+
+
 def _texts(values: object) -> set[str]:
     assert isinstance(values, Iterable)
     return {str(each) for each in values}
@@ -152,6 +169,10 @@ def main() -> None:
             slice_facts, slice_answers = [fact for fact, _ in some], [answer for _, answer in some]
             shares = "; ".join(f"{name} {share}" for name, share in score(slice_facts, slice_answers).items())
             print(f"  Chinese providers ({len(some)} mails): {shares}")
+    lines = corpus / "replies.jsonl"
+    if lines.is_file():
+        found = replies([json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()])
+        print("mailer, SMTP replies: " + "; ".join(f"{name} {share}" for name, share in found.items()))
 
 
 if __name__ == "__main__":

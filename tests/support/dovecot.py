@@ -113,6 +113,10 @@ class Dovecot:
         file.write_bytes(raw)
         self._give(file)
 
+    def hand_over(self) -> None:
+        """Make all that was laid into the mailbox its owner's."""
+        self._give(self.folder)
+
     def mails(self, subfolder: str = "") -> list[bytes]:
         """The mails in the inbox, or in a subfolder, in any order."""
         place = self.folder / f".{subfolder}" if subfolder else self.folder
