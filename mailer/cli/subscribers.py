@@ -303,7 +303,7 @@ def list_(ctx: click.Context, search: str, segment: str | None, state: str | Non
 @click.option("--json", "as_json", is_flag=True, help="Everything kept about this person, as JSON.")
 @click.pass_context
 def show(ctx: click.Context, address: str, as_json: bool) -> None:
-    """Show one reader's whole history.
+    """Show one person's whole history, a reader's or an applicant's.
 
     With --json it is the answer to a request for one's own data (GDPR 15).
     """
@@ -313,9 +313,9 @@ def show(ctx: click.Context, address: str, as_json: bool) -> None:
     zone = club.settings.newsletter.zone
     reader, history = flow.show(club.db, address)
     if as_json:
-        output.print_json({"subscriber": _as_data(reader), **history})
+        output.print_json({"subscriber": _as_data(reader) if reader else None, **history})
         return
-    for key, value in _as_data(reader).items():
+    for key, value in (_as_data(reader) if reader else {"email": address, "status": "no subscriber"}).items():
         if value:
             click.echo(f"{key:13} {', '.join(value) if isinstance(value, list) else value}")
     lines = []

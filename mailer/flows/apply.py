@@ -231,7 +231,7 @@ class Apply:
             for application in overdue:
                 self._notify(conn, application, "review-reminder", now)
                 applications.reminded(conn, application.id, now)
-            purged = applications.purge_unconfirmed(conn, now - timedelta(days=purge_days))
+            purged = applications.purge_unconfirmed(conn, now - timedelta(days=purge_days), now)
         return {"unanswered": len(unanswered), "reminded": len(overdue), "purged": purged}
 
     def _linked(self, conn: Connection, delivery_id: int, kind: str) -> tuple[Row[Any], Row[Any]] | None:

@@ -153,7 +153,7 @@ class Join:
         """Forget who never confirmed, network addresses past their retention, and old rate marks."""
         now = self.clock()
         with self.db.transaction() as conn:
-            readers = signups.expire(conn, now - timedelta(days=purge_days))
+            readers = signups.expire(conn, now - timedelta(days=purge_days), now)
             clients = consents.forget_clients(conn, now - timedelta(days=retention_days))
             counted = marks.purge(conn, now - MONTH)
         return {"readers": readers, "clients": clients, "marks": counted}

@@ -97,11 +97,18 @@ def tag(db: Database, text: str, *, add: Sequence[str], remove: Sequence[str]) -
         return tuple(subscribers.tags_of(conn, [found.id]).get(found.id, ()))
 
 
-def show(db: Database, text: str) -> tuple[Subscriber, dict[str, list[dict[str, Any]]]]:
-    """One reader and everything kept about him, by table, oldest first. Raises NotFound, AddressError."""
+def show(db: Database, text: str) -> tuple[Subscriber | None, dict[str, list[dict[str, Any]]]]:
+    """One person and everything kept about him, by table, oldest first; no subscriber for one who only applied.
+
+    Raises AddressError, and NotFound where nothing is kept.
+    """
+    key = match_key(text)
     with db.reading() as conn:
-        found = _find(conn, text)
-        return found, history.of(conn, found.id, found.match_key)
+        found = subscribers.find(conn, key)
+        kept = history.of(conn, found.id if found else 0, key)
+    if found is None and not any(kept.values()):
+        raise NotFound("nothing is kept about this address")
+    return found, kept
 
 
 def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetime) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, literal, select, update
 
 from mailer.model.application import EDGES, OPEN, Standing
+from mailer.store import erasure
 from mailer.store.schema import Instant, applications, deliveries, letters, reviews
 
 
@@ -135,13 +136,14 @@ def unanswered(conn: Connection, before: datetime) -> list[int]:
     return list(conn.execute(query).scalars())
 
 
-def purge_unconfirmed(conn: Connection, before: datetime) -> int:
-    """Remove applications entered before a moment and never confirmed; returns how many."""
+def purge_unconfirmed(conn: Connection, before: datetime, now: datetime) -> int:
+    """Remove applications entered before a moment and never confirmed, with their letters; returns how many."""
     a = applications.c
-    stale = select(a.id).where(a.state == Standing.UNCONFIRMED, a.created_at < before).scalar_subquery()
-    letter_ids = select(letters.c.id).where(letters.c.application_id.in_(stale)).scalar_subquery()
-    conn.execute(update(letters).where(letters.c.id.in_(letter_ids)).values(application_id=None))
-    return conn.execute(delete(applications).where(a.state == Standing.UNCONFIRMED, a.created_at < before)).rowcount
+    stale = and_(a.state == Standing.UNCONFIRMED, a.created_at < before)
+    erasure.empty_applications_mail(conn, stale, now)
+    theirs = letters.c.application_id.in_(select(a.id).where(stale))
+    conn.execute(update(letters).where(theirs).values(application_id=None))
+    return conn.execute(delete(applications).where(stale)).rowcount
 
 
 def reviewer_of(conn: Connection, delivery_id: int) -> tuple[int, str] | None:

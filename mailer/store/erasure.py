@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
@@ -27,6 +27,7 @@ _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
     """Empty a subscriber's row and all that hangs on it. What still waits for him is set aside, never sent."""
+    _overwrite(conn)
     conn.execute(
         update(subscribers)
         .where(subscribers.c.id == subscriber_id)
@@ -48,9 +49,31 @@ def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
         .where(consents.c.subscriber_id == subscriber_id)
         .values(client="", user_agent="", detail="", source="")
     )
+    empty_mail(conn, subscriber_id, now)
+
+
+def empty_mail(conn: Connection, subscriber_id: int, now: datetime) -> None:
+    """Empty what was mailed to a subscriber and what came back; the rows stay, so that counts still add up."""
+    _overwrite(conn)
     conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(content=b""))
     _empty_deliveries(conn, deliveries.c.subscriber_id == subscriber_id, now)
     _empty_bounces(conn, bounces.c.subscriber_id == subscriber_id)
+
+
+def empty_applications_mail(conn: Connection, his: ColumnElement[bool], now: datetime) -> None:
+    """Empty the letters about the applications of a condition, what became of them and what came back."""
+    _overwrite(conn)
+    of_application = letters.c.application_id.in_(select(applications.c.id).where(his))
+    conn.execute(update(letters).where(of_application).values(content=b""))
+    sent = deliveries.c.letter_id.in_(select(letters.c.id).where(of_application))
+    _empty_deliveries(conn, sent, now)
+    _empty_bounces(conn, bounces.c.delivery_id.in_(select(deliveries.c.id).where(sent)))
+
+
+def _overwrite(conn: Connection) -> None:
+    """Let SQLite write zeros where something was, not only forget the place."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 def _empty_deliveries(conn: Connection, his: ColumnElement[bool], now: datetime) -> None:
@@ -86,11 +109,8 @@ def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: d
     his = applications.c.match_key == match_key
     ids = select(applications.c.id).where(his)
     conn.execute(update(reviews).where(reviews.c.application_id.in_(ids)).values(note=""))
-    of_application = letters.c.application_id.in_(ids)
-    conn.execute(update(letters).where(of_application).values(content=b""))
-    sent = deliveries.c.letter_id.in_(select(letters.c.id).where(of_application))
-    _empty_deliveries(conn, sent, now)
-    _empty_bounces(conn, bounces.c.delivery_id.in_(select(deliveries.c.id).where(sent)))
+    empty_applications_mail(conn, his, now)
+    _empty_bounces(conn, func.lower(bounces.c.recipient) == match_key)  # whose sender nobody could prove
     conn.execute(
         update(applications).where(his).values(address="", match_key=tombstone, name="", answers={}, client="")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
 
 from mailer.store.schema import (
     applications,
@@ -15,40 +15,49 @@ from mailer.store.schema import (
     events,
     issues,
     letters,
+    metadata,
+    returned_mails,
     reviews,
     suppressions,
 )
 
+_TO_REVIEWERS = ("review", "review-reminder")
+
 
 def of(conn: Connection, subscriber_id: int, match_key: str) -> dict[str, list[dict[str, Any]]]:
-    """The rows about one subscriber by table, oldest first; finished messages are left out, their issue is named."""
-    sent = (
-        select(deliveries, issues.c.slug.label("issue"), letters.c.kind.label("letter"))
+    """The rows about one person by table, oldest first; `subscriber_id` is 0 for one who only applied to the club.
+
+    Issues are named and not repeated; letters and returned mails are there in full, as text.
+    """
+    applied = select(applications.c.id).where(applications.c.match_key == match_key)
+    about_him = and_(letters.c.application_id.in_(applied), letters.c.kind.not_in(_TO_REVIEWERS))
+    written = or_(letters.c.subscriber_id == subscriber_id, about_him)
+    to_him = or_(
+        deliveries.c.subscriber_id == subscriber_id, deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
+    )
+    sent = select(deliveries.c.id).where(to_him)
+    returned = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.delivery_id.in_(sent))
+    raw = select(bounces.c.raw_id).where(returned, bounces.c.raw_id.is_not(None))
+    queries: dict[str, Select[Any]] = {
+        "consents": select(consents).where(consents.c.subscriber_id == subscriber_id),
+        "letters": select(letters).where(written),
+        "deliveries": select(deliveries, issues.c.slug.label("issue"), letters.c.kind.label("letter"))
         .outerjoin(issues, issues.c.id == deliveries.c.issue_id)
         .outerjoin(letters, letters.c.id == deliveries.c.letter_id)
-        .where(deliveries.c.subscriber_id == subscriber_id)
-        .order_by(deliveries.c.id)
-    )
-    tries = (
-        select(attempts)
-        .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
-        .where(deliveries.c.subscriber_id == subscriber_id)
-        .order_by(attempts.c.id)
-    )
-    reviewed = (
-        select(reviews)
-        .join(applications, applications.c.id == reviews.c.application_id)
-        .where(applications.c.match_key == match_key)
-        .order_by(reviews.c.id)
-    )
-    queries: dict[str, Select[Any]] = {
-        "consents": select(consents).where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id),
-        "deliveries": sent,
-        "attempts": tries,
-        "bounces": select(bounces).where(bounces.c.subscriber_id == subscriber_id).order_by(bounces.c.id),
-        "suppressions": select(suppressions).where(suppressions.c.match_key == match_key).order_by(suppressions.c.id),
-        "applications": select(applications).where(applications.c.match_key == match_key).order_by(applications.c.id),
-        "reviews": reviewed,
-        "events": select(events).where(events.c.subscriber_id == subscriber_id).order_by(events.c.id),
+        .where(to_him),
+        "attempts": select(attempts).where(attempts.c.delivery_id.in_(sent)),
+        "bounces": select(bounces).where(returned),
+        "returned_mails": select(returned_mails).where(returned_mails.c.id.in_(raw)),
+        "suppressions": select(suppressions).where(suppressions.c.match_key == match_key),
+        "applications": select(applications).where(applications.c.match_key == match_key),
+        "reviews": select(reviews).where(reviews.c.application_id.in_(applied)),
+        "events": select(events).where(events.c.subscriber_id == subscriber_id),
     }
-    return {name: [dict(row) for row in conn.execute(query).mappings()] for name, query in queries.items()}
+    return {
+        name: [_plain(row) for row in conn.execute(query.order_by(metadata.tables[name].c.id)).mappings()]
+        for name, query in queries.items()
+    }
+
+
+def _plain(row: RowMapping) -> dict[str, Any]:
+    return {key: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for key, value in row.items()}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from mailer.mail.address import Address
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
+from mailer.store import erasure
 from mailer.store.schema import (
     bounces,
     consents,
@@ -162,8 +163,8 @@ def suppression(conn: Connection, match_key: str, now: datetime) -> str:
     return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
 
 
-def expire(conn: Connection, before: datetime) -> int:
-    """Remove subscribers who never confirmed and were entered before a moment, with their steps; returns how many."""
+def expire(conn: Connection, before: datetime, now: datetime) -> int:
+    """Remove subscribers who never confirmed and were entered before a moment, with all they left; returns how many."""
     s = subscribers.c
     last_request = (
         select(func.max(consents.c.at)).where(consents.c.subscriber_id == s.id).correlate(subscribers).scalar_subquery()
@@ -176,6 +177,7 @@ def expire(conn: Connection, before: datetime) -> int:
         ).scalars()
     )
     for subscriber_id in stale:
+        erasure.empty_mail(conn, subscriber_id, now)
         for table in (deliveries, letters, bounces):
             conn.execute(update(table).where(table.c.subscriber_id == subscriber_id).values(subscriber_id=None))
         conn.execute(delete(consents).where(consents.c.subscriber_id == subscriber_id))
