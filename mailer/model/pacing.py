@@ -28,7 +28,8 @@ PRECISION = 64  # a sent message is remembered for at most a 64th longer than it
 FINEST = 0.25
 LONGEST = 86400.0
 
-LEARNED_WINDOW = 20.0  # a learned rate is kept in windows of about this length, so that it comes evenly
+LEARNED_WINDOW = 20.0  # a learned rate is spread over windows of this length, so that it comes evenly
+UNEVEN = 1.15  # so much more than its share may come in one of them, else what is under way would cost the rate
 LEAST_RATE = 6.0  # messages a minute that are always tried
 DECREASE = 0.5  # when what was taken in the minute before the first throttle answer was still too much
 INCREASE = 0.001  # of the learned rate, every minute without a throttle answer
@@ -125,8 +126,8 @@ class Budget:
         rate = self.learned(now)
         if not rate:
             return list(quotas)
-        limit = max(1, int(rate * LEARNED_WINDOW / 60))
-        return [*quotas, Window(int(rate), 60.0), Window(limit, limit * 60 / rate)]
+        evenly = Window(max(1, math.ceil(rate * LEARNED_WINDOW / 60 * UNEVEN)), LEARNED_WINDOW)
+        return [*quotas, Window(int(rate), 60.0), evenly]
 
     def allowance(self, quotas: Sequence[Window], held: int, now: float) -> int | None:
         """How many more messages may begin now, with `held` under way; None where nothing limits them."""
@@ -154,9 +155,13 @@ class Budget:
         """How many were answered in the last minute, as far as they were charged."""
         return used(self.usage, Window(0, 60.0), now)
 
-    def charged(self, count: int, now: float) -> Budget:
-        """The budget after `count` messages were answered."""
-        return replace(self, usage=charge(self.usage, count, now)) if count else self
+    def charged(self, count: int, now: float, taken: int = 0) -> Budget:
+        """The budget after `count` messages were answered, `taken` of them with yes.
+
+        What was under way when a pause began, and was taken after all, belongs to what is known to be possible.
+        """
+        rate = self.rate + taken if self.rate and now < self.blocked_until else self.rate
+        return replace(self, usage=charge(self.usage, count, now), rate=rate) if count else self
 
     def slowed(self, taken: int, pause: float, cause: str, now: float) -> Budget:
         """The budget after a throttle answer: nothing for a pause, then no more than was taken before, then half.

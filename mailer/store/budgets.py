@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -84,19 +85,28 @@ def _held(conn: Connection, relay: str) -> tuple[int, dict[str, int]]:
     return sum(count for name, _, count in rows if name == relay), groups
 
 
-def settle(conn: Connection, sent: Mapping[str, int], slowdowns: Sequence[Slowdown], now: datetime) -> None:
-    """Charge what was answered, by budget (only budgets that exist), and learn from throttle answers."""
+def settle(
+    conn: Connection,
+    sent: Mapping[str, int],
+    slowdowns: Sequence[Slowdown],
+    now: datetime,
+    taken: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Charge what was answered, by budget (only budgets that exist), and learn from throttle answers.
+
+    `taken` is how many of the answers were yes.
+    """
     moment = now.timestamp()
     by_key = {each.key: each for each in slowdowns}
     for key in sorted(by_key):
         conn.execute(insert_new(conn, budgets, "key").values(key=key))
     concerned = sorted({*sent, *by_key})
     for row in conn.execute(_rows().where(budgets.c.key.in_(concerned)).with_for_update()).all():
-        budget = _budget(row).charged(sent.get(row.key, 0), moment)
+        budget = _budget(row).charged(sent.get(row.key, 0), moment, taken.get(row.key, 0))
         if row.key in by_key:
             why = by_key[row.key]
-            taken = max(why.taken * _workers(conn), budget.taken(moment))
-            budget = budget.slowed(taken, why.pause, why.cause, moment)
+            lately = max(why.taken * _workers(conn), budget.taken(moment))
+            budget = budget.slowed(lately, why.pause, why.cause, moment)
         conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
 
 

@@ -106,7 +106,16 @@ def test_a_throttle_answer_pauses_then_slows_to_what_was_taken() -> None:
     budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
     assert budget.allowance([], 0, 1059.0) == 0
     assert budget.learned(1060.0) == 100.0
-    assert budget.allowance([], 0, 1061.0) == 33  # a third of a minute's
+    assert budget.allowance([], 0, 1061.0) == 39  # a third of a minute's, and a little more
+    assert budget.charged(39, 1061.0).allowance([], 0, 1082.0) == 39
+    assert budget.charged(39, 1061.0).charged(39, 1082.0).allowance([], 0, 1103.0) == 22  # never more in a minute
+
+
+def test_what_was_under_way_and_taken_after_all_raises_what_is_known_to_be_possible() -> None:
+    budget = Budget().slowed(57, 60.0, "HL:IFC", 1000.0)
+    assert budget.charged(4, 1000.2, taken=3).learned(1060.0) == 60.0
+    assert budget.charged(4, 1061.0, taken=3).rate == 57
+    assert Budget().charged(4, 1000.0, taken=3).rate == 0
 
 
 def test_answers_to_what_was_under_way_do_not_slow_twice() -> None:

@@ -89,6 +89,14 @@ def test_a_throttled_provider_is_limited_over_all_its_domains(db: Database, issu
     assert held.providers["qq.com"] == after.providers["qq.com"] - 5
 
 
+def test_what_is_taken_during_the_pause_raises_the_rate_that_is_learned(db: Database) -> None:
+    key = PROVIDER + "qq.com"
+    db.run(budgets.settle, {}, [Slowdown(key, 57, 60.0, "550 frequency limited")], NOW)
+    db.run(budgets.settle, {key: 4}, (), later(seconds=1), {key: 3})
+    (seen,) = db.read(budgets.slowed, later(seconds=60))
+    assert round(seen.per_minute) == 60
+
+
 def test_people_see_what_is_slowed_and_why_until_it_is_forgotten(db: Database) -> None:
     db.run(budgets.settle, {}, [Slowdown(RELAY + "main", 60, 60.0, "454 Throttling failure")], NOW)
     (seen,) = db.read(budgets.slowed, later(seconds=10))

@@ -169,7 +169,8 @@ class Books:
             self._metered.update(page.slowdowns)
             charges = self._charges(entry.outcome for entry in page.entries) if any(new) else Counter()
             if charges or page.slowdowns:
-                budgets.settle(conn, charges, list(page.slowdowns.values()), now)
+                taken = self._charges(entry.outcome for entry in page.entries if entry.outcome.state is State.ACCEPTED)
+                budgets.settle(conn, charges, list(page.slowdowns.values()), now, taken)
             return Written(held, paused)
 
     def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailer.errors import RelayError, StoreError
@@ -158,8 +158,10 @@ class Desk:
         self._enter(lane, work, ending.outcome, ending.refusal)
         if state is State.ACCEPTED:
             self._unanswered = 0
-            self._pulse.beat(RELAY + lane.name, self.monotonic())
-            self._pulse.beat(PROVIDER + group_of(work.row.domain), self.monotonic())
+            for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
+                self._pulse.beat(key, self.monotonic())
+                if slowdown := self.page.slowdowns.get(key):  # it was under way when the others were refused
+                    self.page.slowdowns[key] = replace(slowdown, taken=slowdown.taken + 1)
             return
         if ending.throttle:
             self._slow_down(lane, ending.throttle, group_of(work.row.domain), str(result.reply))
