@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.ways import QUICK, nothing, to
+from support.groups import states
+from support.ways import QUICK, in_turn, to
 
 from mailer.model.delivery import Phase, State, judge
 from mailer.transport.session import SmtpSession
@@ -42,23 +43,26 @@ def sink(*options: str) -> Iterator[int]:
         process.wait(10)
 
 
-async def session(port: int) -> SmtpSession:
-    return await SmtpRelay(parse(f"smtp://127.0.0.1:{port}"), timeouts=QUICK).open()
+async def session(port: int, *, pipelining: bool = True) -> SmtpSession:
+    return await SmtpRelay(parse(f"smtp://127.0.0.1:{port}"), timeouts=QUICK, pipelining=pipelining).open()
 
 
-async def test_ten_connections_send_five_hundred_messages() -> None:
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lockstep"])
+async def test_ten_connections_send_five_hundred_messages(pipelining: bool) -> None:
     with sink() as port:
+        relay = SmtpRelay(parse(f"smtp://127.0.0.1:{port}"), timeouts=QUICK, pipelining=pipelining)
 
         async def send() -> list[State]:
-            connection = await session(port)
-            states = [judge(await connection.send(to(), nothing)).state for _ in range(50)]
+            connection = await relay.open()
+            sent = states(await in_turn(connection, *(to() for _ in range(50))))
             await connection.close()
-            return states
+            return sent
 
         sent = await asyncio.gather(*(send() for _ in range(10)))
-    assert [set(states) for states in sent] == [{State.ACCEPTED}] * 10
+    assert sent == [[State.ACCEPTED] * 50] * 10
 
 
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lockstep"])
 @pytest.mark.parametrize(
     ("options", "phase", "state"),
     [
@@ -73,9 +77,12 @@ async def test_ten_connections_send_five_hundred_messages() -> None:
     ],
     ids=lambda value: "-".join(value).replace("--", "") if isinstance(value, list) else "",
 )
-async def test_its_ways_to_misbehave_are_understood(options: list[str], phase: Phase, state: State) -> None:
+async def test_its_ways_to_misbehave_are_understood(
+    options: list[str], phase: Phase, state: State, pipelining: bool
+) -> None:
     with sink(*options) as port:
-        connection = await session(port)
-        result = await connection.send(to(), nothing)
+        connection = await session(port, pipelining=pipelining)
+        results = await in_turn(connection, to(), to(), to())
         await connection.close()
-    assert (result.phase, judge(result).state) == (phase, state)
+    assert {(result.phase, judge(result).state) for result in results} == {(phase, state)}
+    assert len(results) == (1 if "-q" in options else 3)

@@ -1,0 +1,104 @@
+"""When a relay cannot do what it offers, it is talked to in lockstep, and somebody is told."""
+
+from __future__ import annotations
+
+import pytest
+from support.groups import ALICE, BEFORE_THE_DOT, BOB, ERIN, second, states, three, trips
+from support.relay import Relay, hang_up, refuse, say, stall
+from support.ways import Way, in_turn, nothing, to
+
+from mailer.model.delivery import State
+from mailer.transport.base import Message
+
+
+class Customer:
+    """Sessions of one relay object after another, and what it told."""
+
+    def __init__(self, way: Way, relay: Relay, **timeouts: float) -> None:
+        self.told: list[str] = []
+        self.way, self.relay = way, relay
+        self.client = way.client(relay, tell=self.told.append, **timeouts)
+
+    async def send(self, *messages: Message) -> tuple[list[State], int]:
+        """Send on a new connection; returns the states and the round trips they cost."""
+        session = await self.client.open()
+        try:
+            found = states(await in_turn(session, *messages))
+        finally:
+            await session.close()
+            for rule in self.relay.rules:
+                if rule.hits:
+                    rule.let_go()
+        return found, await trips(self.way, self.relay)
+
+
+async def test_answers_that_do_not_add_up_in_a_group_end_pipelining_with_that_relay_and_it_says_so(
+    grouping: Way,
+) -> None:
+    rule = say("mail", b"250 Ok\r\n250 Ok\r\n", times=1)
+    async with grouping.relay(rule) as relay:
+        customer = Customer(grouping, relay)
+        assert await customer.send(*three()) == ([State.DEFERRED], 1)
+        assert customer.told == ["the relay answered 250, which means nothing here"]
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
+        assert len(customer.told) == 1
+
+
+@pytest.mark.parametrize("make", [hang_up, stall])
+async def test_two_connections_lost_in_a_group_before_one_has_worked_end_pipelining(plain: Way, make: object) -> None:
+    rules = make("rcpt", times=1), make("rcpt", times=1)  # type: ignore[operator]
+    async with plain.relay(*rules) as relay:
+        customer = Customer(plain, relay, command=0.1, data=0.1)
+        assert (await customer.send(to()))[0] == [State.DEFERRED]
+        assert customer.told == []
+        assert (await customer.send(to()))[0] == [State.DEFERRED]
+        assert len(customer.told) == 1
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 3 * 4)
+
+
+async def test_where_pipelining_has_worked_a_lost_connection_is_not_held_against_it(plain: Way) -> None:
+    async with plain.relay(hang_up("rcpt", skip=2)) as relay:
+        customer = Customer(plain, relay)
+        assert (await customer.send(to(ALICE), to(BOB)))[0] == [State.ACCEPTED] * 2
+        for _ in range(3):
+            assert (await customer.send(to()))[0] == [State.DEFERRED]
+        relay.rules.clear()
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
+        assert customer.told == []
+
+
+async def test_one_connection_tries_pipelining_while_the_others_wait_in_lockstep_for_what_comes_of_it(
+    plain: Way,
+) -> None:
+    async with plain.relay() as relay:
+        client = plain.client(relay)
+        first, other = await client.open(), await client.open()
+        two = to(BOB)
+        await first.send(to(ALICE), nothing, lambda: two)
+        asked: list[str] = []
+        await other.send(to(), nothing, lambda: asked.append("too early"))
+        await first.send(two, nothing)
+        await other.send(to(), nothing, lambda: asked.append("now"))
+        assert asked == ["now"]
+        await first.close()
+        await other.close()
+
+
+async def test_a_connection_that_ends_without_having_tried_hands_the_trial_on(plain: Way) -> None:
+    async with plain.relay() as relay:
+        customer = Customer(plain, relay)
+        assert await customer.send(to()) == ([State.ACCEPTED], 2)
+        assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
+
+
+@pytest.mark.parametrize("at", BEFORE_THE_DOT)
+async def test_a_bad_sequence_where_the_sequence_was_good_is_about_the_group_and_not_about_the_reader(
+    grouping: Way, at: str
+) -> None:
+    async with grouping.relay(second(refuse, at, "503 5.5.1 Bad sequence of commands")) as relay:
+        customer = Customer(grouping, relay)
+        results, _ = await customer.send(*three())
+        assert results == [State.ACCEPTED, State.DEFERRED]
+        assert customer.told == ["503 5.5.1 Bad sequence of commands"]
+        assert (await customer.send(to(BOB), to(ERIN)))[0] == [State.ACCEPTED] * 2
+    assert relay.accepted == {ALICE: 1, BOB: 1, ERIN: 1}
