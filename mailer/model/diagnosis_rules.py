@@ -129,7 +129,7 @@ PROVIDER_CODES: Table = (
     ),
     (
         "userunknown",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=nosuchuser | ?p=baduser
         """,
@@ -143,56 +143,56 @@ PROVIDER_CODES: Table = (
     ),
     (
         "userunknown",
-        "Yandex: its list of SMTP errors",
+        "Yandex: as seen in its refusals (not looked up)",
         """
         no such user!
         """,
     ),
     (
         "suspend",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=disableduser | ?p=inactiveuser
         """,
     ),
     (
         "mailboxfull",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=overquota | inbox is out of storage
         """,
     ),
     (
         "notcompliantrfc",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=rfcmessagenoncompliant
         """,
     ),
     (
         "authfailure",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=dmarcrejection | ?p=unauthenticated
         """,
     ),
     (
         "policyviolation",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=blockedmessage
         """,
     ),
     (
         "speeding",
-        "Google: SMTP error reference",
+        "Google: support.google.com/a/answer/3726730",
         """
         ?p=receivingrate | ?p=unsolicitedratelimit
         """,
     ),
     (
         "userunknown",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         resolver.adr.recipnotfound | resolver.adr.recipientnotfound | resolver.adr.exrecipnotfound |
         recipient address rejected: access denied |
@@ -201,112 +201,126 @@ PROVIDER_CODES: Table = (
     ),
     (
         "securityerror",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         resolver.rst.authrequired | resolver.rst.notauthorized | resolver.rst.restrictedtorecipientspermission
         """,
     ),
     (
         "mesgtoobig",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         resolver.rst.sendsizelimit | resolver.rst.recipsizelimit
         """,
     ),
     (
         "mailboxfull",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         quotaexceededexception | mapiexceptionshutoffquota
         """,
     ),
     (
         "blocked",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         banned sending ip | (s3140) | (s3150)
         """,
     ),
     (
         "badreputation",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         due to ip reputation | 4.7.650
         """,
     ),
     (
         "networkerror",
-        "Microsoft: NDR codes in Exchange Online",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         5.4.312 | dns query failed
         """,
     ),
     (
-        "filtered",
-        "Facebook: SMTP response codes",
+        "userunknown",
+        "Facebook: postmaster.facebook.com/response_codes",
         """
-        rcp-p1 | rcp-p2 | rcp-p3 | due to recipient preferences
+        rcp-p1 | int-p1 | int-p3 | int-p4
+        """,
+    ),
+    (
+        "mesgtoobig",
+        "Facebook: postmaster.facebook.com/response_codes",
+        """
+        msg-p1 | int-p2
+        """,
+    ),
+    (
+        "filtered",
+        "Facebook: postmaster.facebook.com/response_codes",
+        """
+        rcp-p2 | rcp-p3 | due to recipient preferences
         """,
     ),
     (
         "badreputation",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         hl:rep | hl:mep | hl:ihu
         """,
     ),
     (
         "toomanyconn",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         hl:icc
         """,
     ),
     (
         "speeding",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         hl:ifc | mi:dmc | mi:sfq | rp:drc | rp:qrc | rp:trc | rp:rcl | mi:stc | mi:cel | mi:ccl | rp:cel | rp:ccl
         """,
     ),
     (
         "authfailure",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         mi:spf | mi:dma
         """,
     ),
     (
         "spamdetected",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         dt:spm
         """,
     ),
     (
         "blocked",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         hl:ipb | dt:rbl | wm:bli | wm:blu | mi:spb
         """,
     ),
     (
         "rejected",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         mi:imf | dt:sum | mi:nhd
         """,
     ),
     (
         "norelaying",
-        "NetEase: help.163.com, list of return codes",
+        "NetEase: its list of return codes (a copy at biecuoliao.com/pa/MBRrwEM.html)",
         """
         rp:frl
         """,
     ),
     (
         "speeding",
-        "QQ: service.mail.qq.com, return codes",
+        "QQ: its return codes (smtp.codes/qq)",
         """
         connection frequency limited | ip frequency limited | domain frequency limited | frequency limit |
         mailbox unavailable or access denied
@@ -314,63 +328,63 @@ PROVIDER_CODES: Table = (
     ),
     (
         "spamdetected",
-        "QQ: service.mail.qq.com, return codes",
+        "QQ: its return codes (smtp.codes/qq)",
         """
         mail content denied | suspected spam
         """,
     ),
     (
         "blocked",
-        "QQ: service.mail.qq.com, return codes",
+        "QQ: its return codes (smtp.codes/qq)",
         """
         suspected bounce attacks | connection denied
         """,
     ),
     (
         "blocked",
-        "Coremail and Sina: their lists of return codes",
+        "Coremail: icoremail.vip/support; Sina: blog.sina.com.cn/s/blog_8dc13ec50101fxxr",
         """
         invalid ip | black ip | ip is rejected | ip is hangup | helohost error
         """,
     ),
     (
         "rejected",
-        "Coremail and Sina: their lists of return codes",
+        "Coremail: icoremail.vip/support; Sina: blog.sina.com.cn/s/blog_8dc13ec50101fxxr",
         """
         fake sender | sender is rejected | denies the sender | sender is unvalidated
         """,
     ),
     (
         "norelaying",
-        "Sina: its list of return codes",
+        "Sina: blog.sina.com.cn/s/blog_8dc13ec50101fxxr",
         """
         host denies relay
         """,
     ),
     (
         "spamdetected",
-        "Sina: its list of return codes",
+        "Sina: blog.sina.com.cn/s/blog_8dc13ec50101fxxr",
         """
         too many same size mails
         """,
     ),
     (
         "blocked",
-        "T-Online: its postmaster's page",
+        "T-Online: postmaster.t-online.de 4.1 (quoted at spamresource.com/2020/06)",
         """
         a problem occurred. (ask your postmaster
         """,
     ),
     (
         "virusdetected",
-        "Mimecast: SMTP error codes",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
         """
         mcspamsignature
         """,
     ),
     (
         "toomanyconn",
-        "Spectrum: email error codes",
+        "Spectrum: its AUP# codes (not looked up)",
         """
         aup#in-1310 | aup#in-1320 | aup#in-1330
         """,
@@ -384,7 +398,7 @@ PROVIDER_CODES: Table = (
     ),
     (
         "blocked",
-        "Apple, Cloudmark: error codes",
+        "Apple: smtp.codes/icloud; Cloudmark: csi.cloudmark.com; La Poste: its LPN codes",
         """
         csi.cloudmark.com | [cs01] | [hm08] | lpn006_
         """,
