@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.errors import SourceError
-from mailer.model.issue import CallToAction, Issue, Item, Section, Source
+from mailer.model.issue import CallToAction, Issue, Item, Section
 from mailer.rendering import language, source
 from mailer.rendering.paste import (
     call,
@@ -23,6 +23,7 @@ from mailer.rendering.paste import (
     rows,
 )
 from mailer.rendering.paste.head import Head, read_head
+from mailer.rendering.paste.items import Gathered, Gatherer
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
@@ -30,8 +31,6 @@ from mailer.rendering.registry import Registry
 TEXT_LIMIT = 1_000_000
 
 _NOTE = re.compile(r"\[(\d{1,3})\][:.]?\s*https?://\S+")
-# A one-line item in Chinese: headline, blank, text that ends as a sentence does.
-_PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +51,6 @@ class Defaults:
     apply_url: str = ""
     cta: str = "club"
     sources: Registry | None = None
-
-
-@dataclass(slots=True)
-class _Gathered:
-    headline: str
-    line: int
-    paragraphs: list[str]
-    source: Source | None = None
 
 
 def read(
@@ -117,8 +108,6 @@ class _Reader:
         self.forward = forward
         self.starts: dict[int, str] = {}
         self.notes: dict[str, str] = {}
-        self.in_headlines = False
-        self.colons = False
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
@@ -135,7 +124,7 @@ class _Reader:
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = self._end(found)
-        items = self._items(found, end)
+        items = Gatherer(self.lines, self.report, self.notes).gather(found, end)
         self._refuse_what_is_no_digest(found, head, items)
         cta = call.read(self.lines[end:], self.report, self.defaults.cta, self.defaults.apply_url)
         return self._reading(found, head, items, cta)
@@ -152,12 +141,7 @@ class _Reader:
         self.lines = [line for line in self.lines if all(line is not note for note, _ in used.values())]
         return {key: url for key, (_, url) in used.items()}
 
-    def _note(self, text: str) -> tuple[str, str]:
-        """A text without the number of a footnote at its end, and that footnote's address."""
-        match = re.search(r"\s*\[(\d{1,3})\]$", text)
-        return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, "")
-
-    def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, _Gathered]) -> None:
+    def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, Gathered]) -> None:
         sources = sum(item.source is not None for item in items.values())
         bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
         dated = bool(head.day or self.day or head.named)
@@ -214,170 +198,8 @@ class _Reader:
         short = width(grammar.strip_links(text)[0]) <= 120 or grammar.call_label(text) != ""
         return (short or len(rest) <= 3) and len(rest) <= 8
 
-    def _items(self, found: outline.Outline, end: int) -> dict[int, _Gathered]:
-        starts = sorted(found.starts)
-        borders = sorted([*starts, *found.titles, end])
-        lenient = self._sources_without_stops(starts, borders)
-        self.in_headlines = self._sources_in_headlines(found)
-        self.colons = self._colons(found, lenient)
-        gathered = {}
-        for start in starts:
-            stop = next((border for border in borders if border > start), end)
-            gathered[start] = self._item(found, start, stop, lenient)
-        return gathered
-
-    def _sources_without_stops(self, starts: list[int], borders: list[int]) -> bool:
-        """Whether this digest names sources in a closing parenthesis as a rule, so that one needs no stop before it."""
-        closing = 0
-        for start in starts:
-            stop = next((border for border in borders if border > start), len(self.lines))
-            last = next(
-                (
-                    self.lines[i].text
-                    for i in range(min(stop, len(self.lines)) - 1, start - 1, -1)
-                    if self.lines[i].text
-                ),
-                "",
-            )
-            closing += grammar.source_at_end(last, lenient=True) is not None
-        return closing * 2 >= len(starts)
-
-    def _sources_in_headlines(self, found: outline.Outline) -> bool:
-        """Whether most headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`."""
-        closing = [text for text in found.starts.values() if grammar.source_at_end(text, lenient=True)]
-        return len(closing) >= 3 and len(closing) * 5 >= len(found.starts) * 4
-
-    def _colons(self, found: outline.Outline, lenient: bool) -> bool:
-        """Whether most items are one line of headline, colon, and a sentence."""
-        texts = [grammar.source_at_end(text, lenient=lenient) or (text,) for text in found.starts.values()]
-        told = sum(grammar.has_colon(text[0]) for text in texts)
-        return told >= 3 and told * 5 >= len(texts) * 4
-
-    def _item(self, found: outline.Outline, start: int, stop: int, lenient: bool) -> _Gathered:
-        line = self.lines[start]
-        text = found.starts[start]
-        body = list(range(start + 1, stop))
-        if (
-            text
-            and not any(mark.rest for mark in grammar.marks(line.text))
-            and found.family not in ("bracketed", "bullet", "headed", "bold", "sources")
-        ):
-            follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
-            body = [i for i in body if i > follower]
-        item = _Gathered("", line.number, [])
-        paired = grammar.bracketed(text)
-        if paired and paired[1]:
-            text, first = paired[0], paired[1]
-            item.paragraphs.append(first)
-        self._paragraphs(item, body)
-        if not item.paragraphs and item.source is None:
-            text = self._headline_source(item, text, lenient)
-        else:
-            self._closing_source(item, lenient)
-        if item.source is None and self.in_headlines and (named := grammar.source_at_end(text, lenient=True)):
-            text, name, url, _ = named
-            item.source = Source(name, url, item.line)
-        self._headline(item, text)
-        return item
-
-    def _paragraphs(self, item: _Gathered, body: list[int]) -> None:
-        named: list[tuple[str, str, int]] = []
-        for index in body:
-            line = self.lines[index]
-            if not line.text:
-                continue
-            if grammar.is_rule(line.text):
-                self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
-            elif (found := grammar.source_line(line.text)) and (
-                item.paragraphs or named or index > body[0] or found[0]
-            ):
-                named.append((*found, line.number))
-            elif grammar.is_foot(line.text) and width(line.text) < 60:
-                self.report.drop(line.number, "line of the page dropped", grammar.strip_links(line.text)[0])
-            else:
-                item.paragraphs.append(line.text)
-        if named:
-            name = next((name for name, _, _ in named if name), "")
-            url = next((url for _, url, _ in named if url), "")
-            number = named[0][2]
-            item.source = Source(name or _host(url), url, number)
-            for other, _, at in named:
-                if other and other != name:
-                    self.report.drop(at, "second source of one item dropped", other)
-
-    def _closing_source(self, item: _Gathered, lenient: bool) -> None:
-        if not item.paragraphs or item.source:
-            return
-        last = item.paragraphs[-1]
-        found = grammar.source_at_end(last, lenient=lenient)
-        if found:
-            before, name, url, _ = found
-            item.paragraphs[-1:] = [before] if before else []
-            item.source = Source(name, url, item.line)
-        elif re.search(r"[)）]$", last) and not lenient:
-            self.report.add(item.line, "guess", "closing parenthesis kept as text, not a source", last[-40:])
-
-    def _headline_source(self, item: _Gathered, text: str, lenient: bool) -> str:
-        """An item on one line: its source, and its first sentence as headline where there is more than one."""
-        found = grammar.source_at_end(text, lenient=lenient)
-        if found:
-            text, name, url, _ = found
-            item.source = Source(name, url, item.line)
-        if bold := grammar.bold_first(text):
-            item.paragraphs.append(bold[1])
-            return bold[0]
-        parted = _PARTED.fullmatch(text)
-        if parted:
-            self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
-            item.paragraphs.append(parted[2])
-            return parted[1]
-        if dashed := grammar.dashed(text, sourced=found is not None, colons=self.colons):
-            self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
-            item.paragraphs.append(dashed[2])
-            return dashed[0]
-        match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
-        if (
-            match
-            and width(text) > (44 if found else 60)
-            and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
-        ):
-            self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
-            item.paragraphs.append(match[2])
-            return match[1]
-        return text
-
-    def _headline(self, item: _Gathered, text: str) -> None:
-        text, url = self._note(text)
-        if not url and item.paragraphs:
-            item.paragraphs[-1], url = self._note(item.paragraphs[-1])
-        if url:
-            name = item.source.name if item.source else _host(url)
-            item.source = Source(name, url, item.line)
-        named = grammar.linked_name_at_end(text) if item.source is None else None
-        if named:
-            text, name, url = named
-            item.source = Source(name, url, item.line)
-        shown, repair = grammar.headline(text)
-        item.headline = shown
-        if repair:
-            self.report.add(item.line, "headline", repair, shown)
-        url = grammar.strip_links(text)[1]
-        if url and item.source is None:
-            self.report.add(item.line, "link", "address of the headline's link taken as the source's", url)
-            item.source = Source(self._byline(item) or _host(url), url, item.line)
-        elif url and item.source and not item.source.url:
-            item.source = replace(item.source, url=url)
-
-    def _byline(self, item: _Gathered) -> str:
-        """The short last paragraph of an item whose headline is a link: the name of where it leads."""
-        last = item.paragraphs[-1] if len(item.paragraphs) > 1 else ""
-        if not last or width(last) > 30 or not grammar.is_name(last) or last[-1] in ".,;:，。；：":
-            return ""
-        self.report.add(item.line, "guess", "last line taken as the source's name", last)
-        return item.paragraphs.pop()
-
     def _reading(
-        self, found: outline.Outline, head: Head, items: dict[int, _Gathered], cta: CallToAction | None
+        self, found: outline.Outline, head: Head, items: dict[int, Gathered], cta: CallToAction | None
     ) -> Reading:
         headlines = [item.headline for item in items.values()]
         lang = self._language(head, headlines, items)
@@ -442,7 +264,7 @@ class _Reader:
         self.report.add(head.leads_line, "title", "no lead names an item; the leads are kept as the title", title)
         return title
 
-    def _language(self, head: Head, headlines: list[str], items: dict[int, _Gathered]) -> str:
+    def _language(self, head: Head, headlines: list[str], items: dict[int, Gathered]) -> str:
         words = "\n".join([*headlines, *(text for item in items.values() for text in item.paragraphs)])
         default = next(iter(self.defaults.languages), "zh-Hans" if language.han_share(words) > 0.5 else "en")
         found = language.detect(grammar.strip_links(words)[0], default)
@@ -468,8 +290,3 @@ class _Reader:
         name = self.defaults.newsletter or "Newsletter"
         self.report.add(0, "name", f"no newsletter's name found; {name!r} is taken")
         return name
-
-
-def _host(url: str) -> str:
-    match = re.match(r"https?://(?:www\.)?([^/:?#]+)", url)
-    return match[1] if match else url

@@ -1,59 +1,12 @@
-"""What a line of a digest can be: enumerator, source, heading, call to action, head or foot of the page."""
+"""What a line of a digest can be: source, heading, call to action, head or foot of the page."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from dataclasses import dataclass
 
 from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL
+from mailer.rendering.paste.enumerators import marks
 from mailer.rendering.paste.lines import width
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An enumerator: its family (only one family numbers the items), its number and what follows it."""
-
-    family: str
-    number: int
-    rest: str
-
-
-_CIRCLED = {**{chr(0x2460 + i): i + 1 for i in range(20)}, **{chr(0x2474 + i): i + 1 for i in range(20)}}
-_CIRCLED |= {chr(0x2488 + i): i + 1 for i in range(20)} | {chr(0x24F5 + i): i + 1 for i in range(10)}
-_CIRCLED |= {chr(0x2776 + i): i + 1 for i in range(10)} | {chr(0x3251 + i): i + 21 for i in range(15)}
-_CIRCLED |= {chr(0x2780 + i): i + 1 for i in range(10)} | {chr(0x278A + i): i + 1 for i in range(10)}
-_CIRCLED |= {chr(0x3220 + i): i + 1 for i in range(10)} | {chr(0x24EB + i): i + 11 for i in range(10)}
-_HAN = "一二三四五六七八九十百零〇"
-_PATTERNS = (
-    ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
-    ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
-    ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）。,，:：|｜丨/](?!\d))\s*(.*)")),
-    (
-        "ordinal",
-        re.compile(
-            rf"(?:第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]|其([{_HAN}]{{1,2}})(?=[:：、.,，\s]))\s*[:：、.,，]?\s*(.*)"
-        ),
-    ),
-    ("hanparen", re.compile(rf"[(（〔［\[]([{_HAN}]{{1,3}})[)）〕］\]]\s*[、.]?\s*(.*)")),
-    ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*[、.．:：]\s*(.*)")),
-    (
-        "named",
-        re.compile(
-            rf"(?:新闻|资讯|快讯|热点|要闻|消息|头条|话题|看点|动态|新聞|資訊|快訊|熱點|story|item|topic|news)\s*"
-            rf"([{_HAN}]{{1,3}}|\d{{1,2}})\s*[:：、.．|｜]\s*(.*)",
-            re.IGNORECASE,
-        ),
-    ),
-    ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
-    ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
-    ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})\s*[.:：、]?\s+(.*)", re.IGNORECASE)),
-    ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
-    ("lone", re.compile(r"(0?\d{1,2})()")),
-)
-_SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u25a0-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）])")
-_BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆✅☑✔🔹🔸🔺📌👉⭐🔥※]|📍|💡)\ufe0f?\s*(\S.*)")
-_BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 _LABELS = (
@@ -136,47 +89,6 @@ _GREETING = re.compile(
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
 _DECORATION = "■□▌▎▍◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
-
-
-def marks(text: str) -> list[Mark]:
-    """Every way to read the beginning of a line as an enumerator, the surest first."""
-    if not text or text[0] in "，。,":
-        return []
-    plain = re.sub(r"^#{1,6}\s+", "", text)
-    plain = re.sub(r"^\*\*(?=.{1,120})|(?<=\S)\*\*$", "", plain) if plain.startswith("**") else plain
-    plain = _SIGNS_FIRST.sub("", plain)
-    plain = plain[:6].translate(_FULL_WIDTH) + plain[6:]
-    if plain and plain[0] in _CIRCLED:
-        return [Mark("circled", _CIRCLED[plain[0]], _rest(plain[1:].lstrip(" .、．:：")))]
-    found = []
-    for family, pattern in _PATTERNS:
-        match = pattern.fullmatch(plain)
-        if match is None:
-            continue
-        if family == "keycap":
-            if "\u20e3" in plain[:3] or plain[0] == "🔟":
-                digits = match[1] + re.sub(r"\D", "", match[2])
-                found.append(Mark(family, 10 if match[1] == "🔟" else int(digits), _rest(match[3])))
-                break
-            continue
-        written, rest = match[1] or match[2], match[match.re.groups]
-        number = int(written) if written.isdecimal() else _chinese(written)
-        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal")):
-            found.append(Mark("arabic" if family == "bare" and written[0] == "0" else family, number, _rest(rest)))
-            break
-    return found
-
-
-def bullet(text: str) -> tuple[str, str] | None:
-    """A line that begins with a bullet, as (bullet, rest)."""
-    match = _BULLET.fullmatch(text)
-    return (match[1], match[2]) if match and not re.match(r"[-*]{2,}", text) else None
-
-
-def bracketed(text: str) -> tuple[str, str] | None:
-    """A line that begins with a headline in lenticular brackets, as (headline, rest)."""
-    match = _BRACKETED.fullmatch(text)
-    return (match[1], match[2]) if match else None
 
 
 def linked_name_at_end(text: str) -> tuple[str, str, str] | None:
@@ -390,20 +302,3 @@ def headline(text: str) -> tuple[str, str]:
     if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
         bare = cut[:-1].rstrip()
     return bare, "final stop dropped" if bare != cut else ""
-
-
-def _rest(text: str) -> str:
-    return text.strip()
-
-
-def _chinese(text: str) -> int:
-    if text.isdecimal():
-        return int(text)
-    digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
-    tens, ten, ones = text.rpartition("十")
-    if ten:
-        return digits.get(tens, 1) * 10 + digits.get(ones, 0)
-    return digits.get(text, 0) if len(text) == 1 else 0
-
-
-_FULL_WIDTH = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF10, 0xFF1A)}

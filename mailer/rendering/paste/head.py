@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from mailer.rendering.paste import dates, grammar, leads
+from mailer.rendering.paste import dates, enumerators, grammar, leads
 from mailer.rendering.paste.lines import Forward, Line, width
 from mailer.rendering.paste.report import Report
 
@@ -126,8 +126,8 @@ class _Reader:
                 self._take_name(match[1], line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
             return
-        entry = next((mark.rest for mark in grammar.marks(text) if mark.family not in ("bare", "lone", "sub")), "")
-        if not entry and self.listing and (bullet := grammar.bullet(text)):
+        entry = next((mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub")), "")
+        if not entry and self.listing and (bullet := enumerators.bullet(text)):
             entry = text = bullet[1]
         if entry and not leads.SEPARATOR.search(text):
             self.head.leads.append(grammar.headline(entry)[0])

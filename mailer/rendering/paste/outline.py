@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.errors import SourceError
-from mailer.rendering.paste import dates, grammar, leads
+from mailer.rendering.paste import dates, enumerators, grammar, leads
 from mailer.rendering.paste.lines import Line, width
 from mailer.rendering.paste.report import Report
 
@@ -43,8 +43,8 @@ def find(lines: list[Line], report: Report) -> Outline | None:
 
 
 def _numbered(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    best: list[tuple[int, grammar.Mark]] = []
-    families = Counter(mark.family for line in lines for mark in grammar.marks(line.text))
+    best: list[tuple[int, enumerators.Mark]] = []
+    families = Counter(mark.family for line in lines for mark in enumerators.marks(line.text))
     chains = {family: _chain(lines, family) for family in families}
     for family, chain in chains.items():
         if family in ("han", "hanparen", "ordinal") and _are_sections(lines, chain, chains):
@@ -69,19 +69,19 @@ def _numbered(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return starts, best[0][1].family
 
 
-def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
+def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]:
     """The lines whose numbers of one family follow one another: 1 2 3, or 1 2 | 1 2 3 where a title stands between."""
     found = [
         (index, mark)
         for index, line in enumerate(lines)
-        for mark in grammar.marks(line.text)
+        for mark in enumerators.marks(line.text)
         if mark.family == family and mark.number <= 200 and not _SEVERAL.search(mark.rest)
     ]
     numbers = [mark.number for _, mark in found]
     if len(numbers) >= 4 and numbers == [n for n in range(1, len(numbers) // 2 + 1) for _ in "ab"]:
         return found  # each item twice, in two languages
     later = Counter(numbers)
-    chain: list[tuple[int, grammar.Mark]] = []
+    chain: list[tuple[int, enumerators.Mark]] = []
     expected = 1
     for index, mark in found:
         later[mark.number] -= 1
@@ -100,7 +100,7 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, grammar.Mark]]:
     return chain
 
 
-def _contents(lines: list[Line], chain: list[tuple[int, grammar.Mark]]) -> int:
+def _contents(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> int:
     """How many entries at the beginning are a table of contents: lines without text that name later items."""
     again = next((i for i in range(1, len(chain)) if chain[i][1].number == 1), 0)
     if again < 2 or again * 2 > len(chain) + 1:
@@ -112,7 +112,7 @@ def _contents(lines: list[Line], chain: list[tuple[int, grammar.Mark]]) -> int:
     return again if sum(index is not None for index in matched) * 5 >= again * 3 else 0
 
 
-def _after_title(lines: list[Line], index: int, chain: list[tuple[int, grammar.Mark]]) -> bool:
+def _after_title(lines: list[Line], index: int, chain: list[tuple[int, enumerators.Mark]]) -> bool:
     before = next((i for i in range(index - 1, -1, -1) if lines[i].text), None)
     if before is None or (chain and before <= chain[-1][0]):
         return False
@@ -123,13 +123,15 @@ def _after_title(lines: list[Line], index: int, chain: list[tuple[int, grammar.M
 
 
 def _are_sections(
-    lines: list[Line], chain: list[tuple[int, grammar.Mark]], chains: dict[str, list[tuple[int, grammar.Mark]]]
+    lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
 ) -> bool:
     """Whether numbers such as `一、` stand over sections: most are followed at once by a number of another family."""
     starts = {
         index for family, other in chains.items() if family not in ("han", "hanparen", "ordinal") for index, _ in other
     }
-    bullets = {index for index, line in enumerate(lines) if grammar.bullet(line.text) or grammar.bracketed(line.text)}
+    bullets = {
+        index for index, line in enumerate(lines) if enumerators.bullet(line.text) or enumerators.bracketed(line.text)
+    }
     followed = 0
     for index, _ in chain:
         after = next((i for i in range(index + 1, len(lines)) if lines[i].text), None)
@@ -137,7 +139,7 @@ def _are_sections(
     return bool(chain) and followed * 2 > len(chain)
 
 
-def _report_numbers(lines: list[Line], chain: list[tuple[int, grammar.Mark]], report: Report) -> None:
+def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], report: Report) -> None:
     expected = 1
     for index, mark in chain:
         if mark.number != expected:
@@ -160,7 +162,7 @@ def _shape(prefix: str) -> str:
 
 
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    found = {index: line.text for index, line in enumerate(lines) if index and grammar.bracketed(line.text)}
+    found = {index: line.text for index, line in enumerate(lines) if index and enumerators.bracketed(line.text)}
     return (found, "bracketed") if len(found) >= 3 else ({}, "")
 
 
@@ -170,7 +172,7 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     told = 0
     for index in found:
         below = next((line.text for line in lines[index + 1 :] if line.text), "")
-        told += bool(below) and not below.startswith("#") and grammar.bullet(below) is None
+        told += bool(below) and not below.startswith("#") and enumerators.bullet(below) is None
     if len(found) < 2 or told * 2 < len(found):
         return {}, ""
     report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} headings of one level taken as items")
@@ -178,7 +180,7 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 
 
 def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    found = [(index, pair) for index, line in enumerate(lines) if (pair := grammar.bullet(line.text))]
+    found = [(index, pair) for index, line in enumerate(lines) if (pair := enumerators.bullet(line.text))]
     counts = Counter(pair[0] for _, pair in found)
     for mark, count in counts.most_common():
         if count >= 2:
@@ -265,8 +267,8 @@ def _titles(lines: list[Line], starts: dict[int, str], report: Report) -> dict[i
         if (
             previous is None
             and above < before
-            and grammar.bullet(lines[before].text)
-            and grammar.bullet(lines[above].text)
+            and enumerators.bullet(lines[before].text)
+            and enumerators.bullet(lines[above].text)
         ):
             continue  # the last of a list of leads
         if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
