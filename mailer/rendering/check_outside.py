@@ -92,7 +92,7 @@ def look(page: str) -> list[Finding]:
         if pictures[0] != pictures[1]:
             message = "the page looks different without its style blocks, which some webmail strips."
             found.append(warning("H24", 0, message, "Move what it needs to core.css."))
-        over = picture.scroll_width(folder / "0.html", NARROWEST) - NARROWEST
+        over = picture.extent(folder / "0.html", NARROWEST)[0] - NARROWEST
         if over > 0:
             message = f"the page is {over} px too wide for a phone of {NARROWEST} px."
             found.append(warning("H25", 0, message, "Look for a wide table, picture or unbroken word."))

@@ -26,9 +26,10 @@ _QUIET = (
     "--allow-file-access-from-files",
 )
 TIMEOUT = 60.0
+TALLEST = 16_000  # pixels
 _MEASURE = (
     "<script>window.onload=()=>{const page=document.querySelector('iframe').contentDocument.documentElement;"
-    "document.body.dataset.width=page.scrollWidth}</script>"
+    "document.body.dataset.extent=page.scrollWidth+' '+page.scrollHeight}</script>"
 )
 
 
@@ -46,19 +47,19 @@ def take_all(page: Path, folder: Path) -> Iterator[Path]:
 
 
 def take(page: Path, target: Path, width: int, *, dark: bool = False, height: int = 0) -> None:
-    """One picture of `page` at `width` pixels, in light or dark; `height` 0: as tall as the text is long, roughly."""
-    height = height or 700 + len(page.read_text(encoding="utf-8")) * 170 // width
+    """One picture of `page` at `width` pixels, in light or dark; `height` 0: as tall as the page is."""
+    height = height or min(extent(page, width)[1], TALLEST)
     options = ["--blink-settings=preferredColorScheme=0"] if dark else []
     _framed(page, width, height, [*options, f"--screenshot={target.resolve()}"])
 
 
-def scroll_width(page: Path, width: int) -> int:
-    """How wide `page` is laid out in a window of `width` pixels."""
-    output = _framed(page, width, 900, ["--dump-dom"], script=_MEASURE)
-    measured = re.search(rb'data-width="(\d+)"', output)
+def extent(page: Path, width: int) -> tuple[int, int]:
+    """How wide and how tall `page` is laid out in a window of `width` pixels."""
+    output = _framed(page, width, 10, ["--dump-dom"], script=_MEASURE)
+    measured = re.search(rb'data-extent="(\d+) (\d+)"', output)
     if measured is None:
         raise TemplateError("Chromium did not measure the page", where=str(page))
-    return int(measured[1])
+    return int(measured[1]), int(measured[2])
 
 
 def _framed(page: Path, width: int, height: int, options: list[str], script: str = "") -> bytes:
