@@ -260,6 +260,13 @@ class Club:
         age = timedelta(days=settings.bounces.max_age_days)
         return TakeIn(self.db, self.keyring, self.clock, max_age=age, forward=forward)
 
+    def look_up_domains(self) -> dict[str, bool]:
+        """Look up the domains that are said to be gone; those that were settled, and whether each is gone."""
+        from mailer.flows.vanish import look_up
+        from mailer.transport.domains import takes_mail
+
+        return look_up(self.db, takes_mail, self.clock)
+
     def probe(self, lane: Lane, to: str) -> Probe:
         """A probe over a lane to nobody at the domain `to`, or to the address `to`."""
         from mailer.flows.probe import Sender, write

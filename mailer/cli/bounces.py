@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mailer.flows.bounce import TakeIn
     from mailer.model.bounce import Diagnosis
     from mailer.model.reading import Reading
+    from mailer.wiring import Club
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a mail server keeps the mail and asks again
 
@@ -214,6 +215,7 @@ def log(ctx: click.Context, file: str) -> None:
             raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
     seen = ", ".join(f"{count} {status}" for status, count in sorted(tally.seen.items())) or "nothing of ours"
     click.echo(f"{seen}; {tally.new} new, {tally.healed} uncertain deliveries proved")
+    _look_up(club)
 
 
 @bounces.command("list")
@@ -304,4 +306,12 @@ def fetch(ctx: click.Context) -> None:
         click.echo(f"{place.host}/{place.folder}: {done.taken} taken, {done.unknown} without a token of ours")
         if done.stuck:
             output.talk(f"{done.stuck} may not be moved there and will be read again by every run")
+    _look_up(club)
     ctx.exit(1 if failed else 0)
+
+
+def _look_up(club: Club) -> None:
+    for domain, gone in club.look_up_domains().items():
+        output.talk(
+            f"{domain}: {'gone; its readers are suppressed' if gone else 'takes mail; its readers were let go'}"
+        )

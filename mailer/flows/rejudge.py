@@ -21,7 +21,7 @@ class Difference:
     """A reader whom today's policy judges otherwise than the suppression list stands."""
 
     address: str
-    change: str  # would be suppressed | would not be suppressed
+    change: str  # would be suppressed (or rest, or be held) | would not be suppressed
     verdict: Verdict
 
 
@@ -44,7 +44,7 @@ def _replay_some(
     for row in rows:
         verdict = judge(histories[row.id], now, policy=policy)
         entry = suppressions.active(conn, row.match_key, now)
-        if verdict.action in {Action.SUPPRESS, Action.REST} and entry is None:
+        if verdict.action is not Action.RECORD and entry is None:
             found.append(Difference(row.address, "would be suppressed", verdict))
             made = entry_for(Reader(None, row.id, row.address, row.domain), verdict, "judged again", None)
             if apply and made:

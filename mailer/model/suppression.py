@@ -19,7 +19,7 @@ class Action(StrEnum):
 
     RECORD = "record"  # nothing but remembering it
     REST = "rest"  # no mail until `until`, then one more try
-    HOLD = "hold"  # would be suppressed, but its whole domain is failing
+    HOLD = "hold"  # would be suppressed, but it is about a whole domain: somebody or something looks first
     SUPPRESS = "suppress"
 
 
@@ -59,19 +59,23 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """So many distinct days with an event, the first and the last at least `span` apart."""
+    """So many distinct days with an event, the first and the last at least `span` apart.
+
+    `look_up`: held until our own DNS look-up has confirmed it.
+    """
 
     count: int
     span: timedelta
     expiry: timedelta | None = None
     without_success: bool = False
+    look_up: bool = False
 
 
 DEFAULT_DAYS = {
     Family.INACTIVE: Days(2, timedelta(days=7)),
     Family.MAILBOX_FULL: Days(5, timedelta(days=30), timedelta(days=90), without_success=True),
     Family.REJECTED_AFTER_DATA: Days(3, timedelta(days=14)),
-    Family.NO_SUCH_DOMAIN: Days(3, timedelta(days=7), timedelta(days=90)),
+    Family.NO_SUCH_DOMAIN: Days(3, timedelta(days=7), timedelta(days=90), look_up=True),
 }
 
 
@@ -147,6 +151,8 @@ def _judge_days(facts: Sequence[Fact], family: Family, rule: Days, history: Hist
     if until is not None and until <= now:
         return None
     why = f"{family} on {len(days)} days from {events[0].at.date()} to {events[-1].at.date()}"
+    if rule.look_up:
+        return Verdict(Action.HOLD, events[-1].reason, f"{why}; our own look-up decides", until)
     return Verdict(Action.SUPPRESS, events[-1].reason, why, until)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from mailer.errors import AddressError
 from mailer.mail.address import match_key
-from mailer.model.bounce import Diagnosis, Family, Kind
+from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.suppression import Action, Fact, History, Verdict, judge
 from mailer.store import bounces, suppressions
 from mailer.store.bounces import Bounce, Reader
@@ -34,7 +34,8 @@ def record(
     ]
     for (row, _), verdict in zip(acted_on, _judge(conn, acted_on, now, breakers), strict=True):
         recorded[row.fingerprint] = verdict
-        if watch is not None and verdict.action is Action.HOLD and row.reader.issue_id is not None:
+        broken = verdict.action is Action.HOLD and FAMILY.get(verdict.reason) is Family.NO_SUCH_ADDRESS
+        if watch is not None and broken and row.reader.issue_id is not None:
             watch.hold(conn, row.reader.issue_id, row.reader.domain, now)
     if watch is not None:
         complaint = any(row.diagnosis.kind is Kind.COMPLAINT for row, _ in acted_on)

@@ -44,7 +44,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        every = [asyncio.create_task(_tidy(made)), asyncio.create_task(_watch(made, club))]
+        every = [asyncio.create_task(_tidy(made, club)), asyncio.create_task(_watch(made, club))]
         yield
         for task in every:
             task.cancel()
@@ -90,11 +90,12 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
     return app
 
 
-async def _tidy(made: Parts) -> None:
-    """Once an hour: purge, close and remind."""
+async def _tidy(made: Parts, club: Club) -> None:
+    """Once an hour: purge, close and remind; look up domains that are said to be gone."""
     while True:
         try:
             await made.write(made.tidy)
+            await made.read(club.look_up_domains)
         except (MailerError, SQLAlchemyError) as error:
             log.warning("could not tidy up, will try again in an hour: %s", type(error).__name__)
         await asyncio.sleep(TIDY_SECONDS)

@@ -1,0 +1,26 @@
+"""Whether a domain takes mail at all, by our own look-up (RFC 5321 section 5.1, RFC 7505)."""
+
+from __future__ import annotations
+
+SECONDS = 10.0
+
+
+def takes_mail(domain: str) -> bool | None:
+    """Whether a domain exists and has a server for mail; None when the name servers did not say.
+
+    `domain` in A-labels. A null MX says no; without an MX the domain's own address is the server. At most 30 s.
+    """
+    import dns.exception
+    import dns.resolver
+
+    for kind in ("MX", "A", "AAAA"):
+        try:
+            answer = dns.resolver.resolve(domain, kind, lifetime=SECONDS)
+        except dns.resolver.NXDOMAIN:
+            return False
+        except dns.resolver.NoAnswer:
+            continue
+        except (dns.exception.DNSException, ValueError):
+            return None
+        return kind != "MX" or any(record.exchange.to_text() != "." for record in answer)
+    return False
