@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select, true, update
 
 from mailer.store.schema import suppressions
 
@@ -35,6 +35,11 @@ class Suppression:
 def is_suppressed(match_key: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
     """A condition for SELECT and UPDATE: the address with this match key must not be mailed at `now`."""
     return select(true()).where(suppressions.c.match_key == match_key, in_force(now)).exists()
+
+
+def suppressed_keys(now: datetime) -> Select[tuple[str]]:
+    """The match keys of all addresses that must not be mailed at `now`."""
+    return select(suppressions.c.match_key).where(in_force(now))
 
 
 def in_force(now: datetime) -> ColumnElement[bool]:

@@ -83,6 +83,53 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("issue_id", sa.BigInteger(), nullable=True),
+        sa.Column("edition_id", sa.BigInteger(), nullable=True),
+        sa.Column("letter_id", sa.BigInteger(), nullable=True),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("claim_id", sa.BigInteger(), nullable=True),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")),
+    )
+    op.create_index(
+        "ix_deliveries_claim",
+        "deliveries",
+        ["claim_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'attempting'"),
+        postgresql_where=sa.text("state = 'attempting'"),
+    )
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["issue_id", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
+        postgresql_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
+    )
+    op.create_index(
+        "ix_deliveries_letter",
+        "deliveries",
+        ["letter_id"],
+        unique=False,
+        sqlite_where=sa.text("letter_id IS NOT NULL"),
+        postgresql_where=sa.text("letter_id IS NOT NULL"),
+    )
+    op.create_index("ix_deliveries_subscriber", "deliveries", ["subscriber_id"], unique=False)
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -173,6 +220,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("match_key", name=op.f("uq_subscribers_match_key")),
     )
     op.create_index("ix_subscribers_domain", "subscribers", ["domain"], unique=False)
+    op.create_index(
+        "ix_subscribers_paused",
+        "subscribers",
+        ["paused_until"],
+        unique=False,
+        sqlite_where=sa.text("paused_until IS NOT NULL"),
+        postgresql_where=sa.text("paused_until IS NOT NULL"),
+    )
     op.create_index("ix_subscribers_state", "subscribers", ["state"], unique=False)
     op.create_table(
         "suppressions",
@@ -209,6 +264,36 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )
+    op.create_table(
+        "bounces",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
+        sa.Column("issue_id", sa.BigInteger(), nullable=True),
+        sa.Column("domain", sa.Text(), server_default="", nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("family", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="", nullable=False),
+        sa.Column("recipient", sa.Text(), server_default="", nullable=False),
+        sa.Column("rule", sa.Text(), server_default="", nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger(), nullable=True),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_bounces_delivery_id")),
+        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_bounces_issue_id")),
+        sa.ForeignKeyConstraint(["raw_id"], ["returned_mails.id"], name=op.f("fk_bounces_raw_id")),
+        sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name=op.f("fk_bounces_subscriber_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_bounces_fingerprint")),
+    )
+    op.create_index(op.f("ix_bounces_delivery_id"), "bounces", ["delivery_id"], unique=False)
+    op.create_index("ix_bounces_domain_at", "bounces", ["domain", "at"], unique=False)
+    op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
+    op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
     op.create_table(
         "consents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -290,84 +375,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subscriber_id", "tag", name=op.f("pk_subscriber_tags")),
     )
     op.create_index("ix_subscriber_tags_tag", "subscriber_tags", ["tag"], unique=False)
-    op.create_table(
-        "deliveries",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("issue_id", sa.BigInteger(), nullable=True),
-        sa.Column("edition_id", sa.BigInteger(), nullable=True),
-        sa.Column("letter_id", sa.BigInteger(), nullable=True),
-        sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("domain", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("claim_id", sa.BigInteger(), nullable=True),
-        sa.Column("changed_at", sa.BigInteger(), nullable=False),
-        sa.Column("cause", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_deliveries_edition_id")),
-        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_deliveries_issue_id")),
-        sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_deliveries_letter_id")),
-        sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name=op.f("fk_deliveries_subscriber_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")),
-    )
-    op.create_index(
-        "ix_deliveries_claim",
-        "deliveries",
-        ["claim_id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'attempting'"),
-        postgresql_where=sa.text("state = 'attempting'"),
-    )
-    op.create_index(
-        "ix_deliveries_due",
-        "deliveries",
-        ["issue_id", "due_at", "id"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
-        postgresql_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
-    )
-    op.create_index(
-        "ix_deliveries_letter",
-        "deliveries",
-        ["letter_id"],
-        unique=False,
-        sqlite_where=sa.text("letter_id IS NOT NULL"),
-        postgresql_where=sa.text("letter_id IS NOT NULL"),
-    )
-    op.create_index("ix_deliveries_subscriber", "deliveries", ["subscriber_id"], unique=False)
-    op.create_table(
-        "bounces",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
-        sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
-        sa.Column("issue_id", sa.BigInteger(), nullable=True),
-        sa.Column("domain", sa.Text(), server_default="", nullable=False),
-        sa.Column("via", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("family", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), server_default="", nullable=False),
-        sa.Column("recipient", sa.Text(), server_default="", nullable=False),
-        sa.Column("rule", sa.Text(), server_default="", nullable=False),
-        sa.Column("text", sa.Text(), server_default="", nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("raw_id", sa.BigInteger(), nullable=True),
-        sa.Column("note", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_bounces_delivery_id")),
-        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_bounces_issue_id")),
-        sa.ForeignKeyConstraint(["raw_id"], ["returned_mails.id"], name=op.f("fk_bounces_raw_id")),
-        sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name=op.f("fk_bounces_subscriber_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
-        sa.UniqueConstraint("fingerprint", name=op.f("uq_bounces_fingerprint")),
-    )
-    op.create_index(op.f("ix_bounces_delivery_id"), "bounces", ["delivery_id"], unique=False)
-    op.create_index("ix_bounces_domain_at", "bounces", ["domain", "at"], unique=False)
-    op.create_index(op.f("ix_bounces_issue_id"), "bounces", ["issue_id"], unique=False)
-    op.create_index(op.f("ix_bounces_subscriber_id"), "bounces", ["subscriber_id"], unique=False)
