@@ -23,7 +23,10 @@ class Incoming:
 def read(path: str) -> Iterator[Incoming]:
     """The mails at a path: a Maildir, an mbox file, one mail in a file, or - for standard input. Raises OSError."""
     if path == "-":
-        yield Incoming(sys.stdin.buffer.read(MAX_SIZE), "pipe", _nothing)
+        raw = sys.stdin.buffer.read(MAX_SIZE)
+        while sys.stdin.buffer.read(1 << 16):  # a mail server takes a pipe that is not read to its end for a failure
+            pass
+        yield Incoming(raw, "pipe", _nothing)
         return
     place = Path(path)
     if (place / "new").is_dir():

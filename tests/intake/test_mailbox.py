@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
+
+import pytest
 
 from mailer.intake.mailbox import MAX_SIZE, read
 
@@ -30,3 +34,11 @@ def test_a_single_file_is_one_mail_cut_at_the_cap(tmp_path: Path) -> None:
     file.write_bytes(b"Subject: x\n\n" + b"y" * (MAX_SIZE + 10))
     (mail,) = read(str(file))
     assert len(mail.raw) == MAX_SIZE
+
+
+def test_a_pipe_is_read_to_its_end_though_only_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO(b"x" * (MAX_SIZE + 300_000))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+    (incoming,) = read("-")
+    assert len(incoming.raw) == MAX_SIZE
+    assert stream.read() == b""
