@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
 
 from mailer.errors import ImportFileError, UsageError
 from mailer.flows import imports
@@ -21,6 +23,7 @@ from mailer.store import subscribers, suppressions
 from mailer.store.engine import Database
 from mailer.store.schema import consents, deliveries, events
 from mailer.store.schema import subscribers as table_of_subscribers
+from mailer.store.schema import suppressions as table_of_suppressions
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 RING = Keyring({1: b"k" * 32}, 1)
@@ -155,6 +158,59 @@ def test_the_original_consent_and_day_of_joining_are_kept(db: Database) -> None:
     with db.reading() as conn:
         assert conn.execute(select(consents.c.source)).scalars().all() == ["form"]
     assert find(db, "alice@example.com").joined_at == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("import"), st.sets(st.sampled_from("abcd"), min_size=1), st.sampled_from(["", "unsubscribed"])
+        ),
+        st.tuples(st.sampled_from(["remove", "erase", "suppress"]), st.sets(st.sampled_from("abcd"), min_size=1)),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_happened_before_an_import_brings_nobody_back_and_keeps_the_first_consent(
+    db: Database, steps: list[tuple[Any, ...]]
+) -> None:
+    with db.transaction() as conn:
+        for table in (consents, table_of_suppressions, table_of_subscribers):
+            conn.execute(delete(table))
+    gone: set[str] = set()
+    first: dict[str, str] = {}
+    for number, (what, letters, *status) in enumerate(steps):
+        for letter in sorted(letters):
+            address = f"{letter}@example.com"
+            here = db.read(subscribers.find, address)
+            if what == "import":
+                bring(db, f"email,status\n{address.upper()},{status[0]}\n", consent=f"list {number}")
+                if here is None and letter not in gone:
+                    first[letter] = f"list {number}"
+                gone |= {letter} if status[0] else set()
+            elif what == "remove" and here is not None:
+                flow.remove(db, address, actor="op", now=NOW)
+                gone.add(letter)
+            elif what == "erase":
+                flow.erase(db, RING, address, actor="op", now=NOW)
+                gone.add(letter)
+                first.pop(letter, None)
+            elif what == "suppress":
+                db.run(suppressions.suppress, [suppressions.Suppression(address, "userunknown")], NOW)
+                gone |= {letter} if here is None else set()
+    for letter in "abcd":
+        found = db.read(subscribers.find, f"{letter}@example.com")
+        assert letter not in gone or found is None or found.state is not State.ACTIVE
+        if found is not None:
+            with db.reading() as conn:
+                rows = conn.execute(
+                    select(consents.c.source, consents.c.action)
+                    .where(consents.c.subscriber_id == found.id)
+                    .order_by(consents.c.id)
+                ).all()
+            assert [row.source for row in rows if row.action == "imported"] == [first[letter]]
 
 
 def test_a_row_needs_a_source_of_consent(db: Database) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mailer.model.legal import PROFILES, Facts, missing
@@ -28,6 +30,25 @@ def test_nothing_is_missing_where_everything_is_said(profile: str) -> None:
 )
 def test_what_is_missing_names_the_setting(profile: str, settings: list[str]) -> None:
     assert [line.rpartition(": ")[2] for line in missing(profile, Facts())] == settings
+
+
+@pytest.mark.parametrize(
+    ("profile", "field", "setting"),
+    [
+        ("china", "label", "[legal] label"),
+        ("china", "refusal_address", "[legal] refusal_address"),
+        ("china", "wording", "[join] wording"),
+        ("eu", "postal_address", "[newsletter] postal_address"),
+        ("eu", "wording", "[join] wording"),
+        ("us", "postal_address", "[newsletter] postal_address"),
+    ],
+)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_each_demanded_item_is_named_when_it_alone_is_missing(
+    profile: str, field: str, setting: str, empty: str
+) -> None:
+    (line,) = missing(profile, replace(FULL, **{field: empty}))
+    assert line.endswith(f": {setting}")
 
 
 def test_the_chinese_label_stands_first_or_not_at_all() -> None:
