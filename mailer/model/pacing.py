@@ -151,10 +151,6 @@ class Budget:
                     waits.append(moment + window.seconds - now)
         return max(0.0, *waits)
 
-    def taken(self, now: float) -> int:
-        """How many were answered in the last minute, as far as they were charged."""
-        return used(self.usage, Window(0, 60.0), now)
-
     def charged(self, count: int, now: float, taken: int = 0) -> Budget:
         """The budget after `count` messages were answered, `taken` of them with yes.
 

@@ -74,7 +74,7 @@ def _count(conn: Connection, since: datetime, until: datetime, most: int, at: da
     """What ended in a stretch of time, as far as it stands in the newest `most` attempts."""
     a, d = attempts.c, deliveries.c
     last = conn.execute(select(func.max(a.id))).scalar() or 0
-    first = max(_first_since(conn, since, last), last - most)
+    first = max(first_since(conn, since, last), last - most)
     start = conn.execute(select(a.at).where(a.id > first).order_by(a.id).limit(1)).scalar() or since
     rows = conn.execute(
         select(d.domain, func.count(func.distinct(a.delivery_id)))
@@ -86,7 +86,7 @@ def _count(conn: Connection, since: datetime, until: datetime, most: int, at: da
     return Counts(at or until, ended, _unknown(conn, max(since, start - timedelta(milliseconds=1)), until))
 
 
-def _first_since(conn: Connection, since: datetime, last: int) -> int:
+def first_since(conn: Connection, since: datetime, last: int) -> int:
     """The greatest id of an attempt made by `since`, by halving: some twenty looks at the primary key."""
     low, high = 0, last
     while low < high:

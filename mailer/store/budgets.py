@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from mailer.model.delivery import State
-from mailer.model.pacing import Budget, Slowed, Window, group_of
+from mailer.model.pacing import Budget, Slowed, Window, domains_of, group_of
+from mailer.store.breaker import first_since
 from mailer.store.engine import insert_new
-from mailer.store.schema import budgets, claims, deliveries, from_millis
+from mailer.store.schema import attempts, budgets, claims, deliveries, from_millis
 
 RELAY, PROVIDER = "relay:", "provider:"
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,24 @@ def settle(
         budget = _budget(row).charged(sent.get(row.key, 0), moment, taken.get(row.key, 0))
         if row.key in by_key:
             why = by_key[row.key]
-            lately = max(why.taken * _workers(conn), budget.taken(moment))
+            lately = max(why.taken, _accepted_lately(conn, row.key, now))
             budget = budget.slowed(lately, why.pause, why.cause, moment)
         conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
 
 
-def _workers(conn: Connection) -> int:
-    """How many workers send at this moment: each knows only what it sent itself."""
-    found = conn.execute(select(func.count(claims.c.worker.distinct())).where(claims.c.ended_at.is_(None))).scalar()
-    return max(1, found or 0)
+def _accepted_lately(conn: Connection, key: str, now: datetime) -> int:
+    """What a relay, or a provider over all relays, took in the last minute from all workers, if it is recorded."""
+    last = conn.execute(select(func.max(attempts.c.id))).scalar() or 0
+    first = first_since(conn, now - MINUTE, last)
+    if key.startswith(RELAY):
+        concerned = attempts.c.relay == key.removeprefix(RELAY)
+    else:
+        concerned = deliveries.c.domain.in_(domains_of(key.removeprefix(PROVIDER)))
+    return conn.execute(
+        select(func.count())
+        .select_from(attempts.join(deliveries, deliveries.c.id == attempts.c.delivery_id))
+        .where(attempts.c.id > first, attempts.c.state == State.ACCEPTED, concerned)
+    ).scalar_one()
 
 
 def slowed(conn: Connection, now: datetime) -> list[Slowed]:

@@ -30,6 +30,7 @@ from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.transport.lane import Lane
 
 LEASE = timedelta(seconds=120)
+HESITANT_SECONDS = 600.0  # for so long a domain counts as one that makes people wait
 RESTORED = (
     "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
     " 'mailer audit --reconcile' has named what may have gone out since"
@@ -81,6 +82,7 @@ class Books:
         self._high_water = HighWater(journal_folder)
         self._metered: set[str] = set()  # the budgets that answers are charged to
         self._ahead = timedelta()
+        self._hesitant: dict[str, float] = {}  # domains that deferred somebody, and when they did so last
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Books:
             if journal is not None:
                 journal.close()  # if the commit came through after all, it shows that nothing was begun
             raise
-        self._high_water.raise_to(claim_id, rows[-1].id, issue.slug)
+        self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
         lease_ends = started + LEASE.total_seconds()
         return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows)), allowance
 
@@ -131,7 +133,20 @@ class Books:
             if (most := min(most, limit - len(rows))) > 0:
                 rows += ledger.pick(conn, issue, most, now, way.within(domains))
             way = way.leaving_out(domains)
-        return rows + (ledger.pick(conn, issue, limit - len(rows), now, way) if limit > len(rows) else [])
+        if (left := limit - len(rows)) > 0:
+            scarce = allowance.relay is not None and bool(self._hesitant)
+            rows += (self._pick_hesitant_first if scarce else ledger.pick)(conn, issue, left, now, way)
+        return rows
+
+    def _pick_hesitant_first(
+        self, conn: Connection, issue: Sendable, limit: int, now: datetime, way: Route
+    ) -> list[Claimed]:
+        """Half for domains that said "come back later": where quotas draw a send out, their wait should not end it."""
+        domains = {domain for domain, at in self._hesitant.items() if self._monotonic() - at < HESITANT_SECONDS}
+        first = ledger.pick(conn, issue, limit, now, way.within(domains))
+        least = limit - min(len(first), limit // 2)
+        others = ledger.pick(conn, issue, least, now, way.leaving_out(domains))
+        return first[: limit - len(others)] + others
 
     def _meter(self, lane: Lane, allowance: Allowance) -> None:
         self._metered.update(PROVIDER + group for group in allowance.providers)
@@ -145,6 +160,8 @@ class Books:
         outcomes: dict[int, list[Outcome]] = {}
         for entry in page.entries:
             outcomes.setdefault(entry.batch.id, []).append(entry.outcome)
+            if entry.refusal is not None and entry.outcome.state is State.DEFERRED:
+                self._hesitant[entry.outcome.delivery.domain] = self._monotonic()
         returned: dict[int, list[int]] = {}
         for work in page.released:
             returned.setdefault(work.batch.id, []).append(work.row.id)
@@ -174,13 +191,13 @@ class Books:
             return Written(held, paused)
 
     def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:
-        """What was answered, by the budgets it counts against; nothing where nothing is limited."""
+        """What was answered, by the budgets it counts against if there are such; nothing where nothing is limited."""
         if not self._metered:
             return Counter()
         sent = [one for one in outcomes if one.relay]
         charges = Counter(RELAY + one.relay for one in sent)
         charges.update(PROVIDER + group_of(one.delivery.domain) for one in sent)
-        return Counter({key: count for key, count in charges.items() if key in self._metered})
+        return charges
 
     def finish_issues(self) -> list[str]:
         """Close the issues that have nothing left to send; returns their slugs."""
