@@ -241,8 +241,7 @@ class SmtpSession:
 
     async def _answer(self, seconds: float) -> Reply:
         """Say what the window has room for, and return the reply to the oldest command that has none yet."""
-        room = self._window - len(self._said)
-        if self._waiting and room > 0:
+        if self._waiting and (room := self._window - len(self._said)) > 0:
             now, self._waiting = self._waiting[:room], self._waiting[room:]
             self._said += now
             self._wire.say(*_joined(now))
