@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +46,33 @@ def test_a_list_without_consent_is_refused_where_nobody_can_be_asked(club: Path)
     result = run(club, "subscribers", "import", "-", stdin="email\nalice@example.com\n")
     assert result.exit_code == 2
     assert "--consent" in result.stderr
+
+
+@pytest.mark.parametrize(("said", "code"), [("trade fair 2026\n", 0), ("   \n", 2)])
+def test_at_a_terminal_the_source_of_consent_is_asked_for_and_progress_is_shown(
+    club: Path, said: str, code: int
+) -> None:
+    (club / "list.csv").write_text("email\nalice@example.com\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mailer", "subscribers", "import", "list.csv"]
+    running = subprocess.Popen(command, cwd=club, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+    os.close(theirs)
+    os.write(ours, said.encode())
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other side is closed
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    os.close(ours)
+    assert running.wait(timeout=60) == code, shown
+    assert b"Where did these readers agree to get the newsletter?" in shown
+    if code:
+        assert b"--consent" in shown
+        return
+    assert b"importing" in shown
+    assert b"1 rows" in shown
+    assert b"of 1 row: 1 added" in shown
+    kept = json.loads(run(club, "subscribers", "show", "alice@example.com", "--json").stdout)
+    assert kept["consents"][0]["source"] == "trade fair 2026"
 
 
 def test_bad_rows_exit_with_0_unless_all_are_bad(club: Path) -> None:
