@@ -38,7 +38,7 @@ class Session(Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another message may be sent on this connection."""
+        """Whether another message may be sent on this connection, or an announced one be told how it ended."""
 
     async def send(
         self,
@@ -51,8 +51,8 @@ class Session(Protocol):
         `handing_over` is called right before the first write that could carry the final dot; when it raises,
         nothing was handed over and the exception goes on. Cancellation aborts the connection.
         Where the relay pipelines, `following` is asked right before it which message comes next on this connection,
-        whose commands leave behind this content. What it names must be what the next call sends, or that call ends
-        the connection; a connection that is closed instead, or not usable any more, has certainly not sent it.
+        whose commands leave behind this content. The next call must be with that very message, or it sends nothing and
+        ends the connection; a session that is closed instead, or not usable any more, has certainly not sent it.
         """
 
     async def close(self) -> None:
