@@ -70,18 +70,24 @@ class LogFile:
         same = (found.st_ino, first) == (last.inode, last.first_line) and found.st_size >= last.read_to
         read_to = last.read_to if same else 0
         file.seek(read_to)
+        self.place = Place(found.st_ino, read_to, first)
         while (line := file.readline(1 << 16)) and (line.endswith(b"\n") or len(line) == 1 << 16):
             read_to += len(line)
             self.place = Place(found.st_ino, read_to, first)
             yield line.decode("utf-8", "replace")
 
     def _rotated(self) -> list[Path]:
-        """The file read last, where it lies beside the new one under another name (logrotate's `mail.log.1`)."""
+        """The file read last where it was renamed (`mail.log.1`, `mail.log-20260302`), and those that came after it."""
         last = self.place.inode
         if not last or self.path.stat().st_ino == last:
             return []
-        beside = (path for path in self.path.parent.iterdir() if path.name.startswith(self.path.name))
-        return [path for path in beside if path.is_file() and path.stat().st_ino == last][:1]
+        named = re.compile(re.escape(self.path.name) + r"[.-]\d+")
+        beside = [(path, path.stat()) for path in self.path.parent.iterdir() if named.fullmatch(path.name)]
+        until = next((found.st_mtime_ns for _, found in beside if found.st_ino == last), None)
+        newer = (
+            [] if until is None else [(found.st_mtime_ns, path) for path, found in beside if found.st_mtime_ns >= until]
+        )
+        return [path for _, path in sorted(newer)]
 
 
 def read(lines: Iterable[str], queued: dict[str, str] | None = None) -> Iterator[Line]:

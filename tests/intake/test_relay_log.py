@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailer.intake import relay_log
 
@@ -101,3 +106,30 @@ def test_a_log_with_bytes_of_any_kind_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mail.log"
     file.write_bytes(b"\xff\x00" * 100_000 + b"\n" + (CLEANUP + said("alice")).encode())
     assert recipients(relay_log.LogFile(file)) == ["alice"]
+
+
+@given(st.lists(st.sampled_from(["write", "half", "rotate", "read"]), max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_no_line_is_lost_or_read_twice_however_writing_rotating_and_reading_follow(steps: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "mail.log"
+        file.write_text("")
+        place, written, got, open_line = relay_log.Place(), list[str](), list[str](), ""
+        for number, step in enumerate(["read", *steps, "write", "read"]):
+            if step in {"write", "half"}:
+                line = open_line or f"line {number}"
+                with file.open("a") as writer:
+                    writer.write(("" if open_line else line) + ("\n" if step == "write" else ""))
+                open_line = line if step == "half" else ""
+                written += [line] if step == "write" else []
+                os.utime(file, ns=(number, number))
+            elif step == "rotate" and not open_line and file.stat().st_size:
+                for old in reversed(range(1, len(list(file.parent.iterdir())))):
+                    file.with_name(f"mail.log.{old}").rename(file.with_name(f"mail.log.{old + 1}"))
+                file.rename(file.with_name("mail.log.1"))
+                file.write_text("")
+            elif step == "read":
+                log = relay_log.LogFile(file, place)
+                got += [line.strip() for line in log]
+                place = log.place
+        assert got == written
