@@ -25,6 +25,13 @@ from mailer.model.delivery import EDGES, UNFINISHED, Blame, Phase, Result, State
         (Phase.MAIL, Reply(421, ("busy",)), State.DEFERRED, Blame.RELAY),
         (Phase.DOT, Reply(552, ("5.3.4 too big",)), State.PENDING, Blame.SENDER),
         (Phase.RCPT, Reply(552, ("5.2.2 mailbox full",)), State.FAILED, Blame.RECIPIENT),
+        (Phase.RCPT, Reply(552, ("mailbox full",)), State.FAILED, Blame.RECIPIENT),
+        (Phase.DATA, Reply(552, ("5.3.1 no room",)), State.PENDING, Blame.SENDER),
+        (Phase.DATA, Reply(554, ("5.3.4 too big",)), State.PENDING, Blame.SENDER),
+        (Phase.DATA, Reply(451, ("4.3.0 later",)), State.DEFERRED, Blame.RECIPIENT),
+        (Phase.MAIL, None, State.DEFERRED, Blame.RELAY),
+        (Phase.GREETING, Reply(554, ("no service",)), State.PENDING, Blame.RELAY),
+        (Phase.TLS, None, State.PENDING, Blame.RELAY),
         (Phase.AUTH, Reply(535, ("5.7.8 bad password",)), State.PENDING, Blame.RELAY),
         (Phase.CONNECT, None, State.PENDING, Blame.RELAY),
     ],
@@ -48,6 +55,12 @@ def test_every_state_an_attempt_can_lead_to_is_an_edge() -> None:
         for code in (None, 250, 421, 450, 452, 535, 550, 552, 554):
             state = judge(Result(phase, Reply(code) if code else None)).state
             assert state in EDGES[State.ATTEMPTING]
+
+
+def test_an_attempt_may_come_to_anything_but_a_cancelled_delivery() -> None:
+    assert EDGES[State.ATTEMPTING] == set(State) - {State.ATTEMPTING, State.CANCELLED}
+    assert EDGES[State.PENDING] == {State.ATTEMPTING, State.SUPPRESSED, State.CANCELLED}
+    assert EDGES[State.DEFERRED] == {State.ATTEMPTING, State.FAILED, State.SUPPRESSED, State.CANCELLED}
 
 
 def test_finished_states_are_left_only_by_evidence_or_the_operator() -> None:

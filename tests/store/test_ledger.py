@@ -157,6 +157,20 @@ def test_an_uncertain_letter_goes_out_once_more_and_an_issue_does_not(db: Databa
         assert _states(db) == wanted
 
 
+def test_a_letter_whose_link_has_expired_is_not_sent(db: Database) -> None:
+    with db.transaction() as conn:
+        post_letter(
+            conn,
+            kind="confirm",
+            address="bob@example.com",
+            now=NOW,
+            compose=lambda _: b"letter",
+            expires_at=later(hours=48),
+        )
+    assert _claim(db, None, minutes=48 * 60)[1] == []
+    assert _states(db) == ["cancelled"]
+
+
 def test_nothing_leaves_after_the_deadline(db: Database) -> None:
     issue_id = _publish(db, 2, deadline=later(hours=1))
     claim_id, rows = _claim(db, issue_id, limit=1)
@@ -238,3 +252,14 @@ def test_a_correction_reaches_also_who_was_claimed_meanwhile_and_given_back_unse
         tried.id: tried.edition_id,  # every attempt sends the same bytes
         composing.id: edition,
     }
+
+
+def test_a_throttle_costs_the_reader_no_try_and_a_refusal_one(db: Database) -> None:
+    issue_id = _publish(db, 4)
+    claim_id, rows = _claim(db, issue_id)
+    states = (State.DEFERRED, State.FAILED, State.UNCERTAIN)
+    outcomes = [_outcome(row, state, due_at=NOW) for row, state in zip(rows, states, strict=False)]
+    _record(db, claim_id, [*outcomes, _outcome(rows[3], State.DEFERRED, due_at=NOW, throttled=True)])
+    with db.reading() as conn:
+        tries = conn.execute(select(deliveries.c.tries).order_by(deliveries.c.id)).scalars()
+        assert list(tries) == [1, 1, 1, 0]

@@ -1,0 +1,327 @@
+"""Mutation of the delivery path: changes one thing at a time in its lines, and sees whether the tests notice.
+
+    make mutants ARGS="--sample 150 --seed 7"      a random sample, each with its change when nobody noticed
+    make mutants ARGS="--file mailer/store/ledger.py --list"
+
+Works in a copy of the program. Each mutant is put before the fastest tests first: those of its rooms, then seeds of
+the simulation, then the dispatcher over real SMTP; the first that fails has caught it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import difflib
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = (
+    "mailer/flows/dispatch/*.py",
+    "mailer/store/ledger.py",
+    "mailer/store/journal.py",
+    "mailer/store/budgets.py",
+    "mailer/model/delivery.py",
+    "mailer/model/pacing.py",
+)
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not postgresql")
+ROOMS = (
+    *(f"tests/store/test_{name}.py" for name in ("ledger", "budgets", "journal", "restored", "issues")),
+    *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
+)
+QUICK = "not postgresql and (restarts or greylisting_costs or together and 1)"  # of what shows the pace
+STAGES: tuple[tuple[str, tuple[str, ...], int], ...] = (  # name, command, seconds it may take
+    ("rooms", (*PYTEST, *ROOMS), 60),
+    ("simulation", (sys.executable, "-m", "support.play", "0:30"), 100),
+    ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py"), 100),
+    ("dispatch", (*PYTEST, "-n", "4", "tests/flows/test_dispatch.py"), 150),
+)
+SWAPS: dict[type, type] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+}  # fmt: skip
+OTHERS = {"min": "max", "max": "min", "any": "all", "all": "any"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`file` with the text between two offsets replaced."""
+
+    file: str
+    line: int
+    kind: str
+    start: int
+    end: int
+    instead: str
+
+    def apply(self, text: str) -> str:
+        """The file's text with the change."""
+        return text[: self.start] + self.instead + text[self.end :]
+
+
+# --- the changes -------------------------------------------------------------------------------------------------
+
+
+def mutants_of(file: str, text: str) -> list[Mutant]:
+    """Every change this program knows to make to a file."""
+    offsets = list(itertools.accumulate((len(line.encode()) for line in text.splitlines(keepends=True)), initial=0))
+    raw = text.encode()
+
+    def place(line: int, column: int) -> int:
+        return len(raw[: offsets[line - 1] + column].decode())
+
+    found = []
+    for node in _code(ast.parse(text)):
+        for kind, instead in _changes(node):
+            start = place(node.lineno, node.col_offset)  # type: ignore[attr-defined]
+            end = place(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+            new = "pass" if instead is None else ast.unparse(ast.fix_missing_locations(instead))
+            if isinstance(instead, ast.expr) and "\n" not in new:
+                new = f"({new})"
+            found.append(Mutant(file, node.lineno, kind, start, end, new))  # type: ignore[attr-defined]
+    return found
+
+
+def _code(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that are run: no docstrings, annotations, imports, nor the bodies of what is only described."""
+    for name, value in ast.iter_fields(tree):
+        if name in {"annotation", "returns", "decorator_list", "bases"}:
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            if not isinstance(node, ast.AST) or isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                continue
+            if isinstance(node, ast.JoinedStr):  # words for people
+                continue
+            yield node
+            yield from _code(node)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
+    match node:
+        case ast.Compare(ops=ops):
+            for number, op in enumerate(ops):
+                yield "comparison", _with(node, "ops", number, SWAPS[type(op)]())
+        case ast.BoolOp(op=op, values=values):
+            yield "and/or", _set(node, "op", SWAPS[type(op)]())
+            if len(values) > 1:
+                for number in range(len(values)):
+                    yield "term dropped", _without(node, "values", number)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield "not dropped", operand
+        case ast.BinOp(op=op) if type(op) in SWAPS:
+            yield "arithmetic", _set(node, "op", SWAPS[type(op)]())
+        case ast.Constant(value=bool(value)):
+            yield "truth", ast.Constant(not value)
+        case ast.Constant(value=int() | float() as value):
+            yield "number", ast.Constant(value + 1)
+        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+            yield "return None", ast.Return(ast.Constant(None))
+        case ast.Raise():
+            yield "no raise", None
+        case ast.Expr(value=ast.Call() | ast.Await()):
+            yield "call dropped", None
+        case ast.AugAssign() | ast.Delete():
+            yield "statement dropped", None
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            yield "assignment dropped", None
+        case ast.Call():
+            yield from _calls(node)
+        case ast.Tuple(elts=elts, ctx=ast.Load()) | ast.Set(elts=elts) if len(elts) > 1 and _states(elts):
+            for number in range(len(elts)):
+                yield "state dropped", _without(node, "elts", number)
+    if isinstance(node, ast.IfExp):
+        yield "condition negated", _set(node, "test", ast.UnaryOp(ast.Not(), node.test))
+    if isinstance(node, ast.comprehension | ast.If | ast.While):
+        return
+
+
+def _calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name in OTHERS and isinstance(node.func, ast.Name):
+        yield "other choice", _set(node, "func", ast.Name(OTHERS[name], ast.Load()))
+    if name == "where" and isinstance(node.func, ast.Attribute):
+        for number in range(len(node.args)):
+            dropped = _without(node, "args", number)
+            yield "condition dropped", dropped if len(node.args) > 1 else node.func.value
+    if name == "values":
+        for number in range(len(node.keywords)):
+            yield "value dropped", _without(node, "keywords", number)
+    if name in {"or_", "and_"}:
+        yield "and/or", _set(node, "func", ast.Name("or_" if name == "and_" else "and_", ast.Load()))
+        for number in range(len(node.args)):
+            yield "term dropped", _without(node, "args", number)
+
+
+def _states(elts: list[ast.expr]) -> bool:
+    return all(isinstance(one, ast.Attribute) and one.attr.isupper() for one in elts)
+
+
+def _set(node: ast.AST, name: str, value: object) -> ast.AST:
+    changed = copy.copy(node)
+    setattr(changed, name, value)
+    return changed
+
+
+def _with(node: ast.AST, name: str, number: int, value: object) -> ast.AST:
+    items = list(getattr(node, name))
+    items[number] = value
+    return _set(node, name, items)
+
+
+def _without(node: ast.AST, name: str, number: int) -> ast.AST:
+    items = list(getattr(node, name))
+    del items[number]
+    if name == "values" and isinstance(node, ast.BoolOp) and len(items) == 1:
+        return items[0]
+    return _set(node, name, items)
+
+
+def conditions_of(file: str, text: str) -> list[Mutant]:
+    """The conditions of `if`, `while` and comprehensions, each negated."""
+    found = []
+    lines = text.splitlines(keepends=True)
+    offsets = list(itertools.accumulate(map(len, lines), initial=0))
+    for node in _code(ast.parse(text)):
+        tests = node.ifs if isinstance(node, ast.comprehension) else []
+        if isinstance(node, ast.If | ast.While) and not isinstance(node.test, ast.Constant):
+            tests = [node.test]
+        for test in tests:
+            start = offsets[test.lineno - 1] + test.col_offset
+            end = offsets[(test.end_lineno or 0) - 1] + (test.end_col_offset or 0)
+            negated = f"(not ({text[start:end]}))"
+            found.append(Mutant(file, test.lineno, "condition negated", start, end, negated))
+    return found
+
+
+# --- the trial ---------------------------------------------------------------------------------------------------
+
+
+class Bench:
+    """Copies of the program, one for each trial that runs at the same time."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._free = [folder / str(number) for number in range(count)]
+        for copied in self._free:
+            for name in ("mailer", "tests", "tools", "templates", "examples"):
+                shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copy(ROOT / "pyproject.toml", copied)
+
+    def try_out(self, mutant: Mutant | None) -> str:
+        """Who caught it: a stage's name, with "in time" for one that never ended; "" when nobody did."""
+        copied = self._free.pop()
+        try:
+            if mutant is None:
+                return self._run(copied)
+            file = copied / mutant.file
+            before = file.read_text(encoding="utf-8")
+            file.write_text(mutant.apply(before), encoding="utf-8")
+            try:
+                return self._run(copied)
+            finally:
+                file.write_text(before, encoding="utf-8")
+        finally:
+            self._free.append(copied)
+
+    def _run(self, copied: Path) -> str:
+        environment = os.environ | {
+            "PYTHONPATH": f"{copied}{os.pathsep}{copied / 'tests'}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        for name, command, seconds in STAGES:
+            times = 2 if "-n" in command else 1  # real time may fail one that is only hurried
+            try:
+                if any(_ends_well(command, copied, environment, seconds) for _ in range(times)):
+                    continue
+            except subprocess.TimeoutExpired:
+                return f"{name}, in time"
+            return name
+        return ""
+
+
+def _ends_well(command: tuple[str, ...], folder: Path, environment: dict[str, str], seconds: int) -> bool:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        return process.wait(timeout=seconds) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def difference(mutant: Mutant, text: str) -> str:
+    """The change as a patch with two lines around it."""
+    new = mutant.apply(text)
+    lines = difflib.unified_diff(text.splitlines(), new.splitlines(), mutant.file, mutant.kind, lineterm="", n=2)
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Try a sample; 0 when at least the wanted share was caught."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--sample", type=int, default=0, help="so many of them, drawn at random; 0: all")
+    options.add_argument("--seed", type=int, default=1, help="of the drawing")
+    options.add_argument("--file", action="append", help="mutate this file only")
+    options.add_argument("--jobs", type=int, default=1, help="trials at the same time")
+    options.add_argument("--report", type=Path, help="write the survivors there")
+    options.add_argument("--list", action="store_true", help="only say what would be tried")
+    options.add_argument("--least", type=float, default=0.85, help="the share to be caught")
+    given = options.parse_args()
+
+    files = given.file or [str(f.relative_to(ROOT)) for pattern in FILES for f in sorted(ROOT.glob(pattern))]
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in files}
+    everything = [one for file, text in texts.items() for one in mutants_of(file, text) + conditions_of(file, text)]
+    chosen = everything
+    if given.sample:
+        chosen = random.Random(given.seed).sample(everything, min(given.sample, len(everything)))  # noqa: S311
+    print(f"{len(chosen)} of {len(everything)} mutants of {len(files)} files", flush=True)
+    if given.list:
+        for one in chosen:
+            print(f"{one.file}:{one.line}: {one.kind}: {one.instead}")
+        return 0
+    return _try(chosen, texts, given.jobs, given.report, given.least)
+
+
+def _try(chosen: list[Mutant], texts: dict[str, str], jobs: int, report: Path | None, least: float) -> int:
+    caught: Counter[str] = Counter()
+    survivors: list[str] = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), jobs)
+        if failing := bench.try_out(None):
+            print(f"the tests fail without any change ({failing}): nothing can be seen from them")
+            return 2
+        with ThreadPoolExecutor(jobs) as pool:
+            for mutant, by in zip(chosen, pool.map(bench.try_out, chosen), strict=True):
+                caught[by or "nobody"] += 1
+                print(f"{by or 'SURVIVED':18} {mutant.file}:{mutant.line} {mutant.kind}", flush=True)
+                if not by:
+                    survivors.append(difference(mutant, texts[mutant.file]))
+                    print(survivors[-1], flush=True)
+    share = 1 - caught["nobody"] / len(chosen)
+    by_whom = ", ".join(f"{name} {count}" for name, count in caught.most_common())
+    verdict = f"{share:.1%} of {len(chosen)} caught in {time.monotonic() - began:.0f} s ({by_whom})"
+    print(verdict)
+    if report is not None:
+        report.write_text("\n\n".join([verdict, *survivors]) + "\n", encoding="utf-8")
+    return 0 if share >= least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
