@@ -65,12 +65,14 @@ class Journal:
         self.close()
 
 
-def is_alive(path: Path) -> bool:
-    """Whether the worker that writes this journal still runs (it holds the file's lock)."""
+def is_alive(path: Path) -> bool | None:
+    """Whether the worker that writes this journal still runs: it holds the file's lock. None: this user may not look."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -23,6 +23,10 @@ from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
 WAITING = (State.PENDING, State.DEFERRED)
+ASIDE = {
+    State.SUPPRESSED: "left or was suppressed before this message",
+    State.CANCELLED: "the letter's link had expired before it could be sent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,8 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     """Up to `limit` due deliveries of one issue, or of the letters, locked until the transaction ends.
 
     `route` says to which domains.
-    Readers who left, were suppressed or erased since the freeze are set aside as suppressed instead. On PostgreSQL rows
-    that another worker is claiming at this moment are skipped.
+    Readers who left, were suppressed or erased since the freeze are set aside as suppressed instead, and letters whose
+    links have expired as cancelled. On PostgreSQL rows that another worker is claiming at this moment are skipped.
     """
     d, s = deliveries.c, subscribers.c
     gone = (
@@ -145,11 +149,13 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
         else or_(d.address == "", and_(s.id.is_not(None), s.state == "erased"))
     )
     source = deliveries.outerjoin(subscribers, s.id == d.subscriber_id)
+    aside = [(gone, State.SUPPRESSED.value)]
     if issue.id is None:
         source = source.outerjoin(letters, letters.c.id == d.letter_id)
+        aside.append((letters.c.expires_at <= now, State.CANCELLED.value))
     picked = conn.execute(
         select(
-            func.coalesce(case((gone, 1), else_=0), 0),
+            case(*aside, else_=""),
             d.id,
             d.issue_id,
             d.edition_id,
@@ -176,12 +182,13 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     ).all()
     kept = [Claimed._make((*row[1:-1], issue.since or row[-1])) for row in picked if not row[0]]
     if len(kept) < len(picked):
-        left = [row[1] for row in picked if row[0]]
-        conn.execute(
-            update(deliveries)
-            .where(d.id.in_(left), d.state.in_(WAITING))
-            .values(state=State.SUPPRESSED, changed_at=now, cause="left or was suppressed before this message")
-        )
+        for state, cause in ASIDE.items():
+            left = [row.id for row in picked if row[0] == state]
+            conn.execute(
+                update(deliveries)
+                .where(d.id.in_(left), d.state.in_(WAITING))
+                .values(state=state, changed_at=now, cause=cause)
+            )
     return kept
 
 

@@ -22,8 +22,8 @@ _LOCK = 0x6D61696C  # "mail": the advisory lock of a PostgreSQL database being u
 
 def current(database: Database) -> str:
     """The version a database is of, such as "0001"; "" when it has never been set up. Raises StoreError."""
-    file = database.engine.url.database
-    if database.is_sqlite and file and file != ":memory:" and not Path(file).exists():
+    file = _file(database)
+    if file and not file.exists():
         return ""  # connecting would make the file
     with database.reading() as connection:
         return _version(connection)
@@ -47,6 +47,9 @@ def upgrade(database: Database) -> tuple[str, str]:
     All steps are one transaction, and two upgrades at once wait for each other. Raises SchemaError when the
     database is of a newer version, or when a step fails; StoreError when the database is away.
     """
+    file = _file(database)
+    if file and file.parent.is_dir():
+        file.touch(mode=0o600)  # the readers' addresses are nobody else's business on this machine
     with database.transaction() as connection:  # tells apart what cannot be reached from what cannot be upgraded
         before = _version(connection)
     if before > HEAD:
@@ -58,6 +61,11 @@ def upgrade(database: Database) -> tuple[str, str]:
             reason = str(error.orig).strip().partition("\n")[0]
             raise SchemaError(f"the upgrade failed and changed nothing: {reason}") from error
     return before, HEAD
+
+
+def _file(database: Database) -> Path | None:
+    name = database.engine.url.database
+    return Path(name) if database.is_sqlite and name and name != ":memory:" else None
 
 
 def _newer(version: str) -> str:

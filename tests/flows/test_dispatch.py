@@ -702,6 +702,28 @@ async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stag
         assert list(rows) == ["uncertain"]
 
 
+async def test_a_letter_the_relay_refuses_for_our_sake_waits_longer_each_time_and_is_given_up(stage: Stage) -> None:
+    control.cancel(stage.db, stage.slug, "op", stage.now)
+    with stage.db.transaction() as conn:
+        post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: CONTENT)
+
+    def letter() -> Any:
+        with stage.db.reading() as conn:
+            columns = deliveries.c.state, deliveries.c.due_at, deliveries.c.tries
+            return conn.execute(select(*columns).where(deliveries.c.letter_id.is_not(None))).one()
+
+    async with Relay(refuse("mail", "550 5.7.1 We do not know you")) as relay:
+        waits = []
+        while letter().state in {"pending", "deferred"} and len(waits) < 20:
+            stage.now = max(stage.now, letter().due_at)
+            before = stage.now
+            await stage.send(relay)
+            waits.append(letter().due_at - before)
+    assert letter().state == "failed"
+    assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30)]
+    assert stage.now - NOW <= timedelta(hours=48)
+
+
 async def test_an_idle_worker_leaves_no_trace_in_the_database(stage: Stage) -> None:
     async with Relay() as relay:
         await stage.send(relay)

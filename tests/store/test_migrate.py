@@ -111,3 +111,14 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(empty_db: Database) -> N
 def test_the_check_at_start_up_does_not_import_alembic(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "alembic", None)
     migrate.require_current(db)
+
+
+def test_a_new_database_file_is_its_owners_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/club.db")
+    migrate.upgrade(database)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
+            ("club.db", "club.db-wal", "club.db-shm"), 0o600
+        )
+    database.close()

@@ -37,7 +37,8 @@ def conclude(
     verdict, reply = rules.judge(result), result.reply
     state, due_at, pause = verdict.state, None, ""
     throttle = throttle_of(reply, result.phase, row.domain) if reply else None
-    if throttle:
+    about_us = verdict.blame is Blame.SENDER and state is State.PENDING
+    if throttle or (about_us and row.issue_id is None):  # a letter has nobody to pause and resume it
         state = State.DEFERRED
     if state is State.DEFERRED:
         due_at = now + _wait(row, verdict, result.phase, throttle, retry, elsewhere)
@@ -45,7 +46,7 @@ def conclude(
             state = State.FAILED
     elif state is State.PENDING:
         due_at = now + retry.steps[0]
-        if verdict.blame is Blame.SENDER and row.issue_id is not None:
+        if about_us:
             due_at, pause = None, f"{relay} refuses our mail: {reply}"
     outcome = Outcome(
         delivery=row,
