@@ -66,7 +66,7 @@ class Journal:
 
 
 def is_alive(path: Path) -> bool | None:
-    """Whether the worker that writes this journal still runs: it holds the file's lock. None: this user may not look."""
+    """Whether the worker that writes this journal still runs: it holds the file's lock. None: nobody lets us look."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
