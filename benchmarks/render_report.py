@@ -3,7 +3,8 @@
 Run: python benchmarks/render_report.py [ISSUE.md ...] [-o FOLDER]. Nothing is installed; what is missing is named and
 its rows are left out. Node checkers are looked for in CHECKERS/node_modules (CHECKERS: an environment variable, default
 the current folder): vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin,
-Chromium with playwright.
+Chromium with playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube; PHP: how
+to call PHP with its extensions dom, mbstring, iconv and ctype, default `php`).
 """
 
 from __future__ import annotations
@@ -19,17 +20,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+import clients
 
 from mailer.mail import header
 from mailer.model.issue import Issue
-from mailer.rendering import edition, picture, source, theme
+from mailer.rendering import edition, examine, images, picture, theme
 from mailer.rendering.check_html import check_page
 from mailer.rendering.check_message import check_message
 from mailer.rendering.edition import SAMPLE, Edition
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.templates import Templates
 
+ACCESSIBLE = frozenset(("H03", "H04", "H05", "H06", "H07", "H08", "H12", "H13", "I14", "L08"))
 CLIENTS = "gmail.*,outlook.*,apple-mail.*,yahoo.*,samsung-email.*"
 CLUB = ClubFacts(
     newsletter="Quay News",
@@ -128,11 +133,26 @@ def run(*command: str | Path, stdin: bytes | None = None) -> str:
 def static_rows(bench: Bench, name: str, issue: Issue, made: Edition, folder: Path) -> Iterator[Row]:
     """Figures that need no browser."""
     page, core = folder / f"{name}.html", folder / f"{name}.core.html"
-    page.write_text(made.html, encoding="utf-8")
-    core.write_text(re.sub(r"<style>.*?</style>\n?", "", made.html, flags=re.DOTALL), encoding="utf-8")
+    shown = images.hosted(made.html, CLUB.base_url, "i/")
+    page.write_text(shown, encoding="utf-8")
+    core.write_text(re.sub(r"<style>.*?</style>\n?", "", shown, flags=re.DOTALL), encoding="utf-8")
     mail = made.program.compose(SAMPLE)
     (folder / f"{name}.eml").write_bytes(mail)
-    yield Row("", f"{name}: our own findings", len([*check_page(issue, made), *check_message(issue, made)]), 0)
+    found = [*check_page(issue, made), *check_message(issue, made)]
+    yield Row("", f"{name}: our own findings", len(found), 0)
+    yield Row("T6", f"{name}: findings on the rules of accessibility", sum(each.id in ACCESSIBLE for each in found), 0)
+    if program := bench.program("mailpit"):
+        yield Row(
+            "T1", f"{name}: mailpit HTML check, % not supported", round(100 - clients.mailpit(program, mail), 1), 4
+        )
+    if library := os.environ.get("ROUNDCUBE"):
+        sent = folder / f"{name}.sent.html"
+        sent.write_text(made.html, encoding="utf-8")
+        kinds, count, dark = clients.roundcube(os.environ.get("PHP", "php"), Path(library), sent)
+        yield Row("T12", f"{name}: kinds of attributes Roundcube takes ({count} in all)", kinds, 3)
+        yield Row("T12", f"{name}: dark block lost in Roundcube", int(not dark), 0)
+    else:
+        bench.missing.add("Roundcube (ROUNDCUBE)")
     if doiuse := bench.module("doiuse-email"):
         for kind, file, most in (("whole", page, 44), ("core", core, 12)):
             output = run("node", doiuse.parent / ".bin" / "doiuse-email", "-e", CLIENTS, file)
@@ -261,12 +281,17 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     bench, templates = Bench(), Templates()
     look = theme.load(templates)
+    render = partial(edition.render, club=CLUB, theme=look, templates=templates)
     rows: list[Row] = []
     files = wanted.issues or sorted(GOLDEN.glob("*.md"))
     for file in files:
-        issue = source.read(file.read_text(encoding="utf-8"), file.name)
-        made = edition.render(issue, club=CLUB, theme=look, templates=templates)
-        name = file.stem
+        examined = examine.examine(file.read_text(encoding="utf-8"), str(file), render=render)
+        made, name = examined.rendered(str(file)), file.stem
+        assert examined.issue is not None
+        issue = examined.issue
+        for image in made.images:
+            (folder / "i").mkdir(exist_ok=True)
+            (folder / "i" / image.digest).write_bytes(image.content)
         rows += [*static_rows(bench, name, issue, made, folder), *browser_rows(bench, name, made, folder)]
         items = len(list(issue.items))
         if items == 10:
