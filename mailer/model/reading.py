@@ -104,6 +104,10 @@ _QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|rep
 _BARE = re.compile(
     r"following (?:recipient|address|user)[^:]{0,200}:\s*\n((?:[ \t]+[\w.+-]{2,64}[ \t]*(?:\n|$)){1,20})", re.I
 )
+_ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})  # RFC 3464 2.3.3
+_PERSONS = re.compile(
+    r"\s*(re|fwd?|aw|wg|tr|sv|vs|rv|enc|antw|\u56de\u590d|\u7b54\u590d|\u8f6c\u53d1)\s*[:\uff1a]", re.I
+)
 _ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = re.compile(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
@@ -146,6 +150,17 @@ def _is_system(mail: Mail) -> bool:
     """Whether a mail comes from a mail system, by its sender, a header only such write, or its subject."""
     by_sender = bool(_DAEMON.search(_sender(mail))) or bool(mail.headers.keys() & _SYSTEM_FIELDS)
     return by_sender or bool(_SUBJECT.search(mail.header("subject")[:300]))
+
+
+def _is_persons(mail: Mail) -> bool:
+    """Whether a mail that only its subject makes look like a bounce is an answer, a forward, or a list's about them."""
+    if _DAEMON.search(_sender(mail)) or mail.headers.keys() & _SYSTEM_FIELDS:
+        return False
+    subject = mail.header("subject")[:300].strip()
+    prefix = _PERSONS.match(subject)
+    said = _SUBJECT.search(subject, prefix.end() if prefix else 0)
+    begins = said is not None and said.start() - (prefix.end() if prefix else 0) <= 1
+    return begins if prefix else "list-id" in mail.headers and not begins
 
 
 def _sender(mail: Mail) -> str:
@@ -198,6 +213,7 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     else:
         quoted = re.sub(r"(?m)^[> \t]+", "", notice) if "final-recipient" in notice.lower() else ""
         statuses = dsn.read(quoted) if "action" in quoted.lower() else []
+    statuses = [status for status in statuses if status.action in _ACTIONS or status.status or status.diagnostic]
     if not statuses:
         return None
     results = [_result(status, notice, len(statuses)) for status in statuses]
@@ -260,7 +276,7 @@ def _about(notice: str, recipient: str, count: int) -> str:
 def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     headers = mail.headers
     subject = mail.header("subject")
-    system = _is_system(mail)
+    system = _is_system(mail) and not _is_persons(mail)
     failed = bool(_FAILED.search(notice)) or bool(_SUBJECT.search(subject[:300]))
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:

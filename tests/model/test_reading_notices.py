@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mailer.model.bounce import Kind
 from mailer.model.reading import read_mail
 
@@ -75,3 +77,17 @@ def test_a_number_in_a_notice_contradicts_no_report() -> None:
         "Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n--b--\n"
     )
     assert read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"')).kind is Kind.HARD
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("From: Dave <dave@example.org>", "Subject: Fwd: Undelivered Mail Returned to Sender"),
+        ("From: Dave <dave@example.org>", "Subject: Re: Delivery failed"),
+        ("From: Tips <tips@example.net>", "Subject: Why mail delivery fails", "List-Id: <tips.example.net>"),
+    ],
+)
+def test_what_people_write_about_a_bounce_is_none(headers: tuple[str, ...]) -> None:
+    body = "See below.\n\n> <carol@example.org>: host mx said: 550 5.1.1 user unknown\n"
+    reading = read_mail(("\n".join(headers) + "\n\n" + body).encode())
+    assert (reading.kind, reading.recipients) == (Kind.NONE, ())
