@@ -42,7 +42,7 @@ MAILS = [
         "dmarc aggregate",
         mail(
             [
-                "From: noreply-dmarc-support@google.com",
+                "From: noreply-dmarc-support@google.example",
                 "Subject: Report domain: club.example.com Submitter: google.com Report-ID: 123",
                 "Content-Type: application/zip; name=google.com!x.zip",
                 "Content-Transfer-Encoding: base64",
@@ -55,7 +55,7 @@ MAILS = [
         "tls-rpt",
         mail(
             [
-                "From: noreply-smtp-tls-reporting@google.com",
+                "From: noreply-smtp-tls-reporting@google.example",
                 "Subject: Report Domain: club.example.com Submitter: google.com Report-ID: <1>",
                 "TLS-Report-Domain: club.example.com",
                 'Content-Type: multipart/report; report-type=tlsrpt; boundary="b"',
@@ -95,7 +95,7 @@ MAILS = [
         "oof gmail",
         mail(
             [
-                "From: Dave <dave@gmail.com>",
+                "From: Dave <dave@gmail.example>",
                 "Subject: Re: Morning news",
                 "Auto-Submitted: auto-replied",
                 "Precedence: bulk",
@@ -115,7 +115,7 @@ MAILS = [
     (
         "oof zh",
         mail(
-            ["From: dave@qq.com", "Subject: =?utf-8?B?6Ieq5Yqo5Zue5aSNOiBNb3JuaW5nIG5ld3M=?="], "您好,邮件已收到,谢谢。"
+            ["From: dave@qq.example", "Subject: =?utf-8?B?6Ieq5Yqo5Zue5aSNOiBNb3JuaW5nIG5ld3M=?="], "您好,邮件已收到,谢谢。"
         ),
         "auto-reply",
     ),
@@ -123,7 +123,7 @@ MAILS = [
         "oof zh2",
         mail(
             [
-                "From: dave@163.com",
+                "From: dave@163.example",
                 "Subject: =?utf-8?B?UmU6IOaXqeaKpQ==?=",
                 "Auto-Submitted: auto-replied",
                 "Content-Type: text/plain; charset=utf-8",

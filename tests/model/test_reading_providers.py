@@ -52,7 +52,7 @@ def qq(why: str, who: str = "dave@example.org") -> bytes:
         f"<table><tr><td colspan=2>无法发送到 {who}</td></tr><tr><td>退信原因</td><td>{why}</td></tr>"
         "<tr><td>解决方案</td><td>请联系您的收件人</td></tr></table></body></html>"
     )
-    return plain('"PostMaster" <PostMaster@qq.com>', word("来自qq.com的退信", "gb18030"), body, charset="gb18030")
+    return plain('"PostMaster" <PostMaster@qq.example>', word("来自qq.com的退信", "gb18030"), body, charset="gb18030")
 
 
 def netease(why: str) -> bytes:
@@ -61,7 +61,7 @@ def netease(why: str) -> bytes:
         "<html><body><h2>抱歉，您的邮件被退回来了……</h2><p>原邮件信息：主题 早报</p>"
         f"<p>收件人：dave@example.org</p><p>退信原因：{why}</p><p>建议解决方案：请核对收件人地址后重新发送</p></body></html>"
     )
-    return plain("Postmaster@163.com", word("系统退信", "gbk"), body, charset="gbk")
+    return plain("Postmaster@163.example", word("系统退信", "gbk"), body, charset="gbk")
 
 
 def aliyun(why: str) -> bytes:
@@ -70,12 +70,12 @@ def aliyun(why: str) -> bytes:
         "<div>尊敬的用户，您发往以下地址的邮件未能投递：Your message could not be delivered to:</div>"
         f"<div>收件人 / Recipient: dave@example.org</div><div>退信原因 / Reason: {why}</div>"
     )
-    return plain("postmaster@aliyun.com", word("系统退信/Systems bounce"), body)
+    return plain("postmaster@aliyun.example", word("系统退信/Systems bounce"), body)
 
 
 def sina(why: str) -> bytes:
     """Sina: a report whose words are in Chinese (help.sina.com.cn, returned mail)."""
-    return report("MAILER-DAEMON@sina.com", word("退信通知"), "您的邮件未能送达，原因如下。", fields("5.0.0", why))
+    return report("MAILER-DAEMON@sina.example", word("退信通知"), "您的邮件未能送达，原因如下。", fields("5.0.0", why))
 
 
 NOTICES = {
@@ -110,7 +110,7 @@ NOTICES = {
     "sina, too long": (sina("552 message is too long. (邮件大小超过限制)"), Kind.SOFT, "mesgtoobig"),
     "gmail, no such user": (
         report(
-            "Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+            "Mail Delivery Subsystem <mailer-daemon@googlemail.example>",
             "Delivery Status Notification (Failure)",
             "** Address not found **\n\nYour message wasn't delivered to dave@example.org because the address couldn't"
             " be found, or is unable to receive mail.\n\nThe response was:\n\n550 5.1.1 The email account that you"
@@ -122,7 +122,7 @@ NOTICES = {
     ),
     "gmail, still trying": (
         report(
-            "Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+            "Mail Delivery Subsystem <mailer-daemon@googlemail.example>",
             "Delivery Status Notification (Delay)",
             "** Delivery incomplete **\n\nThere was a temporary problem delivering your message to dave@example.org."
             " Gmail will retry for 46 more hours.",
