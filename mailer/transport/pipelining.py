@@ -16,8 +16,8 @@ class Pipelining:
 
     One session tries it while the others go in lockstep, so that a relay that only claims to do it costs one message.
     Once a message announced behind another's content has been answered, it works: from then on only answers that do
-    not add up speak against it, and a lost connection is bad weather. Before that, two connections in a row that fell
-    silent in a group do too.
+    not add up speak against it, and a lost connection is bad weather. Before that, two connections lost in a group
+    do too.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda cause: None, *, allowed: bool = True) -> None:

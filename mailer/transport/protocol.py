@@ -53,9 +53,9 @@ class Wire(asyncio.BufferedProtocol):
     does not add up, nobody knows which reply was the stray one. Only a 421 may come unasked (RFC 5321 section 3.8).
 
     `dot_held` is true while the end of the content is provably still in this process: the limits of the transports
-    are set so that `resume_writing` cannot come later than the moment the dot may have reached the kernel. In the
-    plain that is when no more is left than what was written from the dot on. Over TLS two layers buffer, so the
-    outer one is told to take nothing while the inner one holds anything.
+    are set so that `resume_writing` cannot come later than the moment the dot may have reached the kernel. Without TLS
+    that is when no more is left than what was written from the dot on. With it two layers buffer, so the outer one
+    is told to take nothing while the inner one holds anything.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
