@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from email import message_from_string, policy
 from dataclasses import dataclass, replace
+from email import message_from_string, policy
 from functools import partial
 from pathlib import Path
 
