@@ -16,7 +16,7 @@ from mailer.model.application import LEADS_TO, OPEN, Decision, Kind, Standing, i
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
-from mailer.store import admission, applications, consents, signups
+from mailer.store import admission, applications, consents, signups, subscribers
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.outbox import post_letter
@@ -141,12 +141,14 @@ class Apply:
 
     def _subscribe(self, conn: Connection, application: Row[Any], visit: Visit, now: datetime) -> None:
         """The button under "and send me the newsletter" is the second opt-in; somebody's earlier no still stands."""
-        person = signups.find(conn, application.match_key)
+        person = subscribers.find(conn, application.match_key)
         if person is not None and person.state in {"active", "erased"}:
             return
         if person is None:
             address = parse(application.address)
-            subscriber_id = signups.add_pending(conn, address, application.name, application.language, now)
+            subscriber_id = subscribers.add(
+                conn, address, name=application.name, language=application.language, now=now
+            )
         else:
             subscriber_id = person.id
         wording = application.wording
@@ -213,9 +215,9 @@ class Apply:
                 return False
             applications.note(conn, application_id, target.value, now, reviewer, note.strip())
             if decision is Decision.APPROVE:
-                person = signups.find(conn, application.match_key)
+                person = subscribers.find(conn, application.match_key)
                 if person is not None and person.state != "erased":
-                    signups.tag(conn, person.id, ["member", application.kind])
+                    subscribers.add_tags(conn, person.id, ["member", application.kind])
             self._post(conn, _LETTER_FOR[decision], application, now, note=note.strip())
             return True
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from mailer.intake.table import Row
 from mailer.model.roster import KEPT_OUT, Entry, Fault, FirstLines, Known, Layout, Verdict, judge
-from mailer.model.subscriber import State, tombstones
+from mailer.model.subscriber import tombstones
 from mailer.model.tokens import Keyring
-from mailer.store import consents, roster, subscribers
+from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
 
 CHUNK = 2000
@@ -160,7 +160,7 @@ class Import:
                 continue
             if verdict is Verdict.UPDATED:
                 roster.change(conn, found, entry)
-            elif verdict is Verdict.LEFT and subscribers.set_state(conn, found.id, State.UNSUBSCRIBED, now):
+            elif verdict is Verdict.LEFT and signups.depart(conn, found.id, now):
                 step = consents.Step("withdrawn", source=entry.source or "import", detail=f"{self._file}:{entry.line}")
                 consents.append(conn, found.id, step, now)
         return [(entry, verdict, text) for entry, _, verdict, text in weighed]

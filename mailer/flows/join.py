@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row
 from mailer.mail.address import Address
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, mark, truncated
+from mailer.model.subscriber import Subscriber
 from mailer.model.tokens import Purpose
-from mailer.store import admission, consents, marks, signups
+from mailer.store import admission, consents, marks, signups, subscribers
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
@@ -78,10 +79,13 @@ class Join:
         return self.db.read(marks.counts, [(total, self.clock() - HOUR)])[0] / self.limits.total_hour
 
     def _invite(self, conn: Connection, address: Address, name: str, wording: str, visit: Visit, now: datetime) -> None:
-        person = signups.find(conn, address.match_key)
+        person = subscribers.find(conn, address.match_key)
         if person is not None and person.state == "erased":
             return
-        subscriber_id: int = person.id if person else signups.add_pending(conn, address, name, visit.language, now)
+        if person is None:
+            subscriber_id = subscribers.add(conn, address, name=name, language=visit.language, now=now)
+        else:
+            subscriber_id = person.id
         known = person is not None and person.state == "active"
         if not known:
             step = Step(
@@ -144,7 +148,7 @@ class Join:
             return Confirmation(Outcome.CONFIRMED, language, person.address, welcome)
 
     def _admit_reader(
-        self, conn: Connection, person: Row[Any], wording: str, language: str, visit: Visit, now: datetime
+        self, conn: Connection, person: Subscriber, wording: str, language: str, visit: Visit, now: datetime
     ) -> int:
         admission.enter(conn, person.id, person.match_key, wording, language, visit, now)
         return self._post(conn, "welcome", language, person.address, person.id, now)
@@ -158,14 +162,14 @@ class Join:
             counted = marks.purge(conn, now - MONTH)
         return {"readers": readers, "clients": clients, "marks": counted}
 
-    def _read(self, conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:
+    def _read(self, conn: Connection, delivery_id: int) -> tuple[Row[Any], Subscriber] | None:
         letter = signups.delivery(conn, delivery_id)
         if letter is None or letter.kind != "confirm" or letter.subscriber_id is None:
             return None
-        person = signups.get(conn, letter.subscriber_id)
+        person = subscribers.get(conn, letter.subscriber_id)
         return None if person is None else (letter, person)
 
-    def _outcome(self, letter: Row[Any], person: Row[Any]) -> Confirmation:
+    def _outcome(self, letter: Row[Any], person: Subscriber) -> Confirmation:
         if person.state == "active":
             outcome = Outcome.CONFIRMED
         elif self.clock() > letter.expires_at or person.state == "erased" or _left_since(letter, person):
@@ -175,6 +179,6 @@ class Join:
         return Confirmation(outcome, person.language, person.address)
 
 
-def _left_since(letter: Row[Any], person: Row[Any]) -> bool:
+def _left_since(letter: Row[Any], person: Subscriber) -> bool:
     left: datetime | None = person.left_at
     return person.state == "unsubscribed" and left is not None and left >= letter.created_at

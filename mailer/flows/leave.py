@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mailer.mail.address import Address, masked
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
+from mailer.model.subscriber import Subscriber
 from mailer.model.tokens import Purpose
-from mailer.store import admission, consents, signups
+from mailer.store import admission, consents, signups, subscribers
 from mailer.store.bounces import note_reading
 from mailer.store.consents import Step
 from mailer.store.engine import Database
@@ -108,9 +109,10 @@ class Leave:
                 values["attributes"] = attributes | ({"unwanted_sections": "; ".join(unwanted)} if unwanted else {})
             heal(conn, delivery_id, "saved preferences", now)
             note_reading(conn, person.id, "preferences", now)
-            return signups.prefer(conn, person.id, values)
+            subscribers.change(conn, person.id, **values)
+            return True
 
-    def _reader(self, conn: Connection, person: Row[Any]) -> Reader:
+    def _reader(self, conn: Connection, person: Subscriber) -> Reader:
         paused = person.paused_until if person.paused_until and person.paused_until > self.clock() else None
         sections = str(person.attributes.get("unwanted_sections", ""))
         last = consents.last(conn, person.id) if person.state == "unsubscribed" else None
@@ -124,7 +126,7 @@ class Leave:
             last.detail if last is not None else "",
         )
 
-    def _may_undo(self, conn: Connection, person: Row[Any]) -> bool:
+    def _may_undo(self, conn: Connection, person: Subscriber) -> bool:
         if person.state != "unsubscribed" or person.joined_at is None or person.left_at is None:
             return False
         if self.clock() - person.left_at > UNDO_WITHIN:
@@ -149,12 +151,12 @@ class LostLink:
         now = self.clock()
         with self.db.transaction() as conn:
             answer = admission.admit(conn, self.limits, self.key, address, visit, now)
-            person = signups.find(conn, address.match_key) if answer is Answer.SEND else None
+            person = subscribers.find(conn, address.match_key) if answer is Answer.SEND else None
             if person is not None and person.state == "active":
                 self._post(conn, person, now)
         return answer
 
-    def _post(self, conn: Connection, person: Row[Any], now: datetime) -> None:
+    def _post(self, conn: Connection, person: Subscriber, now: datetime) -> None:
         def compose(delivery_id: int) -> bytes:
             values = {
                 "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
@@ -166,6 +168,6 @@ class LostLink:
         post_letter(conn, kind="lost-link", address=person.address, now=now, compose=compose, subscriber_id=person.id)
 
 
-def _person(conn: Connection, delivery_id: int) -> Row[Any] | None:
+def _person(conn: Connection, delivery_id: int) -> Subscriber | None:
     subscriber_id = signups.subscriber_of(conn, delivery_id)
-    return None if subscriber_id is None else signups.get(conn, subscriber_id)
+    return None if subscriber_id is None else subscribers.get(conn, subscriber_id)

@@ -13,7 +13,7 @@ from mailer.errors import NotFound, UsageError
 from mailer.mail.address import match_key, parse
 from mailer.model.subscriber import State, Subscriber, fault_in_text, language_tag, tag_name, tombstone, tombstones
 from mailer.model.tokens import Keyring
-from mailer.store import consents, erasure, history, roster, subscribers
+from mailer.store import consents, erasure, history, roster, signups, subscribers
 from mailer.store.engine import Database
 
 PAGE = 2000
@@ -79,7 +79,7 @@ def remove(db: Database, text: str, *, actor: str, now: datetime) -> bool:
     """Unsubscribe one reader at the operator's hand; False when he had left before. Raises NotFound."""
     with db.transaction() as conn:
         found = _find(conn, text)
-        moved = subscribers.set_state(conn, found.id, State.UNSUBSCRIBED, now)
+        moved = signups.depart(conn, found.id, now)
         if moved:
             consents.append(conn, found.id, consents.Step("withdrawn", source="operator", detail=f"by {actor}"), now)
     return moved

@@ -77,7 +77,7 @@ def judge(entry: Entry, found: Known | None, *, suppressed: bool, erased: bool) 
     """What becomes of an entry: an import adds and completes, and never brings anybody back or raises a state."""
     if found is not None and found.state is State.UNSUBSCRIBED:
         return Verdict.UNSUBSCRIBED
-    if suppressed:
+    if suppressed and entry.state is not State.UNSUBSCRIBED:  # that somebody left is kept all the same
         return Verdict.SUPPRESSED
     if found is None:
         return Verdict.ERASED if erased else Verdict.ADDED

@@ -21,7 +21,7 @@ from mailer.model.signup import (
     mark,
     truncated,
 )
-from mailer.store import applications, consents, marks, signups, suppressions
+from mailer.store import applications, consents, marks, signups, subscribers, suppressions
 from mailer.store.consents import Step
 
 
@@ -64,4 +64,4 @@ def enter(
     suppressions.lift(conn, match_key, now, "reader")  # mail arrives, and he wants it
     kinds = applications.kinds_of_member(conn, match_key)
     if kinds:
-        signups.tag(conn, subscriber_id, ["member", *kinds])
+        subscribers.add_tags(conn, subscriber_id, ["member", *kinds])

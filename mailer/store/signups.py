@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
-from mailer.mail.address import Address
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
+from mailer.model.subscriber import EDGES
+from mailer.model.subscriber import State as Standing
 from mailer.store import erasure
 from mailer.store.schema import (
     bounces,
@@ -18,38 +18,9 @@ from mailer.store.schema import (
     deliveries,
     issues,
     letters,
-    subscriber_tags,
     subscribers,
     suppressions,
 )
-
-
-def find(conn: Connection, match_key: str) -> Row[Any] | None:
-    """The subscriber with this key, or None."""
-    return conn.execute(select(subscribers).where(subscribers.c.match_key == match_key)).first()
-
-
-def get(conn: Connection, subscriber_id: int) -> Row[Any] | None:
-    """The subscriber with this row number, or None."""
-    return conn.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).first()
-
-
-def add_pending(conn: Connection, address: Address, name: str, language: str, now: datetime) -> int:
-    """A new subscriber who has yet to confirm; returns the row number."""
-    added = conn.execute(
-        insert(subscribers)
-        .values(
-            address=address.address,
-            match_key=address.match_key,
-            domain=address.domain,
-            name=name,
-            language=language,
-            state="pending",
-            created_at=now,
-        )
-        .returning(subscribers.c.id)
-    )
-    return int(added.scalar_one())
 
 
 def activate(conn: Connection, subscriber_id: int, now: datetime, language: str = "") -> bool:
@@ -59,7 +30,7 @@ def activate(conn: Connection, subscriber_id: int, now: datetime, language: str 
         values["language"] = language
     changed = conn.execute(
         update(subscribers)
-        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(("pending", "unsubscribed")))
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(_before(Standing.ACTIVE)))
         .values(values)
     )
     return changed.rowcount == 1
@@ -69,7 +40,7 @@ def depart(conn: Connection, subscriber_id: int, now: datetime) -> bool:
     """Make a subscriber unsubscribed and set aside the copies not sent yet; False when there was nothing to change."""
     changed = conn.execute(
         update(subscribers)
-        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(("active", "pending")))
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(_before(Standing.UNSUBSCRIBED)))
         .values(state="unsubscribed", left_at=now)
     )
     if changed.rowcount == 0:
@@ -96,26 +67,10 @@ def restore(conn: Connection, subscriber_id: int) -> bool:
     return changed.rowcount == 1
 
 
-def prefer(conn: Connection, subscriber_id: int, values: Mapping[str, Any]) -> bool:
-    """Change language, paused_until or attributes of an active subscriber."""
-    changed = conn.execute(
-        update(subscribers).where(subscribers.c.id == subscriber_id, subscribers.c.state == "active").values(values)
-    )
-    return changed.rowcount == 1
-
-
-def tag(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
-    """Give a subscriber tags he may have already."""
-    held = conn.execute(select(subscriber_tags.c.tag).where(subscriber_tags.c.subscriber_id == subscriber_id))
-    new = set(tags) - set(held.scalars())
-    if new:
-        conn.execute(insert(subscriber_tags), [{"subscriber_id": subscriber_id, "tag": one} for one in sorted(new)])
-
-
 def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
     """What a signed link's delivery is about: the row with its letter's and its issue's columns, or None."""
     d, le = deliveries.c, letters.c
-    query = (
+    query: Select[Any] = (
         select(
             d.id,
             d.subscriber_id,
@@ -133,7 +88,8 @@ def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
         .select_from(deliveries.outerjoin(letters, le.id == d.letter_id))
         .where(d.id == delivery_id)
     )
-    return _first(conn, query)
+    found: Row[Any] | None = conn.execute(query).first()
+    return found
 
 
 def subscriber_of(conn: Connection, delivery_id: int) -> int | None:
@@ -185,6 +141,6 @@ def expire(conn: Connection, before: datetime, now: datetime) -> int:
     return len(stale)
 
 
-def _first(conn: Connection, query: Any) -> Row[Any] | None:
-    found: Row[Any] | None = conn.execute(query).first()
-    return found
+def _before(state: Standing) -> list[Standing]:
+    """The states from which an edge leads to this one."""
+    return [source for source, targets in EDGES.items() if state in targets]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from mailer.mail.address import Address
-from mailer.model.subscriber import EDGES, State, Subscriber
+from mailer.model.subscriber import State, Subscriber
 from mailer.store.attributes import Position
 from mailer.store.schema import subscriber_tags, subscribers
 
@@ -94,23 +94,6 @@ def add(
     return subscriber_id
 
 
-def set_state(conn: Connection, subscriber_id: int, state: State, now: datetime) -> bool:
-    """Move a subscriber to another state, if an edge leads there (model.subscriber.EDGES); True when he moved.
-
-    Becoming active sets `joined_at`, leaving sets `left_at`; the row of the consents log is the caller's.
-    """
-    values: dict[str, Any] = {"state": state}
-    if state is State.ACTIVE:
-        values["joined_at"] = now
-    elif state is State.UNSUBSCRIBED:
-        values["left_at"] = now
-    sources = [source for source, targets in EDGES.items() if state in targets]
-    moved = conn.execute(
-        update(subscribers).where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(sources)).values(values)
-    )
-    return moved.rowcount == 1
-
-
 def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
     """Set some of a subscriber's `name`, `language`, `attributes` (the whole mapping), `paused_until`."""
     allowed = {"name", "language", "attributes", "paused_until"}
@@ -120,7 +103,8 @@ def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
 
 def add_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
     """Give a subscriber tags (as kept: model.subscriber.tag_name); those he has already stay."""
-    has = set(tags_of(conn, [subscriber_id]).get(subscriber_id, ()))
+    tags = list(tags)
+    has = set() if not tags else set(tags_of(conn, [subscriber_id]).get(subscriber_id, ()))
     new = [{"subscriber_id": subscriber_id, "tag": tag} for tag in dict.fromkeys(tags) if tag not in has]
     if new:
         conn.execute(insert(subscriber_tags), new)
