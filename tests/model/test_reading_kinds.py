@@ -115,7 +115,8 @@ MAILS = [
     (
         "oof zh",
         mail(
-            ["From: dave@qq.example", "Subject: =?utf-8?B?6Ieq5Yqo5Zue5aSNOiBNb3JuaW5nIG5ld3M=?="], "您好,邮件已收到,谢谢。"
+            ["From: dave@qq.example", "Subject: =?utf-8?B?6Ieq5Yqo5Zue5aSNOiBNb3JuaW5nIG5ld3M=?="],
+            "您好,邮件已收到,谢谢。",
         ),
         "auto-reply",
     ),
