@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -18,6 +18,10 @@ from pydantic_settings import (
 )
 
 from mailer.errors import SettingsError
+from mailer.transport.url import parse as parse_relay
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 FILE = "mailer.toml"
 ENV_PREFIX = "MAILER_"
@@ -101,6 +105,14 @@ class RelaySettings(Section):
     pipelining: bool = Field(
         True, description="Send commands in groups where the relay offers it; `false`: one at a time, always."
     )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        try:
+            parse_relay(self.url.get_secret_value(), plaintext=self.plaintext)
+        except SettingsError as error:
+            raise ValueError(error.message) from None
+        return self
 
 
 class DatabaseSettings(Section):
@@ -284,7 +296,7 @@ def load(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(
-            f"no {path.name} here; 'mailer init' makes a club's folder, or name one with --config", where=str(path)
+            "no such file; 'mailer init' makes a club's folder, or name one with --config", where=str(path)
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot be read: {error}", where=str(path)) from None
@@ -299,16 +311,21 @@ def load(path: Path) -> Settings:
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
-    first = error.errors()[0]
-    keys = [str(part) for part in first["loc"]]
-    name = _display(keys)
+    """All that is wrong, a line each, one below the other behind `mailer: `."""
+    return SettingsError("\n        ".join(dict.fromkeys(_mistake(one, path, text) for one in error.errors())))
+
+
+def _mistake(error: ErrorDetails, path: Path, text: str) -> str:
+    keys = [str(part) for part in error["loc"]]
+    message = error["msg"].removeprefix("Value error, ")
+    if named := re.match(r"\[\w+\] (\w+) ", message):  # a rule on several settings says itself which is wrong
+        keys.append(named[1])
+        message = message[named.end() :]
     line = _line_of(text, keys)
-    variable = None if line else _variable_of(keys)
-    where = variable or (f"{path}:{line}" if line else str(path))
-    if first["type"] == "extra_forbidden":
-        return SettingsError(f"unknown setting {name}{_suggestion(keys)}", where=where)
-    message = first["msg"].removeprefix("Value error, ")
-    return SettingsError(f"{name}: {message[:1].lower()}{message[1:]}", where=where)
+    where = _variable_of(keys) or (f"{path}:{line}" if line else str(path))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown setting {_display(keys)}{_suggestion(keys)}"
+    return f"{where}: {_display(keys)}: {message[:1].lower()}{message[1:]}"
 
 
 def _display(keys: list[str]) -> str:

@@ -8,6 +8,8 @@ import pytest
 from support.relay import Relay, refuse
 from support.ways import in_turn, to
 
+from mailer import settings
+from mailer.errors import SettingsError
 from mailer.settings import Settings
 from mailer.transport.base import Session
 from mailer.wiring import Club, new_key
@@ -42,3 +44,23 @@ async def test_a_relay_that_loses_commands_of_a_group_is_named_in_a_warning(
             await session.close()
     (line,) = caplog.messages
     assert line.startswith("post does not take commands in groups as it offers (503 5.5.1 Bad sequence)")
+
+
+def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    path.write_text('[newsletter]\ntimezone = "Mars/Phobos"\n[relay]\nconnections = 0\n[relayy]\n', encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(path)
+    lines = str(caught.value).splitlines()
+    assert [line.strip().partition(": ")[0] for line in lines] == [f"{path}:{number}" for number in (2, 4, 5)]
+
+
+def test_a_relay_that_cannot_be_one_is_named_where_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mailer.toml"
+    path.write_text('[relay]\nname = "main"\nurl = "smtps://user:se/cret@mail.example.com"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"mailer.toml:3: \[relay\] url: ") as caught:
+        settings.load(path)
+    assert "cret" not in str(caught.value)
+    monkeypatch.setenv("MAILER_RELAY__URL", "mail.example.com")
+    with pytest.raises(SettingsError, match=r"^MAILER_RELAY__URL: \[relay\] url: "):
+        settings.load(path)

@@ -54,7 +54,7 @@ def test_placeholders_are_named_but_harmless_while_mail_stays_on_this_machine(cl
 
 
 def test_placeholders_are_wrong_once_mail_can_leave(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAILER_RELAY__URL", "smtp://192.0.2.1:25")  # plaintext: refused before anything is opened
+    monkeypatch.setenv("MAILER_RELAY__URL", "smtp+starttls://relay.test:587")  # a name nobody knows
     _, found = findings(club)
     assert {found[name][0]["state"] for name in ("[newsletter] name", "[sender] from", "[web] base_url")} == {"wrong"}
 
