@@ -112,6 +112,13 @@ PROVIDER_CODES: Table = (
     ),
     (
         "userunknown",
+        "qmail's validrcptto patch",
+        """
+        my validrcptto list
+        """,
+    ),
+    (
+        "userunknown",
         "Google: notices",
         """
         address couldn't be found
@@ -411,8 +418,8 @@ PHRASES: Table = (
         "mailboxfull",
         "Postfix, Exim, Dovecot, qmail, Exchange, Sendmail",
         """
-        mailbox full | mailbox is full | mailbox has exceeded | box space not enough | over quota | overquota |
-        quota exceeded | exceeded*quota | quota*exceeded | exceeds*quota | inbox is full | mailbox quota |
+        mailbox full | mailbox is full | mailbox has exceeded | box space not enough | over quota | out of quota |
+        overquota | quota exceeded | exceeded*quota | quota*exceeded | exceeds*quota | inbox is full | mailbox quota |
         mail box full | maildir over | maildir has overdrawn | out of storage | exceeded storage allocation |
         storage quota | insufficient disk space | not enough disk space | exceeded*mailbox size |
         mailbox size limit exceeded | mailbox exceeds | full mailbox | user has exhausted | would exceed*mailbox |
@@ -485,10 +492,10 @@ PHRASES: Table = (
         rate limit | ratelimit | rate-limit | too many errors | too much recipient | out of allow rcpt |
         frequency too high | exceed the limit*per | mails per | rcpt*maximum threshold | try again slower |
         sending too fast | too fast | too quickly | too frequently | too many messages | too many emails | throttl |
-        receiving mail at a rate | rate that prevents | unusual rate | excessive rate | exceeded*rate | slow down |
-        exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per | message rate | too much mail |
-        received too many | max defers and failures | emails per | messages per hour | 发送频率 | 超过限制 |
-        sending limit | deferred due to excessive | mail sending rate
+        receiving mail at a rate | rate that prevents | unusual rate | excessive rate | rate exceeded |
+        exceeded*rate | slow down | exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per |
+        message rate | too much mail | received too many | max defers and failures | emails per | messages per hour |
+        发送频率 | 超过限制 | sending limit | deferred due to excessive | mail sending rate
         """,
     ),
     (
@@ -587,15 +594,16 @@ PHRASES: Table = (
         mailbox is frozen | user*suspend | account*suspend | mailbox*suspend | suspend the service |
         recipient suspend | account*inactive | inactive account | mailbox is inactive | inactive user |
         user is inactive | has been suspended | account has been blocked | account is locked | temporary locked |
-        temporarily locked | user hangup | user*locked | mailbox*locked | mailbox currently suspended |
-        disabled recipient | recipient*disabled | disabled or discontinued | discontinued | account expired |
-        mailbox expired | is disabled | account*deactivat | mailbox*deactivat | deactivated | no longer active |
-        not active | email account that you tried to reach is disabled | recipient*inactive | compte*bloque |
-        account is blocked | account is closed | mailbox is blocked | mailbox blocked | user disabled |
-        boite*inactive | mailbox*inactive | 账号被锁定 | 邮箱被锁 | 被冻结 | 已冻结 | 被禁用 | 帐号已停用 |
-        vacationing mailbox | out of service | user has been blocked | account is temporarily unavailable |
-        account not active | is a deactivated mailbox | mailbox*not accepting messages | user*not accepting messages |
-        account*not accepting messages | unpaid | mailbox frozen | user account is unavailable | billing
+        temporarily locked | user hangup | mailbox*closed | account*closed | user*locked | mailbox*locked |
+        mailbox currently suspended | disabled recipient | recipient*disabled | disabled or discontinued |
+        discontinued | account expired | mailbox expired | is disabled | account*deactivat | mailbox*deactivat |
+        deactivated | no longer active | not active | email account that you tried to reach is disabled |
+        recipient*inactive | compte*bloque | account is blocked | account is closed | mailbox is blocked |
+        mailbox blocked | user disabled | boite*inactive | mailbox*inactive | 账号被锁定 | 邮箱被锁 | 被冻结 |
+        已冻结 | 被禁用 | 帐号已停用 | vacationing mailbox | out of service | user has been blocked |
+        account is temporarily unavailable | account not active | is a deactivated mailbox |
+        mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
+        mailbox frozen | user account is unavailable | billing
         """,
     ),
     (
