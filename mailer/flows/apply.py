@@ -58,33 +58,20 @@ class Case:
         return self.application["state"] in OPEN
 
 
+@dataclass
 class Apply:
     """The journey of an applicant; `reviewers` are told of what there is to review."""
 
-    def __init__(
-        self,
-        db: Database,
-        links: Links,
-        write_letter: WriteLetter,
-        clock: Callable[[], datetime],
-        *,
-        limits: Limits,
-        key: bytes,
-        kinds: Mapping[str, Kind],
-        reviewers: Collection[str] = (),
-        reviewers_language: str = "en",
-        confirm_for: timedelta = timedelta(hours=72),
-    ) -> None:
-        self.db = db
-        self.links = links
-        self.write_letter = write_letter
-        self.clock = clock
-        self.limits = limits
-        self.key = key
-        self.kinds = kinds
-        self.reviewers = tuple(reviewers)
-        self.reviewers_language = reviewers_language
-        self.confirm_for = confirm_for
+    db: Database
+    links: Links
+    write_letter: WriteLetter
+    clock: Callable[[], datetime]
+    limits: Limits
+    key: bytes
+    kinds: Mapping[str, Kind]
+    reviewers: Collection[str] = ()
+    reviewers_language: str = "en"
+    confirm_for: timedelta = timedelta(hours=72)
 
     def apply(self, form: Form, visit: Visit) -> Answer:
         """Keep an application and write its confirm letter; SEND and SILENT must look alike to the visitor."""

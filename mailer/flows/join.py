@@ -40,27 +40,17 @@ class Confirmation:
     welcome_id: int = 0
 
 
+@dataclass
 class Join:
-    """The journey of a reader; `wording` maps languages to the exact text agreed to, `key` names rate marks."""
+    """The journey of a reader; `key` names rate marks, a confirm link works for `confirm_for`."""
 
-    def __init__(
-        self,
-        db: Database,
-        links: Links,
-        write_letter: WriteLetter,
-        clock: Callable[[], datetime],
-        *,
-        limits: Limits,
-        key: bytes,
-        confirm_for: timedelta = timedelta(hours=72),
-    ) -> None:
-        self.db = db
-        self.links = links
-        self.write_letter = write_letter
-        self.clock = clock
-        self.limits = limits
-        self.key = key
-        self.confirm_for = confirm_for
+    db: Database
+    links: Links
+    write_letter: WriteLetter
+    clock: Callable[[], datetime]
+    limits: Limits
+    key: bytes
+    confirm_for: timedelta = timedelta(hours=72)
 
     def subscribe(self, address: Address, name: str, wording: str, visit: Visit) -> Answer:
         """Take a signup; the answer says what the visitor may see: SEND and SILENT must look alike."""
