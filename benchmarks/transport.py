@@ -6,7 +6,7 @@ Ten reused connections, messages of 45 KB, pipelined and in lockstep. Prints med
 messages of the client and of the sink, and the median of the ratios to smtp-source in the same round. The rounds are
 interleaved, so that a busy machine is unfair to all alike. PROGRAM is a sink started as `PROGRAM PORT` that is faster
 than smtp-sink, which is the limit otherwise; with `--rtt` it is told `-r MS` too, to answer so much later, and
-how many round trips a message took is printed.
+how many round trips' time a message took is printed.
 """
 
 from __future__ import annotations
