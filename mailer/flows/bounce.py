@@ -13,10 +13,10 @@ from mailer.mail import mime
 from mailer.mail.mime import Mail
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Diagnosis, Kind
-from mailer.model.carriers import Found, asks_to_leave, in_envelope, in_mail
+from mailer.model.carriers import Found, asks_to_leave, in_complaint, in_envelope, in_mail
 from mailer.model.delivery import Phase
 from mailer.model.diagnosis import classify_reply
-from mailer.model.reading import Reading, Result, read_mail
+from mailer.model.reading import COMPLAINT_REPORT, Reading, Result, read_mail
 from mailer.model.suppression import Action, Verdict
 from mailer.model.tokens import Keyring
 from mailer.store import bounces, consents, returned, signups
@@ -153,7 +153,7 @@ class TakeIn:
             heal(conn, leaver.id, "an unsubscribe by mail", now)
             returned.mark(conn, mail_id, returned.READ)
             return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), "unsubscribed")
-        found, delivery = self._whose(conn, mail, envelope_to)
+        found, delivery = self._whose(conn, mail, reading, envelope_to)
         if delivery is None or found is None:
             return _of_nobody(conn, mail_id, reading, found, via, now)
         heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
@@ -196,10 +196,15 @@ class TakeIn:
         sentence = "unsubscribed" if reading.opt_out else f"{verdict.action}: {verdict.why}"
         return Taken(returned.READ, reading, found, verdict, sentence)
 
-    def _whose(self, conn: Connection, mail: Mail, envelope_to: str) -> tuple[Found | None, Any]:
+    def _whose(self, conn: Connection, mail: Mail, reading: Reading, envelope_to: str) -> tuple[Found | None, Any]:
         """The token decides who: the envelope's first, then what the mail carries; a probe's is nobody's."""
         sure = in_envelope(self.keyring, envelope_to)
-        tokens = (sure,) if sure else in_mail(self.keyring, mail)
+        if sure:
+            tokens: tuple[Found, ...] = (sure,)
+        elif reading.form == COMPLAINT_REPORT:
+            tokens = in_complaint(self.keyring, mail, reading.original)
+        else:
+            tokens = in_mail(self.keyring, mail)
         for found in tokens:
             delivery = None if found.is_probe else returned.delivery(conn, found.delivery_id)
             if delivery is not None:

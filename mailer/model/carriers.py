@@ -7,10 +7,10 @@ for, in the envelope, in the report's headers and in whatever it returns of our 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailer.mail.mime import Mail
+from mailer.mail.mime import Headers, Mail
 from mailer.model.tokens import MAX_DELIVERY, Keyring, Purpose
 
 MAX_TRIED = 200
@@ -47,12 +47,18 @@ def in_envelope(keyring: Keyring, recipient: str) -> Found | None:
 
 def in_mail(keyring: Keyring, mail: Mail) -> tuple[Found, ...]:
     """Every delivery whose genuine token stands in a mail, the surest carrier first, each once."""
-    texts = _texts(mail)
-    found: dict[int, Found] = {}
-    for carrier, _, _ in _CARRIERS:
-        for each in _read(keyring, texts, carrier):
-            found.setdefault(each.delivery_id, each)
-    return tuple(found.values())
+    return _found(keyring, _texts(mail))
+
+
+def in_complaint(keyring: Keyring, mail: Mail, original: Headers) -> tuple[Found, ...]:
+    """The same for a complaint (RFC 5965), whose subject may be a mail that only quotes or answers ours.
+
+    Counted are the report's own fields and those of the mail complained about that we wrote; not its text.
+    """
+    ours = [value for name in ("return-path", "message-id", "list-unsubscribe") for value in original.get(name, ())]
+    report = [part.text for part in mail.parts if part.type == "message/feedback-report"]
+    to = [value for name in ("to", "delivered-to", "x-original-to") for value in mail.headers.get(name, ())]
+    return _found(keyring, [*ours, *report, *to])
 
 
 def carried(keyring: Keyring, mail: Mail, envelope_to: str, delivery_id: int) -> tuple[str, ...]:
@@ -68,6 +74,14 @@ def asks_to_leave(keyring: Keyring, mail: Mail) -> Found | None:
     wish = _WISH.fullmatch(mail.header("subject"))
     delivery_id = keyring.read(wish[1].lower(), Purpose.UNSUBSCRIBE) if wish else None
     return None if delivery_id is None else Found(delivery_id, "Subject")
+
+
+def _found(keyring: Keyring, texts: Sequence[str]) -> tuple[Found, ...]:
+    found: dict[int, Found] = {}
+    for carrier in CARRIERS:
+        for each in _read(keyring, texts, carrier):
+            found.setdefault(each.delivery_id, each)
+    return tuple(found.values())
 
 
 def _texts(mail: Mail) -> list[str]:

@@ -15,6 +15,7 @@ from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.diagnosis import classify, phase_of
 
 MAX_NOTICE = 12000
+COMPLAINT_REPORT = "complaint (RFC 5965)"
 _STATUS_REPORT = "delivery status (RFC 3464)"
 _WORDS = "a notice in words"
 _NOTHING = "nothing that concerns a delivery"
@@ -193,7 +194,7 @@ def _complaint(mail: Mail, original: Headers) -> Reading | None:
             kind = Kind.COMPLAINT if report.complaint or report.opt_out else Kind.NONE
             diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} (RFC 5965)")
             results = tuple(Result(recipient, diagnosis) for recipient in recipients)
-            return Reading(kind, "feedback", results, "complaint (RFC 5965)", original, opt_out=report.opt_out)
+            return Reading(kind, "feedback", results, COMPLAINT_REPORT, original, opt_out=report.opt_out)
     if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() == "unsubscribe":
         diagnosis = Diagnosis(Kind.COMPLAINT, "feedback", "", "a mail that asks to unsubscribe (RFC 2369 3.2)")
         results = tuple(Result(address, diagnosis) for address in _addresses(mail.headers.get("from", ()))[:1])

@@ -155,6 +155,19 @@ def test_a_persons_answer_is_kept_as_a_reply(journey: TakeIn, dave: int) -> None
     assert journey.take(sample("human-reply"), "imap", path_of(dave)).state == "reply"
 
 
+def test_a_complaint_about_what_somebody_forwarded_is_not_his_own(db: Database, journey: TakeIn, dave: int) -> None:
+    message, link = RING.sign(dave, Purpose.MESSAGE), RING.sign(dave, Purpose.UNSUBSCRIBE)
+    forwarded = (
+        f"From: Dave <{DAVE}>\nTo: erin@example.net\nSubject: Fwd: Morning news\nMessage-ID: <1@example.org>\n"
+        f"References: <{message}@club.example.com>\n\nLook at this.\n> leave: https://club.example.com/u/{link}\n"
+    )
+    head, _, tail = sample("complaint").decode().partition("Return-Path: <b+")
+    taken = journey.take((head + forwarded + "\n--edge--\n").encode(), "imap")
+    assert tail
+    assert (taken.state, taken.reading.kind) == ("unverified", "complaint")
+    assert not stopped(db)
+
+
 def test_a_complaint_is_never_lifted_by_a_new_consent(db: Database, journey: TakeIn, dave: int) -> None:
     journey.take(sample("complaint"), "imap", path_of(dave))
     assert db.run(suppressions.lift, DAVE, NOW, "double opt-in") == 0
