@@ -218,12 +218,23 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
                 )
             elif line.strip() and _STRAY.fullmatch(line):
                 yield error("I10", number, "a line of punctuation alone.", "Delete it.")
+            if box := _box(line):
+                message = f"U+{ord(box):04X} stands for no character; most readers see a box."
+                yield warning("I10", number, message, "Write what is meant.")
             if _HALF_WIDTH.search(line):
                 fix = "Write ，；：？！（） between Chinese characters."
                 yield warning("I12", number, "half-width punctuation between Chinese characters.", fix)
         if passage.markdown and re.search(r"\*\*|(?<!\w)__(?=\w)", markdown.plain_text(passage.text)):
             fix = "Put the stars directly at the words: **bold**."
             yield warning("I11", passage.line, "** or __ stays in the text and is shown.", fix)
+
+
+def _box(line: str) -> str:
+    """The first character of a line that is not assigned or private, or ""; noncharacters are told elsewhere."""
+    if line.isascii():
+        return ""
+    boxes = (c for c in line if unicodedata.category(c) in ("Cn", "Co") and ord(c) & 0xFFFE != 0xFFFE)
+    return next(boxes, "")
 
 
 def _quotes(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -293,7 +304,7 @@ def _picture(link: Link) -> Iterator[Finding]:
             yield warning("H08", link.line, "the picture has no words; who does not see it gets nothing.", fix)
     if images.is_file(link.url):
         return
-    if not link.width.isdigit():
+    if not link.width.isdigit() and link.url.startswith(("http://", "https://")):
         yield warning(
             "H08", link.line, "the picture has no width; Outlook may show it far too big.", "Add {width=536}."
         )

@@ -20,7 +20,7 @@ _LEFT_OVER = re.compile(r"\{\{|\}\}|merge\.invalid|\bmrgq*\d+z")
 
 def check_message(issue: Issue, edition: Edition) -> list[Finding]:
     """Every finding on the messages that three readers would get: one without a name, one with, one hostile."""
-    line = issue.lines.get("subject", 0)
+    line = issue.lines.get("subject") or (issue.leads[0].line if issue.leads else issue.lines.get("title", 1))
     raw = edition.program.compose(SAMPLE)
     return [
         *_shape(raw),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
 
 SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
+HEAD_BYTES = 4000
 _UNRENDERED = frozenset(("I20", "P01"))
 
 
@@ -56,6 +58,7 @@ def examine(
     found += check.silence(issue, missing)
     sources, glossary = (table(each, path.parent, folder) for each in (SOURCES, GLOSSARY))
     sisters = _sisters(path, found)
+    found += check.silence(issue, _same_number(issue, path))
     found += check.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
     edition = None
     if render is not None and readable and not any(finding.id in _UNRENDERED for finding in found):
@@ -91,6 +94,22 @@ def _rendered(issue: Issue, render: Callable[[Issue], Edition]) -> tuple[Edition
     except SourceError as problem:
         return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.")]
     return edition, [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
+
+
+def _same_number(issue: Issue, path: Path) -> list[Finding]:
+    """Other files beside this one with its number, that are no editions of it."""
+    if issue.number is None or not path.is_file():
+        return []
+    known = {path.name, *(other.name for other in source.sisters(path))}
+    number = re.compile(rf"^number:[ \t]*{issue.number}[ \t]*$", re.MULTILINE)
+    for other in sorted(path.parent.glob("*.md")):
+        if other.name not in known:
+            with other.open("rb") as file:
+                head = file.read(HEAD_BYTES).decode("utf-8", "replace").partition("\n---")[0]
+            if number.search(head.replace("\r", "")):
+                message = f"{other.name} is issue {issue.number} too; only one of them can be published."
+                return [warning("I22", issue.lines.get("number", 1), message, "Give one of them another number.")]
+    return []
 
 
 def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:

@@ -21,6 +21,8 @@ REQUIRED = ("newsletter", "date", "lang")
 AUTO = "auto"
 LIMIT = 20_000
 
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
 _WORD = re.compile(r"[\w][\w.-]*")
 _RULE = re.compile(r"[A-Z]\d\d")
 
@@ -85,7 +87,8 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
         findings.append(error("I01", first_line, "the front matter is nested too deeply.", "Write `key: value` lines."))
         return []
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
+        begun = "flow" in (problem.context or "") or "quoted" in (problem.context or "")
+        mark = (problem.context_mark if begun else None) or problem.problem_mark or problem.context_mark
         line = first_line + (mark.line if mark else 0)
         why = (problem.problem or "it cannot be read").replace("\n", " ")
         findings.append(error("I01", line, f"the front matter is not valid YAML: {why}.", _QUOTE))
@@ -99,6 +102,10 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
     if not isinstance(root, yaml.MappingNode):
         findings.append(error("I01", first_line, "the front matter is not made of `key: value` lines.", _QUOTE))
         return []
+    for _, value in root.value:
+        if value.tag not in _TAGS:
+            line = first_line + value.start_mark.line
+            findings.append(error("I01", line, f"the YAML tag {value.tag.removeprefix(_TAG)!r} is not taken.", _QUOTE))
     return [(str(key.value), value, first_line + key.start_mark.line) for key, value in root.value]
 
 

@@ -106,11 +106,19 @@ def _control_characters(lines: list[str]) -> list[Finding]:
         elif bad is not None:
             message = f"the line holds the control character U+{ord(bad[0]):04X}."
             found.append(error("I10", number, message, "Delete it; 'mailer issue import' does so for pasted text."))
+        elif (code := _noncharacter(line)) is not None:
+            message = f"the line holds U+{code:04X}, which is no character."
+            found.append(error("I10", number, message, "Delete it."))
         elif len(_BIDI_OPENED.findall(line)) != len(_BIDI_CLOSED.findall(line)):
             message = "the line changes the direction of writing and does not change it back."
             fix = "Delete the invisible marks U+202A, U+202B, U+2066 to U+2068."
             found.append(error("I10", number, message, fix))
     return found[:20]
+
+
+def _noncharacter(line: str) -> int | None:
+    """The first code point above U+FFFF that Unicode keeps from text: U+1FFFE, U+1FFFF and so on to U+10FFFF."""
+    return next((ord(c) for c in line if ord(c) > 0xFFFF and ord(c) & 0xFFFE == 0xFFFE), None)
 
 
 def _head(lines: list[str], findings: list[Finding]) -> tuple[front_matter.FrontMatter | None, int]:

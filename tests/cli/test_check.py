@@ -67,3 +67,16 @@ def test_a_broken_table_is_one_line_with_its_place(folder: Path) -> None:
     Path("sources.yaml").write_text("A: [\n", encoding="utf-8")
     code, _, err = run("check", "a.md")
     assert (code, "sources.yaml:" in err) == (1, True)
+
+
+def test_another_file_with_the_same_number_is_told_at_the_number(folder: Path) -> None:
+    Path("one.md").write_text(ISSUE, encoding="utf-8")
+    assert run("check", "one.md")[1] == ""
+    Path("copy.md").write_text(ISSUE.replace("05-21", "05-22"), encoding="utf-8")
+    assert "one.md:3: warning I22: copy.md is issue 7 too" in run("check", "one.md")[1]
+
+
+def test_a_broken_head_is_told_where_it_begins(folder: Path) -> None:
+    assert "stdin:3: error I01" in run("check", "-", stdin=ISSUE.replace("number: 7", "number: [7"))[1]
+    tagged = ISSUE.replace("lang: en", "lang: en\ntags: !!python/tuple [a]")
+    assert "stdin:6: error I01: the YAML tag 'python/tuple' is not taken." in run("check", "-", stdin=tagged)[1]

@@ -148,3 +148,10 @@ def test_sister_editions_lie_beside_each_other(tmp_path: object) -> None:
     assert [path.name for path in source.sisters(folder / "a.en.md")] == ["a.zh-Hant.md", "a.zh.md"]
     assert source.sisters(folder / "a.md") == []
     assert source.sisters(Path("-")) == []
+
+
+def test_noncharacters_are_errors_and_unassigned_ones_warnings() -> None:
+    _, found = check.check_text(HEAD.format(lang="en", more="") + NORMAL.replace("Monday", "Mon\U0010ffffday"))
+    assert [(each.id, each.level) for each in found] == [("I10", "error")]
+    assert ids(NORMAL.replace("Monday", "Mon\u0378day")) == [("I10", "warning", 9)]
+    assert ids(NORMAL.replace("Monday", "Mon\ue000day")) == [("I10", "warning", 9)]
