@@ -24,7 +24,7 @@ from mailer.model.signup import Visit
 from mailer.model.tokens import Purpose
 from mailer.settings import Settings
 from mailer.store.engine import Database
-from mailer.store.schema import consents, deliveries, editions, issues, letters, subscriber_tags, subscribers
+from mailer.store.schema import consents, deliveries, editions, issues, letters, metadata, subscriber_tags, subscribers
 from mailer.web.app import create_app
 from mailer.web.server import bind, make_server
 from mailer.wiring import Club
@@ -110,11 +110,13 @@ class Town:
             return sorted(conn.execute(query).scalars())
 
     def everything(self) -> str:
-        """All rows of the tables a link could change, to compare."""
+        """All rows of all tables, to compare."""
         with self.db.reading() as conn:
-            tables = (subscribers, consents, deliveries, letters)
             return repr(
-                [list(map(tuple, conn.execute(select(table).order_by(*table.primary_key)))) for table in tables]
+                [
+                    list(map(tuple, conn.execute(select(table).order_by(*table.primary_key))))
+                    for table in metadata.sorted_tables
+                ]
             )
 
     def add_reader(self, address: str = "alice@example.com", state: str = "active", name: str = "Alice") -> int:

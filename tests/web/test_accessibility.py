@@ -83,3 +83,35 @@ def test_no_page_has_a_barrier(
     assert not [text for text in complaints if "Failed to load resource" not in text]
     assert page.context.cookies() == []
     page.context.close()
+
+
+REACHABLE = """() => [...document.querySelectorAll("a[href], button, input, select, textarea")].filter((one) =>
+  one.type !== "hidden" && !one.closest(".away") && one.getClientRects().length && !one.disabled
+  && !(one.type === "radio" && one !== document.querySelector(`[name="${one.name}"]`))).length"""
+FOCUSED = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const box = one.getBoundingClientRect();
+  const style = getComputedStyle(one);
+  return [style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, box.width > 0 && box.left >= 0];
+}"""
+
+
+def test_everything_can_be_reached_by_keyboard_and_is_seen_when_it_is(browser: Browser, served: Any) -> None:
+    page = browser.new_context(viewport={"width": 375, "height": 700}).new_page()
+    for stop in tour(served):
+        visit(page, served, stop, "en")
+        if stop.name == "proof":
+            page.get_by_text("Done. Please press the button.").wait_for()
+        page.evaluate("document.activeElement.blur()")
+        wanted = page.evaluate(REACHABLE)
+        reached = 0
+        for _ in range(wanted + 2):
+            page.keyboard.press("Tab")
+            found = page.evaluate(FOCUSED)
+            if found is None:
+                break
+            assert found == [True, True], stop.name
+            reached += 1
+        assert reached >= wanted, (stop.name, reached, wanted)
+    page.context.close()
