@@ -77,7 +77,7 @@ class Talk(Observer):
         talk(f"paused: {cause}; mend it, then 'mailer resume'")
 
     def taken_over(self, worker: str, cause: str) -> None:
-        talk(f"settled what was left open: {cause}")
+        talk(f"settled what {worker} left open")
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
         talk(f"{name} asks us to go slower: nothing goes there for {span(pause)}; it answered: {cause}")

@@ -15,16 +15,19 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
     The newest ten issues, the workers that hold claims, and what is waited for.
     """
+    import socket
     from dataclasses import asdict
 
     from mailer.cli.output import at, counted, print_json, span, table, talk
     from mailer.flows import report
     from mailer.model.delivery import State
+    from mailer.store.journal import boot_id
 
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone
     issues, workers = report.progress(club.db, now)
     slowed = report.slowed(club.db, now)
+    lost = report.lost(club.db, socket.gethostname(), boot_id())
     if as_json:
         print_json(
             {
@@ -40,7 +43,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     }
                     for entry in issues
                 ],
-                "workers": [asdict(worker) for worker in workers],
+                "workers": [asdict(worker) | {"lost": worker.name in lost} for worker in workers],
                 "slowed": [asdict(each) for each in slowed],
             }
         )
@@ -70,7 +73,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(f"{entry.issue.slug} is {entry.issue.state}: {entry.issue.state_cause}")
         if entry.issue.state == "sending" and entry.issue.send_at > now:
             due = at(entry.issue.send_at, zone, now)
-            talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers), 'worker')} running")
+            talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers) - len(lost), 'worker')} running")
         elif entry.finish_at:
             talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
     for each in slowed:
@@ -79,8 +82,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
         talk(f"{each.key} is slowed: {', '.join(filter(None, (pause, rate)))}; it answered: {each.cause}")
     for worker in workers:
         left = (worker.leased_until - now).total_seconds()
-        lease = f"lease for {span(left)} more" if left > 0 else "its lease has run out: the next dispatch takes over"
         who = f"worker {worker.name} on {worker.host} (process {worker.pid})"
-        talk(f"{who} holds {counted(worker.holds, 'reader')}, {lease}")
-    if not workers and any(entry.issue.state == "sending" for entry in issues):
+        if worker.name in lost or left <= 0:
+            why = "died" if worker.name in lost else "let its lease run out"
+            talk(f"{who} {why}; 'mailer dispatch' settles the {counted(worker.holds, 'reader')} it held")
+        else:
+            talk(f"{who} holds {counted(worker.holds, 'reader')}, lease for {span(left)} more")
+    if len(lost) >= len(workers) and any(entry.issue.state == "sending" for entry in issues):
         talk("nobody is working; run 'mailer dispatch'")

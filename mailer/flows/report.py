@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
-from mailer.store import budgets, issues, ledger, reports
+from mailer.store import budgets, issues, journal, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 from mailer.store.reports import Holder, Uncertain
@@ -142,6 +143,16 @@ def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progres
     with db.reading() as conn:
         found = [_progress(conn, issue, now) for issue in issues.latest(conn, limit)]
         return found, reports.workers_now(conn)
+
+
+def lost(db: Database, host: str, boot: str) -> set[str]:
+    """The workers of this host that died with claims open: their journals are there, and nobody holds them."""
+    found = set()
+    for claim in db.read(ledger.open_claims):
+        path = Path(claim.journal) / f"{claim.id}.journal"
+        if (claim.host, claim.boot) == (host, boot) and path.exists() and journal.is_alive(path) is False:
+            found.add(claim.worker)
+    return found
 
 
 def slowed(db: Database, now: datetime) -> list[Slowed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -66,6 +67,8 @@ def test_a_worker_killed_at_a_named_point_loses_and_doubles_nobody(
         worker = club.start("publish", "today.md", "--yes")
         wait_until(lambda: gate.hits >= CONNECTIONS, worker)
         _kill(worker)
+        (lost,) = json.loads(club.run("status", "--json")[1])["workers"]
+        assert lost["lost"]
         counts = _finish(club, relay, uncertain)
         assert counts.get("uncertain", 0) == uncertain
 
