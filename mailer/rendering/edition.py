@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -72,6 +73,7 @@ def render(
     if sum(len(item.body) for item in issue.items) + len(issue.intro) > MOST_TEXT:
         raise SourceError(f"the issue has over {MOST_TEXT:,} characters, which no inbox shows; split it into several")
     slots = Slots(issue)
+    pictures = [*issue.images.values(), *([theme.logo] if theme.logo else [])]
     subject = subject_of(issue, club.label_prefix)
     context = lay_out(issue, subject, club, theme, slots, corrected_on)
     template = f"{theme.folder}/{issue.template}.html.j2"
@@ -98,18 +100,18 @@ def render(
         feedback_id=f"{issue.identity}:{identifier.partition('.')[0]}:{issue.lang}:mailer",
     )
     try:
-        program = compile_program(frame, plain_part, html_part, _attached(issue, club))
+        program = compile_program(frame, plain_part, html_part, _attached(pictures, club))
     except ValueError as problem:
         raise SourceError(f"{problem}; write it in plain letters") from None
     css = "\n".join(_INLINED.findall(written))
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)
-    shown = tuple({image.digest: image for image in issue.images.values()}.values())
+    shown = tuple({image.digest: image for image in pictures}.values())
     return Edition(issue.lang, subject, html, plain, archived, program, css, shown, templates.read(template))
 
 
-def _attached(issue: Issue, club: ClubFacts) -> list[Attachment]:
-    embedded = {image.digest: image for image in issue.images.values() if image.embedded}
+def _attached(pictures: Sequence[Image], club: ClubFacts) -> list[Attachment]:
+    embedded = {image.digest: image for image in pictures if image.embedded}
     return [
         Attachment(images.content_id(image, club.domain), image.kind, image.content)
         for _, image in sorted(embedded.items())

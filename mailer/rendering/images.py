@@ -73,10 +73,14 @@ def place(attrs: dict[str, str | int | float], images: Mapping[str, Image], base
     image = next((image for url, image in images.items() if markdown.address(url) == written), None)
     if image is None:
         raise SourceError(f"the picture {unquote(written)!r} is not beside the issue")
-    wish = str(attrs.get("width", ""))
+    attrs |= shown(image, base_url, domain, wish=str(attrs.get("width", "")))
+
+
+def shown(image: Image, base_url: str, domain: str, wish: str = "") -> dict[str, str]:
+    """A picture's src, width and height in the page: as wide as wished or as it is, no wider than the page."""
     width = min(int(wish) if wish.isascii() and wish.isdigit() and int(wish) else image.width, ROOM)
-    size = {"width": width, "height": max(1, round(image.height * width / image.width))}
-    attrs |= {"src": address(image, base_url, domain), **{name: str(value) for name, value in size.items()}}
+    height = max(1, round(image.height * width / image.width))
+    return {"src": address(image, base_url, domain), "width": str(width), "height": str(height)}
 
 
 def address(image: Image, base_url: str, domain: str) -> str:

@@ -82,6 +82,7 @@ def lay_out(
             "view": f"{club.base_url}/v/{slots.token('view')}",
         },
         "words": words,
+        "logo": images.shown(theme.logo, club.base_url, club.domain) if theme.logo else None,
         "light": theme.light,
         "dark": theme.dark,
         "font": theme.font(issue.lang),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any
 
 import yaml
 
 from mailer.errors import TemplateError
+from mailer.model.issue import Image
+from mailer.rendering import images
 from mailer.rendering.templates import Templates
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
@@ -48,6 +50,7 @@ class Theme:
     dark: Mapping[str, str]
     fonts: Mapping[str, str]
     labels: Mapping[str, Mapping[str, Any]]
+    logo: Image | None = None  # stands above every issue, embedded in the mail
 
     def words(self, lang: str) -> Mapping[str, Any]:
         """The template's own words in `lang`, English where a word is missing."""
@@ -86,7 +89,18 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
         raise TemplateError("fonts and labels need an entry 'en', which others fall back to", where=where)
     for lang, words in document["labels"].items():
         _check_words(str(lang), words, text, where)
-    return Theme(folder, document["light"], document["dark"], document["fonts"], document["labels"])
+    logo = _logo(templates, folder, document["logo"], f"{where}:{_line(text, 'logo')}") if "logo" in document else None
+    return Theme(folder, document["light"], document["dark"], document["fonts"], document["labels"], logo)
+
+
+def _logo(templates: Templates, folder: str, file: Any, where: str) -> Image:
+    path = templates.path(f"{folder}/{file}") if isinstance(file, str) and ".." not in file else None
+    if path is None:
+        raise TemplateError(f"there is no logo {file!r} in the theme's folder", where=where)
+    logo = images.read(path.read_bytes())
+    if logo is None or len(logo.content) > images.LARGEST_EMBEDDED:
+        raise TemplateError(f"the logo {file!r} must be a PNG, JPEG or GIF of at most 20 KB", where=where)
+    return replace(logo, embedded=True)
 
 
 def contrast(first: str, second: str) -> float:
@@ -145,8 +159,10 @@ def _check_words(lang: str, words: Any, text: str, where: str) -> None:
 
 
 def _line(text: str, *path: str) -> int:
-    """The line of a key, given as (key, part) or (key, part, subpart)."""
+    """The line of a key, given as (key,), (key, part) or (key, part, subpart)."""
     key, *parents = path
+    if not parents:
+        return next((n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:")), 1)
     depth = 0
     for number, line in enumerate(text.splitlines(), 1):
         if not line.startswith((" ", "#")):

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from support.pictures import gif, jpeg, png, webp
 
-from mailer.errors import SourceError
+from mailer.errors import SourceError, TemplateError
 from mailer.rendering import edition, examine, images
+from mailer.rendering import theme as themes
 from mailer.rendering.check_message import check_message
 from mailer.rendering.edition import SAMPLE
 from mailer.rendering.message import Program
+from mailer.rendering.templates import Templates
 
 HEAD = "---\nnewsletter: Quay News\nnumber: 7\ndate: 2026-05-21\nlang: en\n---\n\n## Trade\n\n### Cranes {lead}\n\n"
 LINE = 12
@@ -151,3 +153,25 @@ def test_an_edition_without_embedded_pictures_is_kept_as_before(rendered):
 def test_an_issue_with_a_missing_picture_is_not_rendered(rendered):
     with pytest.raises(SourceError, match=r"today\.md:12: the picture 'no\.png' is not there"):
         rendered("![A](no.png)")
+
+
+def test_a_themes_logo_stands_above_every_issue_and_travels_in_the_mail(tmp_path, issue, club):
+    own = tmp_path / "issue"
+    own.mkdir()
+    shipped = Templates().read("issue/theme.yaml")
+    (own / "theme.yaml").write_text(shipped + "logo: logo.png\n", encoding="utf-8")
+    line = shipped.count("\n") + 1
+    with pytest.raises(TemplateError, match="there is no logo") as caught:
+        themes.load(Templates(tmp_path))
+    assert caught.value.where == f"{own / 'theme.yaml'}:{line}"
+    (own / "logo.png").write_bytes(b"<svg/>")
+    with pytest.raises(TemplateError, match="must be a PNG"):
+        themes.load(Templates(tmp_path))
+    (own / "logo.png").write_bytes(png(120, 30))
+    templates = Templates(tmp_path)
+    made = edition.render(issue, club=club, theme=themes.load(templates), templates=templates)
+    assert re.search(r'<img src="cid:[0-9a-f]{32}@example.org" alt="Quay News" width="120" height="30"', made.html)
+    message = message_from_bytes(made.program.compose(SAMPLE), policy=policy.default)
+    assert [part.get_content_type() for part in message.walk()][-1] == "image/png"
+    assert 'src="../i/' in made.archive_html
+    assert [image.digest for image in made.images]
