@@ -13,10 +13,12 @@ import pytest
 from sqlalchemy import insert
 from starlette.routing import Mount, Route
 
+from mailer.flows import subscribers as flow
 from mailer.mail.address import parse
 from mailer.model.signup import Answer, Limits, Visit
+from mailer.model.subscriber import State, tag_name
 from mailer.model.tokens import Purpose
-from mailer.store import admission
+from mailer.store import admission, segments, subscribers
 from mailer.store.schema import deliveries, letters, rate_marks, suppressions
 from mailer.web.security import MAIL_POLICY, PAGE_POLICY
 
@@ -420,3 +422,33 @@ def test_two_writers_of_one_address_are_no_accident(town: Any, monkeypatch: pyte
     monkeypatch.setattr("mailer.store.subscribers.find", lambda conn, key: None)
     assert town.fill("/subscribe", email="bob@example.com").status_code == 503
     assert town.letters() == []
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_s19_a_stored_payload_is_words_to_every_job_that_reads_it(town: Any, payload: str) -> None:
+    form = {"kind": "other-platform", "q_platform": payload, "q_shop_name": payload, "name": payload}
+    town.fill("/apply?kind=other-platform", **form, email="a@example.com", q_shop_url="https://a.example.com/")
+    with town.db.transaction() as conn:
+        reader = subscribers.add(
+            conn, parse("b@example.com"), name=payload, state=State.ACTIVE, now=town.clock(), tags=[tag_name(payload)],
+            attributes={"city": payload},
+        )  # fmt: skip
+    quoted = payload.replace("\\", "\\\\").replace('"', '\\"')
+    for expression in (f'city = "{quoted}"', f'tag = "{quoted}"', f'city contains "{quoted}"'):
+        wanted = segments.condition(expression, town.clock())
+        assert [one.id for one in town.db.read(subscribers.page, segment=wanted)] == [reader]
+    assert [one.id for one in town.db.read(subscribers.page, search=payload)] == [reader]
+    assert flow.show(town.db, "b@example.com")[0].name == payload
+    flow.erase(town.db, town.keyring, "b@example.com", actor="op", now=town.clock())
+    town.clock.forward(days=400)
+    assert town.app.state.parts.tidy()["purged"] == 1
+    assert town.db.read(subscribers.page) == []
+
+
+def test_s24_no_parameter_makes_a_page_redirect_elsewhere(town: Any) -> None:
+    evil = "https://evil.example.org/"
+    query = dict.fromkeys(("next", "return", "url", "to", "redirect", "lang", "kind", "from", "page"), evil)
+    for path, method in routes(town):
+        for target in (path, f"{path}//evil.example.org", f"//evil.example.org{path}", f"/{path}"):
+            answer = town.client.request(method, f"https://news.example.com{target}", params=query)
+            assert answer.headers.get("location", "/subscribe") == "/subscribe", (target, answer.headers)
