@@ -129,6 +129,7 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
                 if as_json
                 else f"{taken.state}: {taken.reading.kind}, {taken.reading.reason or '-'}; {taken.sentence}"
             )
+        journey.catch_up()
     except (StoreError, OSError) as error:
         output.talk(f"mailer: {error}")
         ctx.exit(TRY_AGAIN)
@@ -306,6 +307,7 @@ def fetch(ctx: click.Context) -> None:
         click.echo(f"{place.host}/{place.folder}: {done.taken} taken, {done.unknown} without a token of ours")
         if done.stuck:
             output.talk(f"{done.stuck} may not be moved there and will be read again by every run")
+    journey.catch_up()
     _look_up(club)
     ctx.exit(1 if failed else 0)
 

@@ -130,11 +130,18 @@ class TakeIn:
     def read_kept(self, limit: int = 50) -> int:
         """Read mails that were only kept so far; returns how many."""
         rows = self.db.read(returned.unread, limit)
+        if not rows:
+            self.catch_up()
         readings = [read_mail(row.content) for row in rows]
         with self.db.transaction() as conn:
             for row, reading in zip(rows, readings, strict=True):
                 self._read(conn, row.id, row.content, reading, row.via, row.envelope_to, row.at)
         return len(rows)
+
+    def catch_up(self) -> None:
+        """Judge the issues nobody has looked at since their last report; at the end of a run."""
+        if self.watch.owed:
+            self.db.run(self.watch.catch_up, self.clock())
 
     def _read(
         self,

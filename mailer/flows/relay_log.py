@@ -74,6 +74,8 @@ def take_log(
         with db.transaction() as conn:
             rows = [row for line in batch if (row := _take_line(conn, keyring, line, now, max_age, tally))]
             tally.new += len(record(conn, rows, now, breakers, watch))
+    if watch.owed:
+        db.run(watch.catch_up, now)
     return tally
 
 

@@ -39,19 +39,35 @@ _ENDED = (State.ACCEPTED, State.FAILED)
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at each issue at most every five seconds; what a person resumed is not paused again for the same."""
+    """Looks at each issue at most every five seconds; what a person resumed is not paused again for the same.
+
+    Issues passed over (`owed`) are looked at by a later look, or by `catch_up` at the end of a run.
+    """
 
     looked: dict[int, datetime] = field(default_factory=dict)
+    owed: set[int] = field(default_factory=set)
 
     def look(
         self, conn: Connection, issue_ids: Iterable[int | None], now: datetime, *, complaint: bool = False
     ) -> None:
         """Judge the issues something came back for, at once where it is a complaint; in the recording transaction."""
-        for issue_id in sorted({each for each in issue_ids if each is not None}):
+        new = {each for each in issue_ids if each is not None}
+        for issue_id in sorted(new | self.owed):
             last = self.looked.get(issue_id)
-            if complaint or last is None or not last <= now < last + RECHECK:
-                self.looked[issue_id] = now
-                _look(conn, issue_id, now)
+            if (complaint and issue_id in new) or last is None or not last <= now < last + RECHECK:
+                self._look(conn, issue_id, now)
+            else:
+                self.owed.add(issue_id)
+
+    def catch_up(self, conn: Connection, now: datetime) -> None:
+        """Judge the issues that were passed over: nothing more comes for now."""
+        for issue_id in sorted(self.owed):
+            self._look(conn, issue_id, now)
+
+    def _look(self, conn: Connection, issue_id: int, now: datetime) -> None:
+        self.looked[issue_id] = now
+        self.owed.discard(issue_id)
+        _look(conn, issue_id, now)
 
     def hold(self, conn: Connection, issue_id: int, domain: str, now: datetime) -> None:
         """Say of an issue, once, that a domain's answers about its readers are not believed."""

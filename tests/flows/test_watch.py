@@ -170,3 +170,20 @@ def test_a_domain_whose_answers_are_not_believed_is_said_once(db: Database) -> N
     for number in range(0, 12, 3):
         send.refuse(range(number, number + 3), seconds=number)
     assert causes(send).count("unknown readers at example.com") == 1
+
+
+def test_what_came_within_five_seconds_is_looked_at_when_no_more_comes(db: Database) -> None:
+    send = Send(db, count=200)
+    send.refuse([10])
+    send.refuse(range(11, 25), seconds=1)
+    assert send.state()[0] == "sending"
+    db.run(send.watch.catch_up, cast.later(seconds=2))
+    assert send.state()[0] == "paused"
+
+
+def test_what_was_passed_over_is_looked_at_when_something_comes_for_another_issue(db: Database) -> None:
+    send = Send(db, count=200)
+    send.refuse([10])
+    send.refuse(range(11, 25), seconds=1)
+    db.run(send.watch.look, [], cast.later(seconds=6))
+    assert send.state()[0] == "paused"
