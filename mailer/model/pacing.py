@@ -8,7 +8,7 @@ own ever holds more than the limit. Moments are seconds since 1970.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 # One provider, many domains: what one of them throttles the others throttle too.
@@ -66,6 +66,36 @@ def second_window(per_second: float) -> Window:
     """The window of a rate by the second: 10 a second is 10 in 1 s, 0.5 a second is 1 in 2 s."""
     whole = max(1, int(per_second))
     return Window(whole, whole / per_second)
+
+
+PART_SECONDS = 10.0  # for so long a worker keeps its part of a limit without using it
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one worker may use of a limit by the second that all share; `until` it is kept unused."""
+
+    worker: str
+    share: int
+    until: float
+
+
+def divide(
+    parts: Iterable[Part], whole: int, worker: str, using: int, busy: Collection[str], now: float
+) -> tuple[tuple[Part, ...], int]:
+    """The parts after `worker` has asked for its own, and how much it may use from now on.
+
+    Every part is given out by its holder before another gets it, so that they never exceed the `whole`: a worker
+    whose part shrinks first uses less, then, when no more than that is counted any longer (`using`), gives up the
+    rest. A part is kept while its worker is `busy`, and a little longer.
+    """
+    known = {part.worker: part for part in parts if part.until > now or part.worker in busy}
+    mine = known.pop(worker).share if worker in known else 0
+    names = sorted([*known, worker])
+    fair = whole // len(names) + (names.index(worker) < whole % len(names))
+    free = whole - sum(part.share for part in known.values())
+    share = max(min(fair, free), min(mine, using))
+    return (*known.values(), Part(worker, share, now + PART_SECONDS)), min(share, fair)
 
 
 Usage = tuple[tuple[float, int], ...]  # (until when counted from, how many), oldest first

@@ -16,25 +16,37 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from mailer.model.delivery import State
-from mailer.model.pacing import Budget, Slowed, Window, domains_of, group_of
+from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of
 from mailer.store.breaker import first_since
 from mailer.store.engine import insert_new
 from mailer.store.schema import attempts, budgets, claims, deliveries, from_millis
 
-RELAY, PROVIDER = "relay:", "provider:"
+RELAY, PROVIDER, SECOND = "relay:", "provider:", "second:"
 MINUTE = timedelta(minutes=1)
+LAST_COUNTS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """How many messages may be claimed now: over the relay, and of each slowed provider; None: no limit.
 
-    `wait` is in how many seconds more may be, at the earliest, when nothing changes.
+    `wait` is in how many seconds more may be, at the earliest, when nothing changes. `part` is how much the worker
+    may use of the relay's limit by the second.
     """
 
     relay: int | None = None
+    part: int | None = None
     providers: Mapping[str, int] = field(default_factory=dict)
     wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A worker's for a part of a limit by the second: the limit, and how much of it the worker uses at this moment."""
+
+    worker: str
+    whole: int
+    using: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +59,50 @@ class Slowdown:
     cause: str
 
 
-def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datetime) -> Allowance:
+def allowance(
+    conn: Connection, relay: str, quotas: Sequence[Window], now: datetime, wish: Wish | None = None
+) -> Allowance:
     """What may be claimed for a relay now; the rows stay locked until the claim is committed.
 
-    One statement where no quota is set and nothing is slowed.
+    One statement where no limit is set and nothing is slowed.
     """
     key, moment = RELAY + relay, now.timestamp()
-    if quotas:
-        conn.execute(insert_new(conn, budgets, "key").values(key=key))
-    known = {row.key: _budget(row) for row in conn.execute(_rows().with_for_update())}
+    for needed in [key] * bool(quotas) + [SECOND + relay] * bool(wish):
+        conn.execute(insert_new(conn, budgets, "key").values(key=needed))
+    rows = conn.execute(_rows().with_for_update()).all()
+    part = _divide(conn, next(row for row in rows if row.key == SECOND + relay), wish, moment) if wish else None
+    if part == 0:
+        return Allowance(part=0, wait=1.0)
+    known = {row.key: _budget(row) for row in rows if not row.key.startswith(SECOND)}
     slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
     own = known.get(key, Budget())
     if not own.limits(quotas, moment) and moment >= own.blocked_until and not slowed:
-        return Allowance()
+        return Allowance(part=part)
     over_relay, of_group = _held(conn, relay)
     providers = {
         name.removeprefix(PROVIDER): each.allowance((), of_group.get(name.removeprefix(PROVIDER), 0), moment) or 0
         for name, each in slowed.items()
     }
     waits = [own.wait(quotas, moment), *(each.wait((), moment) for each in slowed.values())]
-    return Allowance(own.allowance(quotas, over_relay, moment), providers, min(filter(None, waits), default=0.0))
+    return Allowance(own.allowance(quotas, over_relay, moment), part, providers, min(filter(None, waits), default=0.0))
+
+
+def _divide(conn: Connection, row: Any, wish: Wish, moment: float) -> int:
+    """This worker's part of a relay's limit by the second, kept in the relay's row as (worker, share, until)."""
+    parts = [Part(*part) for part in row.usage]
+    busy = set(conn.execute(select(claims.c.worker).where(claims.c.ended_at.is_(None)).distinct()).scalars())
+    after, share = divide(parts, wish.whole, wish.worker, wish.using, busy, moment)
+    usage = [(part.worker, part.share, part.until) for part in after]
+    conn.execute(update(budgets).where(budgets.c.key == row.key).values(usage=usage))
+    return share
+
+
+def leave(conn: Connection, worker: str, now: datetime) -> None:
+    """Give a worker's parts of the limits by the second to the others, when what it sent last counts no longer."""
+    for row in conn.execute(_rows().where(budgets.c.key.like(f"{SECOND}%")).with_for_update()).all():
+        soon = now.timestamp() + LAST_COUNTS_SECONDS
+        usage = [(name, share, soon if name == worker else until) for name, share, until in row.usage]
+        conn.execute(update(budgets).where(budgets.c.key == row.key).values(usage=usage))
 
 
 def _rows() -> Any:
@@ -130,7 +166,7 @@ def _accepted_lately(conn: Connection, key: str, now: datetime) -> int:
 def slowed(conn: Connection, now: datetime) -> list[Slowed]:
     """Every relay and provider that is slowed at this moment, by name."""
     moment, found = now.timestamp(), []
-    for row in conn.execute(_rows()):
+    for row in conn.execute(_rows().where(budgets.c.key.not_like(f"{SECOND}%"))):
         budget = _budget(row)
         if budget.is_slowed(moment):
             found.append(Slowed(row.key.partition(":")[2], budget.blocked_until, budget.learned(moment), budget.cause))

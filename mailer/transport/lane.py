@@ -12,6 +12,7 @@ from mailer.model.pacing import Window, second_window
 from mailer.transport.base import Relay
 
 BREAKER_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
@@ -43,6 +44,7 @@ class Lane:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
+    part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
     _pace: float = 0.0
     _next_slot: float = field(default=0.0, repr=False)
@@ -60,16 +62,34 @@ class Lane:
         """Seconds until the pace allows the next message."""
         if not self.per_second:
             return 0.0
-        window = second_window(self.per_second)
-        while self._answered and self._answered[0] <= now - window.seconds - MARGIN_SECONDS:
-            self._answered.popleft()
+        window, counted = self._window, self.counted(now)
+        if not window.limit:
+            return NO_PART_SECONDS
         until_slot = self._next_slot - now if self._next_slot - now > NO_WAIT_SECONDS else 0.0
-        over = self._begun + len(self._answered) - window.limit
+        over = counted - window.limit
         if over < 0:
             return until_slot
         if over >= len(self._answered):
             return max(until_slot, LOOK_AGAIN_SECONDS)
         return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
+
+    @property
+    def _window(self) -> Window:
+        whole = second_window(self.per_second)
+        return whole if self.part is None else Window(self.part, whole.seconds)
+
+    @property
+    def _rate(self) -> float:
+        """Messages a second, at most."""
+        return self._window.limit / self._window.seconds
+
+    def counted(self, now: float) -> int:
+        """How many messages the relay may count at this moment in its window of a second; 0 where it has none."""
+        if not self.per_second:
+            return 0
+        while self._answered and self._answered[0] <= now - self._window.seconds - MARGIN_SECONDS:
+            self._answered.popleft()
+        return self._begun + len(self._answered)
 
     def is_free(self, now: float) -> bool:
         """Whether a message may begin now, with nobody waiting for a place before it."""
@@ -78,8 +98,8 @@ class Lane:
     def take(self, now: float) -> None:
         """Use the place in the pace that has come; `answered` or `not_sent` ends it."""
         self._begun += 1
-        if self.per_second:
-            self._next_slot = max(now, self._next_slot + 0.5 / self.per_second) + 0.5 / self.per_second
+        if self.per_second and self._rate:
+            self._next_slot = max(now, self._next_slot + 0.5 / self._rate) + 0.5 / self._rate
 
     def answered(self, now: float) -> None:
         """A message that had taken its place was sent, or tried."""
@@ -96,7 +116,7 @@ class Lane:
     def most(self, seconds: float, limit: int) -> int:
         """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
         wanted = min(max(self._pace, self.connections) * seconds, limit)
-        return max(1, int(min(wanted, self.per_second * seconds) if self.per_second else wanted))
+        return max(1, int(min(wanted, self._rate * seconds) if self.per_second else wanted))
 
     def measure(self, seconds: float) -> None:
         """Follow the pace: up at once, down by halves."""

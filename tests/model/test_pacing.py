@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.model import pacing
-from mailer.model.pacing import Budget, Pulse, Window, charge, group_of, used
+from mailer.model.pacing import Budget, Pulse, Window, charge, divide, group_of, used
 
 MINUTE = Window(60, 60.0)
 
@@ -147,3 +147,42 @@ def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
         pulse.beat("qq.com", second)
     assert 25 <= pulse.taken("qq.com", 199) <= 35
     assert pulse.taken("gmail.com", 199) == 0
+
+
+def test_a_limit_by_the_second_is_parted_evenly_and_each_part_is_given_up_before_another_gets_it() -> None:
+    parts, alone = divide((), 10, "a", 0, (), 0.0)
+    assert alone == 10
+    parts, newcomer = divide(parts, 10, "b", 0, (), 1.0)
+    assert newcomer == 0
+    parts, less = divide(parts, 10, "a", 10, (), 1.1)
+    assert less == 5
+    assert divide(parts, 10, "b", 0, (), 1.2)[1] == 0  # ten of a's are counted yet
+    parts, _ = divide(parts, 10, "a", 7, (), 1.9)
+    parts, some = divide(parts, 10, "b", 0, (), 2.0)
+    assert some == 3
+    parts, _ = divide(parts, 10, "a", 5, (), 2.1)
+    assert divide(parts, 10, "b", 3, (), 2.2)[1] == 5
+
+
+def test_a_part_that_is_not_used_is_free_after_a_while_unless_its_worker_is_busy() -> None:
+    parts, _ = divide((), 10, "a", 0, (), 0.0)
+    later = pacing.PART_SECONDS + 1
+    assert divide(parts, 10, "b", 0, {"a"}, later)[1] == 0
+    assert divide(parts, 10, "b", 0, (), later)[1] == 10
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.1, 6), st.booleans()), max_size=40), st.integers(1, 9))
+def test_the_parts_never_exceed_the_whole_whoever_asks_when(asking: list[tuple[str, float, bool]], whole: int) -> None:
+    parts: tuple[pacing.Part, ...] = ()
+    limit, counted, now = dict.fromkeys("abcd", 0), dict.fromkeys("abcd", 0), 0.0
+    for worker, after, drained in asking:
+        now += after
+        for part in parts:
+            if part.until <= now:
+                limit[part.worker] = counted[part.worker] = 0
+        using = max(limit[worker], counted[worker])
+        parts, limit[worker] = divide(parts, whole, worker, using, (), now)
+        counted[worker] = limit[worker] if drained else max(counted[worker], limit[worker])
+        assert sum(part.share for part in parts) <= whole
+        assert all(max(limit[part.worker], counted[part.worker]) <= part.share for part in parts if part.until > now)

@@ -8,7 +8,7 @@ from support.cast import NOW, claim, later, publish, reader
 from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
 from mailer.store import budgets, ledger
-from mailer.store.budgets import PROVIDER, RELAY, Slowdown
+from mailer.store.budgets import PROVIDER, RELAY, Slowdown, Wish
 from mailer.store.engine import Database
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 
@@ -95,6 +95,29 @@ def test_what_is_taken_during_the_pause_raises_the_rate_that_is_learned(db: Data
     db.run(budgets.settle, {key: 4}, (), later(seconds=1), {key: 3})
     (seen,) = db.read(budgets.slowed, later(seconds=60))
     assert round(seen.per_minute) == 60
+
+
+def test_workers_part_a_limit_by_the_second_and_leave_theirs_to_the_others(db: Database) -> None:
+    def ask(worker: str, using: int, seconds: float) -> int | None:
+        return db.run(budgets.allowance, "main", (), later(seconds=seconds), Wish(worker, 10, using)).part
+
+    assert ask("w1", 0, 0) == 10
+    assert ask("w2", 0, 0.1) == 0
+    assert ask("w1", 10, 0.2) == 5
+    assert ask("w1", 5, 1.2) == 5
+    assert ask("w2", 0, 1.3) == 5
+    db.run(budgets.leave, "w1", later(seconds=2))
+    assert ask("w2", 5, 3) == 5  # the relay counts what w1 sent last
+    assert ask("w2", 5, 4.1) == 10
+    assert db.read(budgets.slowed, later(seconds=5)) == []
+
+
+def test_a_busy_worker_keeps_its_part_however_long_its_messages_take(db: Database, issue_id: int) -> None:
+    claim_id, _ = _claim(db, issue_id, 5)
+    assert db.run(budgets.allowance, "main", (), NOW, Wish("w1", 10, 0)).part == 10
+    assert db.run(budgets.allowance, "main", (), later(seconds=60), Wish("w2", 10, 0)).part == 0
+    db.run(ledger.end_claim, claim_id, later(seconds=61))
+    assert db.run(budgets.allowance, "main", (), later(seconds=61), Wish("w2", 10, 0)).part == 10
 
 
 def test_people_see_what_is_slowed_and_why_until_it_is_forgotten(db: Database) -> None:

@@ -22,7 +22,7 @@ from mailer.model.routing import Route
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import budgets, ledger
 from mailer.store import journal as journals
-from mailer.store.budgets import PROVIDER, RELAY, Allowance
+from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.journal import Journal
@@ -86,7 +86,7 @@ class Books:
 
     # --- claiming --------------------------------------------------------------------------------------------
 
-    def claim(self, lane: Lane, limit: int, way: Route) -> tuple[Batch | None, Allowance]:
+    def claim(self, lane: Lane, limit: int, way: Route, wish: Wish | None = None) -> tuple[Batch | None, Allowance]:
         """Up to `limit` due deliveries for a lane, and what its budgets allow.
 
         One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid.
@@ -98,8 +98,10 @@ class Books:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 ledger.expire_overdue(conn, now)
-                allowance = budgets.allowance(conn, lane.name, lane.quotas, now)
+                allowance = budgets.allowance(conn, lane.name, lane.quotas, now, wish)
                 self._meter(lane, allowance)
+                if allowance.part == 0:
+                    return None, allowance
                 for issue in ledger.sendable(conn, now):
                     if rows := self._pick(conn, issue, limit, way, allowance, now):
                         break
@@ -203,6 +205,10 @@ class Books:
         """Close the issues that have nothing left to send; returns their slugs."""
         return self._db.run(ledger.finish_issues, self.now())
 
+    def leave(self) -> None:
+        """Give what others may use of limits by the second to them."""
+        self._db.run(budgets.leave, self.worker.name, self.now())
+
     def next_due(self) -> datetime | None:
         """When the next delivery is due; None when nothing waits."""
         return self._db.read(ledger.next_due)
@@ -223,7 +229,8 @@ class Books:
                 continue
             path = Path(claim.journal) / f"{claim.id}.journal"
             here = (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists()
-            if journals.is_alive(path) if here else claim.leased_until > now:
+            alive = journals.is_alive(path) if here else None
+            if alive or (alive is None and claim.leased_until > now):
                 continue
             marks = journals.read(path, claim.id) if here else None
             died = "died after handing it over" if here else "was lost with its claim"

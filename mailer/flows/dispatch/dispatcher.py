@@ -18,7 +18,9 @@ from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, 
 from mailer.flows.dispatch.connection import Connection
 from mailer.flows.dispatch.desk import CLAIM_SECONDS, MAX_CLAIM, Desk, Observer, Tally
 from mailer.flows.dispatch.outcome import Retry
+from mailer.model.pacing import second_window
 from mailer.model.routing import Route, Shares, route
+from mailer.store.budgets import Wish
 from mailer.store.engine import Database
 from mailer.store.ledger import Worker
 from mailer.transport.lane import Lane
@@ -168,6 +170,8 @@ class Dispatcher:
         await self._let_finish()
         await self._flush()
         self._observer.finished(await self._persist(self._books.finish_issues))
+        if any(lane.part for lane in self._lanes):
+            await self._persist(self._books.leave)
 
     async def _let_finish(self) -> None:
         """Wait for the connections and record meanwhile; take back, after a while, what was not handed over."""
@@ -188,9 +192,12 @@ class Dispatcher:
 
     async def _claim(self, lane: Lane) -> bool:
         limit = lane.most(CLAIM_SECONDS, MAX_CLAIM)
-        batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane))
+        batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane), self._wish(lane))
         self._patience = STORE_PATIENCE_SECONDS
-        lane.within_limits = allowance.relay != 0
+        lane.part = allowance.part
+        if lane.part == 0:
+            self._desk.put_back(lane)
+        lane.within_limits = allowance.relay != 0 and allowance.part != 0
         if batch is None:
             wait = POLL_SECONDS if lane.within_limits else min(max(allowance.wait, FLUSH_SECONDS), LIMIT_SECONDS)
             lane.claim_at = self._monotonic() + wait
@@ -202,6 +209,11 @@ class Dispatcher:
             self._desk.put_back(lane, lambda row: row.issue_id in pauses)
         lane.arrived.set()
         return True
+
+    def _wish(self, lane: Lane) -> Wish | None:
+        """For a part of the relay's limit by the second; what was taken away may be in use for a moment."""
+        using = max(lane.part or 0, lane.counted(self._monotonic()))
+        return Wish(self._books.worker.name, second_window(lane.per_second).limit, using) if lane.per_second else None
 
     def _route(self, lane: Lane) -> Route:
         now = self._monotonic()
