@@ -702,6 +702,13 @@ async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stag
         assert list(rows) == ["uncertain"]
 
 
+async def test_a_relay_that_hangs_up_between_messages_makes_nobody_wait(stage: Stage) -> None:
+    async with Relay(hang_up("mail", skip=2, times=1)) as relay:
+        await stage.send(relay, connections=1)
+        stage.agree(relay)
+    assert stage.counts() == {"accepted": stage.readers}
+
+
 async def test_a_letter_the_relay_refuses_for_our_sake_waits_longer_each_time_and_is_given_up(stage: Stage) -> None:
     control.cancel(stage.db, stage.slug, "op", stage.now)
     with stage.db.transaction() as conn:

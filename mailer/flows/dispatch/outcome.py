@@ -41,7 +41,7 @@ def conclude(
     if throttle or (about_us and row.issue_id is None):  # a letter has nobody to pause and resume it
         state = State.DEFERRED
     if state is State.DEFERRED:
-        due_at = now + _wait(row, verdict, result.phase, throttle, retry, elsewhere)
+        due_at = now + _wait(row, verdict, result, throttle, retry, elsewhere)
         if row.since + retry.give_up_after <= due_at:
             state = State.FAILED
     elif state is State.PENDING:
@@ -73,12 +73,14 @@ def quarantined(row: Claimed, error: Exception, now: datetime) -> Outcome:
 
 
 def _wait(
-    row: Claimed, verdict: Verdict, phase: Phase, throttle: Throttle | None, retry: Retry, elsewhere: bool
+    row: Claimed, verdict: Verdict, result: Result, throttle: Throttle | None, retry: Retry, elsewhere: bool
 ) -> timedelta:
-    """As long as the throttle says, not at all where another relay can try, else longer after each try."""
+    """As long as the throttle says; not at all, once, where another relay can try or this one only hung up between
+    two messages; else longer after each try."""
     if throttle:
         return timedelta(seconds=throttle.pause)
-    before_data = verdict.blame is Blame.RELAY and phase in {Phase.MAIL, Phase.RCPT}
-    if before_data and row.tries == 0 and elsewhere:
+    before_data = verdict.blame is Blame.RELAY and result.phase in {Phase.MAIL, Phase.RCPT}
+    hung_up = result.phase is Phase.MAIL and result.reply is None
+    if row.tries == 0 and (hung_up or (before_data and elsewhere)):
         return timedelta()
     return rules.backoff(row.tries + 1, retry.steps)
