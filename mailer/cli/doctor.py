@@ -50,10 +50,14 @@ def doctor(ctx: click.Context, probe: bool, to: str, wait: float, as_json: bool)
 
     club = open_club(ctx)
     findings = list(examine(club))
-    trials = _probe(club, to, wait) if probe else []
-    if trials:
+    trials: list[Trial] = []
+    if probe:
         from mailer.cli.probe import findings as shown
 
+        try:
+            trials = _probe(club, to, wait)
+        except MailerError as error:
+            findings.append(Finding("probe", "wrong", str(error)))
         findings += shown(trials, wait)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if as_json:

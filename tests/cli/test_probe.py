@@ -63,3 +63,10 @@ def test_every_probe_has_a_number_of_its_own(club: Path) -> None:
         for _ in range(2):
             probe(club, relay.url)
         assert len({sent.return_path for sent in relay.transactions}) == 2
+
+
+def test_a_club_that_cannot_be_probed_is_told_so_among_the_findings(club: Path) -> None:
+    (club / "subscribers.db").unlink()
+    found = probe(club, "smtp://127.0.0.1:1")
+    assert found["probes"] == []
+    assert [one["state"] for one in found["findings"] if one["about"] == "probe"] == ["wrong"]
