@@ -92,6 +92,7 @@ def examine(club: Club) -> Iterator[Finding]:
     yield from _relays(club)
     yield from _web(club)
     yield from _legal(club)
+    yield from _leaving(club)
     yield from _dns(club)
 
 
@@ -224,18 +225,34 @@ def _web(club: Club) -> Iterator[Finding]:
 def _legal(club: Club) -> Iterator[Finding]:
     settings = club.settings
     profile = settings.legal.profile
-    if not settings.newsletter.postal_address:
-        text = "[newsletter] postal_address is empty"
-        if profile in {"us", "eu"}:
-            yield Finding("law", "wrong", f"{text}, and the profile {profile!r} demands one", "write it in")
-        else:
-            yield Finding("law", "advice", text, "several laws demand one in every mail")
-    if profile == "china" and not settings.legal.label:
-        yield Finding(
-            "law", "advice", "[legal] label is empty", "advertising must say AD or 广告 at the start of its Subject"
-        )
+    missing = club.missing_by_law()
+    for clause in missing:
+        todo = "publishing is refused until it is there"
+        yield Finding("law", "wrong", f"the profile {profile!r} demands {clause}", todo)
+    if not settings.newsletter.postal_address and not missing:
+        todo = "several laws demand one in every mail"
+        yield Finding("law", "advice", "[newsletter] postal_address is empty", todo)
     if profile == "none":
         yield Finding("law", "advice", "no [legal] profile is chosen", "choose china, eu or us by where readers live")
+
+
+def _leaving(club: Club) -> Iterator[Finding]:
+    """Whether somebody reads the mailbox that the mailto in List-Unsubscribe writes to."""
+    from mailer.intake import imap
+
+    try:
+        address = club.unsubscribe_address
+        places = [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]
+    except MailerError as error:
+        yield Finding("leaving by mail", "wrong", str(error))
+        return
+    if _made_up(address.rpartition("@")[2].lower()):
+        return
+    if {address, address.rpartition("@")[0]} & {place.user for place in places}:
+        yield Finding("leaving by mail", "right", f"{address} is among [bounces] mailboxes")
+    else:
+        todo = "name it there, or let its mail be piped to 'mailer bounces take'; who writes there wants to leave"
+        yield Finding("leaving by mail", "advice", f"{address} is not among [bounces] mailboxes", todo)
 
 
 def _dns(club: Club) -> Iterator[Finding]:

@@ -96,6 +96,31 @@ def test_a_law_that_demands_a_postal_address_makes_its_absence_wrong(club: Path)
     assert findings(club)[1]["law"][0]["state"] == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("profile", "settings"), [("china", ["[legal] label", "[legal] refusal_address"]), ("us", ["postal_address"])]
+)
+def test_whatever_a_law_demands_and_publishing_would_be_refused_for_is_wrong(
+    club: Path, profile: str, settings: list[str]
+) -> None:
+    with (club / "mailer.toml").open("a") as file:
+        file.write(f'\n[legal]\nprofile = "{profile}"\n')
+    wrong = [one["text"] for one in findings(club)[1]["law"] if one["state"] == "wrong"]
+    assert len(wrong) == len(settings)
+    assert all(setting in text for setting, text in zip(settings, wrong, strict=True))
+
+
+def test_the_mailbox_of_who_leaves_by_mail_has_to_be_read_by_something(
+    club: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_LEGAL__REFUSAL_ADDRESS", "leave@club.cn")
+    (found,) = findings(club)[1]["leaving by mail"]
+    assert (found["state"], "leave@club.cn" in found["text"]) == ("advice", True)
+    monkeypatch.setenv("MAILER_BOUNCES__MAILBOXES", '["imaps://leave%40club.cn:sesame@mail.club.cn/INBOX"]')
+    (found,) = findings(club)[1]["leaving by mail"]
+    assert found["state"] == "right"
+    assert "sesame" not in str(found)
+
+
 def test_no_password_is_shown(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILER_RELAY__URL", "smtp+starttls://alice:sesame@127.0.0.1:1")
     result = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "doctor"])
