@@ -13,7 +13,7 @@ EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
 BENCHMARKS := compose transport dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts docs bench render-report lock migration clean
+.PHONY: help demo test check lint types contracts docs bench mutants render-report lock migration clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-18s %s\n' "$$what" "$$does"; done
@@ -43,6 +43,9 @@ docs: .stamp/dev  ## write docs/settings.md and docs/cli.md anew from the progra
 
 bench: .stamp/dev  ## run the benchmarks, one after the other (three minutes)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+mutants: .stamp/dev  ## change the delivery path's lines one by one and see whether the tests notice (ARGS="--sample 150")
+	$(BIN)/python tools/mutate.py $(or $(ARGS),--sample 150)
 
 render-report: .stamp/dev  ## put the digest before other people's checkers
 	$(BIN)/python benchmarks/render_report.py

@@ -57,6 +57,7 @@ class Seen(Observer):
 
     def relay_down(self, name: str, error: RelayError) -> None:
         self.down.append(error)
+        self.changed.set()
 
     def store_down(self, error: StoreError) -> None:
         self.store.append(error)
@@ -370,6 +371,28 @@ async def test_a_relay_that_is_not_there_ends_the_run_and_loses_nobody(lite: Sta
     assert "cannot be reached" in str(tally.error)
     assert lite.counts() == {"pending": lite.readers}
     lite.agree()
+
+
+async def test_a_relay_that_comes_back_is_told_of_once_and_its_error_forgotten(lite: Stage) -> None:
+    async with Relay(hang_up("connect", times=1)) as relay:
+        tally = await lite.send(relay, connections=1)
+    assert [str(error) for error in lite.seen.down] == [str(lite.seen.down[0])]
+    assert tally.error is None
+    assert lite.counts() == {"accepted": lite.readers}
+
+
+async def test_a_standing_connection_goes_on_while_others_are_refused(lite: Stage, monkeypatch: Any) -> None:
+    monkeypatch.setattr(lanes, "BREAKER_SECONDS", (60.0,))
+    gate = stall("dot", times=1)
+    async with Relay(gate, max_connections=1) as relay:
+        run = asyncio.create_task(lite.dispatcher(relay, connections=2).run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            await lite.seen.until(lambda: bool(lite.seen.down))  # the second one; nothing is opened for a minute
+            gate.let_go()
+            await run
+        assert lite.counts() == {"accepted": lite.readers}
+        lite.agree(relay)
 
 
 async def test_a_silent_relay_is_certainly_not_served_before_the_dot_and_uncertain_after(lite: Stage) -> None:

@@ -13,7 +13,7 @@ from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.store.outbox import post_letter
-from mailer.store.schema import attempts, deliveries, subscribers
+from mailer.store.schema import attempts, deliveries, events, subscribers
 from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -263,3 +263,83 @@ def test_a_throttle_costs_the_reader_no_try_and_a_refusal_one(db: Database) -> N
     with db.reading() as conn:
         tries = conn.execute(select(deliveries.c.tries).order_by(deliveries.c.id)).scalars()
         assert list(tries) == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "wanted"),
+    [
+        ("at_least_once", "sending", "pending"),
+        ("at_least_once", "paused", "uncertain"),
+        ("at_most_once", "sending", "uncertain"),
+    ],
+)
+def test_an_issue_is_repeated_only_by_its_policy_and_while_it_is_sent(
+    db: Database, policy: str, state: str, wanted: str
+) -> None:
+    issue_id = _publish(db, 1, policy=policy)
+    claim_id, _ = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    db.run(issues.set_state, issue_id, ("sending",), state, "", "op", NOW)
+    db.run(ledger.repeat_uncertain, NOW)
+    assert _states(db) == [wanted]
+
+
+def test_an_issue_is_not_called_finished_before_its_time(db: Database) -> None:
+    issue_id = _publish(db, 1, send_at=later(hours=1))
+    db.run(issues.cancel_waiting, issue_id, NOW)
+    assert db.run(ledger.finish_issues, later(minutes=59)) == []
+    assert len(db.run(ledger.finish_issues, later(hours=1))) == 1
+    assert db.read(issues.by_id, issue_id).finished_at == later(hours=1)
+
+
+def test_what_comes_back_to_a_cancelled_issue_is_cancelled_when_issues_are_finished(db: Database) -> None:
+    issue_id = _publish(db, 2)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(issues.set_state, issue_id, ("sending",), "cancelled", "", "op", NOW)
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
+    db.run(ledger.release, claim_id, [rows[1].id], NOW)
+    assert db.run(ledger.finish_issues, NOW) == []
+    assert _states(db) == ["cancelled", "cancelled"]
+
+
+def test_pausing_says_so_once_and_leaves_the_cause(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    assert db.run(ledger.pause, issue_id, "550 not from you", NOW)
+    assert not db.run(ledger.pause, issue_id, "again", NOW)
+    known = db.read(issues.by_id, issue_id)
+    assert (known.state, known.state_cause) == ("paused", "550 not from you")
+    with db.reading() as conn:
+        told = conn.execute(select(events.c.issue_id, events.c.actor, events.c.detail)).all()
+    assert told == [(issue_id, "dispatch", {"cause": "550 not from you"})]
+
+
+def test_the_attempts_log_has_the_relays_words(db: Database) -> None:
+    issue_id = _publish(db, 2)
+    claim_id, rows = _claim(db, issue_id)
+    words = {"code": 451, "status": "4.7.1", "text": "4.7.1 later", "millis": 12, "phase": Phase.RCPT}
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5), **words)])
+    db.run(ledger.take_over, claim_id, {rows[1].id: Mark.HANDED_OVER}, "died", later(seconds=1))
+    a = attempts.c
+    with db.reading() as conn:
+        columns = (a.delivery_id, a.claim_id, a.at, a.relay, a.phase, a.state, a.code, a.status, a.text, a.millis)
+        lines = conn.execute(select(*columns).order_by(a.delivery_id)).all()
+        causes = conn.execute(select(deliveries.c.cause, deliveries.c.tries).order_by(deliveries.c.id)).all()
+    assert lines == [
+        (rows[0].id, claim_id, NOW, "main", "rcpt", "deferred", 451, "4.7.1", "4.7.1 later", 12),
+        (rows[1].id, claim_id, later(seconds=1), "", "dot", "uncertain", None, "", "died", 0),
+    ]
+    assert causes == [("451 4.7.1 later", 1), ("died", 1)]
+
+
+def test_next_due_is_the_soonest_of_letters_and_running_issues(db: Database) -> None:
+    issue_id = _publish(db, 1, send_at=later(hours=1))
+    assert db.read(ledger.next_due) == later(hours=1)
+    with db.transaction() as conn:
+        address, due = "bob@example.com", later(minutes=30)
+        post_letter(conn, kind="confirm", address=address, now=NOW, due_at=due, compose=lambda _: b"letter")
+    assert db.read(ledger.next_due) == later(minutes=30)
+    claim_id, rows = _claim(db, None, minutes=30)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
+    assert db.read(ledger.next_due) == later(hours=1)
+    db.run(ledger.pause, issue_id, "", NOW)
+    assert db.read(ledger.next_due) is None
