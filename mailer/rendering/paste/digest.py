@@ -23,14 +23,14 @@ from mailer.rendering.paste import (
     rows,
 )
 from mailer.rendering.paste.head import Head, read_head
-from mailer.rendering.paste.items import Gathered, Gatherer
+from mailer.rendering.paste.items import Gathered, Gatherer, Note
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
 
 TEXT_LIMIT = 1_000_000
 
-_NOTE = re.compile(r"\[(\d{1,3})\][:.]?\s*https?://\S+")
+_NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*https?://\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class _Reader:
         self.name = name
         self.forward = forward
         self.starts: dict[int, str] = {}
-        self.notes: dict[str, str] = {}
+        self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
@@ -129,17 +129,19 @@ class _Reader:
         cta = call.read(self.lines[end:], self.report, self.defaults.cta, self.defaults.apply_url)
         return self._reading(found, head, items, cta)
 
-    def _footnotes(self) -> dict[str, str]:
-        """The addresses of lines such as `[2] https://...` by number, taken out where the text refers to them."""
+    def _footnotes(self) -> dict[str, Note]:
+        """Name and address of lines such as `[2] https://...` by number, taken out where the text refers to them."""
         notes = {
-            match[1]: (line, grammar.strip_links(line.text)[1])
+            match[1]: (line, (match[2], grammar.strip_links(line.text)[1]))
             for line in self.lines
             if (match := _NOTE.fullmatch(grammar.strip_links(line.text)[0]))
         }
         texts = [line.text for line in self.lines]
-        used = {key: note for key, note in notes.items() if any(text.endswith(f"[{key}]") for text in texts)}
+        used = {
+            key: note for key, note in notes.items() if any(text.endswith((f"[{key}]", f"[^{key}]")) for text in texts)
+        }
         self.lines = [line for line in self.lines if all(line is not note for note, _ in used.values())]
-        return {key: url for key, (_, url) in used.items()}
+        return {key: found for key, (_, found) in used.items()}
 
     def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, Gathered]) -> None:
         sources = sum(item.source is not None for item in items.values())
@@ -173,6 +175,7 @@ class _Reader:
                 text
                 and (grammar.source_line(text) or grammar.source_at_end(text, lenient=False))
                 and not (grammar.is_call(text) and not grammar.source_line(text))
+                and not self._is_above_text(start, index)
             ):
                 rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
                 if not rest or not self._more_text(rest):
@@ -182,6 +185,14 @@ class _Reader:
                 return index
             index += 1
         return index
+
+    def _is_above_text(self, start: int, index: int) -> bool:
+        """Whether a source stands directly between the last headline and its text."""
+        below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
+        direct = not any(self.lines[i].text for i in range(start + 1, index)) and index > start
+        return (
+            direct and bool(below) and not (grammar.is_foot(below) or grammar.is_call(below) or grammar.is_rule(below))
+        )
 
     def _more_text(self, rest: list[int]) -> bool:
         """Whether lines after a source still belong to the item: another source or address follows at once."""

@@ -32,6 +32,7 @@ _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
+_END_SAYS = re.compile(rf"^(.*[。！？…”])\s*据(?!了解|悉|统计|介绍|称)({_NAME})(?:报道|消息)?[。]?$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({_NAME})`$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}", re.DOTALL
@@ -61,7 +62,7 @@ _CTA_LABEL = re.compile(
     r"|立即\S{2})[\s,，:：|→👉>]*",
     re.IGNORECASE,
 )
-_DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–]|--)\s+|\s*——\s*)(\S.*)")
+_DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–→]|--|->)\s+|\s*——\s*)(\S.*)")
 _BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?\*\*[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
 _COLON_SENTENCE = re.compile(r"[^:：。！？]{4,40}(?:：\s*|:\s+)\S.{5,}[.!?。！？]")
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
@@ -69,7 +70,7 @@ _FOOT = re.compile(
     r"^\W*(?:阅读|在看|点赞|赞|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|关注我们|长按|点击上方|点击蓝字|点击关注"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
-    r"|主编|监制|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
+    r"|(?:转自|转载自?|风险提示|温馨提示|特别提示|以上(?:信息|内容))\s*[:：]|以上(?:信息|内容)|更多内容|主编|监制|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核|往期|更多精彩|收起全文|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
@@ -88,6 +89,9 @@ _GREETING = re.compile(
 )
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
+_PICTOGRAPHS = re.compile(
+    r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
+)
 _DECORATION = "■□▌▎▍◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
 
 
@@ -151,7 +155,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
     linked = _END_LINK.fullmatch(text)
     if linked and is_name(linked[2].strip()) and "://" not in linked[2] and not is_call(linked[2]):
         return linked[1], linked[2].strip(), linked[3], linked[2]
-    for pattern in (_END_LABEL, _END_VIA, _END_CODE, _END_DASH, *([_END_VIA_BARE] if lenient else ())):
+    for pattern in (_END_LABEL, _END_VIA, _END_SAYS, _END_CODE, _END_DASH, *([_END_VIA_BARE] if lenient else ())):
         match = pattern.fullmatch(plain)
         if match and width(match[2]) <= 40:
             return _cut(text, match[1]), match[2].strip(), tail_url, match[2]
@@ -283,9 +287,16 @@ def heading(text: str) -> tuple[str, bool] | None:
     body = numbered.rest if numbered else re.sub(r"^第?[一二三四五六七八九十]+部分[:：、\s]*", "", plain)
     if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
         body = body.replace(" ", "")
-    title = re.sub(r"^[A-Z][.、)）]\s*(?=\S{2})", "", body.strip(_DECORATION)).strip()
+    title = _PICTOGRAPHS.sub("", body.strip(_DECORATION)).strip(_DECORATION)
+    title = re.sub(r"^[A-Z][.、)）]\s*(?=\S{2})", "", title).strip()
     decorated = numbered is not None or body.strip() != title
-    if not title or width(title) > 44 or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title) or source_line(text):
+    if (
+        not title
+        or width(title) > 44
+        or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title)
+        or re.search(r"\[\^?\d{1,3}\]$", plain)
+        or source_line(text)
+    ):
         return None
     if source_at_end(plain, lenient=True):
         return None

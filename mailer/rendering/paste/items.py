@@ -26,10 +26,13 @@ class Gathered:
     source: Source | None = None
 
 
-class Gatherer:
-    """Gathers the items of one digest; `notes` are the addresses of its footnotes by number."""
+Note = tuple[str, str]
 
-    def __init__(self, lines: list[Line], report: Report, notes: Mapping[str, str]) -> None:
+
+class Gatherer:
+    """Gathers the items of one digest; `notes` are the name and address in each of its footnotes, by number."""
+
+    def __init__(self, lines: list[Line], report: Report, notes: Mapping[str, Note]) -> None:
         self.lines = lines
         self.report = report
         self.notes = notes
@@ -83,7 +86,7 @@ class Gatherer:
         if (
             text
             and not any(mark.rest for mark in enumerators.marks(line.text))
-            and found.family not in ("bracketed", "bullet", "headed", "bold", "sources")
+            and found.family not in ("bracketed", "bullet", "headed", "bold", "sources", "lines")
         ):
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
@@ -161,7 +164,7 @@ class Gatherer:
         match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
         if (
             match
-            and width(text) > (44 if found else 60)
+            and width(text) > (30 if found else 60)
             and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
         ):
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
@@ -170,11 +173,11 @@ class Gatherer:
         return text
 
     def _headline(self, item: Gathered, text: str) -> None:
-        text, url = self._note(text)
+        text, (name, url) = self._note(text)
         if not url and item.paragraphs:
-            item.paragraphs[-1], url = self._note(item.paragraphs[-1])
+            item.paragraphs[-1], (name, url) = self._note(item.paragraphs[-1])
         if url:
-            name = item.source.name if item.source else _host(url)
+            name = item.source.name if item.source else name or _host(url)
             item.source = Source(name, url, item.line)
         named = grammar.linked_name_at_end(text) if item.source is None else None
         if named:
@@ -199,10 +202,10 @@ class Gatherer:
         self.report.add(item.line, "guess", "last line taken as the source's name", last)
         return item.paragraphs.pop()
 
-    def _note(self, text: str) -> tuple[str, str]:
-        """A text without the number of a footnote at its end, and that footnote's address."""
-        match = re.search(r"\s*\[(\d{1,3})\]$", text)
-        return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, "")
+    def _note(self, text: str) -> tuple[str, Note]:
+        """A text without the number of a footnote at its end, and that footnote's name and address."""
+        match = re.search(r"\s*\[\^?(\d{1,3})\]$", text)
+        return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
 
 
 def _host(url: str) -> str:

@@ -63,7 +63,11 @@ _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+
 
 def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[list[Line], Forward]:
     """The clean lines, and what a forwarding head said."""
-    clean = [Line(number, _clean(text, number, report)) for number, text in lines]
+    clean = [
+        Line(number, _clean(text, number, report))
+        for index, (number, text) in enumerate(lines)
+        if text or index < 2 or lines[index - 1][1] or lines[index - 2][1]  # two empty lines say as much as a thousand
+    ]
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
     clean = _without_underlines(unquoted, report)
@@ -184,7 +188,7 @@ def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
     blank = sum(not line.text for line in lines)
-    full = _full_lines(lines, widest) if narrowest <= widest <= 100 else set()
+    full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
     wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
     joined: list[Line] = []
     count = previous = 0
@@ -212,7 +216,7 @@ def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     return joined
 
 
-def _full_lines(lines: list[Line], widest: int) -> set[Line]:
+def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
     """Lines of Chinese broken at a fixed column, which fill their line to a character or two; {} where few do."""
     follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     full = {
@@ -221,7 +225,7 @@ def _full_lines(lines: list[Line], widest: int) -> set[Line]:
         if width(one.text) >= widest - 3
         and _is_wide(one.text[-1])
         and not _WRAP_END.search(one.text)
-        and not _NUMBERED.match(one.text)
+        and (quoted or not _NUMBERED.match(one.text))
         and not _NUMBERED.match(two.text)
         and _continues(one.text, two.text)
     }

@@ -31,7 +31,7 @@ class Outline:
 
 def find(lines: list[Line], report: Report) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
-    for attempt in (_numbered, _bracketed, _headed, _bulleted, _by_sources, _bolded):
+    for attempt in (_numbered, _bracketed, _headed, _bulleted, _by_sources, _bolded, _one_liners):
         starts, family = attempt(lines, report)
         if len(starts) > MOST_ITEMS:
             message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
@@ -162,7 +162,11 @@ def _shape(prefix: str) -> str:
 
 
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    found = {index: line.text for index, line in enumerate(lines) if index and enumerators.bracketed(line.text)}
+    found = {
+        index: line.text
+        for index, line in enumerate(lines)
+        if index and enumerators.bracketed(line.text) and grammar.source_line(line.text) is None
+    }
     return (found, "bracketed") if len(found) >= 3 else ({}, "")
 
 
@@ -220,6 +224,20 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
     return {index: lines[index].text for index in told}, "bold"
+
+
+def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items without any mark, each one line with its source behind it."""
+    filled = [index for index, line in enumerate(lines) if line.text]
+    found = [
+        index
+        for index in filled
+        if width(lines[index].text) > 24 and grammar.source_at_end(lines[index].text, lenient=False)
+    ]
+    if len(found) < 3 or len(found) * 2 < len(filled):
+        return {}, ""
+    report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
+    return {index: lines[index].text for index in found}, "lines"
 
 
 def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
