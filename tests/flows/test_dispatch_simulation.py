@@ -14,7 +14,7 @@ from support import virtual
 from support.simulated_relay import Moods
 from support.simulation import Weather, World, weather_of
 
-FIRST, _, LAST = os.environ.get("MAILER_SEEDS", "0:60").partition(":")
+FIRST, _, LAST = os.environ.get("MAILER_SEEDS", "0:100").partition(":")
 CHUNK = 10
 KEPT = [
     int(line.split()[0])
