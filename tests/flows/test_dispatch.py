@@ -18,12 +18,12 @@ import pytest
 from sqlalchemy import create_engine, func, make_url, select, text, update
 from support.cast import NOW, publish, reader
 from support.certificates import Authority
-from support.relay import Relay, Rule, closing, hang_up, refuse, stall
+from support.relay import Relay, Rule, closing, hang_up, late, refuse, stall
 from support.ways import CONTENT, QUICK
 
 from mailer.errors import RelayError, StoreError
 from mailer.flows import bounce, control
-from mailer.flows.dispatch import Dispatcher, Observer, Tally, books, desk
+from mailer.flows.dispatch import Dispatcher, Observer, Tally, books, connection, desk
 from mailer.flows.dispatch import dispatcher as dispatching
 from mailer.model.delivery import State
 from mailer.rendering.outgoing import Outgoing
@@ -723,6 +723,40 @@ async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stag
     with stage.db.reading() as conn:
         rows = conn.execute(select(deliveries.c.state).where(deliveries.c.letter_id.is_not(None))).scalars()
         assert list(rows) == ["uncertain"]
+
+
+async def test_a_message_costs_one_round_trip_at_a_relay_that_pipelines(stage: Stage) -> None:
+    async with Relay() as relay:
+        await stage.send(relay, connections=1)
+        stage.agree(relay)
+        assert relay.visits[0].turns <= stage.readers + 6  # greeting, EHLO, QUIT, the first message and the second
+
+
+async def test_a_slow_relay_is_told_of_one_message_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PROMPT_SECONDS", -1.0)
+    async with Relay() as relay:
+        await stage.send(relay, connections=1)
+        stage.agree(relay)
+        assert relay.visits[0].turns >= 2 * stage.readers
+
+
+async def test_a_message_that_waited_long_behind_another_is_withdrawn_and_sent_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CLAIM_SECONDS", 0.1)
+    async with Relay(late("dot", 0.4, skip=4, times=1)) as relay:
+        await stage.send(relay, connections=1)
+        stage.agree(relay)
+        broken_off = {(each.phase, each.content) for each in relay.transactions if not each.taken}
+        assert broken_off == {("body", b"")}  # it had said 354 and got nothing
+    assert stage.counts() == {"accepted": stage.readers}
+
+
+async def test_what_was_announced_goes_back_when_the_connection_is_lost(stage: Stage) -> None:
+    async with Relay(hang_up("dot", accepting=True, skip=4, times=1)) as relay:
+        await stage.send(relay, connections=1)
+        stage.agree(relay)
+    assert stage.counts() == {"accepted": stage.readers - 1, "uncertain": 1}
 
 
 async def test_a_relay_that_hangs_up_between_messages_makes_nobody_wait(stage: Stage) -> None:
