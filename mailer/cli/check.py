@@ -83,14 +83,16 @@ def _cut(examined: Examined) -> str:
 def _outside(examined: Examined, text: str, club: Club | None, asked: set[str]) -> list[Finding]:
     """The findings of the rules that need the network or another program; only those asked for are run."""
     from mailer.rendering import check, check_outside
+    from mailer.rendering.check_links import all_links
     from mailer.rendering.edition import SAMPLE
+    from mailer.rendering.passages import passages_of
 
     found: list[Finding] = []
     issue, edition = examined.issue, examined.edition
     if issue is None:
         return found
     if "links" in asked:
-        found += check_outside.dead_links(check.all_links(issue, check.passages_of(issue, text)))
+        found += check_outside.dead_links(all_links(issue, passages_of(issue, text)))
     if edition is not None and "spam" in asked:
         found += check_outside.spam(edition.program.compose(SAMPLE))
     if edition is not None and "browser" in asked:

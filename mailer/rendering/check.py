@@ -1,4 +1,4 @@
-"""The check rules on an issue as written: its items (I), links (L) and merge tags (P)."""
+"""The check rules on an issue as written: its items (I) and merge tags (P)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from mailer.model.issue import Issue, Item
-from mailer.rendering import images, language, markdown, merge_tags, source
+from mailer.rendering import language, markdown, merge_tags, source
+from mailer.rendering.check_links import check_links
 from mailer.rendering.finding import Finding, error, warning
-from mailer.rendering.markdown import Link
+from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
 from mailer.rendering.text import width
 
 SUBJECT_COLUMNS = 90
 MOST_LEADS = 6
-SHORTENERS = frozenset(
-    ("bit.ly", "t.cn", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "dwz.cn", "url.cn", "is.gd", "suo.im")
-)
 NOT_SILENCED = frozenset(("I01", "I02", "I20", "P01"))
 
 _HAN = "\u3400-\u9fff"
@@ -46,16 +42,6 @@ _EMPTY_LABELS = re.compile(
     re.IGNORECASE,
 )
 _HOST_TAG = re.compile(r"https?://[^/\s)>\"]*\{\{")
-_DOMAIN = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/?#]\S*)?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A run of text of the issue with the line it begins on; `markdown` tells prose from plain fields."""
-
-    text: str
-    line: int
-    markdown: bool = True
 
 
 def check_text(text: str) -> tuple[Issue | None, list[Finding]]:
@@ -111,31 +97,6 @@ def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
             found.append(warning("I18", one.line, message, "See whether the items are in one order."))
             break
     return found
-
-
-def passages_of(issue: Issue, text: str) -> list[Passage]:
-    """The issue's runs of text with their lines in the file it was read from."""
-    return list(_passages(issue, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
-
-
-def _passages(issue: Issue, lines: list[str]) -> Iterator[Passage]:
-    def after(line: int) -> int:
-        return next((n for n in range(line + 1, len(lines) + 1) if lines[n - 1].strip()), line)
-
-    for key in ("title", "subject", "preheader"):
-        if value := getattr(issue, key):
-            yield Passage(value, issue.lines.get(key, 1), markdown=False)
-    if issue.intro:
-        yield Passage(issue.intro, issue.lines.get("intro", 1))
-    for item in issue.items:
-        if item.body:
-            yield Passage(item.body, after(item.line))
-    if issue.cta and (issue.cta.title or issue.cta.text):
-        first = after(issue.cta.line)
-        if issue.cta.title:
-            yield Passage(issue.cta.title, first)
-        if issue.cta.text:
-            yield Passage(issue.cta.text, after(first) if issue.cta.title else first)
 
 
 def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -265,101 +226,9 @@ def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         yield warning("I14", cta.line, "the call to action has no link of its own; the club's apply page is used.", fix)
 
 
-def all_links(issue: Issue, passages: list[Passage]) -> list[Link]:
-    """Every link and picture of an issue: in its texts, its sources and its call to action."""
-    found = [*links_of(passages)]
-    found += [
-        Link(item.source.url, item.source.name, item.source.line)
-        for item in issue.items
-        if item.source and item.source.url
-    ]
-    if issue.cta and issue.cta.url.startswith(("http:", "https:")):
-        found.append(Link(issue.cta.url, issue.cta.label, issue.cta.line))
-    return found
-
-
 def emoji(text: str) -> int:
     """How many pictographs a text holds."""
     return sum(unicodedata.category(character) == "So" for character in text)
-
-
-def _links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    for link in all_links(issue, passages):
-        yield from _link(link)
-
-
-def links_of(passages: list[Passage]) -> Iterator[Link]:
-    """Every link and picture in the text, with its line."""
-    for passage in passages:
-        if passage.markdown:
-            yield from markdown.links(passage.text, line=passage.line)
-
-
-def _picture(link: Link) -> Iterator[Finding]:
-    if not link.text.strip():
-        fix = "Say between the brackets what it shows: ![A crane at dawn](...)."
-        if link.linked:
-            yield error("H08", link.line, "a picture that is a link has no words to be read out.", fix)
-        else:
-            yield warning("H08", link.line, "the picture has no words; who does not see it gets nothing.", fix)
-    if images.is_file(link.url):
-        return
-    if not link.width.isdigit() and link.url.startswith(("http://", "https://")):
-        yield warning(
-            "H08", link.line, "the picture has no width; Outlook may show it far too big.", "Add {width=536}."
-        )
-    if host := _host(link.url):
-        message = f"the picture is fetched from {host}, which learns who reads it; many programs do not show it."
-        yield warning("I21", link.line, message, "Put the file beside the issue: ![...](picture.png).")
-
-
-def _link(link: Link) -> Iterator[Finding]:
-    if link.image:
-        yield from _picture(link)
-        if images.is_file(link.url):
-            return
-    what = "picture" if link.image else "link"
-    if link.url.startswith("#") and len(link.url) > 1:
-        yield warning(
-            "L07", link.line, f"the link {link.url!r} to a place in the page fails in many inboxes.", "Drop it."
-        )
-        return
-    scheme = link.url.partition(":")[0].lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link.url) else ""
-    allowed = ("http", "https") if link.image else ("http", "https", "mailto", "tel")
-    if scheme not in allowed:
-        problem = "is empty" if link.url in ("", "#") else f"has an address that no mail can open: {link.url[:60]!r}"
-        yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", "Write the whole https: address.")
-        return
-    if scheme not in ("http", "https"):
-        return
-    host = _host(link.url)
-    if not host:
-        yield error(
-            "L01", link.line, f"the {what}'s address {link.url[:60]!r} has no host.", "Write the whole address."
-        )
-        return
-    if scheme == "http":
-        yield warning(
-            "L02", link.line, f"the {what} to {host} is not encrypted (http:).", "Write https: if the site has it."
-        )
-    if not host.isascii():
-        yield warning(
-            "L03", link.line, f"the host {host} is not in ASCII; it is sent as punycode.", "Write it as xn--...."
-        )
-    if host.removeprefix("www.") in SHORTENERS:
-        yield warning(
-            "L06", link.line, f"{host} hides where the link leads; filters distrust it.", "Write the real address."
-        )
-    shown = _DOMAIN.fullmatch(link.text.strip())
-    if shown and shown[1].lower().removeprefix("www.") != host.removeprefix("www."):
-        yield warning("L05", link.line, f"the text says {shown[1]}, the link leads to {host}.", "Make them agree.")
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -419,5 +288,5 @@ def _names(
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (
-    _items, _leads, _leftovers, _quotes, _call, _links, _merge,
+    _items, _leads, _leftovers, _quotes, _call, check_links, _merge,
 )  # fmt: skip

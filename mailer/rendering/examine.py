@@ -10,8 +10,10 @@ from pathlib import Path
 from mailer.errors import SourceError, TemplateError
 from mailer.model.issue import Issue
 from mailer.rendering import check, check_html, check_message, images, registry, source
+from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.passages import passages_of
 
 SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
 HEAD_BYTES = 4000
@@ -54,7 +56,7 @@ def examine(
     if issue is None:
         return Examined(None, None, tuple(found))
     path = Path(name)
-    issue, missing = images.load(issue, check.links_of(check.passages_of(issue, text)), path.parent)
+    issue, missing = images.load(issue, links_of(passages_of(issue, text)), path.parent)
     found += check.silence(issue, missing)
     sources, glossary = (table(each, path.parent, folder) for each in (SOURCES, GLOSSARY))
     sisters = _sisters(path, found)
