@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailer.errors import SourceError, TemplateError
 from mailer.model.issue import Issue
-from mailer.rendering import check, check_html, check_message, images, registry, source
+from mailer.rendering import check, check_html, check_message, images, language, registry, source
 from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
@@ -108,10 +108,17 @@ def _same_number(issue: Issue, path: Path) -> list[Finding]:
         if other.name not in known:
             with other.open("rb") as file:
                 head = file.read(HEAD_BYTES).decode("utf-8", "replace").partition("\n---")[0]
-            if number.search(head.replace("\r", "")):
+            if number.search(head.replace("\r", "")) and not _is_translation(issue, head):
                 message = f"{other.name} is issue {issue.number} too; only one of them can be published."
                 return [warning("I22", issue.lines.get("number", 1), message, "Give one of them another number.")]
     return []
+
+
+def _is_translation(issue: Issue, head: str) -> bool:
+    """Whether a file's front matter is that of the same day's issue in another language."""
+    lang = re.search(r"^lang:[ \t]*[\"']?([\w-]+)", head, re.MULTILINE)
+    same_day = re.search(rf"^date:[ \t]*[\"']?{issue.date.isoformat()}", head, re.MULTILINE)
+    return same_day is not None and lang is not None and not language.same(lang[1], issue.lang)
 
 
 def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:
