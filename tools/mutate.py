@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,8 @@ ROOMS = (
 )
 QUICK = "not postgresql and (restarts or greylisting_costs or together and 1)"  # of what shows the pace
 PROMPT = "not postgresql and not takes_two and not leaving_during"  # all but two that wait long
-STAGES: tuple[tuple[str, tuple[str, ...], int], ...] = (  # name, command, seconds it may take
+Stage = tuple[str, tuple[str, ...], int]  # name, command, seconds it may take
+STAGES: tuple[Stage, ...] = (
     ("rooms", (*PYTEST, *ROOMS), 120),
     ("simulation", (sys.executable, "-m", "support.play", "0:30"), 200),
     ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py"), 200),
@@ -216,7 +217,8 @@ def conditions_of(file: str, text: str) -> list[Mutant]:
 class Bench:
     """Copies of the program, one for each trial that runs at the same time."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, stages: Sequence[Stage]) -> None:
+        self._stages = stages
         self._free = [folder / str(number) for number in range(count)]
         for copied in self._free:
             for name in ("mailer", "tests", "tools", "templates", "examples"):
@@ -244,7 +246,7 @@ class Bench:
             "PYTHONPATH": f"{copied}{os.pathsep}{copied / 'tests'}",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        for name, command, seconds in STAGES:
+        for name, command, seconds in self._stages:
             times = 2 if name == "dispatch" else 1  # real time may fail one that is only hurried
             try:
                 if any(_ends_well(command, copied, environment, seconds) for _ in range(times)):
@@ -281,6 +283,7 @@ def main() -> int:
     options.add_argument("--file", action="append", help="mutate this file only")
     options.add_argument("--jobs", type=int, default=1, help="trials at the same time")
     options.add_argument("--report", type=Path, help="write the survivors there")
+    options.add_argument("--quick", action="store_true", help="only the tests of the rooms and the simulation")
     options.add_argument("--list", action="store_true", help="only say what would be tried")
     options.add_argument("--least", type=float, default=0.85, help="the share to be caught")
     given = options.parse_args()
@@ -296,20 +299,25 @@ def main() -> int:
         for one in chosen:
             print(f"{one.file}:{one.line}: {one.kind}: {one.instead}")
         return 0
-    return _try(chosen, texts, given.jobs, given.report, given.least)
+    stages = STAGES[:2] if given.quick else STAGES
+    return _try(chosen, texts, stages, given.jobs, given.report, given.least)
 
 
-def _try(chosen: list[Mutant], texts: dict[str, str], jobs: int, report: Path | None, least: float) -> int:
+def _try(
+    chosen: list[Mutant], texts: dict[str, str], stages: Sequence[Stage], jobs: int, report: Path | None, least: float
+) -> int:
     caught: Counter[str] = Counter()
     survivors: list[str] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), jobs)
+        bench = Bench(Path(folder), jobs, stages)
         if failing := bench.try_out(None):
             print(f"the tests fail without any change ({failing}): nothing can be seen from them")
             return 2
         with ThreadPoolExecutor(jobs) as pool:
-            for mutant, by in zip(chosen, pool.map(bench.try_out, chosen), strict=True):
+            trials = {pool.submit(bench.try_out, mutant): mutant for mutant in chosen}
+            for trial in as_completed(trials):
+                mutant, by = trials[trial], trial.result()
                 caught[by or "nobody"] += 1
                 print(f"{by or 'SURVIVED':18} {mutant.file}:{mutant.line} {mutant.kind}", flush=True)
                 if not by:

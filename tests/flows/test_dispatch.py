@@ -29,6 +29,7 @@ from mailer.model.delivery import State
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import issues, ledger
 from mailer.store.engine import Database
+from mailer.store.highwater import HighWater
 from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.store.outbox import post_letter
 from mailer.store.schema import attempts, claims, deliveries, subscribers
@@ -786,6 +787,21 @@ async def test_a_letter_the_relay_refuses_for_our_sake_waits_longer_each_time_an
     assert letter().state == "failed"
     assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30)]
     assert stage.now - NOW <= timedelta(hours=48)
+
+
+async def test_the_host_remembers_the_greatest_numbers_it_has_worked_on(lite: Stage) -> None:
+    control.cancel(lite.db, lite.slug, "op", lite.now)
+    with lite.db.transaction() as conn:
+        posted = [
+            post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, due_at=due, compose=lambda _: CONTENT)
+            for due in (NOW, NOW - MINUTE)  # the later one is claimed first
+        ]
+    async with Relay() as relay:
+        await lite.send(relay)
+    mark = HighWater(lite.folder / "journal")
+    assert mark.delivery == max(posted)
+    with lite.db.reading() as conn:
+        assert mark.claim == conn.execute(select(func.max(claims.c.id))).scalar_one()
 
 
 async def test_an_idle_worker_leaves_no_trace_in_the_database(stage: Stage) -> None:
