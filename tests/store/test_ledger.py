@@ -13,7 +13,7 @@ from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.store.outbox import post_letter
-from mailer.store.schema import attempts, deliveries, events, subscribers
+from mailer.store.schema import attempts, claims, deliveries, events, subscribers
 from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -343,3 +343,55 @@ def test_next_due_is_the_soonest_of_letters_and_running_issues(db: Database) -> 
     assert db.read(ledger.next_due) == later(hours=1)
     db.run(ledger.pause, issue_id, "", NOW)
     assert db.read(ledger.next_due) is None
+
+
+def test_every_change_tells_when_it_was_and_why(db: Database) -> None:
+    issue_id = _publish(db, 8, deadline=later(minutes=50))
+    with db.transaction() as conn:
+        conn.execute(update(subscribers).where(subscribers.c.address == "reader7@example.com").values(state="erased"))
+    claim_id, rows = _claim(db, issue_id, minutes=1)
+    a, b, c, e, f, g, h = rows
+
+    def seen() -> list[tuple[str, int, str]]:
+        d = deliveries.c
+        with db.reading() as conn:
+            found = conn.execute(select(d.state, d.changed_at, d.cause).where(d.issue_id == issue_id).order_by(d.id))
+            return [(row.state, round((row.changed_at - NOW).total_seconds() / 60), row.cause) for row in found]
+
+    assert seen()[:7] == [("attempting", 1, "")] * 7
+    assert seen()[7] == ("suppressed", 1, "left or was suppressed before this message")
+    deferred = _outcome(b, State.DEFERRED, due_at=later(minutes=9), code=451, text="later")
+    db.run(ledger.record, claim_id, [_outcome(a, State.ACCEPTED), deferred], later(minutes=2))
+    db.run(ledger.release, claim_id, [c.id], later(minutes=3))
+    marks = {e.id: Mark.HANDED_OVER, f.id: Mark.ACCEPTED, g.id: Mark.COMPOSING, h.id: Mark.UNTOUCHED}
+    db.run(ledger.take_over, claim_id, marks, "died", later(minutes=4))
+    before = [("accepted", 2, ""), ("deferred", 2, "451 later"), ("pending", 3, "")]
+    assert seen()[:7] == [
+        *before,
+        ("uncertain", 4, "died"),
+        ("accepted", 4, ""),
+        ("pending", 4, ""),
+        ("pending", 4, ""),
+    ]
+    db.run(ledger.expire_overdue, later(minutes=50))
+    passed = "the issue's deadline has passed"
+    assert seen()[1:3] == [("failed", 50, passed), ("cancelled", 50, passed)]
+    with db.reading() as conn:
+        ended = conn.execute(select(claims.c.ended_at, claims.c.leased_until)).one()
+        losses = conn.execute(select(deliveries.c.losses).where(deliveries.c.id == g.id)).scalar_one()
+    assert ended == (later(minutes=4), later(minutes=3))
+    assert losses == 1
+
+
+def test_a_claim_says_who_holds_it_and_where_its_journal_is(db: Database) -> None:
+    number = db.run(ledger.open_claim, Worker("w1", "host", 7, "boot"), "/journals", NOW, LEASE, "main")
+    (claim,) = db.read(ledger.open_claims)
+    assert claim == ledger.OpenClaim(number, "w1", "host", "boot", "/journals", "main", NOW + LEASE)
+    with db.reading() as conn:
+        assert conn.execute(select(claims.c.pid, claims.c.created_at)).one() == (7, NOW)
+    db.run(ledger.end_claims, [number], later(seconds=1))
+    assert db.read(ledger.open_claims) == []
+    db.run(ledger.end_claims, [number], later(seconds=2))
+    with db.reading() as conn:
+        assert conn.execute(select(claims.c.ended_at)).scalar_one() == later(seconds=1)
+    assert not db.run(ledger.end_claim, number, NOW)
