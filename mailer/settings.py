@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -113,6 +122,23 @@ class RelaySettings(Section):
         except SettingsError as error:
             raise ValueError(error.message) from None
         return self
+
+
+class DkimKey(Section):
+    """One key; of each kind (RSA, ed25519) the newest that is not newer than a mail signs it."""
+
+    selector: str = Field(description="Name of the public key in DNS: `selector._domainkey.domain`.")
+    file: str = Field(description="PEM file with the private key, relative to mailer.toml.")
+    since: AwareDatetime | None = Field(
+        None, description="Signs mail dated from then on; older mail keeps the signature it had. Empty: all mail."
+    )
+
+
+class DkimSettings(Section):
+    """Signing mail ourselves, where the relay does not; without keys nothing is signed."""
+
+    domain: str = Field("", description="The signing domain, d=; empty: the domain of [sender] from.")
+    keys: tuple[DkimKey, ...] = Field((), description="The keys; `mailer dkim new` makes one.")
 
 
 class DatabaseSettings(Section):
@@ -271,6 +297,7 @@ class Settings(BaseSettings):
     relay: RelaySettings = RelaySettings()
     relays: tuple[RelaySettings, ...] = ()
     sending: SendingSettings = SendingSettings()
+    dkim: DkimSettings = DkimSettings()
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
     join: JoinSettings = JoinSettings()

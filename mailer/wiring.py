@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mailer.flows.bounce import TakeIn
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.flows.probe import Probe
+    from mailer.mail.dkim import PrivateKey, Signer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
     from mailer.rendering.edition import Edition
@@ -273,7 +275,8 @@ class Club:
 
         sender = Sender((self.sender_name, self.sender_address), self.bounce_domain, self.settings.web.base_url)
         address = to if "@" in to else f"nobody-{secrets.token_hex(8)}@{to}"
-        return write(self.keyring, secrets.randbits(56), address, sender, lane.return_path, self.clock())
+        probe = write(self.keyring, secrets.randbits(56), address, sender, lane.return_path, self.clock())
+        return replace(probe, content=self.signer.sign(probe.content)) if self.signer else probe
 
     # --- sending
 
@@ -322,6 +325,27 @@ class Club:
         )
 
     @property
+    def dkim_domain(self) -> str:
+        """The domain that signs our mail, where we do."""
+        return self.settings.dkim.domain or self.sender_address.rpartition("@")[2]
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs our mail, None where the relay does. Raises SettingsError for a key that cannot be used."""
+        if not self.settings.dkim.keys:
+            return None
+        from mailer.mail.dkim import EVER, Key, Signer
+
+        keys = [
+            Key(key.selector, read_dkim_key(self.folder / key.file), key.since or EVER)
+            for key in self.settings.dkim.keys
+        ]
+        try:
+            return Signer(self.dkim_domain, keys)
+        except ValueError as error:
+            raise SettingsError(f"[dkim]: {error}") from None
+
+    @property
     def journal_folder(self) -> Path:
         """Where this host's workers keep their journals."""
         return self.folder / JOURNAL_FOLDER
@@ -331,6 +355,7 @@ class Club:
         from mailer.flows import bounce
         from mailer.flows.compose import Composer
         from mailer.flows.dispatch import Dispatcher, Retry
+        from mailer.flows.sign import SignAhead
         from mailer.store.journal import boot_id
         from mailer.store.ledger import Worker
 
@@ -339,6 +364,7 @@ class Club:
             db=self.db,
             lanes=self.lanes(),
             composer=Composer(self.keyring),
+            sign=SignAhead(self.signer) if self.signer else None,
             record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers(), watch=bounce.Watch()),
             clock=self.clock,
             shared_clock=self.db.now,
@@ -363,6 +389,32 @@ def _tell_of_lockstep(relay: str, cause: str) -> None:
 def new_key() -> str:
     """The text of a new key file: one line `id key`, 32 random bytes in hex."""
     return f"1 {secrets.token_hex(32)}\n"
+
+
+def read_dkim_key(file: Path) -> PrivateKey:
+    """The private key in a DKIM key's file. Raises SettingsError for one that is missing, open to all or no key."""
+    from mailer.mail import dkim
+
+    try:
+        if file.stat().st_mode & 0o007:
+            raise SettingsError(f"can be used by everybody on this machine; chmod 600 {file.name}", where=str(file))
+        return dkim.read_key(file.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"the DKIM key cannot be read ({error.strerror}); restore it from your backup, or make one with"
+            " 'mailer dkim new' and put its name into [[dkim.keys]]",
+            where=str(file),
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"{error}; restore it, or make one with 'mailer dkim new'", where=str(file)) from None
+
+
+def new_dkim_key(kind: str) -> PrivateKey:
+    """A new private key, RSA of 2048 bits or ed25519."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    return generate_private_key(65537, 2048) if kind == "rsa" else Ed25519PrivateKey.generate()
 
 
 def read_keys(text: str) -> Keyring:

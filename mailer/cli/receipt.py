@@ -33,7 +33,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
 
     club = open_club(ctx)
     zone = club.settings.newsletter.zone
-    found = flow.receipt(club.db, club.keyring, published(club, issue), match_key(address))
+    found = flow.receipt(club.db, club.keyring, published(club, issue), match_key(address), club.signer)
     row, message = found.delivery, found.message
     if eml is not None:
         eml.write_bytes(message.content)

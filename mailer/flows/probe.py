@@ -13,7 +13,7 @@ from typing import Protocol
 from mailer.errors import RelayError
 from mailer.mail import header, mime
 from mailer.mail.list_headers import list_unsubscribe_fields
-from mailer.mail.wire import wire_form
+from mailer.mail.wire import WireForm, wire_form
 from mailer.model.bounce import Kind
 from mailer.model.carriers import PROBES, carried
 from mailer.model.delivery import Phase, Result, State, judge
@@ -35,7 +35,7 @@ class Probe:
     number: int
     address: str
     return_path: str
-    content: bytes
+    content: WireForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def write(
         + f"Auto-Submitted: auto-generated{CRLF}MIME-Version: 1.0{CRLF}"
         + f"Content-Type: text/plain; charset=us-ascii{CRLF}{CRLF}"
     )
-    return Probe(number, address, return_path(tokens[Purpose.BOUNCE]), f"{head}{_WORDS}{CRLF}".encode())
+    return Probe(number, address, return_path(tokens[Purpose.BOUNCE]), wire_form(f"{head}{_WORDS}{CRLF}".encode()))
 
 
 async def hand_over(relay: Relay, probe: Probe) -> Result:
@@ -107,7 +107,7 @@ async def hand_over(relay: Relay, probe: Probe) -> Result:
         return Result(Phase(error.phase), error.reply, str(error))
     try:
         envelope = Envelope(probe.return_path, probe.address)
-        return await session.send(Message(envelope, wire_form(probe.content)), lambda: None)
+        return await session.send(Message(envelope, probe.content), lambda: None)
     finally:
         await session.close()
 

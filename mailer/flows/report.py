@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
@@ -22,6 +22,9 @@ from mailer.store import budgets, issues, journal, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 from mailer.store.reports import Holder, Uncertain
+
+if TYPE_CHECKING:
+    from mailer.mail.dkim import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +123,22 @@ def proof(db: Database, reference: str) -> Iterator[Row[Any]]:
         yield from reports.proof(conn, issue.id)
 
 
-def receipt(db: Database, keyring: Keyring, reference: str, match_key: str) -> Receipt:
-    """One reader's copy of an issue, its message composed anew byte for byte. Raises NotFound."""
+def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, signer: Signer | None = None) -> Receipt:
+    """One reader's copy of an issue, its message composed and signed anew byte for byte. Raises NotFound."""
     with db.reading() as conn:
         issue = issues.find(conn, reference)
         row = reports.delivery_of(conn, issue.id, match_key)
         if row is None:
             raise NotFound(f"this address was not in the audience of {issue.slug}; 'mailer subscribers show' tells why")
         edition = Frozen(Program.from_bytes(row.program), row.key_id)
+        message = compose_issue(edition, keyring, row.id, row.address, row.name, row.attributes)
         return Receipt(
             issue=issue,
             delivery=row,
             consents=reports.consents_of(conn, row.subscriber_id),
             attempts=reports.attempts_of(conn, row.id),
             bounces=reports.bounces_of(conn, row.id),
-            message=compose_issue(edition, keyring, row.id, row.address, row.name, row.attributes),
+            message=replace(message, content=signer.sign(message.content)) if signer else message,
         )
 
 

@@ -40,6 +40,8 @@ SIGNED = (
 )
 """What is signed where it is there (RFC 6376 5.4.1; both List-Unsubscribe fields: RFC 8058 section 4)."""
 
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
+
 LEAST_BITS, MOST_BITS, GOOD_BITS = 1024, 4096, 2048  # RFC 8301 section 3.2
 EVER = datetime.min.replace(tzinfo=UTC)
 STRING = 255  # octets in one string of a TXT record (RFC 1035 3.3.14)
@@ -56,7 +58,7 @@ class Key:
     """A private key, the selector its public half is found under, and the first moment whose mail it signs."""
 
     selector: str
-    private: RSAPrivateKey | Ed25519PrivateKey
+    private: PrivateKey
     since: datetime = EVER
 
     @property
@@ -136,7 +138,7 @@ class Signer:
         return (start + "\r\n ".join(lines) + "\r\n").encode("ascii")
 
 
-def read_key(pem: bytes) -> RSAPrivateKey | Ed25519PrivateKey:
+def read_key(pem: bytes) -> PrivateKey:
     """The private key in a PEM file. Raises ValueError saying in a few words what is wrong with it."""
     try:
         key = serialization.load_pem_private_key(pem, None)

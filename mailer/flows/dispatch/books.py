@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -36,8 +37,18 @@ RESTORED = (
     " 'mailer audit --reconcile' has named what may have gone out since"
 )
 
-Composer = Callable[[Connection, Sequence[Claimed]], Callable[[Claimed], Outgoing]]
+Compose = Callable[[Claimed], Outgoing]
+Composer = Callable[[Connection, Sequence[Claimed]], Compose]
 RecordRefusals = Callable[[Connection, Sequence[Refusal], datetime], None]
+
+
+class Sign(Protocol):
+    """Signs a claimed batch ahead of sending, outside of any transaction; `most` may be in the next one."""
+
+    @property
+    def most(self) -> int: ...
+
+    def __call__(self, compose: Compose, deliveries: Sequence[Claimed]) -> Compose: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +79,14 @@ class Books:
         clock: Callable[[], datetime],
         worker: Worker,
         journal_folder: Path,
+        sign: Sign | None = None,
         shared_clock: Callable[[Connection], datetime | None] = lambda conn: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker = worker
         self._db = db
         self._composer = composer
+        self._sign = sign
         self._record_refusals = record_refusals
         self._clock = clock
         self._shared_clock = shared_clock
@@ -89,10 +102,12 @@ class Books:
     def claim(self, lane: Lane, limit: int, way: Route, wish: Wish | None = None) -> tuple[Batch | None, Allowance]:
         """Up to `limit` due deliveries for a lane, and what its budgets allow.
 
-        One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid.
+        One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid. Signed
+        when it has ended.
         Raises RestoredError when this host has made later claims than the database knows of.
         """
         started = self._monotonic()
+        limit = min(limit, self._sign.most) if self._sign else limit
         journal: Journal | None = None
         try:
             with self._db.transaction() as conn:
@@ -121,6 +136,8 @@ class Books:
                 journal.close()  # if the commit came through after all, it shows that nothing was begun
             raise
         self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
+        if self._sign:
+            compose = self._sign(compose, rows)
         lease_ends = started + LEASE.total_seconds()
         return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows)), allowance
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection as DatabaseConnection
 
 from mailer.errors import RestoredError, StoreError
 from mailer.flows.dispatch.batch import Batch, Work
-from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, Written
+from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, Sign, Written
 from mailer.flows.dispatch.connection import Connection
 from mailer.flows.dispatch.desk import CLAIM_SECONDS, MAX_CLAIM, Desk, Observer, Tally
 from mailer.flows.dispatch.outcome import Retry
@@ -42,7 +42,8 @@ class Dispatcher:
     """One worker: claims, sends over its lanes, records. `run` it once; `stop` makes it end in good order.
 
     `shared_clock(conn)` is the moment by the database's clock, None where there is only this host's.
-    `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message;
+    `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message; `sign`
+    makes the batch's signatures before it is sent, where we sign;
     `record_refusals` runs in the transaction that records the refusals. `monotonic` and `hop` are for a simulation,
     which has a clock and a database of its own.
     """
@@ -57,6 +58,7 @@ class Dispatcher:
         clock: Callable[[], datetime],
         worker: Worker,
         journal_folder: Path,
+        sign: Sign | None = None,
         retry: Retry | None = None,
         observer: Observer | None = None,
         shared_clock: Callable[[DatabaseConnection], datetime | None] = lambda conn: None,
@@ -70,6 +72,7 @@ class Dispatcher:
             clock=clock,
             worker=worker,
             journal_folder=journal_folder,
+            sign=sign,
             shared_clock=shared_clock,
             monotonic=monotonic,
         )
