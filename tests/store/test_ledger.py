@@ -298,8 +298,10 @@ def test_what_comes_back_to_a_cancelled_issue_is_cancelled_when_issues_are_finis
     db.run(issues.set_state, issue_id, ("sending",), "cancelled", "", "op", NOW)
     _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
     db.run(ledger.release, claim_id, [rows[1].id], NOW)
-    assert db.run(ledger.finish_issues, NOW) == []
-    assert _states(db) == ["cancelled", "cancelled"]
+    assert db.run(ledger.finish_issues, later(minutes=1)) == []
+    with db.reading() as conn:
+        rows_now = conn.execute(select(deliveries.c.state, deliveries.c.changed_at, deliveries.c.cause)).all()
+    assert rows_now == [("cancelled", later(minutes=1), "the operator cancelled the issue")] * 2
 
 
 def test_pausing_says_so_once_and_leaves_the_cause(db: Database) -> None:
