@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "applications": ("applications", "Review applications to join the club."),
     "bounces": ("bounces", "Take in, explain and list returned mail."),
     "serve": ("serve", "Serve the web pages: signup, application, unsubscribe, archive."),
+    "dkim": ("dkim", "Make DKIM keys and print the DNS records to publish."),
     "doctor": ("doctor", "Say what is right, what is not, and what to do."),
     "db": ("db", "Upgrade, copy and back up the database."),
 }

@@ -35,9 +35,10 @@ class Finding:
 @click.option("--probe", is_flag=True, help="Send a mail to nobody over each relay, and see what of it comes back.")
 @click.option("--to", default="", metavar="DOMAIN", help="With --probe: nobody's domain, or address. Default: our own.")
 @click.option("--wait", default=60.0, show_default=True, metavar="SECONDS", help="With --probe: how long, at most.")
+@click.option("--dns", is_flag=True, help="Look up the DKIM records, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, probe: bool, to: str, wait: float, as_json: bool) -> None:
+def doctor(ctx: click.Context, probe: bool, to: str, wait: float, dns: bool, as_json: bool) -> None:
     """Say what is right, what is not, and what to do.
 
     Looks at the settings, the key, the database, the relay (connection, TLS, login; nothing is sent) and what
@@ -49,7 +50,7 @@ def doctor(ctx: click.Context, probe: bool, to: str, wait: float, as_json: bool)
     from mailer.cli.output import print_json, table, talk
 
     club = open_club(ctx)
-    findings = list(examine(club))
+    findings = list(examine(club, dns))
     trials: list[Trial] = []
     if probe:
         from mailer.cli.probe import findings as shown
@@ -83,7 +84,7 @@ def _probe(club: Club, to: str, wait: float) -> list[Trial]:
     return trials
 
 
-def examine(club: Club) -> Iterator[Finding]:
+def examine(club: Club, dns: bool = False) -> Iterator[Finding]:
     """Everything there is to say about a club, in the order in which a person would put it right."""
     yield Finding("settings", "right", f"mailer.toml in {club.folder} is valid")
     yield from _placeholders(club)
@@ -93,6 +94,7 @@ def examine(club: Club) -> Iterator[Finding]:
     yield from _web(club)
     yield from _legal(club)
     yield from _leaving(club)
+    yield from _dkim(club, dns)
     yield from _dns(club)
 
 
@@ -253,6 +255,49 @@ def _leaving(club: Club) -> Iterator[Finding]:
     else:
         todo = "name it there, or let its mail be piped to 'mailer bounces take'; who writes there wants to leave"
         yield Finding("leaving by mail", "advice", f"{address} is not among [bounces] mailboxes", todo)
+
+
+def _dkim(club: Club, dns: bool) -> Iterator[Finding]:
+    """Whether each DKIM key can be used, and with `dns` whether its record is published."""
+    from mailer.mail.dkim import GOOD_BITS, record_name
+
+    try:
+        signer = club.signer
+    except MailerError as error:
+        yield Finding("DKIM", "wrong", str(error))
+        return
+    if signer is None:
+        yield Finding("DKIM", "right", "mail is signed by the relay, not here ([dkim] has no keys)")
+        return
+    files = {key.selector: key.file for key in club.settings.dkim.keys}
+    for key in signer.keys:
+        about, file = f"DKIM {key.selector}", files[key.selector]
+        mode = (club.folder / file).stat().st_mode & 0o777
+        if mode & 0o070:
+            yield Finding(about, "advice", f"{file} can be used by a group (mode {mode:03o})", f"chmod 600 {file}")
+        if key.bits < GOOD_BITS:
+            todo = f"make one of {GOOD_BITS} with 'mailer dkim new' (RFC 8301)"
+            yield Finding(about, "advice", f"an RSA key of {key.bits} bits is weak", todo)
+        name = record_name(key.selector, signer.domain)
+        if dns:
+            yield _record(about, name, key.record)
+        else:
+            yield Finding(about, "right", f"{file} signs ({key.kind}); its record is {name}, looked up with --dns")
+
+
+def _record(about: str, name: str, wanted: str) -> Finding:
+    from mailer.mail.dkim import public_part
+    from mailer.transport import domains
+
+    found = domains.texts(name)
+    todo = "publish what 'mailer dkim show' prints, or take the key out of mailer.toml: such signatures fail"
+    if found is None:
+        return Finding(about, "advice", f"the name servers did not say what is at {name}", "try again later")
+    if not found:
+        return Finding(about, "wrong", f"there is no record at {name}", todo)
+    if public_part(wanted) not in map(public_part, found):
+        return Finding(about, "wrong", f"the record at {name} is not this key's", todo)
+    return Finding(about, "right", f"the record at {name} is this key's")
 
 
 def _dns(club: Club) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from mailer.errors import UsageError
 NAME = "My Newsletter"
 SENDER = "My Newsletter <news@example.com>"
 _OURS = ("mailer.toml", "mailer.key", "subscribers.db")
-_IGNORED = ("subscribers.db*", "mailer.key", "/journal/", "/inbox/")
+_IGNORED = ("subscribers.db*", "mailer.key", "dkim-*.pem", "/journal/", "/inbox/")
 
 
 @click.command()

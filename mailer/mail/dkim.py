@@ -66,6 +66,11 @@ class Key:
         """`rsa` or `ed25519`, the k= of its record (RFC 6376 3.6.1, RFC 8463 section 4)."""
         return "rsa" if isinstance(self.private, RSAPrivateKey) else "ed25519"
 
+    @property
+    def bits(self) -> int:
+        """The size of an RSA key; ed25519 has one size, as good as RSA of 3072 bits."""
+        return self.private.key_size if isinstance(self.private, RSAPrivateKey) else 3072
+
     def sign(self, data: bytes) -> bytes:
         """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 6376 3.3.2), or Ed25519 over the SHA-256 (RFC 8463 section 3)."""
         if isinstance(self.private, RSAPrivateKey):
@@ -165,6 +170,12 @@ def check_name(name: str, what: str) -> str:
 def record_name(selector: str, domain: str) -> str:
     """Where a verifier looks for the public key (RFC 6376 3.6.2.1)."""
     return f"{selector}._domainkey.{domain}"
+
+
+def public_part(record: str) -> str:
+    """The public key in a record, without blanks (RFC 6376 3.6.1); "" where there is none."""
+    tags = (tag.partition("=") for tag in record.split(";"))
+    return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")
 
 
 def strings(record: str) -> list[str]:
