@@ -43,9 +43,8 @@ class Dispatcher:
 
     `shared_clock(conn)` is the moment by the database's clock, None where there is only this host's.
     `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message; `sign`
-    makes the batch's signatures before it is sent, where we sign;
-    `record_refusals` runs in the transaction that records the refusals. `monotonic` and `hop` are for a simulation,
-    which has a clock and a database of its own.
+    makes the batch's signatures before it is sent, where we sign; `record_refusals` runs in the transaction that
+    records the refusals. `monotonic` and `hop` are for a simulation, which has a clock and a database of its own.
     """
 
     def __init__(
@@ -235,10 +234,8 @@ class Dispatcher:
             await self._record(self._persist)
 
     async def _record(self, hop: Hop) -> None:
-        page = self._desk.page.copy()
-        lease_ends = (
-            self._monotonic() + LEASE.total_seconds()
-        )  # from before the commit: its answer may be long in coming
+        # the lease counts from before the commit, whose answer may be long in coming
+        page, lease_ends = self._desk.page.copy(), self._monotonic() + LEASE.total_seconds()
         written: Written = await hop(self._books.write, page, dict(self._batches))
         self._desk.page.strike(page)
         for work in page.released:
