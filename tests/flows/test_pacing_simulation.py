@@ -113,6 +113,14 @@ def test_two_relays_are_used_up_together(make_world: MakeWorld) -> None:
     assert main.taken["example.com"] > second.taken["example.com"] > 250
 
 
+def test_what_a_relay_that_is_away_takes_first_goes_over_the_others(make_world: MakeWorld) -> None:
+    world = make_world({"qq.com": 30, "example.com": 30})
+    away = world.relay("china", domains=frozenset({"qq.com"}), down=lambda now: True)
+    main = world.relay("main")
+    virtual.run(world.play())
+    assert (main.taken["qq.com"], away.taken["qq.com"]) == (30, 0)
+
+
 @pytest.mark.parametrize("limits", [{HOUR: 200}, {HOUR: 100, 24 * HOUR: 150}], ids=["hour", "day"])
 def test_the_long_limits_hold_over_their_windows(
     make_world: MakeWorld, limits: dict[float, int], monkeypatch: pytest.MonkeyPatch

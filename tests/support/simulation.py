@@ -476,6 +476,8 @@ class SimulatedWorker(Observer):
             try:
                 with suppress(StoreError):
                     await self.dispatcher.run(forever=self.world.weather.forever)
+                    if not self.world.weather.store_answer_lost:  # a claim it never heard of is left to its successor
+                        self.world.witness.left_in_order(self.name)
             except Exception as error:
                 self.world.crashes.append(error)
             self.world.alive.pop(self.name, None)

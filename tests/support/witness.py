@@ -249,6 +249,13 @@ class Witness:
         if edition is not None:
             self.editions[delivery, edition] += 1
 
+    def left_in_order(self, process: str) -> None:
+        """A process has ended as it should."""
+        with self._db.reading() as conn:
+            held = "SELECT count(*) FROM claims WHERE ended_at IS NULL AND worker = :name"
+            count = conn.execute(text(held), {"name": process}).scalar_one()
+        self._demand(not count or self.restored_at >= 0, f"{process} ended in order and left {count} claims open")
+
     # --- the verdict
 
     def restored(self) -> None:
