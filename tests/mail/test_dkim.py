@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dkim as verifier
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -17,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.verifier import broken, verify
 
 from mailer.mail import header, list_headers
-from mailer.mail.dkim import SIGNED, Key, PrivateKey, Signer, public_part, read_key, record_name, strings
+from mailer.mail.dkim import SIGNED, Key, PrivateKey, Signer, public_part, read_key, strings
 from mailer.mail.wire import WireForm, is_wire_form, wire_form
 
 RSA = Key("r1", rsa.generate_private_key(65537, 2048))
@@ -44,24 +44,6 @@ def message(body: bytes = BODY, name: str = "Alice", address: str = "alice@examp
         + "Content-Transfer-Encoding: 8bit\r\n\r\n"
     )
     return wire_form(head.encode() + body) if body else WireForm(head.encode())
-
-
-def verify(signed: bytes, *keys: Key, domain: str = "example.org") -> list[bool]:
-    """What dkimpy says of each signature, in their order."""
-    zone = {f"{record_name(key.selector, domain)}.".encode(): key.record.encode() for key in keys}
-    count = len(re.findall(rb"(?mi)^dkim-signature:", signed.partition(b"\r\n\r\n")[0]))
-    return [
-        verifier.DKIM(signed).verify(idx=index, dnsfunc=lambda name, timeout=5: zone.get(name))
-        for index in range(count)
-    ]
-
-
-def broken(signed: bytes, *keys: Key) -> bool:
-    """Whether dkimpy refuses every signature."""
-    try:
-        return not any(verify(signed, *keys))
-    except verifier.DKIMException:
-        return True
 
 
 @pytest.mark.parametrize("keys", [(RSA,), (ED,), (RSA, ED)], ids=["rsa", "ed25519", "both"])
