@@ -5,7 +5,6 @@ Every step may be repeated: the answer to its commit may have been what was lost
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ class Books:
         journal_folder: Path,
         sign: Sign | None = None,
         shared_clock: Callable[[Connection], datetime | None] = lambda conn: None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float],
     ) -> None:
         self.worker = worker
         self._db = db

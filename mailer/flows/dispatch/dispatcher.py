@@ -35,6 +35,14 @@ STORE_PATIENCE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 
+_UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def uptime() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the machine is suspended: a lease does, too."""
+    return time.clock_gettime(_UPTIME)
+
+
 Hop = Callable[..., Awaitable[Any]]  # calls a function of the database without holding up the connections
 
 
@@ -61,7 +69,7 @@ class Dispatcher:
         retry: Retry | None = None,
         observer: Observer | None = None,
         shared_clock: Callable[[DatabaseConnection], datetime | None] = lambda conn: None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = uptime,
         hop: Hop = asyncio.to_thread,
     ) -> None:
         self._books = Books(
