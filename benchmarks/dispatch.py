@@ -1,9 +1,10 @@
-"""Sending, the whole product, beside others in one run: CPU and speed, the ledger's cost, the freeze, the memory.
+"""Sending, the whole product, beside others in one run: correctness, round trips, speed, CPU, memory, the record.
 
-    python benchmarks/dispatch.py [--rounds 3] [--messages 5000] [--full] [--json]
+    python benchmarks/dispatch.py [--rounds 3] [--messages 5000] [--peers all] [--full] [--json]
 
-An issue of 45 KB is checked, rendered, frozen, claimed, composed, sent over ten connections and recorded. Rounds are
-interleaved and the figures are medians: compare them within one run only. benchmarks/README.md explains them.
+An issue of 45 KB is checked, rendered, frozen, claimed, composed, sent over ten connections and recorded. First every
+message of every way is compared with the naive rendering. Rounds are interleaved and the figures are medians:
+compare them within one run only. docs/performance.md explains them.
 """
 
 from __future__ import annotations
@@ -14,34 +15,43 @@ import json
 import os
 import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))  # the PostgreSQL server of the tests
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))  # its PostgreSQL server and its certificates
 
-from sending import costs
-from sending.club import address, make_club, write_issue
-from sending.sink import Counts, OwnSink, SmtpSink, checksum
-from sending.ways import CONNECTIONS, MARKED, TOKEN, WAYS
-from sqlalchemy import text
+from sending import costs, peers, proof
+from sending.club import clear, make_club
+from sending.peers import (
+    DJANGO,
+    EMAIL_MESSAGE,
+    FETCHED,
+    FINISHED,
+    NODEMAILER,
+    NODEMAILER_DKIM,
+    SMTPPOOL,
+    SOURCE,
+    Peers,
+    Way,
+)
+from sending.runs import LIMIT, SINK_BOUND, Row, Runner
+from sending.sinks import OWN, SMTP_SINK, OtherSink, OwnSink, Server
+from support.certificates import Authority
 
-from mailer.rendering import source
-from mailer.rendering.edition import SAMPLE
-from mailer.rendering.message import Personal
-from mailer.store.schema import metadata
+from mailer.settings import Settings
 from mailer.wiring import Club
 
-SOURCE = f"smtp-source -s {CONNECTIONS} -d"
-PRODUCT, POSTGRES, PEER = "product", "product, PostgreSQL", "aiosmtplib + EmailMessage"
-SLOW = 20  # the Python peers send so many times fewer messages
-SINK_BOUND = 0.85  # of a core
-PARTS = ("start_cpu_s", "prepare_s", "freeze_s", "dispatch_s", "freeze_cpu", "dispatch_cpu")
-Row = dict[str, float]
+PRODUCT, POSTGRES, LOCKSTEP, SIGNED = "product", "product, PostgreSQL", "product, lockstep", "product, DKIM RSA-2048"
+PROGRAM = (sys.executable, str(peers.HERE / "ways.py"), "product")
+REFUSED = 20  # one recipient in so many, where some are
+MAIN = {
+    PRODUCT: Way(PRODUCT, PROGRAM, club=PRODUCT),
+    LOCKSTEP: Way(LOCKSTEP, PROGRAM, club=PRODUCT, relay={"pipelining": False}),
+}
 
 
 @dataclass(frozen=True)
@@ -59,138 +69,188 @@ class Target:
 
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
-        return f"{self.name:58}{self.value:10.3f}   {sign} {self.bound:<8g}{'' if self.met else 'MISSED'}"
+        return f"{self.name:66}{self.value:9.3f}   {sign} {self.bound:<7g}{'' if self.met else 'MISSED'}"
 
 
-class Sender:
-    """Runs ways of sending and keeps what each came to."""
+@dataclass(frozen=True)
+class Scene:
+    """Ways that send to one sink, with how many messages; `once`: in the first round only, as the clock paces it."""
 
-    def __init__(self, clubs: dict[str, tuple[Club, int]]) -> None:
-        self._clubs = clubs
-        self._issue = 0
-        self.rows: dict[tuple[str, str], list[Row]] = {}
-
-    def send(self, way: str, sink: OwnSink | SmtpSink, count: int) -> None:
-        """One round of a way, in a process of its own. Raises SystemExit when mail was lost, doubled or swapped."""
-        sink.report()
-        started = time.perf_counter()
-        row = self._source(sink.port, count) if way == SOURCE else self._child(way, sink.port, count)
-        counts = sink.report()
-        row["sink_share"] = counts.cpu / (time.perf_counter() - started)
-        if way != SOURCE:
-            verify(way, counts, count)
-        row |= {"rate": count / row["wall_s"], "cpu_1000": row["cpu_s"] * 1000 / count, "messages": count}
-        self.rows.setdefault((sink.name, way), []).append(row)
-
-    def _child(self, way: str, port: int, count: int) -> Row:
-        club, _ = self._clubs[way if way in self._clubs else PRODUCT]
-        self._issue += 1
-        task = {"folder": str(club.folder), "port": port, "count": count, "database_url": club.database_url}
-        if way in self._clubs:
-            task["issue"] = write_issue(club.folder, self._issue)
-        name = PRODUCT if way in self._clubs else way
-        program = str(Path(__file__).with_name("sending") / "ways.py")
-        done = subprocess.run([sys.executable, program, name, json.dumps(task)], stdout=subprocess.PIPE, check=True)
-        row: Row = json.loads(done.stdout)
-        return row
-
-    def _source(self, port: int, count: int) -> Row:
-        command = ["smtp-source", "-s", str(CONNECTIONS), "-d", "-m", str(count), "-l", "45000"]
-        started = time.perf_counter()
-        process = subprocess.Popen([*command, "-f", "b@example.org", "-t", "reader@example.com", f"127.0.0.1:{port}"])
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        used = usage.ru_utime + usage.ru_stime
-        return {"wall_s": time.perf_counter() - started, "cpu_s": used}
-
-    def medians(self) -> dict[str, dict[str, Row]]:
-        """By sink and way, the median of each figure."""
-        found: dict[str, dict[str, Row]] = {}
-        for (sink, way), rows in self.rows.items():
-            found.setdefault(sink, {})[way] = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
-        return found
-
-    def ratio(self, sink: str, first: str, second: str, figure: str, over: str = "") -> float:
-        """The median of the ratios of each round, of `figure` and, where the second has another, `over`."""
-        pairs = zip(self.rows[sink, first], self.rows[sink, second], strict=True)
-        return statistics.median(one[figure] / other[over or figure] for one, other in pairs)
+    sink: Server
+    ways: Sequence[Way]
+    count: int
+    once: bool = False
 
 
-def verify(way: str, counts: Counts, count: int) -> None:
-    """Every reader got one message, and his own."""
-    if counts.messages < 0:  # smtp-sink does not count
-        return
-    wanted = checksum(address(number) for number in range(1, count + 1))
-    if (counts.messages, counts.recipients, counts.misdirected) != (count, wanted, 0):
-        sys.exit(f"{way}: {count} messages sent, but the sink has {counts}")
+class Stage:
+    """The parts of a comparison: clubs, peers, certificates, the scenes."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace, postgres_url: str) -> None:
+        self.folder, self.options, self._url = folder, options, postgres_url
+        wanted = list(FETCHED) if options.peers == "all" else options.peers.split(",")
+        self.peers = Peers(options.installed or folder / "peers", wanted)
+        self.ways = dict(MAIN)
+        if postgres_url:
+            self.ways[POSTGRES] = Way(POSTGRES, PROGRAM, club=POSTGRES)
+        authority = folder / "authority"
+        authority.mkdir()
+        server = Authority(authority)
+        server.server()
+        self._tls = (server.ca_file, authority / "server-1.pem")
+        self.dkim = dkim_settings(folder)
+        if self.dkim:
+            self.ways[SIGNED] = Way(SIGNED, PROGRAM, club=PRODUCT, dkim=True)
+        else:
+            self.peers.ways.pop(NODEMAILER_DKIM, None)
+        club = make_club(folder / "marked", 1)
+        self._marked = proof.marked(club, 1)
+        club.db.close()
+
+    def runner(self, names: Sequence[str] = ()) -> Runner:
+        """A runner with clubs whose readers are called so."""
+
+        def new_club(name: str, readers: int) -> Club:
+            folder = Path(tempfile.mkdtemp(prefix="club-", dir=self.folder)) / "club"
+            return make_club(folder, readers, self._url if name == POSTGRES else "", names)
+
+        runner = Runner(self.folder, new_club, self._marked)
+        runner.dkim, runner.signing = self.dkim, {"dkim": self.dkim} if self.dkim else {}
+        return runner
+
+    def prove(self) -> int:
+        """Compare every message of every way with the naive rendering; how many were."""
+        runner, compared = self.runner(proof.NAMES), 0
+        sinks: list[dict[str, Any]] = [
+            {},
+            {"pipelining": False},
+            {"tls": self._tls},
+            {"refuse": 3},
+            {"refuse": 3, "pipelining": False},
+        ]
+        trials = [(way, habits) for way in self.ways.values() for habits in (sinks if way.name == PRODUCT else [{}])]
+        if self.options.quick:
+            trials = [(self.ways[PRODUCT], {"refuse": 3}), (self.ways[LOCKSTEP], {})]
+        known = [EMAIL_MESSAGE] if self.options.quick else [name for name in self.peers.ways if name != SOURCE]
+        trials += [(self.peers.ways[name], {}) for name in known]
+        for number, (way, habits) in enumerate(trials, 1):
+            file = self.folder / f"kept-{number}"
+            with OwnSink(keep=file, **habits) as sink:
+                compared += proof.prove(runner, way, sink, file, number)
+            file.unlink()
+        runner.close()
+        return compared
+
+    def scenes(self) -> Iterator[Scene]:
+        count, quick, every = self.options.messages, self.options.quick, {**self.ways, **self.peers.ways}
+        if quick:
+            yield Scene(OwnSink(), pick(every, PRODUCT, EMAIL_MESSAGE), count)
+            yield Scene(OwnSink(rtt=50), pick(every, PRODUCT, LOCKSTEP), count, once=True)
+            return
+        full = [way for name, way in every.items() if name != LOCKSTEP]
+        yield Scene(OwnSink(), [*full, every[LOCKSTEP]], count)
+        if shutil.which(SMTP_SINK):
+            unsigned = [way for way in full if not way.dkim]
+            yield Scene(OtherSink(), unsigned, count)
+        if self.options.fast:
+            names = (LIMIT,) * bool(self.options.limit)
+            ways = [Way(LIMIT, (self.options.limit,)) for _ in names]
+            ways += pick(every, SOURCE, PRODUCT, NODEMAILER, SMTPPOOL)
+            yield Scene(OtherSink(self.options.fast), ways, count)
+        yield Scene(OwnSink(tls=self._tls), pick(every, PRODUCT, FINISHED), count)
+        yield Scene(OwnSink(refuse=REFUSED), pick(every, PRODUCT, LOCKSTEP), count, once=True)
+        far = pick(every, SOURCE, PRODUCT, LOCKSTEP, NODEMAILER, SMTPPOOL, FINISHED)
+        yield Scene(OwnSink(rtt=20), far, count, once=True)
+        yield Scene(OwnSink(rtt=100), far, count, once=True)
 
 
-def write_marked(club: Club) -> None:
-    """The issue's two parts with marks for what is personal, for the peers."""
-    issue = source.read(Path(write_issue(club.folder, 0)).read_text(encoding="utf-8"), "issue-0.md")
-    program = club.render(issue).program
-    tokens = dict.fromkeys(SAMPLE.tokens, TOKEN)
-    reader = Personal("reader0@example.com", MARKED, {"first_name": MARKED}, tokens)
-    (club.folder / "marked.text").write_text(program.plain(reader), encoding="utf-8")
-    (club.folder / "marked.html").write_text(program.page(reader), encoding="utf-8")
+def pick(ways: dict[str, Way], *names: str) -> list[Way]:
+    """Those that there are."""
+    return [ways[name] for name in names if name in ways]
 
 
-def compare(folder: Path, options: argparse.Namespace, postgres_url: str) -> tuple[Sender, list[Target]]:
-    """The product and its peers against each sink."""
-    count, few = options.messages, max(100, options.messages // SLOW)
-    clubs = {PRODUCT: (make_club(folder / "sqlite", count), count)}
-    if postgres_url:
-        clubs[POSTGRES] = (make_club(folder / "postgres", count, postgres_url), count)
-    for club, _ in clubs.values():
-        write_marked(club)
-    sender = Sender(clubs)
+def share(way: Way, scene: Scene) -> int:
+    """How many messages a way sends: what takes it some seconds."""
+    if not scene.sink.rtt:
+        return max(100, scene.count // way.share)
+    seconds, trips = 4, 1 if way.name == PRODUCT else 2 if way.name == NODEMAILER else 4
+    return int(seconds * 1000 / scene.sink.rtt / trips) * way.connections
+
+
+def dkim_settings(folder: Path) -> dict[str, str]:
+    """The settings of a key made for this run, or {} where the product cannot sign."""
+    if "dkim" not in Settings.model_fields:
+        return {}
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    file = folder / "dkim.pem"
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kinds = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *kinds))
+    file.chmod(0o600)
+    return {"domain": "example.org", "selector": "bench", "key": str(file)}
+
+
+def compare(stage: Stage) -> Runner:
+    """Every scene so often, the scenes' rounds one after the other."""
+    runner = stage.runner()
     with contextlib.ExitStack() as stack:
-        sinks: list[OwnSink | SmtpSink] = [stack.enter_context(OwnSink())]
-        if shutil.which("smtp-sink") and not options.quick:
-            sinks.append(stack.enter_context(SmtpSink()))
-        for _ in range(options.rounds):
-            for sink in sinks:
-                if shutil.which("smtp-source"):
-                    sender.send(SOURCE, sink, count)
-                for way in clubs:
-                    sender.send(way, sink, count)
-                for way in [PEER] if options.quick else [way for way in WAYS if way != PRODUCT]:
-                    sender.send(way, sink, few)
-    targets = [
-        Target(f"CPU efficiency, x {PEER}", sender.ratio(OwnSink.name, PEER, PRODUCT, "cpu_1000"), 5.0, at_least=True),
-    ]
-    medians = sender.medians()
-    for sink_name, rows in medians.items():
-        for way in clubs:
-            name = f"{way} to {sink_name}"
-            sending = (rows[way]["freeze_cpu"] + rows[way]["dispatch_cpu"]) * 1000 / count
-            targets.append(Target(f"{name}: CPU s a 1,000", sending, 0.08))
-            if sink_name == SmtpSink.name and SOURCE in rows:
-                ratio = sender.ratio(sink_name, way, SOURCE, "dispatch_rate", "rate")
-                targets.append(Target(f"{name}: speed x {SOURCE}", ratio, 0.7, at_least=True))
-    return sender, targets
+        scenes = [(scene, stack.enter_context(scene.sink)) for scene in stage.scenes()]
+        for number in range(stage.options.rounds):
+            for scene, sink in scenes:
+                for way in () if number and scene.once else scene.ways:
+                    runner.send(way, sink, share(way, scene))
+    runner.close()
+    return runner
 
 
-def growth(folder: Path, few: int, many: int, bound: float) -> Target:
+def targets(runner: Runner, options: argparse.Namespace) -> Iterator[Target]:
+    """What the comparison should have come to, as far as it was made."""
+    fast, far, secure = Path(options.fast or "-").name, f"{OWN}, 20 ms", f"{OWN}, TLS"
+    rows = runner.medians()
+    for sink, first, second, bound in (
+        (SMTP_SINK, PRODUCT, SOURCE, 1.0),
+        (SMTP_SINK, PRODUCT, SMTPPOOL, 2.5),
+        (SMTP_SINK, PRODUCT, NODEMAILER, 8),
+        (SMTP_SINK, PRODUCT, DJANGO, 10),
+        (SMTP_SINK, PRODUCT, EMAIL_MESSAGE, 20),
+        (fast, PRODUCT, LIMIT, 0.4),
+        (fast, PRODUCT, NODEMAILER, 30),
+        (far, PRODUCT, SOURCE, 3.5),
+        (far, PRODUCT, NODEMAILER, 1.9),
+        (SMTP_SINK, POSTGRES, PRODUCT, 0.8),
+        (OWN, SIGNED, NODEMAILER_DKIM, 3),
+    ):
+        ratio = runner.ratio(sink, first, second)
+        if ratio is not None:
+            yield Target(f"{sink}: speed of {first}, x {second}", ratio, bound, at_least=True)
+    efficiency = runner.ratio(OWN, EMAIL_MESSAGE, PRODUCT, "cpu_1000")
+    assert efficiency is not None
+    yield Target(f"CPU efficiency, x {EMAIL_MESSAGE}", efficiency, 5.0, at_least=True)
+    for sink, way, bound in ((SMTP_SINK, PRODUCT, 0.06), (OWN, PRODUCT, 0.06), (secure, PRODUCT, 0.15)):
+        if row := rows.get(sink, {}).get(way):
+            yield Target(f"{sink}: {way}, CPU s a 1,000", row["cpu_1000"], bound)
+    for sink, ways in rows.items():
+        if "trips" in ways.get(PRODUCT, {}):
+            yield Target(f"{sink}: round trips a message, lockstep", ways[LOCKSTEP]["trips"], 4.0)
+            yield Target(f"{sink}: round trips a message, pipelined", ways[PRODUCT]["trips"], 1.1)
+
+
+def growth(stage: Stage, few: int, many: int, bound: float) -> Target:
     """How much more memory the product takes for many readers than for few, in MB."""
     peaks = []
     for count in (few, many):
-        club = make_club(folder / str(count), count)
-        write_marked(club)
+        runner = stage.runner()
         with OwnSink() as sink:
-            sender = Sender({PRODUCT: (club, count)})
-            sender.send(PRODUCT, sink, count)
-            peaks.append(sender.rows[sink.name, PRODUCT][0]["rss_mb"])
-        shutil.rmtree(club.folder)
-    return Target(
-        f"peak RSS, MB more for {many:,} readers ({peaks[1]:.0f} MB) than {few:,}", peaks[1] - peaks[0], bound
-    )
+            runner.send(stage.ways[PRODUCT], sink, count)
+        peaks.append(runner.rows[sink.name, PRODUCT][0]["rss_mb"])
+        runner.close()
+    name = f"peak RSS, MB more for {many:,} readers ({peaks[1]:.0f} MB) than {few:,} ({peaks[0]:.0f})"
+    return Target(name, peaks[1] - peaks[0], bound)
 
 
-def store_targets(folder: Path, options: argparse.Namespace, postgres_url: str) -> list[Target]:
+def store_targets(folder: Path, options: argparse.Namespace, postgres_url: str) -> Iterator[Target]:
     """What the freeze and the ledger cost in each database."""
-    found = []
     for name, url, bound in (("SQLite", "", 10.0), ("PostgreSQL", postgres_url, 25.0)):
         if name == "SQLite" or url:
             club = make_club(folder / f"ledger-{name}", 5_000 if options.quick else 20_000, url)
@@ -199,75 +259,73 @@ def store_targets(folder: Path, options: argparse.Namespace, postgres_url: str) 
                 costs.freeze_seconds(club, number)
                 measured.append(costs.ledger_microseconds(club))
             clear(club)
-            found.append(Target(f"ledger on {name}, us a message, best of {len(measured)}", min(measured), bound))
+            yield Target(f"ledger on {name}, us a message, best of {len(measured)}", min(measured), bound)
     if not options.quick:
         club = make_club(folder / "freeze", 1_000_000)
-        found.append(Target("freeze of 1,000,000 readers on SQLite, s", costs.freeze_seconds(club, 1), 2.0))
+        yield Target("freeze of 1,000,000 readers on SQLite, s", costs.freeze_seconds(club, 1), 2.0)
         clear(club)
-    return found
 
 
-def clear(club: Club) -> None:
-    """Make room: the next club may use the same PostgreSQL database."""
-    with club.db.transaction() as conn:
-        for table in reversed(metadata.sorted_tables):
-            conn.execute(
-                table.delete() if club.db.is_sqlite else text(f"TRUNCATE {table.name} RESTART IDENTITY CASCADE")
-            )
-    club.db.close()
-    shutil.rmtree(club.folder)
-
-
-def show(sender: Sender) -> None:
+def show(runner: Runner) -> None:
     """One table a sink."""
-    for sink, rows in sender.medians().items():
-        print(f"\n{sink:30}{'msg/s':>9}{'CPU s/1000':>12}{'RSS MB':>8}{'x source':>10}{'sink CPU':>10}")
+    for sink, rows in runner.medians().items():
+        far = any("trips" in row for row in rows.values())
+        head = f"{'msg/s':>8}{'(min-max)':>15}{'CPU s/1000':>12}{'RSS MB':>8}{'x source':>10}{'sink CPU':>10}"
+        print(f"\n{sink:32}{head}{'trips' if far else '':>8}")
         for way, row in rows.items():
-            times = f"{sender.ratio(sink, way, SOURCE, 'rate'):.2f}" if SOURCE in rows else "-"
-            memory = f"{row['rss_mb']:.0f}" if "rss_mb" in row else "-"
-            bound = "  sink-bound" if row["sink_share"] > SINK_BOUND else ""
-            figures = f"{row['rate']:9.0f}{row['cpu_1000']:12.4f}{memory:>8}{times:>10}{row['sink_share']:10.0%}"
-            print(f"{way:30}{figures}{bound}")
+            ratio = runner.ratio(sink, way, SOURCE)
+            print(f"{way:32}{line(row, ratio)}")
+    print("\nproduct, besides: start of Python, check and render, freeze (in CPU s/1000 above); seconds")
+    for sink, rows in runner.medians().items():
+        for way, row in rows.items():
             if "freeze_s" in row:
-                parts = "  ".join(f"{key} {row[key]:.3f}" for key in PARTS)
-                print(f"    {parts}")
+                parts = ("start_cpu_s", "prepare_s", "prepare_cpu", "freeze_s", "freeze_cpu")
+                print(f"{sink:24}{way:24}" + "  ".join(f"{key} {row[key]:.3f}" for key in parts))
+
+
+def line(row: Row, ratio: float | None) -> str:
+    """The figures of one way at one sink."""
+    memory = f"{row['rss_mb']:.0f}" if "rss_mb" in row else "-"
+    spread = f"({row['rate_min']:.0f}-{row['rate_max']:.0f})"
+    times = f"{ratio:.3f}" if ratio is not None else "-"
+    figures = f"{row['rate']:8.0f}{spread:>15}{row['cpu_1000']:12.4f}{memory:>8}{times:>10}{row['sink_share']:10.0%}"
+    trips = f"{row['trips']:8.2f}" if "trips" in row else ""
+    return figures + trips + ("  sink-bound" if row["sink_share"] > SINK_BOUND else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=5000, help="readers of the issue (peers get a twentieth)")
-    parser.add_argument(
-        "--full", action="store_true", help="memory from 10,000 to 1,000,000 readers, too (ten minutes)"
-    )
-    parser.add_argument("--quick", action="store_true", help="only the own sink, SQLite and aiosmtplib, few readers")
+    parser.add_argument("--messages", type=int, default=5000, help="readers of the issue (slow peers get a twentieth)")
+    parser.add_argument("--peers", default="", help=f"fetch and measure these too: all, or some of {','.join(FETCHED)}")
+    parser.add_argument("--installed", type=Path, metavar="FOLDER", help="where fetched peers are kept between runs")
+    parser.add_argument("--fast", metavar="PROGRAM", help="one more sink, started as PROGRAM PORT")
+    parser.add_argument("--limit", metavar="PROGRAM", help="a sender for it, started as PROGRAM COUNT CONNECTIONS PORT")
+    parser.add_argument("--full", action="store_true", help="memory from 10,000 to 1,000,000 readers too (ten minutes)")
+    parser.add_argument("--quick", action="store_true", help="only what is exact, or a ratio that holds anywhere")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args()
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
     server = contextlib.nullcontext("") if options.quick else costs.postgres_database()
     with tempfile.TemporaryDirectory(prefix="mailer-bench-") as name, server as postgres_url:
         folder = Path(name)
-        targets = store_targets(folder, options, postgres_url)
-        sender, found = compare(folder, options, postgres_url)
-        targets += found
-        few, many = (1_000, 5_000) if options.quick else (1_000, 100_000)
-        targets.append(growth(folder, few, many, 20.0))
+        found = list(store_targets(folder, options, postgres_url))
+        stage = Stage(folder, options, postgres_url)
+        compared = stage.prove()
+        runner = compare(stage)
+        found += targets(runner, options)
+        found.append(growth(stage, 1_000, 5_000 if options.quick else 50_000, 20.0))
         if options.full:
-            targets.append(growth(folder, 10_000, 1_000_000, 10.0))
+            found.append(growth(stage, 10_000, 1_000_000, 10.0))
+    told = {"machine": machine(), "load": os.getloadavg()[0], "compared": compared, "versions": runner.versions}
+    told["absent"] = stage.peers.absent
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "machine": machine(),
-                    "sending": sender.medians(),
-                    "targets": [asdict(one) | {"met": one.met} for one in targets],
-                }
-            )
-        )
+        verdicts = [asdict(one) | {"met": one.met} for one in found]
+        print(json.dumps(told | {"sending": runner.medians(), "targets": verdicts}))
         return 0
-    print(machine())
-    show(sender)
-    print("\n" + "\n".join(map(str, targets)))
+    print("\n".join(f"{key}: {value}" for key, value in told.items()))
+    show(runner)
+    print("\n" + "\n".join(map(str, found)))
     return 0
 
 

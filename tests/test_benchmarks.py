@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).parents[1] / "benchmarks" / "dispatch.py"
 def figures() -> dict[str, Any]:
     """One quick run; it fails by itself when a message is lost, doubled or sent to somebody else."""
     command = [sys.executable, str(PROGRAM), "--quick", "--rounds", "1", "--messages", "3000", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -31,6 +31,16 @@ def target(figures: dict[str, Any], start: str) -> float:
 
 def test_the_product_needs_a_fifth_of_the_cpu_of_a_message_built_for_each_reader(figures: dict[str, Any]) -> None:
     assert target(figures, "CPU efficiency") >= 5
+
+
+def test_a_message_takes_four_round_trips_in_lockstep_and_one_pipelined(figures: dict[str, Any]) -> None:
+    assert target(figures, "own sink, 50 ms: round trips a message, lockstep") == 4
+    assert 1 <= target(figures, "own sink, 50 ms: round trips a message, pipelined") <= 1.1
+
+
+def test_every_message_reads_as_if_rendered_for_its_reader_alone(figures: dict[str, Any]) -> None:
+    """The run ends by itself where one does not; here it is only that there were some."""
+    assert figures["compared"] >= 60
 
 
 def test_memory_does_not_grow_with_the_readers(figures: dict[str, Any]) -> None:

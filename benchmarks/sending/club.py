@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
 from mailer.settings import Settings
 from mailer.store import migrate
 from mailer.store.engine import Database
-from mailer.store.schema import to_millis
+from mailer.store.schema import metadata, to_millis
 from mailer.wiring import Club, new_key, system_clock
+from sending.task import address, name_of
 
 STORIES = 27  # 45 KB as a message with both parts
 SENTENCE = "The eleven captains bought the line on Monday; fares stay as they are until autumn, and boats keep names."
@@ -22,20 +26,20 @@ READERS = text(
 )
 
 
-def address(number: int) -> str:
-    """The address of the reader with this number; they count from 1."""
-    return f"reader{number}@example.com"
-
-
-def open_club(folder: Path, port: int = 2525, database_url: str = "") -> Club:
-    """The club in `folder`, sending to `port` of this machine over ten connections that stay open."""
-    relay = {"url": f"smtp://127.0.0.1:{port}", "connections": 10, "messages_per_connection": 1_000_000}
+def open_club(
+    folder: Path,
+    relay: Mapping[str, Any] | None = None,
+    database_url: str = "",
+    extra: Mapping[str, Any] | None = None,
+) -> Club:
+    """The club in `folder`; `relay` and `extra` are settings, by default of a relay on this machine and none."""
     url = database_url or f"sqlite:///{folder / 'subscribers.db'}"
-    return Club(folder, Settings(relay=relay, database={"url": url}, sender={"from": "Quay News <news@example.org>"}))
+    sender = {"from": "Quay News <news@example.org>"}
+    return Club(folder, Settings(relay=dict(relay or {}), database={"url": url}, sender=sender, **(extra or {})))
 
 
-def make_club(folder: Path, readers: int, database_url: str = "") -> Club:
-    """A new club with so many active readers. A database that exists already is emptied."""
+def make_club(folder: Path, readers: int, database_url: str = "", names: Sequence[str] = ()) -> Club:
+    """A new club with so many active readers, called "Reader 7" or by `names` in turn."""
     folder.mkdir(parents=True)
     (folder / "mailer.key").write_text(new_key(), encoding="ascii")
     club = open_club(folder, database_url=database_url)
@@ -43,11 +47,14 @@ def make_club(folder: Path, readers: int, database_url: str = "") -> Club:
     migrate.upgrade(database)
     with database.transaction() as conn:
         conn.execute(READERS, {"count": readers, "now": to_millis(system_clock())})
+        for number in range(1, readers + 1) if names else ():
+            named = {"name": name_of(number, names), "address": address(number)}
+            conn.execute(text("UPDATE subscribers SET name = :name WHERE address = :address"), named)
     database.close()
     return club
 
 
-def write_issue(folder: Path, number: int) -> str:
+def write_issue(folder: Path, number: int, greeting: str = '{{ first_name | ", " }}') -> str:
     """Write issue `number`, stories under one heading that greet the reader; returns the file's name."""
     stories = "\n".join(
         f"### {SENTENCE[:40]} {story} {{lead}}\n\n{' '.join([SENTENCE] * 4)}\n\n"
@@ -58,5 +65,16 @@ def write_issue(folder: Path, number: int) -> str:
         f"---\nnewsletter: quay-news\nnumber: {number}\ndate: 2026-06-02\nlang: en\ntitle: Captains buy Blue Gull\n---"
     )
     file = folder / f"issue-{number}.md"
-    file.write_text(f'{head}\n\nGood morning{{{{ first_name | ", " }}}}.\n\n## Trade\n\n{stories}', encoding="utf-8")
+    file.write_text(f"{head}\n\nGood morning{greeting}.\n\n## Trade\n\n{stories}", encoding="utf-8")
     return str(file)
+
+
+def clear(club: Club) -> None:
+    """Take a club away: the next may use the same PostgreSQL database."""
+    with club.db.transaction() as conn:
+        for table in reversed(metadata.sorted_tables):
+            conn.execute(
+                table.delete() if club.db.is_sqlite else text(f"TRUNCATE {table.name} RESTART IDENTITY CASCADE")
+            )
+    club.db.close()
+    shutil.rmtree(club.folder)

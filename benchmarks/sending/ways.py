@@ -1,16 +1,13 @@
-"""The ways of sending that are compared, each in a process of its own that measures itself.
+"""The ways of sending in Python: the product, and what one writes without it; each runs in a process of its own.
 
-    python benchmarks/sending/ways.py WAY '{"folder": ..., "port": ..., "count": ...}'
-
-Prints one JSON object: wall-clock and CPU seconds from the first thing done for the issue to the last reply,
-CPU seconds of the start before that, peak RSS in MB, and what only some ways have.
+python benchmarks/sending/ways.py WAY TASK      the task is a JSON file, see sending/task.py
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import resource
+import importlib.metadata
+import platform
 import smtplib
 import sys
 import time
@@ -21,135 +18,124 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).parents[1])
 
-from sending.club import address  # noqa: E402 - found by the path above
+from sending.task import SENDER, SUBJECT, Task, address, cpu, letter, measure  # noqa: E402 - found by the path above
 
-CONNECTIONS = 10
-TOKEN = "a" * 26
-MARKED = "Reader 0"
-Task = dict[str, Any]
+SLOW = 20  # who builds an EmailMessage each sends so many times fewer messages
 
 
 def product(task: Task) -> Task:
     """The whole product: check, render, freeze, claim, compose, send, record."""
+    from mailer import __version__
     from mailer.cli import drafts
     from mailer.model.delivery import State
     from sending.club import open_club
 
-    club = open_club(Path(task["folder"]), task["port"], task["database_url"])
-    now, started = club.clock(), time.perf_counter()
+    club = open_club(Path(task["folder"]), task["relay"], task["database_url"], task["extra"])
+    now, started, start_cpu = club.clock(), time.perf_counter(), cpu()
     draft = drafts.prepare(club, task["issue"], now)
     prepared, prepared_cpu = time.perf_counter(), cpu()
     published = drafts.freeze(club, draft, None, "", now, None, "benchmark", now)
-    frozen, before = time.perf_counter(), cpu()
+    frozen, frozen_cpu = time.perf_counter(), cpu()
     tally = asyncio.run(club.dispatcher().run())
     club.db.close()
-    assert tally[State.ACCEPTED] == published.audience.readers == task["count"], tally
     dispatched = time.perf_counter() - frozen
+    assert published.audience.readers == task["count"], published
+    assert tally[State.ACCEPTED] + tally[State.FAILED] == task["count"], tally
     return {
+        "wall_s": dispatched,
+        "cpu_s": cpu() - prepared_cpu,
         "prepare_s": prepared - started,
+        "prepare_cpu": prepared_cpu - start_cpu,
         "freeze_s": frozen - prepared,
-        "dispatch_s": dispatched,
-        "dispatch_rate": task["count"] / dispatched,
-        "freeze_cpu": before - prepared_cpu,
-        "dispatch_cpu": cpu() - before,
+        "freeze_cpu": frozen_cpu - prepared_cpu,
+        "accepted": tally[State.ACCEPTED],
+        "version": f"mailer {__version__}, Python {platform.python_version()}",
     }
 
 
-def message(task: Task, number: int) -> EmailMessage:
-    """What a program without a compiled edition builds for every reader."""
-    token, name, to = f"{number:026d}", f"Reader {number}", address(number)
-    built = EmailMessage()
-    built["From"], built["To"], built["Subject"] = "Quay News <news@example.org>", f"{name} <{to}>", "Captains buy"
-    built["Message-ID"] = f"<{token}@example.org>"
-    built["List-Unsubscribe"] = f"<http://127.0.0.1:8080/u/{token}>"
-    built["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    built.set_content(task["text"].replace(MARKED, name).replace(TOKEN, token))
-    built.add_alternative(task["html"].replace(MARKED, name).replace(TOKEN, token), subtype="html")
-    return built
+def built(task: Task, number: int) -> EmailMessage:
+    """A message as the standard library makes it."""
+    wanted = letter(task, number)
+    message = EmailMessage()
+    message["From"], message["To"] = SENDER, f'"{wanted.name}" <{wanted.recipient}>'
+    message["Subject"] = SUBJECT
+    for name, value in wanted.headers.items():
+        message[name] = value
+    message.set_content(wanted.text)
+    message.add_alternative(wanted.html, subtype="html")
+    return message
 
 
 def smtplib_messages(task: Task) -> Task:
     """The standard library: one connection, an EmailMessage for every reader."""
     with smtplib.SMTP("127.0.0.1", task["port"], local_hostname="localhost") as client:
         for number in range(1, task["count"] + 1):
-            client.send_message(message(task, number), from_addr=f"b+{number}@example.org", to_addrs=[address(number)])
-    return {}
+            client.send_message(
+                built(task, number), from_addr=letter(task, number).return_path, to_addrs=[address(number)]
+            )
+    return {"version": f"Python {platform.python_version()}"}
 
 
 def aiosmtplib_messages(task: Task) -> Task:
     """aiosmtplib: ten connections, an EmailMessage for every reader."""
 
     async def send(client: Any, number: int) -> None:
-        await client.send_message(message(task, number), sender=f"b+{number}@example.org", recipients=[address(number)])
+        await client.send_message(
+            built(task, number), sender=letter(task, number).return_path, recipients=[address(number)]
+        )
 
-    asyncio.run(pool(task, send))
-    return {}
+    return _pooled(task, send)
 
 
 def aiosmtplib_bytes(task: Task) -> Task:
     """aiosmtplib: ten connections, a finished message of which only the recipient is filled in."""
-    finished = message(task, 0).as_bytes()
+    finished = built(task, 0).as_bytes()
 
     async def send(client: Any, number: int) -> None:
         to = address(number)
         await client.sendmail(f"b+{number}@example.org", [to], finished.replace(b"reader0@example.com", to.encode()))
 
-    asyncio.run(pool(task, send))
-    return {}
+    return _pooled(task, send)
 
 
-async def pool(task: Task, send: Callable[[Any, int], Awaitable[None]]) -> None:
-    """Ten aiosmtplib connections that take the next reader when they have sent the last."""
+def _pooled(task: Task, send: Callable[[Any, int], Awaitable[None]]) -> Task:
+    """Several aiosmtplib connections that take the next reader when they have sent the last."""
     import aiosmtplib
 
     numbers = iter(range(1, task["count"] + 1))
+    options: Any = {"use_tls": True, "cert_bundle": task["ca_file"]} if task["ca_file"] else {"start_tls": False}
 
     async def connection() -> None:
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=task["port"], local_hostname="localhost") as client:
+        async with aiosmtplib.SMTP(
+            hostname="127.0.0.1", port=task["port"], local_hostname="localhost", **options
+        ) as client:
             for number in numbers:
                 await send(client, number)
 
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    async def everybody() -> None:
+        await asyncio.gather(*(connection() for _ in range(task["connections"])))
+
+    asyncio.run(everybody())
+    return {"version": importlib.metadata.version("aiosmtplib")}
 
 
 WAYS: dict[str, Callable[[Task], Task]] = {
     "product": product,
-    "aiosmtplib + EmailMessage": aiosmtplib_messages,
+    "aiosmtplib pool + EmailMessage": aiosmtplib_messages,
     "aiosmtplib sendmail(bytes)": aiosmtplib_bytes,
     "smtplib + EmailMessage": smtplib_messages,
 }
 
 
-def cpu() -> float:
-    """CPU seconds of this process, its threads and the children it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(part.ru_utime + part.ru_stime for part in used)
-
-
-def peak_rss() -> float:
-    """MB this process has held at most. Its rusage would tell the starter's, if that was larger."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
-    way, task = WAYS[sys.argv[1]], json.loads(sys.argv[2])
-    import aiosmtplib  # noqa: F401 - the start is shown apart
-
-    import mailer.cli.drafts
-    import mailer.flows.compose
-    import mailer.flows.dispatch
-    import mailer.transport.smtp  # noqa: F401
-
-    for key in ("text", "html"):
-        task[key] = Path(task["folder"], f"marked.{key}").read_text(encoding="utf-8")
-    start_cpu, started = cpu(), time.perf_counter()
-    found = way(task)
-    found |= {"wall_s": time.perf_counter() - started, "cpu_s": cpu() - start_cpu, "start_cpu_s": start_cpu}
-    found["rss_mb"] = peak_rss()
-    print(json.dumps(found))
+    if sys.argv[1] == "product":  # the start is shown apart
+        import mailer.cli.drafts
+        import mailer.flows.compose
+        import mailer.flows.dispatch
+        import mailer.transport.smtp  # noqa: F401
+    elif sys.argv[1].startswith("aiosmtplib"):
+        import aiosmtplib  # noqa: F401
+    measure(WAYS[sys.argv[1]])
 
 
 if __name__ == "__main__":
