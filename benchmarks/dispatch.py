@@ -42,7 +42,6 @@ from sending.runs import LIMIT, SINK_BOUND, Row, Runner
 from sending.sinks import OWN, SMTP_SINK, OtherSink, OwnSink, Server
 from support.certificates import Authority
 
-from mailer.settings import Settings
 from mailer.wiring import Club
 
 PRODUCT, POSTGRES, LOCKSTEP, SIGNED = "product", "product, PostgreSQL", "product, lockstep", "product, DKIM RSA-2048"
@@ -97,11 +96,7 @@ class Stage:
         server = Authority(authority)
         server.server()
         self._tls = (server.ca_file, authority / "server-1.pem")
-        self.dkim = dkim_settings(folder)
-        if self.dkim:
-            self.ways[SIGNED] = Way(SIGNED, PROGRAM, club=PRODUCT, dkim=True)
-        else:
-            self.peers.ways.pop(NODEMAILER_DKIM, None)
+        self.ways[SIGNED] = Way(SIGNED, PROGRAM, club=PRODUCT, dkim=True)
         club = make_club(folder / "marked", 1)
         self._marked = proof.marked(club, 1)
         club.db.close()
@@ -113,9 +108,7 @@ class Stage:
             folder = Path(tempfile.mkdtemp(prefix="club-", dir=self.folder)) / "club"
             return make_club(folder, readers, self._url if name == POSTGRES else "", names)
 
-        runner = Runner(self.folder, new_club, self._marked)
-        runner.dkim, runner.signing = self.dkim, {"dkim": self.dkim} if self.dkim else {}
-        return runner
+        return Runner(self.folder, new_club, self._marked)
 
     def prove(self) -> int:
         """Compare every message of every way with the naive rendering; how many were."""
@@ -174,21 +167,6 @@ def share(way: Way, scene: Scene) -> int:
         return max(100, scene.count // way.share)
     seconds, trips = 4, 1 if way.name == PRODUCT else 2 if way.name == NODEMAILER else 4
     return int(seconds * 1000 / scene.sink.rtt / trips) * way.connections
-
-
-def dkim_settings(folder: Path) -> dict[str, str]:
-    """The settings of a key made for this run, or {} where the product cannot sign."""
-    if "dkim" not in Settings.model_fields:
-        return {}
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    file = folder / "dkim.pem"
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    kinds = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *kinds))
-    file.chmod(0o600)
-    return {"domain": "example.org", "selector": "bench", "key": str(file)}
 
 
 def compare(stage: Stage) -> Runner:

@@ -68,7 +68,10 @@ def prove(runner: Runner, way: Way, sink: Server, file: Path, number: int) -> in
         sys.exit(f"{way.name} to {sink.name}: {len(arrived)} readers were reached, not {len(wanted)}")
     for expected in _of_product(club, number) if club else _of_peer(runner, way):
         if expected.recipient in arrived:
-            faults = _differences(way, expected, *arrived[expected.recipient])
+            sender, content = arrived[expected.recipient]
+            faults = _differences(way, expected, sender, content)
+            if way.dkim and not runner.signing.verifies(_undotted(content)):
+                faults.append("its signature is not good")
             if faults:
                 sys.exit(f"{way.name} to {sink.name}, {expected.recipient}: {'; '.join(faults)}")
     return len(arrived)

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mailer.wiring import Club
+from sending import signing
 from sending.club import clear, write_issue
 from sending.peers import SOURCE, Way
 from sending.sink import Counts, checksum, refuses
@@ -38,8 +40,7 @@ class Runner:
         self._clubs: dict[tuple[str, int, str], Club] = {}
         self.marked = marked
         self._issue = 100
-        self.dkim: dict[str, str] = {}  # domain, selector and file of the key
-        self.signing: dict[str, Any] = {}  # the product's settings for the same
+        self.signing = signing.new_key(folder)
         self.rows: dict[tuple[str, str], list[Row]] = {}
         self.versions: dict[str, str] = {}
 
@@ -62,14 +63,14 @@ class Runner:
         """Run a program that sends; what it tells of itself."""
         task: dict[str, Any] = {"port": sink.port, "count": count, "connections": way.connections, "names": list(names)}
         task |= {"text": self.marked[0], "html": self.marked[1], "marked": MARKED, "token": TOKEN}
-        task |= {"sender": SENDER, "subject": SUBJECT, "dkim": self.dkim if way.dkim else None}
+        task |= {"sender": SENDER, "subject": SUBJECT, "dkim": asdict(self.signing) if way.dkim else None}
         task["ca_file"] = str(sink.certificates or "")
         if way.club:
             club = self.club(way, sink, count)
             self._issue += 1
             task |= {"folder": str(club.folder), "database_url": club.database_url}
             task["issue"] = issue or write_issue(club.folder, self._issue)
-            task["extra"] = self.signing if way.dkim else {}
+            task["extra"] = {"dkim": self.signing.settings} if way.dkim else {}
             task["relay"] = {
                 "url": f"{'smtps' if sink.certificates else 'smtp'}://127.0.0.1:{sink.port}",
                 "connections": way.connections,
