@@ -726,6 +726,19 @@ async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stag
         assert list(rows) == ["uncertain"]
 
 
+async def test_what_is_ready_for_a_provider_that_throttles_goes_back_untried(stage: Stage) -> None:
+    async with Relay(refuse("rcpt", "450 4.7.1 Too many messages, slow down")) as relay, asyncio.timeout(30):
+        dispatcher = stage.dispatcher(relay, connections=1)
+        run = asyncio.create_task(dispatcher.run())
+        while not (counts := stage.counts())["deferred"] or counts["attempting"]:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.02)
+        assert len(relay.transactions) == counts["deferred"] <= 2
+        dispatcher.stop()
+        assert (await run).paused == 0
+    with stage.db.reading() as conn:
+        assert set(conn.execute(select(deliveries.c.tries)).scalars()) == {0}
+
+
 async def test_a_message_costs_one_round_trip_at_a_relay_that_pipelines(stage: Stage) -> None:
     async with Relay() as relay:
         await stage.send(relay, connections=1)
