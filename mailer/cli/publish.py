@@ -57,6 +57,7 @@ def publish(
     from mailer.cli import drafts
 
     club = open_club(ctx)
+    _ = club.signer  # a key that cannot be used is to be known before anything is frozen
     now = club.clock()
     draft = drafts.prepare(club, issue, now, corrected=correct)
     if test_address is not None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.club import ISSUE, NUMBER
+from support.relay import Relay
 from support.verifier import verify
 
 from mailer.cli import main
@@ -32,8 +34,10 @@ def club(tmp_path: Path) -> Path:
     return tmp_path / "club"
 
 
-def run(club: Path, *arguments: str) -> Result:
-    result = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), *arguments])
+def run(club: Path, *arguments: str, relay: str = "smtp://127.0.0.1:2525") -> Result:
+    result = CliRunner(env={"MAILER_RELAY__URL": relay}).invoke(
+        main, ["--config", str(club / "mailer.toml"), *arguments]
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result
 
@@ -136,6 +140,31 @@ def test_without_keys_there_is_nothing_to_show_and_nothing_wrong(club: Path) -> 
     assert result.exit_code == 2
     assert "mailer dkim new" in result.stderr
     assert [one["state"] for one in about_dkim(club)] == ["right"]
+
+
+def test_what_is_published_and_probed_verifies_and_the_receipt_shows_it(club: Path) -> None:
+    adopt(club, run(club, "dkim", "new", "--selector", "club1").stdout)
+    key = Key("club1", read_dkim_key(club / "dkim-club1.pem"))
+    shutil.copyfile(ISSUE, club / "today.md")
+    with Relay().in_thread() as relay:
+        run(club, "subscribers", "add", "alice@example.com", "--name", "Alice", relay=relay.url)
+        assert run(club, "publish", str(club / "today.md"), "--yes", relay=relay.url).exit_code == 0
+        run(club, "doctor", "--probe", "--wait", "0.1", relay=relay.url)
+        run(club, "receipt", NUMBER, "alice@example.com", "--eml", str(club / "alice.eml"))
+        issue, probe = (one.content for one in relay.transactions)
+    assert verify(issue, key, domain="example.com") == [True]
+    assert verify(probe, key, domain="example.com") == [True]
+    assert (club / "alice.eml").read_bytes() == issue
+
+
+def test_nothing_is_frozen_for_a_key_that_cannot_be_used(club: Path) -> None:
+    adopt(club, run(club, "dkim", "new", "--selector", "club1").stdout)
+    shutil.copyfile(ISSUE, club / "today.md")
+    run(club, "subscribers", "add", "alice@example.com")
+    (club / "dkim-club1.pem").unlink()
+    result = run(club, "publish", str(club / "today.md"), "--yes")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert json.loads(run(club, "status", "--json").stdout)["issues"] == []
 
 
 def missing(file: Path) -> None:
