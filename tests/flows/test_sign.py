@@ -21,7 +21,7 @@ from support.verifier import verify
 
 from mailer.cli import drafts
 from mailer.cli.init import make_club
-from mailer.flows import report
+from mailer.flows import report, sign
 from mailer.flows.dispatch import Tally
 from mailer.flows.sign import FIRST, SignAhead
 from mailer.mail.dkim import EVER, Key, Signer
@@ -250,3 +250,23 @@ def test_a_slow_machine_claims_no_more_than_it_can_sign_in_time(rows: list[Any])
     assert ahead.most == 2
     ahead(compose, rows)
     assert ahead.most == 500
+
+
+async def test_the_dispatcher_claims_no_more_than_can_be_signed(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[int] = []
+
+    class Slow(SignAhead):
+        def __call__(self, compose: Any, deliveries: Any) -> Any:
+            claimed.append(len(deliveries))
+            signed = super().__call__(compose, deliveries)
+            self.most = 1
+            return signed
+
+    sending.freeze()
+    monkeypatch.setattr(sign, "SignAhead", Slow)
+    async with Relay() as relay:
+        await sending.send(relay)
+        assert len(relay.accepted) == READERS
+    assert claimed[1:] == [1] * (READERS - claimed[0])
