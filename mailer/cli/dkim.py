@@ -50,6 +50,8 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
         raise UsageError(str(error)) from None
     if selector.lower() in {key.selector.lower() for key in club.settings.dkim.keys}:
         raise UsageError(f"[dkim] has a key {selector} already; choose another --selector: a used one is never reused")
+    if domain.lower() != usual.lower() and club.settings.dkim.keys:
+        raise UsageError(f"all keys sign for one domain, and the others sign for {usual}; [dkim] domain changes it")
     key = Key(selector, new_dkim_key(kind))
     file = club.folder / f"dkim-{selector}.pem"
     try:
@@ -64,7 +66,7 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
     talk("\nPublish this record (a form in a browser takes the text without quotes, in one piece):\n")
     _print_record(key, domain)
     talk("\nWhen it can be looked up, add this to mailer.toml; mail dated before `since` is not signed with it:\n")
-    if domain != usual:
+    if domain.lower() != usual.lower():
         click.echo(f'[dkim]\ndomain = "{domain}"\n')
     click.echo(f'[[dkim.keys]]\nselector = "{selector}"\nfile = "{file.name}"\nsince = {since:%Y-%m-%dT%H:%M:%SZ}')
     talk("\nThen see what 'mailer doctor --dns' says.")

@@ -109,6 +109,9 @@ def test_a_domain_of_its_own_comes_with_its_setting(club: Path) -> None:
     assert tomllib.loads(made[made.index("[") :])["dkim"]["domain"] == "mail.example.org"
     adopt(club, made)
     assert Club.open(club / "mailer.toml").dkim_domain == "mail.example.org"
+    other = run(club, "dkim", "new", "--domain", "example.net", "--selector", "t")
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert "mail.example.org" in other.stderr
 
 
 def test_nothing_is_ever_overwritten(club: Path) -> None:
