@@ -1,4 +1,4 @@
-"""Whether a domain takes mail is read off its records, and what nobody could say is not guessed."""
+"""Whether a domain takes mail is read off its records, and so are texts; what nobody could say is not guessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import dns.rcode
 import dns.resolver
 import pytest
 
-from mailer.transport.domains import takes_mail
+from mailer.transport.domains import takes_mail, texts
 
 ZONE = """id 1
 opcode QUERY
@@ -63,3 +63,20 @@ def test_a_domain_takes_mail_as_its_records_say(
 
 def test_a_name_that_is_none_is_not_decided() -> None:
     assert takes_mail("a" * 70 + ".example") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ('"v=DKIM1; k=rsa; " "p=abc"', ["v=DKIM1; k=rsa; p=abc"]),
+        ('"\\255"', ["\ufffd"]),
+        ("", []),
+        ("NXDOMAIN", []),
+        ("SERVFAIL", None),
+    ],
+)
+def test_the_strings_of_a_text_are_put_together(
+    monkeypatch: pytest.MonkeyPatch, said: str, found: list[str] | None
+) -> None:
+    records(monkeypatch, {"TXT": said})
+    assert texts("club1._domainkey.example.org") == found
