@@ -269,6 +269,9 @@ def _dkim(club: Club, dns: bool) -> Iterator[Finding]:
     if signer is None:
         yield Finding("DKIM", "right", "mail is signed by the relay, not here ([dkim] has no keys)")
         return
+    if all(key.kind != "rsa" for key in signer.keys):
+        todo = "add an RSA key with 'mailer dkim new'"
+        yield Finding("DKIM", "advice", "only ed25519 signs, which many receivers cannot verify", todo)
     files = {key.selector: key.file for key in club.settings.dkim.keys}
     for key in signer.keys:
         about, file = f"DKIM {key.selector}", files[key.selector]

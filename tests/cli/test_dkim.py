@@ -170,6 +170,13 @@ def test_nothing_is_frozen_for_a_key_that_cannot_be_used(club: Path) -> None:
     assert json.loads(run(club, "status", "--json").stdout)["issues"] == []
 
 
+def test_ed25519_alone_is_advised_against(club: Path) -> None:
+    adopt(club, run(club, "dkim", "new", "--ed25519").stdout)
+    assert [one["state"] for one in about_dkim(club)] == ["advice", "right"]
+    adopt(club, run(club, "dkim", "new").stdout)
+    assert [one["state"] for one in about_dkim(club)] == ["right", "right"]
+
+
 def missing(file: Path) -> None:
     file.unlink()
 
