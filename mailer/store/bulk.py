@@ -66,11 +66,12 @@ def new_ids(conn: Connection, table: str, count: int) -> Iterable[int]:
     return sorted(conn.exec_driver_sql(numbers, (table, count)).scalars())
 
 
-def make_room(conn: Connection) -> None:
+def make_room(conn: Connection, megabytes: int = 48) -> None:
     """Let SQLite keep more pages in memory and fold the log in less often: one change to a page costs one write then.
 
-    For as long as the connection lives. PostgreSQL has settings of its own.
+    What is written in the order of its keys comes back to no page, and needs few of them. For as long as the
+    connection lives. PostgreSQL has settings of its own.
     """
     if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql("PRAGMA cache_size = -49152")  # 48 MB
+        conn.exec_driver_sql(f"PRAGMA cache_size = -{megabytes * 1024:d}")
         conn.exec_driver_sql("PRAGMA wal_autocheckpoint = 10000")  # pages: 40 MB

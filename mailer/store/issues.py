@@ -171,7 +171,7 @@ def freeze(
     same primary language, else the default one.
     """
     s = subscribers.c
-    make_room(conn)
+    make_room(conn, megabytes=4)
     frozen = conn.execute(
         insert(deliveries).from_select(
             [
