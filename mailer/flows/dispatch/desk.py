@@ -19,7 +19,7 @@ from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.transport.lane import Lane
 
 CLAIM_SECONDS = 1.0  # a claim covers no more than the pace allows in this time, so that leaving is obeyed within it
-MAX_CLAIM = 500
+MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
 UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 
 
