@@ -10,10 +10,10 @@ LOCKED := $(INSTALL) --require-hashes --only-binary :all: -r
 OURSELVES := $(INSTALL) --no-deps --no-build-isolation -e .
 EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
 
-BENCHMARKS := compose transport dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
+BENCHMARKS := compose dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts docs bench mutants render-report lock migration clean
+.PHONY: help demo test check lint types contracts docs bench bench-peers mutants render-report lock migration clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-18s %s\n' "$$what" "$$does"; done
@@ -43,6 +43,9 @@ docs: .stamp/dev  ## write docs/settings.md and docs/cli.md anew from the progra
 
 bench: .stamp/dev  ## run the benchmarks, one after the other (three minutes)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-peers: .stamp/dev  ## measure sending beside nodemailer, Django and a Go pool too, fetched into a folder that is thrown away
+	$(BIN)/python benchmarks/dispatch.py --peers all --rounds 3
 
 mutants: .stamp/dev  ## change the delivery path's lines one by one and see whether the tests notice (ARGS="--sample 150")
 	$(BIN)/python tools/mutate.py $(or $(ARGS),--sample 150)

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, make_url, text
 
 from mailer.cli import drafts
+from mailer.flows.dispatch.desk import MAX_CLAIM
 from mailer.model.delivery import Phase, State
 from mailer.store import ledger
 from mailer.store.journal import Journal, Mark, boot_id
@@ -20,7 +21,6 @@ from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.wiring import Club
 from sending.club import write_issue
 
-CLAIM = 500
 REPLY = "2.0.0 Ok: queued as 4bXyZk1Qf2z9"
 
 
@@ -62,7 +62,7 @@ def _claim(club: Club, worker: Worker, folder: Path) -> tuple[int, list[Claimed]
     with club.db.transaction() as conn:
         ledger.expire_overdue(conn, now)
         for issue in ledger.sendable(conn, now):
-            rows = ledger.pick(conn, issue, CLAIM, now)
+            rows = ledger.pick(conn, issue, MAX_CLAIM, now)
             if rows:
                 claim_id = ledger.open_claim(conn, worker, str(folder), now, timedelta(seconds=120))
                 ledger.assign(conn, claim_id, rows, now)
