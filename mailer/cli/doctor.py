@@ -157,7 +157,8 @@ def _key(club: Club) -> Iterator[Finding]:
 def _database(club: Club) -> Iterator[Finding]:
     from sqlalchemy import text
 
-    from mailer.store import migrate
+    from mailer.store import ledger, migrate
+    from mailer.store.highwater import HighWater
 
     try:
         db = club.db
@@ -170,10 +171,16 @@ def _database(club: Club) -> Iterator[Finding]:
                 connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
                 undone.rollback()
             mode = connection.execute(text("PRAGMA journal_mode")).scalar_one() if db.is_sqlite else "wal"
+            older = ledger.latest_claim(connection) < HighWater(club.journal_folder).claim
+            older = older or ledger.is_locked(connection)
     except MailerError as error:
         yield Finding("database", "wrong", str(error))
         return
     yield Finding("database", "right", f"{kind} {version}, version {migrate.HEAD}, can be written")
+    if older:
+        yield Finding(
+            "database", "wrong", "it is older than what was sent: a backup was restored", "mailer audit --reconcile"
+        )
     if mode != "wal":
         yield Finding(
             "database", "advice", f"journal mode {mode}: readers wait for writers", "keep the file on a local disk"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.output import at, span, talk
+from mailer.cli.output import at, counted, span, talk
 from mailer.errors import MailerError
 from mailer.flows.dispatch import Observer, Tally
 from mailer.model.delivery import State
@@ -76,8 +76,12 @@ class Talk(Observer):
     def paused(self, issue_id: int, cause: str) -> None:
         talk(f"paused: {cause}; mend it, then 'mailer resume'")
 
-    def taken_over(self, worker: str, cause: str) -> None:
-        talk(f"settled what {worker} left open")
+    def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
+        left = f": {counted(uncertain, 'reader')} uncertain; 'mailer audit ISSUE' names them" if uncertain else ""
+        talk(f"settled what {worker} left open{left}")
+
+    def overdue(self, slug: str, count: int) -> None:
+        talk(f"the deadline of {slug} has passed: {counted(count, 'reader')} did not get it")
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
         talk(f"{name} asks us to go slower: nothing goes there for {span(pause)}; it answered: {cause}")
@@ -132,8 +136,11 @@ class Journal(Observer):
         for slug in slugs:
             self._log.info("dispatch.finished", issue=slug)
 
-    def taken_over(self, worker: str, cause: str) -> None:
-        self._log.warning("dispatch.taken_over", worker=worker, cause=cause)
+    def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
+        self._log.warning("dispatch.taken_over", worker=worker, cause=cause, uncertain=uncertain)
+
+    def overdue(self, slug: str, count: int) -> None:
+        self._log.warning("dispatch.overdue", issue=slug, readers=count)
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
         self._log.warning("dispatch.slowed", name=name, pause=pause, cause=cause)
@@ -153,6 +160,7 @@ class Alerting(Observer):
         self.store_down = other.store_down  # type: ignore[method-assign]
         self.taken_over = other.taken_over  # type: ignore[method-assign]
         self.slowed = other.slowed  # type: ignore[method-assign]
+        self.overdue = other.overdue  # type: ignore[method-assign]
         self._other = other
 
     def paused(self, issue_id: int, cause: str) -> None:
@@ -197,7 +205,7 @@ def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
     now, due = club.clock(), tally.next_due
     done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
-    if done or not (tally.error or due):
+    if done or not (tally.error or due or tally.overdue):
         talk(done or "nothing was due")
     if tally.error:
         talk(f"nothing more could be sent: {tally.error}")
@@ -209,11 +217,11 @@ def say(club: Club, tally: Tally) -> None:
 
 
 def exit_code(tally: Tally) -> int:
-    """1 when the relay could not be used, an issue was paused, or deliveries are uncertain; else 0.
+    """1 when the relay could not be used, an issue was paused or too late, or deliveries are uncertain; else 0.
 
     Deferred readers have their next try, and who stops a worker by a signal knows that it did not finish.
     """
-    return 1 if tally.error or tally.paused or tally[State.UNCERTAIN] else 0
+    return 1 if tally.error or tally.paused or tally.overdue or tally[State.UNCERTAIN] else 0
 
 
 def send_in_processes(config: Path | None, count: int, forever: bool) -> int:
@@ -231,7 +239,7 @@ def send_in_processes(config: Path | None, count: int, forever: bool) -> int:
     try:
         while True:
             try:
-                return max(worker.wait() for worker in workers)
+                return max(abs(worker.wait()) for worker in workers)  # a signal's number is negative
             except KeyboardInterrupt:
                 stop()
     finally:

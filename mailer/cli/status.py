@@ -22,10 +22,13 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from mailer.flows import report
     from mailer.model.delivery import State
     from mailer.store.journal import boot_id
+    from mailer.store.ledger import LOCK
 
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone
     issues, workers = report.progress(club.db, now)
+    locked = [worker for worker in workers if worker.name == LOCK]
+    workers = [worker for worker in workers if worker not in locked]
     slowed = report.slowed(club.db, now)
     lost = report.lost(club.db, socket.gethostname(), boot_id())
     if as_json:
@@ -44,6 +47,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     for entry in issues
                 ],
                 "workers": [asdict(worker) | {"lost": worker.name in lost} for worker in workers],
+                "locked": bool(locked),
                 "slowed": [asdict(each) for each in slowed],
             }
         )
@@ -88,5 +92,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(f"{who} {why}; 'mailer dispatch' settles the {counted(worker.holds, 'reader')} it held")
         else:
             talk(f"{who} holds {counted(worker.holds, 'reader')}, lease for {span(left)} more")
-    if len(lost) >= len(workers) and any(entry.issue.state == "sending" for entry in issues):
+    if locked:
+        talk("a backup was restored: nothing is sent until 'mailer audit --reconcile'")
+    elif len(lost) >= len(workers) and any(entry.issue.state == "sending" for entry in issues):
         talk("nobody is working; run 'mailer dispatch'")

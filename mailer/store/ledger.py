@@ -22,6 +22,8 @@ from mailer.store.schema import attempts, claims, deliveries, editions, events, 
 from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
+LOCK = "restored"  # the worker of a claim that stands for a lock
+LOCKED_FOR = timedelta(days=36500)
 WAITING = (State.PENDING, State.DEFERRED)
 ASIDE = {
     State.SUPPRESSED: "left or was suppressed before this message",
@@ -210,6 +212,23 @@ def renew(conn: Connection, claim_ids: Iterable[int], until: datetime) -> set[in
     return {row.id for row in rows}
 
 
+def latest_claim(conn: Connection) -> int:
+    """The greatest number given to a claim so far, by any worker; 0 when there was none."""
+    return conn.execute(select(func.max(claims.c.id))).scalar() or 0
+
+
+def is_locked(conn: Connection) -> bool:
+    """Whether a worker found that a backup was restored, and nobody has reconciled since."""
+    locks = select(claims.c.id).where(claims.c.ended_at.is_(None), claims.c.worker == LOCK)
+    return conn.execute(locks.limit(1)).first() is not None
+
+
+def lock(conn: Connection, now: datetime) -> None:
+    """Keep every worker of every host from claiming until `restored.reconcile` ends all claims, this one among them."""
+    if not is_locked(conn):
+        open_claim(conn, Worker(LOCK, "", 0, ""), "", now, LOCKED_FOR)
+
+
 def end_claim(conn: Connection, claim_id: int, now: datetime) -> bool:
     """Close a claim; False when it had been closed before (somebody took over)."""
     changed = conn.execute(
@@ -279,16 +298,22 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
 
 
 def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
-    """Give back claimed deliveries that nothing was done with."""
+    """Give back claimed deliveries that nothing was done with.
+
+    Also those that became uncertain when somebody took over, as long as their issue is being sent: who held them
+    knows better.
+    """
     if delivery_ids:
+        d = deliveries.c
+        running = select(issues.c.id).where(issues.c.state.in_(("sending", "paused")))
         conn.execute(
             update(deliveries)
             .where(
                 among(conn, delivery_ids),
-                deliveries.c.claim_id == claim_id,
-                deliveries.c.state == State.ATTEMPTING,
+                d.claim_id == claim_id,
+                or_(d.state == State.ATTEMPTING, and_(d.state == State.UNCERTAIN, d.issue_id.in_(running))),
             )
-            .values(state=State.PENDING, changed_at=now, edition_id=_edition_now())
+            .values(state=State.PENDING, changed_at=now, cause="", edition_id=_edition_now())
         )
 
 
@@ -333,6 +358,7 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     if not end_claim(conn, claim_id, now):
         return False
     d = deliveries.c
+    relay: str = conn.execute(select(claims.c.relay).where(claims.c.id == claim_id)).scalar_one()
     held = [row.id for row in conn.execute(select(d.id).where(d.claim_id == claim_id, CLAIMED).order_by(d.id))]
     if marks is None:
         marks = {}
@@ -343,14 +369,26 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     for delivery_id in held:
         groups[marks.get(delivery_id, default)].append(delivery_id)
 
-    _settle(conn, claim_id, groups[Mark.ACCEPTED], State.ACCEPTED, "accepted, by the worker's journal", now)
-    _settle(conn, claim_id, groups[Mark.HANDED_OVER], State.UNCERTAIN, cause, now)
+    by_journal = "accepted, by the worker's journal"
+    _settle(conn, claim_id, relay, groups[Mark.ACCEPTED], State.ACCEPTED, by_journal, now)
+    _settle(conn, claim_id, relay, groups[Mark.HANDED_OVER], State.UNCERTAIN, cause, now)
     release(conn, claim_id, groups[Mark.UNTOUCHED] + groups[Mark.ANSWERED], now)
     _lose(conn, claim_id, groups[Mark.COMPOSING], now)
     return True
 
 
-def _settle(conn: Connection, claim_id: int, ids: Sequence[int], state: State, cause: str, now: datetime) -> None:
+def uncertain_of(conn: Connection, claim_id: int) -> int:
+    """How many deliveries of a claim are uncertain."""
+    d = deliveries.c
+    count: int = conn.execute(
+        select(func.count()).where(d.claim_id == claim_id, d.state == State.UNCERTAIN)
+    ).scalar_one()
+    return count
+
+
+def _settle(
+    conn: Connection, claim_id: int, relay: str, ids: Sequence[int], state: State, cause: str, now: datetime
+) -> None:
     if not ids:
         return
     d = deliveries.c
@@ -362,7 +400,7 @@ def _settle(conn: Connection, claim_id: int, ids: Sequence[int], state: State, c
     row = {
         "claim_id": claim_id,
         "at": now,
-        "relay": "",
+        "relay": relay,
         "phase": Phase.DOT,
         "state": state,
         "text": cause,
@@ -418,16 +456,28 @@ def pause(conn: Connection, issue_id: int, cause: str, now: datetime) -> bool:
     return changed.rowcount == 1
 
 
-def expire_overdue(conn: Connection, now: datetime) -> None:
-    """Nothing stale leaves: past an issue's deadline what waits is cancelled, what was deferred has failed."""
-    overdue = conn.execute(select(issues.c.id).where(issues.c.state == "sending", issues.c.deadline <= now)).scalars()
-    for issue_id in overdue.all():
+def paused(conn: Connection) -> dict[int, str]:
+    """The issues that are paused, and why."""
+    rows = conn.execute(select(issues.c.id, issues.c.state_cause).where(issues.c.state == "paused"))
+    return {row.id: row.state_cause for row in rows}
+
+
+def expire_overdue(conn: Connection, now: datetime) -> dict[str, int]:
+    """Nothing stale leaves: past an issue's deadline what waits is cancelled, what was deferred has failed.
+
+    Returns how many, by the issues' slugs.
+    """
+    overdue = select(issues.c.id, issues.c.slug).where(issues.c.state == "sending", issues.c.deadline <= now)
+    found: dict[str, int] = {}
+    for issue_id, slug in conn.execute(overdue).all():
         for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
-            conn.execute(
+            changed = conn.execute(
                 update(deliveries)
                 .where(deliveries.c.issue_id == issue_id, UNFINISHED, deliveries.c.state == before)
                 .values(state=after, changed_at=now, cause="the issue's deadline has passed")
-            )
+            ).rowcount
+            found[slug] = found.get(slug, 0) + changed
+    return {slug: count for slug, count in found.items() if count}
 
 
 def finish_issues(conn: Connection, now: datetime) -> list[str]:

@@ -21,7 +21,7 @@ from support.certificates import Authority
 from support.relay import Relay, Rule, closing, hang_up, late, refuse, stall
 from support.ways import CONTENT, QUICK
 
-from mailer.errors import RelayError, StoreError
+from mailer.errors import RelayError, RestoredError, StoreError
 from mailer.flows import bounce, control
 from mailer.flows.dispatch import Dispatcher, Observer, Tally, books, connection, desk
 from mailer.flows.dispatch import dispatcher as dispatching
@@ -33,6 +33,7 @@ from mailer.store.highwater import HighWater
 from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.store.outbox import post_letter
 from mailer.store.schema import attempts, claims, deliveries, subscribers
+from mailer.store.schema import issues as issues_table
 from mailer.transport import lane as lanes
 from mailer.transport.lane import Lane
 from mailer.transport.smtp import SmtpRelay
@@ -50,6 +51,7 @@ class Seen(Observer):
         self.store: list[StoreError] = []
         self.pauses: list[str] = []
         self.taken: list[str] = []
+        self.late: dict[str, int] = {}
         self.changed = asyncio.Event()
 
     def outcome(self, outcome: Outcome, worker: Worker) -> None:
@@ -67,8 +69,11 @@ class Seen(Observer):
     def paused(self, issue_id: int, cause: str) -> None:
         self.pauses.append(cause)
 
-    def taken_over(self, worker: str, cause: str) -> None:
+    def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
         self.taken.append(cause)
+
+    def overdue(self, slug: str, count: int) -> None:
+        self.late[slug] = count
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -100,6 +105,7 @@ class Stage:
         self.count += 1
         self.seen = Seen()
         facts: dict[str, Any] = {
+            "journal_folder": self.folder / "journal",
             "db": self.db,
             "lanes": [self.lane(relay, connections) for relay in relays],
             "composer": lambda conn, rows: lambda row: Outgoing(row.address, "token", CONTENT),
@@ -109,7 +115,6 @@ class Stage:
         self.worker = Worker(f"w{self.count}", host, os.getpid(), "boot")
         return Dispatcher(
             worker=self.worker,
-            journal_folder=self.folder / "journal",
             observer=self.seen,
             **facts | options,
         )
@@ -724,6 +729,41 @@ async def test_a_letter_without_an_answer_goes_out_once_more_and_then_never(stag
     with stage.db.reading() as conn:
         rows = conn.execute(select(deliveries.c.state).where(deliveries.c.letter_id.is_not(None))).scalars()
         assert list(rows) == ["uncertain"]
+
+
+async def test_a_restored_backup_stays_locked_for_every_host_until_it_is_reconciled(
+    stage: Stage, tmp_path: Path
+) -> None:
+    (stage.folder / "journal").mkdir()
+    HighWater(stage.folder / "journal").raise_to(3)  # what this host had done after the backup
+    async with Relay() as relay:
+        for _ in range(5):
+            with pytest.raises(RestoredError):
+                await stage.send(relay)
+            with pytest.raises(RestoredError):
+                await stage.send(relay, host="there", journal_folder=tmp_path / "there")
+        assert relay.transactions == []
+        control.reconcile(stage.db, 3, 0, stage.now)
+        await stage.send(relay)
+        stage.agree(relay)
+    assert stage.counts() == {"accepted": stage.readers}
+
+
+async def test_what_others_claimed_counts_as_seen_here(stage: Stage, tmp_path: Path) -> None:
+    async with Relay() as relay:
+        await stage.send(relay, journal_folder=tmp_path / "there")
+        await stage.send(relay)
+    assert HighWater(stage.folder / "journal").claim == stage.db.read(ledger.latest_claim) > 0
+
+
+async def test_a_deadline_that_cut_readers_off_is_told(stage: Stage) -> None:
+    with stage.db.transaction() as conn:
+        conn.execute(update(issues_table).values(deadline=stage.now))
+    async with Relay() as relay:
+        tally = await stage.send(relay)
+        assert relay.transactions == []
+    assert tally.overdue == stage.readers
+    assert stage.seen.late == {stage.slug: stage.readers}
 
 
 async def test_what_is_ready_for_a_provider_that_throttles_goes_back_untried(stage: Stage) -> None:

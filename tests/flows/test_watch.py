@@ -53,7 +53,10 @@ class Send:
     def refuse(self, numbers: Iterable[int], reply: Reply = UNKNOWN, seconds: float = 0) -> None:
         with self.db.transaction() as conn:
             rows = conn.execute(select(deliveries).order_by(deliveries.c.id)).all()
-            refusals = [Refusal(rows[number], reply) for number in numbers]
+            chosen = [rows[number] for number in numbers]
+            ids = [row.id for row in chosen]
+            conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state=State.FAILED))
+            refusals = [Refusal(row, reply) for row in chosen]
             now = cast.later(seconds=seconds)
             record_refusals(conn, refusals, now, watch=self.watch)
 
@@ -76,6 +79,15 @@ def test_more_than_five_percent_of_bounces_pauses_a_send(db: Database) -> None:
     state, cause = send.state()
     assert state == "paused"
     assert "11 of 200 deliveries" in cause
+
+
+def test_a_refusal_that_a_later_try_made_good_does_not_count(db: Database) -> None:
+    send = Send(db, count=200)
+    send.refuse(range(10, 19), UNKNOWN)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).values(state=State.ACCEPTED))
+    send.refuse(range(30, 33), seconds=6)
+    assert send.state() == ("sending", "")
 
 
 def test_what_a_person_resumed_is_not_paused_again_for_the_same(db: Database) -> None:

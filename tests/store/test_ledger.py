@@ -8,12 +8,13 @@ from sqlalchemy import func, select, update
 from support.cast import NOW, claim, later, new_edition, publish, reader
 
 from mailer.model.delivery import Phase, State
-from mailer.store import issues, ledger, suppressions
+from mailer.store import issues, ledger, reports, suppressions
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.store.outbox import post_letter
 from mailer.store.schema import attempts, claims, deliveries, events, subscribers
+from mailer.store.schema import issues as issues_table
 from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -30,7 +31,7 @@ def _publish(db: Database, count: int, **values: object) -> int:
 def _claim(db: Database, issue_id: int | None, limit: int = 10, minutes: float = 0) -> tuple[int, list[Claimed]]:
     now = later(minutes=minutes)
     with db.transaction() as conn:
-        claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE)
+        claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE, "main")
         return claim_id, claim(conn, claim_id, Sendable(issue_id, NOW), limit, now)
 
 
@@ -77,6 +78,21 @@ def test_an_outcome_of_a_claim_that_was_taken_over_does_not_count(db: Database) 
         assert _states(db) == ["attempting"]
     _record(db, newer, [_outcome(again[0], State.ACCEPTED, code=250)])
     assert _states(db) == ["accepted"]
+
+
+def test_a_worker_that_comes_back_gives_back_what_it_had_not_begun(db: Database) -> None:
+    """Another host could only call it uncertain; a finished issue stays finished."""
+    issue_id = _publish(db, 2)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    assert _states(db) == ["uncertain", "uncertain"]
+    assert {one.relay for one in db.read(reports.uncertain, issue_id)} == {"main"}
+    db.run(ledger.release, claim_id, [rows[0].id], NOW)
+    assert _states(db) == ["pending", "uncertain"]
+    with db.transaction() as conn:
+        conn.execute(update(issues_table).values(state="finished"))
+    db.run(ledger.release, claim_id, [rows[1].id], NOW)
+    assert _states(db) == ["pending", "uncertain"]
 
 
 def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Database) -> None:
@@ -329,7 +345,7 @@ def test_the_attempts_log_has_the_relays_words(db: Database) -> None:
         causes = conn.execute(select(deliveries.c.cause, deliveries.c.tries).order_by(deliveries.c.id)).all()
     assert lines == [
         (rows[0].id, claim_id, NOW, "main", "rcpt", "deferred", 451, "4.7.1", "4.7.1 later", 12),
-        (rows[1].id, claim_id, later(seconds=1), "", "dot", "uncertain", None, "", "died", 0),
+        (rows[1].id, claim_id, later(seconds=1), "main", "dot", "uncertain", None, "", "died", 0),
     ]
     assert causes == [("451 4.7.1 later", 1), ("died", 1)]
 

@@ -55,7 +55,7 @@ class Written:
     """What a flush found: the claims that are still ours, and the issues it paused."""
 
     held: set[int]
-    paused: set[int]
+    paused: dict[int, str]  # issue: cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Inherited:
 
     worker: str
     cause: str
+    uncertain: int
 
 
 class Books:
@@ -92,6 +93,7 @@ class Books:
         self._monotonic = monotonic
         self._folder = journal_folder
         self._high_water = HighWater(journal_folder)
+        self.overdue: dict[str, int] = {}  # how many an issue's deadline cut off, by slug, not yet told
         self._metered: set[str] = set()  # the budgets that answers are charged to
         self._ahead = timedelta()
         self._hesitant: dict[str, float] = {}  # domains that deferred somebody, and when they did so last
@@ -109,9 +111,11 @@ class Books:
         limit = min(limit, self._sign.most) if self._sign else limit
         journal: Journal | None = None
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
-                ledger.expire_overdue(conn, now)
+                self._require_newest(conn)
+                self.overdue |= ledger.expire_overdue(conn, now)
                 allowance = budgets.allowance(conn, lane.name, lane.quotas, now, wish)
                 self._meter(lane, allowance)
                 if allowance.part == 0:
@@ -122,23 +126,31 @@ class Books:
                 else:
                     return None, allowance
                 claim_id = ledger.open_claim(conn, self.worker, str(self._folder), now, LEASE, lane.name)
-                if claim_id <= self._high_water.claim:
-                    raise RestoredError(RESTORED)
                 ledger.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
-                self._folder.mkdir(parents=True, exist_ok=True)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
-        except OSError as error:
-            raise StoreError(f"the journal in {self._folder} cannot be written: {error.strerror}") from error
-        except StoreError:
+            self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
+        except (OSError, StoreError) as error:
             if journal is not None:
                 journal.close()  # if the commit came through after all, it shows that nothing was begun
+            if isinstance(error, RestoredError):
+                self._db.run(ledger.lock, self.now())
+            if isinstance(error, OSError):
+                reason = f"the journal in {self._folder} cannot be written: {error.strerror}"
+                raise StoreError(reason) from error
             raise
-        self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
         if self._sign:
             compose = self._sign(compose, rows)
         lease_ends = started + LEASE.total_seconds()
         return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows)), allowance
+
+    def _require_newest(self, conn: Connection) -> None:
+        """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
+        latest = ledger.latest_claim(conn)
+        if latest < self._high_water.claim or ledger.is_locked(conn):
+            raise RestoredError(RESTORED)
+        if latest > self._high_water.claim:
+            self._high_water.raise_to(latest)
 
     def _pick(
         self, conn: Connection, issue: Sendable, limit: int, way: Route, allowance: Allowance, now: datetime
@@ -194,10 +206,14 @@ class Books:
             new = [ledger.record(conn, claim_id, ended, now) for claim_id, ended in outcomes.items()]
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
-            paused = {issue_id for issue_id, cause in page.pauses.items() if ledger.pause(conn, issue_id, cause, now)}
+            paused = {
+                issue_id: cause for issue_id, cause in page.pauses.items() if ledger.pause(conn, issue_id, cause, now)
+            }
             refusals = [entry.refusal for entry in page.entries if entry.refusal]
             if refusals:
-                self._record_refusals(conn, refusals, now)
+                before = ledger.paused(conn)
+                self._record_refusals(conn, refusals, now)  # too many of them pause an issue as well
+                paused |= {issue_id: why for issue_id, why in ledger.paused(conn).items() if issue_id not in before}
             if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
                 ledger.repeat_uncertain(conn, now)
             ledger.end_claims(conn, done, now)
@@ -241,7 +257,7 @@ class Books:
             open_claims = ledger.open_claims(conn)
         settled = []
         for claim in open_claims:
-            if claim.id in ours:
+            if claim.id in ours or claim.worker == ledger.LOCK:
                 continue
             path = Path(claim.journal) / f"{claim.id}.journal"
             here = (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists()
@@ -255,10 +271,11 @@ class Books:
                 under_way = ledger.held(conn, claim.id)
                 taken = ledger.take_over(conn, claim.id, marks, cause, now)
                 ledger.repeat_uncertain(conn, now)
+                uncertain = ledger.uncertain_of(conn, claim.id)
                 if taken and RELAY + claim.relay in self._metered:
                     budgets.settle(conn, {RELAY + claim.relay: under_way}, (), now)
             if taken:
-                settled.append(Inherited(claim.worker, cause))
+                settled.append(Inherited(claim.worker, cause, uncertain))
                 if here:
                     path.unlink(missing_ok=True)
         return settled

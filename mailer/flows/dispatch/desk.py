@@ -41,8 +41,11 @@ class Observer:
     def finished(self, slugs: Sequence[str]) -> None:
         """These issues have nothing left to send."""
 
-    def taken_over(self, worker: str, cause: str) -> None:
-        """A dead worker's claim was settled."""
+    def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
+        """A dead worker's claim was settled; so many of it are uncertain."""
+
+    def overdue(self, slug: str, count: int) -> None:
+        """An issue's deadline has passed: so many readers do not get it."""
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
         """A relay or a provider asked us to go slower: nothing goes there for `pause` seconds, then less."""
@@ -56,6 +59,7 @@ class Tally:
     next_due: datetime | None = None
     error: RelayError | None = None
     paused: int = 0
+    overdue: int = 0  # readers whom a deadline cut off
 
     def __getitem__(self, state: State) -> int:
         return self.states[state]
@@ -121,6 +125,11 @@ class Desk:
         lane.ready.clear()
         for work in waiting:
             (self.page.released if chosen(work.row) else lane.ready).append(work)
+
+    def hold_back(self, issue_id: int) -> None:
+        """Give back what is ready of an issue."""
+        for lane in self.lanes:
+            self.put_back(lane, lambda row: row.issue_id == issue_id)
 
     def stop(self) -> None:
         """Have the dispatcher claim nothing more and end in good order."""
@@ -196,8 +205,7 @@ class Desk:
         self.changed.set()
 
     def _pause(self, issue_id: int, cause: str) -> None:
-        """The relay refuses us: what is ready of this issue goes back unsent."""
+        """The relay refuses us: nothing more of this issue."""
         self.page.pauses[issue_id] = cause
         self.changed.set()
-        for lane in self.lanes:
-            self.put_back(lane, lambda row: row.issue_id == issue_id)
+        self.hold_back(issue_id)

@@ -18,6 +18,7 @@ from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, 
 from mailer.flows.dispatch.connection import Connection
 from mailer.flows.dispatch.desk import CLAIM_SECONDS, MAX_CLAIM, Desk, Observer, Tally
 from mailer.flows.dispatch.outcome import Retry
+from mailer.model.delivery import State
 from mailer.model.pacing import second_window
 from mailer.model.routing import Route, Shares, route
 from mailer.store.budgets import Wish
@@ -204,6 +205,10 @@ class Dispatcher:
         limit = lane.most(CLAIM_SECONDS, MAX_CLAIM)
         batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane), self._wish(lane))
         self._patience = STORE_PATIENCE_SECONDS
+        while self._books.overdue:
+            slug, count = self._books.overdue.popitem()
+            self.tally.overdue += count
+            self._observer.overdue(slug, count)
         lane.part = allowance.part
         if lane.part == 0:
             self._desk.put_back(lane)
@@ -231,7 +236,8 @@ class Dispatcher:
 
     async def _inherit(self) -> None:
         for claim in await self._persist(self._books.inherit, self._batches):
-            self._observer.taken_over(claim.worker, claim.cause)
+            self.tally.states[State.UNCERTAIN] += claim.uncertain
+            self._observer.taken_over(claim.worker, claim.cause, claim.uncertain)
 
     # --- recording -------------------------------------------------------------------------------------------
 
@@ -258,9 +264,10 @@ class Dispatcher:
                 batch.lost, batch.lease_ends = False, lease_ends
             else:
                 batch.lost = True
-        for issue_id in written.paused:
+        for issue_id, cause in written.paused.items():
             self.tally.paused += 1
-            self._observer.paused(issue_id, page.pauses[issue_id])
+            self._observer.paused(issue_id, cause)
+            self._desk.hold_back(issue_id)
 
     async def _persist(self, step: Callable[..., T], *args: Any) -> T:
         """Do a step in the database, again and again while it is away. Raises StoreError when patience ends."""
