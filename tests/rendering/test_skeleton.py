@@ -26,6 +26,7 @@ VALUES = {
     "time": "08:00",
     "minutes": 15,
     "cause": "535 5.7.8",
+    "causes": ["R&D <b>: 7 of 9", "qq.com: 3 of 5"],
     "frozen": 6,
     "waiting": 1,
     "counts": {"accepted": 2, "failed": 1, "uncertain": 1, "suppressed": 1, "cancelled": 0},
