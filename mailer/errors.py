@@ -91,6 +91,12 @@ class RestoredError(StoreError):
 
     exit_code = 1
 
+    def __init__(self) -> None:
+        super().__init__(
+            "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
+            " 'mailer audit --reconcile' has named what may have gone out since"
+        )
+
 
 class RelayError(MailerError):
     """The relay cannot be used now.

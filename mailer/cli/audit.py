@@ -117,6 +117,9 @@ def _reconcile(club: Club) -> None:
     from mailer.store.highwater import HighWater
 
     mark = HighWater(club.journal_folder)
+    if mark.claim and not control.is_behind(club.db, mark.claim):
+        talk("nothing to reconcile: the database knows all that was sent from this host")
+        return
     found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock())
     for slug, count in found.items():
         talk(

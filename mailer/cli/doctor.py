@@ -157,7 +157,7 @@ def _key(club: Club) -> Iterator[Finding]:
 def _database(club: Club) -> Iterator[Finding]:
     from sqlalchemy import text
 
-    from mailer.store import ledger, migrate
+    from mailer.store import migrate, restored
     from mailer.store.highwater import HighWater
 
     try:
@@ -171,8 +171,7 @@ def _database(club: Club) -> Iterator[Finding]:
                 connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
                 undone.rollback()
             mode = connection.execute(text("PRAGMA journal_mode")).scalar_one() if db.is_sqlite else "wal"
-            older = ledger.latest_claim(connection) < HighWater(club.journal_folder).claim
-            older = older or ledger.is_locked(connection)
+            older = restored.is_behind(connection, HighWater(club.journal_folder).claim)
     except MailerError as error:
         yield Finding("database", "wrong", str(error))
         return

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from mailer.cli.output import counted, talk
 from mailer.cli.references import read_text
-from mailer.errors import PublishError, UsageError
+from mailer.errors import PublishError, RestoredError, UsageError
+from mailer.flows import control
 from mailer.flows import publish as flow
 from mailer.rendering import source
 from mailer.store import issues
@@ -139,8 +140,10 @@ def freeze(
 ) -> Published:
     """Publish a draft. Raises PublishError."""
     issue = draft.issue
-    slug = issues.slug_of(issue.date, issue.number)
-    if slug in HighWater(club.journal_folder).issues and not club.db.read(issues.exists, slug):
+    slug, mark = issues.slug_of(issue.date, issue.number), HighWater(club.journal_folder)
+    if control.is_behind(club.db, mark.claim):
+        raise RestoredError
+    if slug in mark.issues and not club.db.read(issues.exists, slug):
         raise PublishError(
             f"issue {issue.identity} was sent from here, and the database does not know it: a backup was restored."
             f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILE}"

@@ -19,16 +19,17 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from dataclasses import asdict
 
     from mailer.cli.output import at, counted, print_json, span, table, talk
-    from mailer.flows import report
+    from mailer.flows import control, report
     from mailer.model.delivery import State
+    from mailer.store.highwater import HighWater
     from mailer.store.journal import boot_id
     from mailer.store.ledger import LOCK
 
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone
     issues, workers = report.progress(club.db, now)
-    locked = [worker for worker in workers if worker.name == LOCK]
-    workers = [worker for worker in workers if worker not in locked]
+    locked = control.is_behind(club.db, HighWater(club.journal_folder).claim)
+    workers = [worker for worker in workers if worker.name != LOCK]
     slowed = report.slowed(club.db, now)
     lost = report.lost(club.db, socket.gethostname(), boot_id())
     if as_json:
@@ -47,7 +48,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     for entry in issues
                 ],
                 "workers": [asdict(worker) | {"lost": worker.name in lost} for worker in workers],
-                "locked": bool(locked),
+                "locked": locked,
                 "slowed": [asdict(each) for each in slowed],
             }
         )

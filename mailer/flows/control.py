@@ -44,6 +44,11 @@ def reconcile(db: Database, claim: int, delivery: int, now: datetime) -> dict[st
     return db.run(restored.reconcile, claim, delivery, now)
 
 
+def is_behind(db: Database, claim: int) -> bool:
+    """Whether the database is older than what a host has sent whose greatest claim this is, or known to be so."""
+    return db.read(restored.is_behind, claim)
+
+
 def knows(db: Database, slug: str) -> bool:
     """Whether the database has an issue of this slug."""
     return db.read(issues.exists, slug)

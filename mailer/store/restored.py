@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from mailer.model.delivery import State
-from mailer.store.ledger import WAITING, repeat_uncertain
+from mailer.store.ledger import WAITING, is_locked, latest_claim, repeat_uncertain
 from mailer.store.schema import claims, deliveries, issues
 
 CAUSE = "the database was restored from a backup: whether this went out is not known"
 
 
+def is_behind(conn: Connection, claim: int) -> bool:
+    """Whether the database knows less than a host that has worked on `claim`, or some worker found that it does."""
+    return latest_claim(conn) < claim or is_locked(conn)
+
+
 def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dict[str, int]:
     """Make the database fit to send again; `claim` and `delivery` are the greatest this host has worked on.
 
-    What waits of issues whose sending may have gone on after the backup becomes uncertain, for the operator to
-    decide; numbers up to those given are taken, so that no old link can mean a new reader. Returns how many
-    became uncertain, by the issues' slugs.
+    What waits of issues whose sending may have begun or gone on after the backup becomes uncertain, for the operator
+    to decide: all that were begun, and all whose time has come. Numbers up to those given are taken, so that no old
+    link can mean a new reader. Returns how many became uncertain, by the issues' slugs.
     """
-    last = conn.execute(select(func.max(claims.c.id))).scalar() or 0
+    last = latest_claim(conn)
     if last < claim:
         conn.execute(
             insert(claims).values(
@@ -36,10 +41,11 @@ def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dic
         )
         _count_from(conn, "deliveries", delivery)
     d = deliveries.c
-    started = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
+    begun = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
+    maybe = or_(issues.c.id.in_(begun), issues.c.send_at <= now)
     found: dict[str, int] = {}
     for issue_id, slug in conn.execute(
-        select(issues.c.id, issues.c.slug).where(issues.c.id.in_(started), issues.c.state.in_(("sending", "paused")))
+        select(issues.c.id, issues.c.slug).where(maybe, issues.c.state.in_(("sending", "paused")))
     ).all():
         held = (d.issue_id == issue_id, d.state.in_((*WAITING, State.ATTEMPTING)))
         conn.execute(update(deliveries).where(*held).values(state=State.ATTEMPTING, claim_id=max(last, claim)))

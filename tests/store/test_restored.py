@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from sqlalchemy import select
-from support.cast import NOW, claim, publish, reader
+from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
 from mailer.store import issues, ledger, restored
@@ -19,7 +19,7 @@ def test_what_was_begun_becomes_uncertain_and_what_was_not_stays_pending(db: Dat
     with db.transaction() as conn:
         for number in range(3):
             reader(conn, f"reader{number}@example.com")
-        begun, waiting = publish(conn, "1"), publish(conn, "2")
+        begun, waiting = publish(conn, "1"), publish(conn, "2", send_at=later(hours=1))
         claim_id = ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120))
         rows = ledger.pick(conn, Sendable(begun, NOW), 2, NOW)
         ledger.assign(conn, claim_id, rows, NOW)
@@ -31,10 +31,29 @@ def test_what_was_begun_becomes_uncertain_and_what_was_not_stays_pending(db: Dat
         assert ledger.open_claims(conn) == []
 
 
+def test_what_was_due_may_have_begun_after_the_backup_and_becomes_uncertain(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        due = publish(conn, "1", send_at=later(hours=8))
+        assert restored.reconcile(conn, 50, 500, later(hours=7)) == {}
+        assert restored.reconcile(conn, 50, 500, later(hours=8)) == {"2026-05-21-1": 1}
+        assert ledger.counts(conn, due)["uncertain"] == 1
+
+
+def test_a_database_is_behind_a_host_that_made_later_claims_until_it_is_reconciled(db: Database) -> None:
+    with db.transaction() as conn:
+        assert not restored.is_behind(conn, 0)
+        assert restored.is_behind(conn, 50)
+        ledger.lock(conn, NOW)
+        assert restored.is_behind(conn, 0)
+        restored.reconcile(conn, 50, 500, NOW)
+        assert not restored.is_behind(conn, 50)
+
+
 def test_no_number_given_out_before_is_given_out_again(db: Database) -> None:
     with db.transaction() as conn:
         reader(conn, "alice@example.com")
-        publish(conn)
+        publish(conn, send_at=later(hours=8))
         restored.reconcile(conn, 50, 500, NOW)
         assert ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)) > 50
         letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")

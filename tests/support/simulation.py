@@ -222,6 +222,7 @@ class World:
         with self.db.reading() as conn:
             found = conn.execute(text("SELECT address, id FROM deliveries")).all()
             self.delivery_of: dict[str, int] = dict(found)
+        self.evening = self._backup()
 
     def take(self, content: bytes) -> None:
         delivery, edition = _of(content)
@@ -327,7 +328,9 @@ class World:
         host.boot = f"boot-{self.now}"
 
     def _lose_host(self) -> None:
-        """A machine is gone, its disk with it."""
+        """A machine is gone, its disk with it. Not where the database is lost too: nobody is left who could know."""
+        if self.weather.restores:
+            return
         host = self.random.choice(self.hosts)
         self._reboot_of(host)
         for file in self.journals(host).glob("*"):
@@ -353,16 +356,14 @@ class World:
         self.random.choice(self.relays).away_until = self.now + self.random.choice((0.5, 5.0, 30.0))
 
     async def _restore(self) -> None:
-        """Last night's backup over the database of a send that runs; after a while the operator reconciles."""
-        backup = sqlite3.connect(":memory:")
-        with self.raw() as raw:
-            raw.backup(backup)
+        """A backup, of this moment or the evening before, over the database of a send that runs; after a while the
+        operator reconciles."""
+        backup = self.evening if self.chance(0.3) else self._backup()
         await asyncio.sleep(self.random.uniform(0.1, 3.0))
         if self.witness.restored_at >= 0:
             return
         with self.raw() as raw:
             backup.backup(raw)
-        backup.close()
         self.witness.restored()
         await asyncio.sleep(self.random.uniform(0.0, 3.0))
         for worker in list(self.alive.values()):
@@ -373,6 +374,12 @@ class World:
             worker.kill()
         mark = HighWater(self.journals(self.hosts[0]))
         control.reconcile(self.db, mark.claim, mark.delivery, self.clock())
+
+    def _backup(self) -> sqlite3.Connection:
+        backup = sqlite3.connect(":memory:")
+        with self.raw() as raw:
+            raw.backup(backup)
+        return backup
 
     @contextmanager
     def raw(self) -> Iterator[sqlite3.Connection]:

@@ -31,10 +31,6 @@ from mailer.transport.lane import Lane
 
 LEASE = timedelta(seconds=120)
 HESITANT_SECONDS = 600.0  # for so long a domain counts as one that makes people wait
-RESTORED = (
-    "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
-    " 'mailer audit --reconcile' has named what may have gone out since"
-)
 
 Compose = Callable[[Claimed], Outgoing]
 Composer = Callable[[Connection, Sequence[Claimed]], Compose]
@@ -148,7 +144,7 @@ class Books:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
         latest = ledger.latest_claim(conn)
         if latest < self._high_water.claim or ledger.is_locked(conn):
-            raise RestoredError(RESTORED)
+            raise RestoredError
         if latest > self._high_water.claim:
             self._high_water.raise_to(latest)
 

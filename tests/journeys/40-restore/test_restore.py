@@ -62,5 +62,26 @@ def test_a_send_that_went_on_after_the_backup_waits_for_the_operator(club: Path,
     assert data(club, "audit", "one.md")["counts"]["uncertain"] == 1
     before = dict(relay.accepted)
     mailer(club, "dispatch")
+    assert relay.accepted == before
+    mailer(club, "publish", "three.md", "--yes")
     assert relay.accepted["alice@example.com"] == before["alice@example.com"] + 1
     assert data(club, "audit", "three.md")["balanced"] is True
+
+
+def test_an_issue_frozen_before_the_backup_and_sent_after_it_is_not_sent_again(club: Path, relay: Relay) -> None:
+    mailer(club, "publish", "one.md", "--yes", "--queue-only")
+    mailer(club, "db", "backup", "backup.db")
+    mailer(club, "dispatch")
+    _restore(club)
+    assert data(club, "status")["locked"]
+    told = mailer(club, "audit", "--reconcile").stderr
+    assert "2 readers uncertain" in told
+    mailer(club, "dispatch")
+    assert relay.accepted == {"alice@example.com": 1}
+    assert data(club, "audit", "one.md")["counts"]["uncertain"] == 2
+
+
+def test_reconciling_where_nothing_is_missing_changes_nothing(club: Path, relay: Relay) -> None:
+    mailer(club, "publish", "one.md", "--yes")
+    assert "nothing to reconcile" in mailer(club, "audit", "--reconcile").stderr
+    assert data(club, "audit", "one.md")["counts"]["deferred"] == 1
