@@ -1,9 +1,10 @@
-"""The pages on a socket: uvicorn, without its access log (links carry tokens) and its trust in proxies."""
+"""The pages on a socket: uvicorn without its access log (links carry tokens), its trust in proxies, its patience."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mailer.errors import SettingsError
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 STOP_SECONDS = 10
+HEAD_SECONDS = 10.0
 
 
 def bind(listen: str) -> socket.socket:
@@ -39,6 +41,8 @@ def make_server(app: Starlette) -> uvicorn.Server:
 
     config = uvicorn.Config(
         app,
+        http=_prompt(),
+        ws="none",
         proxy_headers=False,
         server_header=False,
         access_log=False,
@@ -50,3 +54,42 @@ def make_server(app: Starlette) -> uvicorn.Server:
         limit_concurrency=1000,
     )
     return uvicorn.Server(config)
+
+
+def _prompt() -> type[asyncio.Protocol]:
+    """uvicorn's side of a connection, which hangs up on who does not say within ten seconds what he wants.
+
+    uvicorn itself waits for ever: a thousand silent connections, which cost nobody anything, would lock everybody out.
+    """
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Prompt(H11Protocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(cast("asyncio.Transport", transport))
+            self._watch()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._calm()
+
+        def _watch(self) -> None:
+            """Run the time while no answer is under way: from the first byte, or before it, to the end of a head."""
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._calm()
+            elif self._patience is None:
+                self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+        def _calm(self) -> None:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+    return Prompt

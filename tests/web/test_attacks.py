@@ -12,6 +12,7 @@ import pytest
 from starlette.routing import Mount, Route
 
 from mailer.model.tokens import Keyring, Purpose
+from mailer.web import server
 
 PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VIEW, "confirm": Purpose.CONFIRM}
 HOSTILE = [
@@ -187,3 +188,35 @@ def test_tokens_cut_changed_foreign_or_for_something_else_open_nothing(target: A
                 for method in ("get", "post"):
                     assert getattr(target.client, method)(f"/{path}/{token}").status_code in {404, 405}, (path, token)
     assert target.everything() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"",
+        b"GET /subscribe HTTP/1.1\r\nHost: x\r\nX-A: ",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nG",  # the second request
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nab",  # answered without its body
+    ],
+)
+def test_who_never_ends_a_request_is_hung_up_on(target: Any, monkeypatch: pytest.MonkeyPatch, words: bytes) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
+    host, _, port = target.base.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(words)
+        with contextlib.suppress(ConnectionError):  # a reset is an end too, silence is none
+            while line.recv(65536):
+                line.sendall(b"a" if words else b"")
+
+
+def test_a_connection_may_be_used_again_and_again(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 30)
+    host, _, port = target.base.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        for _ in range(3):
+            line.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+            line.sendall(b"st: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"ok\n"):
+                answer += line.recv(65536)
+            assert status(answer) == 200
