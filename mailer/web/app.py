@@ -86,6 +86,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
         exception_handlers={HTTPException: _refused, MailerError: _away, SQLAlchemyError: _away},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever the Host header says, an unsubscribe too
     app.state.parts = made
     return app
 

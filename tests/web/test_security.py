@@ -448,7 +448,8 @@ def test_s19_a_stored_payload_is_words_to_every_job_that_reads_it(town: Any, pay
 def test_s24_no_parameter_makes_a_page_redirect_elsewhere(town: Any) -> None:
     evil = "https://evil.example.org/"
     query = dict.fromkeys(("next", "return", "url", "to", "redirect", "lang", "kind", "from", "page"), evil)
-    for path, method in routes(town):
-        for target in (path, f"{path}//evil.example.org", f"//evil.example.org{path}", f"/{path}"):
+    town.client.headers["host"] = "evil.example.org"
+    for path, method in [*routes(town), ("/static", "GET")]:
+        for target in (path, f"{path}/", f"{path}//evil.example.org", f"//evil.example.org{path}", f"/{path}"):
             answer = town.client.request(method, f"https://news.example.com{target}", params=query)
             assert answer.headers.get("location", "/subscribe") == "/subscribe", (target, answer.headers)
