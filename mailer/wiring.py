@@ -142,7 +142,9 @@ class Club:
         """Writes letters: confirm, welcome and the like."""
         from mailer.rendering.letter import LetterWriter
 
-        return LetterWriter(self.templates, self.theme, self.facts, self.keyring, self.clock)
+        newsletter = self.settings.newsletter
+        languages = (newsletter.language, *newsletter.languages)
+        return LetterWriter(self.templates, self.theme, self.facts, self.keyring, self.clock, languages)
 
     @cached_property
     def facts(self) -> ClubFacts:

@@ -153,17 +153,17 @@ class LostLink:
             answer = admission.admit(conn, self.limits, self.key, address, visit, now)
             person = subscribers.find(conn, address.match_key) if answer is Answer.SEND else None
             if person is not None and person.state == "active":
-                self._post(conn, person, now)
+                self._post(conn, person, person.language or visit.language, now)
         return answer
 
-    def _post(self, conn: Connection, person: Subscriber, now: datetime) -> None:
+    def _post(self, conn: Connection, person: Subscriber, language: str, now: datetime) -> None:
         def compose(delivery_id: int) -> bytes:
             values = {
                 "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
                 "unsubscribe_url": self.links.to(Purpose.UNSUBSCRIBE, delivery_id),
                 "base_url": self.links.base_url,
             }
-            return self.write_letter("lost-link", person.language, person.address, "", delivery_id, values)
+            return self.write_letter("lost-link", language, person.address, "", delivery_id, values)
 
         post_letter(conn, kind="lost-link", address=person.address, now=now, compose=compose, subscriber_id=person.id)
 

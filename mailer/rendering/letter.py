@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -15,29 +15,38 @@ from mailer.rendering.message import multipart
 from mailer.rendering.skeleton import inline_alike
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
-from mailer.rendering.translation import translator
+from mailer.rendering.translation import choose, translator
 
 
 class LetterWriter:
     """Writes letters for one club; a `mailer.model.letter.WriteLetter`.
 
     A letter `kind` is the folder templates/letters/`kind` with subject.txt.j2, body.html.j2 and body.txt.j2. They get
-    the values given, `_` to translate, and the club's name, addresses and theme.
+    the values given, `_` to translate, and the club's name, addresses and theme. Letters are written in one of
+    `languages`, the first of which is for who chose none of them.
     """
 
     def __init__(
-        self, templates: Templates, theme: Theme, club: ClubFacts, keyring: Keyring, clock: Callable[[], datetime]
+        self,
+        templates: Templates,
+        theme: Theme,
+        club: ClubFacts,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        languages: Sequence[str],
     ) -> None:
         self._templates = templates
         self._theme = theme
         self._club = club
         self._keyring = keyring
         self._clock = clock
+        self._languages = languages
 
     def __call__(
         self, kind: str, language: str, address: str, name: str, delivery_id: int, values: Mapping[str, object], /
     ) -> bytes:
         """The finished message: CRLF, no line led by a dot. Raises TemplateError, AddressError."""
+        language = choose(self._languages, language)
         context = {**self._surroundings(language), **values, "name": name, "address": address}
         folder = f"letters/{kind}"
         subject = " ".join(self._templates.render(f"{folder}/subject.txt.j2", **context).split())

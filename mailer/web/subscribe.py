@@ -79,7 +79,8 @@ async def lost(request: Request) -> Response:
     if response is not None:
         return response
     if not values.get(HONEYPOT):
-        visit = club.visit(request, club.language(request), "lost-link", proof.solved(club, values.get("proof", "")))
+        language = choose(club.languages, values.get("language", ""), club.language(request))
+        visit = club.visit(request, language, "lost-link", proof.solved(club, values.get("proof", "")))
         answer = await club.write(club.lost.send, addresses.parse(values["email"].strip()), visit)
         if answer in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "lost-link", answer)

@@ -29,7 +29,7 @@ def write(tmp_path, theme, club):
     folder.mkdir(parents=True)
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return LetterWriter(Templates(tmp_path), theme, club, KEYS, lambda: NOW)
+    return LetterWriter(Templates(tmp_path), theme, club, KEYS, lambda: NOW, ("en", "zh"))
 
 
 def test_a_letter_is_a_finished_message_with_both_parts(write):
@@ -70,3 +70,9 @@ def test_what_cannot_be_written_is_refused(write):
         write("confirm", "en", "bob@example.com", "", 7, {})
     with pytest.raises(AddressError):
         write("confirm", "en", "bob@example.com\r\n", "", 7, {"what": "x", "url": "u"})
+
+
+@pytest.mark.parametrize(("chosen", "written"), [("", "en"), ("de", "en"), ("zh-CN", "zh"), ("en-GB", "en")])
+def test_a_letter_is_in_a_language_of_the_club_whatever_the_reader_chose(write, chosen, written):
+    raw = write("confirm", chosen, "bob@example.com", "", 7, {"what": "it", "url": "u"})
+    assert message_from_bytes(raw, policy=policy.default)["Content-Language"] == written

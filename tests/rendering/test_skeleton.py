@@ -45,7 +45,7 @@ VALUES = {
 @pytest.fixture
 def surroundings(theme, club):
     def of(language: str) -> dict[str, object]:
-        writer = letter.LetterWriter(Templates(), theme, club, None, None)
+        writer = letter.LetterWriter(Templates(), theme, club, None, None, ("en", "zh"))
         return writer._surroundings(language)
 
     return of

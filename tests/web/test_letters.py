@@ -85,3 +85,16 @@ def test_the_confirm_letter_is_addressed_to_the_address_alone(town: Any) -> None
     assert "/confirm/" in part(message, "plain")
     assert message["Auto-Submitted"] == "auto-generated"
     app.state.parts.close()
+
+
+@pytest.mark.parametrize("chosen", ["", "de", "zh"])  # an imported list has readers of any language, or of none
+def test_a_lost_link_is_mailed_to_a_reader_of_whatever_language(town: Any, chosen: str) -> None:
+    app = create_app(town.club, town.club.write_letter, answer_after=timedelta(0))
+    town.app.state.parts = app.state.parts
+    town.add_reader("alice@example.com")
+    town.set_person("alice@example.com", language=chosen)
+    assert town.fill("/lost-link", email="alice@example.com", language="zh").status_code == 200
+    with town.db.reading() as conn:
+        message = read(conn.execute(select(letters.c.content)).scalar_one())
+    assert message["Content-Language"] == ("en" if chosen == "de" else "zh")
+    app.state.parts.close()
