@@ -10,7 +10,10 @@ _SUBJECT = re.compile(
     r"^\W*(auto(matic)?[- ]?(reply|response|answer)|autoreply|auto:|autosvar|out of (the )?office"
     r"|away from|on vacation"
     r"|vacation|i am out|abwesen|automatische (antwort|r.ckantwort)|r.ponse automatique|absence|respuesta autom"
-    r"|risposta automatica|resposta autom|自动回复|自動回覆|自動返信|自動応答|不在|автоответ|автоматический ответ)",
+    r"|risposta automatica|resposta autom|automatyczna odpowied|odpowied. automatyczna|automatick. odpov"
+    r"|autom\w{0,10} (svar|vastaus|antwoord|v.lasz)|autosvar|otomatik (yan.t|cevap)|poza biurem|mimo kancel"
+    r"|fuera de (la )?oficina|fora do escrit|fuori (sede|ufficio)|afwezig|fr.nvaro|frav.r|poissa"
+    r"|자동 ?(회신|응답)|부재중|自动回复|自動回覆|自動返信|自動応答|不在|休假中|外出中|автоответ|автоматический ответ)",
     re.I,
 )
 _WORDS = re.compile(

@@ -20,7 +20,10 @@ MAX_TEXT = 1 << 16
 
 _FIELD = re.compile(r"([!-9;-~]{1,76})[ \t]*:[ \t]*(.*)")
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*("(?:[^"\\]|\\.){0,300}"|[^\s;]{0,300})""")
-_CHARSET = re.compile(r"(utf-?(8|16)|us-ascii|iso-?(8859|2022)|windows-|cp\d|gb|big5|euc|koi8|shift|sjis|latin)[\w-]*")
+_BLANK_LINES = re.compile("(?:\u00ef\u00bb\u00bf)?(?:[ \\t]*\n)*")  # and the mark of UTF-8, as Latin-1 reads it
+_CHARSET = re.compile(
+    r"(utf-?(7|8|16)|unicode-1-1-utf-7|us-ascii|iso-?(8859|2022)|windows-|cp\d|gb|big5|euc|koi8|shift|sjis|latin)[\w-]*"
+)
 _WORD = re.compile(r"=\?([\w-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0,2000})\?=")
 
 Headers = Mapping[str, tuple[str, ...]]
@@ -60,7 +63,7 @@ def read(raw: bytes) -> Mail:
     """Read a mail of any bytes, bounded in time and memory."""
     cut = len(raw) > MAX_SIZE
     text = raw[:MAX_SIZE].replace(b"\x00", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
-    text = text.lstrip("\n")
+    text = _BLANK_LINES.sub("", text, count=1)
     if text.startswith(("From ", ">From ")):
         text = text.partition("\n")[2]
     headers, body = split(text)

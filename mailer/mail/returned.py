@@ -49,7 +49,7 @@ def find(mail: Mail) -> tuple[str, str]:
     returned = ""
     for part in mail.parts:
         if part.type in _CARRIERS:
-            returned = returned or part.text
+            returned = returned or _merged(part.headers) + part.text
         elif part.type in {"text/plain", "text/html"} or (part.type.startswith("text/") and not notices):
             if returned and notices:
                 continue
@@ -62,6 +62,12 @@ def find(mail: Mail) -> tuple[str, str]:
     else:
         notice = cut(notice)[0]
     return notice, returned
+
+
+def _merged(headers: Headers) -> str:
+    """The returned message's own fields where no empty line parted them from the fields of the part."""
+    fields = [(name, value) for name, values in headers.items() for value in values]
+    return "".join(f"{name}: {value}\n" for name, value in fields) + "\n" if "from" in headers else ""
 
 
 def cut(text: str) -> tuple[str, str]:

@@ -12,7 +12,17 @@ from dataclasses import replace
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.diagnosis_rules import CODES, DEAD_PHRASES, LATE_PHRASES, PHRASES, PROVIDER_CODES, STATUS, Table
+from mailer.model.diagnosis_rules import (
+    CODES,
+    DEAD_PHRASES,
+    GENERAL,
+    LATE_PHRASES,
+    PAIRS,
+    PHRASES,
+    PROVIDER_CODES,
+    STATUS,
+    Table,
+)
 
 MAX_TEXT = 4000
 _GAP = 60
@@ -24,15 +34,19 @@ _BLANKS = re.compile(r"\s+")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
 
-# How reports say at which step of the dialogue a server refused (Postfix, Exim, Sendmail, qmail, mail.ru).
+# How reports say at which step of the dialogue a server refused: Postfix, Exim, Sendmail, qmail, mail.ru; Google by
+# a state.
 _STEPS: tuple[tuple[Phase, str], ...] = (
     (
         Phase.DOT,
         "in reply to end of data | after end of data | final data | failed after i sent the message | after data",
     ),
-    (Phase.DATA, "in reply to data | <<< data | >>> data | sending data"),
+    (Phase.DATA, "(state 17) | (state 18) | in reply to data | <<< data | >>> data | sending data"),
     (Phase.RCPT, "in reply to rcpt | after rcpt | our rcpt | >>> rcpt | does not like recipient | rcpt to response"),
-    (Phase.RCPT, "[rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede | no valid recipients"),
+    (
+        Phase.RCPT,
+        "(state 14) | [rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede | no valid recipients",
+    ),
     (Phase.MAIL, "in reply to mail | after mail | our mail | >>> mail | does not like sender | [mail_from]"),
     (Phase.GREETING, "refused to talk to me | initial connection | my name was rejected | in reply to ehlo | >>> ehlo"),
     (Phase.GREETING, "in reply to helo | after ehlo | after helo | >>> helo"),
@@ -116,6 +130,10 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
         return "hostunknown", f"{rule}; with {status}"
     if reason == "systemerror" and phase is Phase.GREETING:  # refused before a word was said: it is about us
         return "blocked", f"{rule}; in the greeting"
+    if not reason and status[2:] in GENERAL:
+        reason, rule = _paired(said)
+        if reason == "userunknown":
+            return _place(reason, rule, status, phase)
     return reason or "undefined", rule
 
 
@@ -163,6 +181,10 @@ def _compile(table: Table) -> _Compiled:
     return tuple(rows)
 
 
+_PAIRS = tuple(
+    (reason, tuple(map(str.strip, things.split("|"))), tuple(map(str.strip, verbs.split("|"))))
+    for reason, things, verbs in PAIRS
+)
 _PROVIDERS, _WORDS, _DEAD, _LATE = map(_compile, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
 
 
@@ -174,6 +196,20 @@ def _first(table: _Compiled, said: str) -> tuple[str, str]:
         for head, tail in gapped:
             if _gapped(head, tail, said):
                 return reason, f"{head}*{tail} ({source})"
+    return "", ""
+
+
+def _paired(said: str) -> tuple[str, str]:
+    """A thing and what is said of it, close together in either order."""
+    for reason, things, verbs in _PAIRS:
+        for verb in verbs:
+            start = _find(verb, said, 0, len(said))
+            while start >= 0:
+                near = said[max(0, start - _GAP) : start + len(verb) + _GAP]
+                for thing in things:
+                    if thing in near and _find(thing, near, 0, len(near)) >= 0:
+                        return reason, f"{thing} + {verb}"
+                start = _find(verb, said, start + len(verb), len(said))
     return "", ""
 
 

@@ -19,6 +19,220 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "authfailure",
+        "Google: support.google.com/a/answer/3726730",
+        """
+        senders to authenticate | authentication didn't pass | aligned with either the authenticated |
+        spf record of the sending domain
+        """,
+    ),
+    (
+        "failedstarttls",
+        "Google: support.google.com/a/answer/3726730",
+        """
+        sent over a tls connection | to use tls/ssl for smtp
+        """,
+    ),
+    (
+        "notcompliantrfc",
+        "Google: support.google.com/a/answer/3726730",
+        """
+        disallowed header | encoded-word syntax | is not a valid rfc
+        """,
+    ),
+    (
+        "speeding",
+        "Google: support.google.com/a/answer/3726730",
+        """
+        sending messages with the same message-id | sending quota exceeded
+        """,
+    ),
+    (
+        "authfailure",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        tlsa-invalid | dnssec-invalid | certificate-host-mismatch | certificate-expired
+        """,
+    ),
+    (
+        "speeding",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        message receive limit | recipient thread limit | exceeded permitted limits | submission quota |
+        tenant has exceeded threshold | reached your daily limit | recipient has exceeded their limit
+        """,
+    ),
+    (
+        "blocked",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        traffic not accepted from this ip | customer block list | restrictdomainsto | spam abuse detected
+        """,
+    ),
+    (
+        "rejected",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        blocked from sending from unregistered | bad outbound sender | banned sender | allowed-senders list |
+        sender not authenticated | sender was not authenticated
+        """,
+    ),
+    (
+        "suspend",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        banned recipient | mailbox cannot be accessed
+        """,
+    ),
+    (
+        "notaccept",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        no mail-enabled subscriptions
+        """,
+    ),
+    (
+        "contenterror",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        message depth exceeded | too many related errors | invalid message content | barelinefeeds | x-dg-ref
+        """,
+    ),
+    (
+        "userunknown",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        addresses in single label domains
+        """,
+    ),
+    (
+        "systemerror",
+        "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
+        """
+        service not active | journaling archive | message failed to be replicated | suspiciousremoteserver |
+        agent busy | mailing list expansion | misconfigured forwarding | mailbox address ambiguous
+        """,
+    ),
+    (
+        "rejected",
+        "Yahoo: senders.yahooinc.com/smtp-error-codes",
+        """
+        unresolvable rfc.5321
+        """,
+    ),
+    (
+        "suspend",
+        "Yahoo: senders.yahooinc.com/smtp-error-codes",
+        """
+        dd <> is no longer valid | dd not a valid recipient
+        """,
+    ),
+    (
+        "userunknown",
+        "Yahoo: senders.yahooinc.com/smtp-error-codes",
+        """
+        552 1 requested mail action aborted
+        """,
+    ),
+    (
+        "authfailure",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        spf sender invalid | dkim sender invalid | dmarc sender invalid
+        """,
+    ),
+    (
+        "rejected",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        envelope blocked | envelope rejected | blocked senders
+        """,
+    ),
+    (
+        "toomanyconn",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        account service is temporarily unavailable | outbound thread limit
+        """,
+    ),
+    (
+        "notaccept",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        account inbounds disabled
+        """,
+    ),
+    (
+        "onhold",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        account outbounds disabled
+        """,
+    ),
+    (
+        "failedstarttls",
+        "Mimecast: mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691",
+        """
+        this route requires | invalid for this certificate
+        """,
+    ),
+    (
+        "authfailure",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        domain authentication fail
+        """,
+    ),
+    (
+        "badreputation",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        connection rejected by policy
+        """,
+    ),
+    (
+        "contenterror",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        stray linefeeds
+        """,
+    ),
+    (
+        "speeding",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        too many recipients received
+        """,
+    ),
+    (
+        "rejected",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        badmailfrom | your domain has been bl | email address has been bl | email address*has been blocked
+        """,
+    ),
+    (
+        "spamdetected",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        553 message filtered | outbound scanning
+        """,
+    ),
+    (
+        "userunknown",
+        "Symantec, MessageLabs: knowledge.broadcom.com/external/article/162137 and its neighbours",
+        """
+        recipient mailbox is not allowed
+        """,
+    ),
+    (
+        "speeding",
+        "QQ: service.mail.qq.com/detail/122/1011 and its neighbours",
+        """
+        frequency of receiving messages | sender frequency limited
+        """,
+    ),
+    (
         "blocked",
         "DNSBL operators' names, RFC 5782",
         """
@@ -128,7 +342,7 @@ PROVIDER_CODES: Table = (
         "userunknown",
         "HCL Domino, Exchange 5.5 and 2003, GroupWise: notices of a directory",
         """
-        unknown user: | recipient name is not recognized | msexch:ims*unknown recipient |
+        (user not found) | unknown user: | recipient name is not recognized | msexch:ims*unknown recipient |
         no such recipient in*directory |
         not listed in domino directory | not listed in public name | not listed in*directory |
         not listed in*address book
@@ -429,7 +643,12 @@ PHRASES: Table = (
         mailbox at maximum | cuota | buzón lleno | casella piena | boite*pleine | boîte*pleine | postfach*voll |
         mailfolder is full | recipient reached disk quota | message would cause*over | can't write to*quota |
         mail quota | exceeded*storage | no space left on*mailbox | 邮箱已满 | 容量已满 | 空间不足 | 邮箱空间 |
-        邮箱容量 | 超过容量 | почтовый ящик переполнен | メールボックスがいっぱい | 容量を超
+        邮箱容量 | 超过容量 | почтовый ящик переполнен | メールボックスがいっぱい | 容量を超 |
+        not have enough space | exceeding their quota | exceeded the local limit | over the allowed quota |
+        userdisk quota | domaindisk quota | quota violation | quota limit | disc quota | maximum allowed storage |
+        has too many messages on | exceeding receiving limits | disk quota | mailbox*out of space |
+        exceeded its*space | skrzynka*pełna | přeplněn | zuviele mails | boîte de réception*pleine |
+        posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間
         """,
     ),
     (
@@ -450,7 +669,9 @@ PHRASES: Table = (
         exceeded maximum inbound message size | message exceeds*size | mail size exceeds | exceeded mailsize limit |
         larger than the current | too large for | message length exceeds | exceeds the size limit |
         size exceeds limit | max message size exceeded | exceeds fixed maximum | 邮件过大 | 邮件大小 |
-        exceeded*message size | maximum message size | mail file size
+        exceeded*message size | maximum message size | mail file size |
+        exceeds size limit | maximum email size | taille limite du message | size limit | google's message size |
+        google's*size limit | message exceeded*size limit
         """,
     ),
     (
@@ -505,7 +726,8 @@ PHRASES: Table = (
         thread limit exceeded | too many connections | too many concurrent | too many simultaneous | too many smtp |
         connection limit | too many sessions | concurrent connections | maximum number of connections |
         connections from your | simultaneous connections | connection rate | too many open connections |
-        too many hosts | already connected
+        too many hosts | already connected |
+        trop de connexions | max message per connection | too many messages per connection
         """,
     ),
     (
@@ -525,15 +747,19 @@ PHRASES: Table = (
         bare lf | bare cr | not rfc compliant | duplicate*header field | violates rfc | rfc violation | bad header |
         improper folded header | malformed header | no from header | missing*header | line too long | invalid header |
         non-encoded 8-bit | 8-bit data | message is not rfc | not comply with rfc |
-        this message does not have a from | multiple subject headers | headers*rfc | rfc 5322 | rfc5322
+        this message does not have a from | multiple subject headers | headers*rfc | rfc 5322 | rfc5322 |
+        without to: field | message-id: header are not | no message-id | missing a valid | message is malformed |
+        bare linefeed | bare carriage
         """,
     ),
     (
         "virusdetected",
         "ClamAV, amavis, Mimecast",
         """
-        virus | malware | dangerous attachment | trojan | worm detected | phishing attachment | clamav |
-        eicar | 病毒 | security policies - mc
+        virus detected | virus found | virus infected | a virus | infected | due to virus | rejected*virus |
+        virus*reject | virus*block | virus*detected | virus*found | viruses*found | malware | dangerous attachment |
+        trojan | worm detected | phishing attachment | clamav | eicar | 病毒 | security policies - mc |
+        executable attachment
         """,
     ),
     (
@@ -544,7 +770,9 @@ PHRASES: Table = (
         contenterror | mime error |
         malformed mime | too many mime | illegal attachment | attachment*not allowed | attachment type |
         conversion required | unrepairable | nested*attachment | mime structure | mime complexity |
-        header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit
+        header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit |
+        invalid mime | improperly-formatted | unnecessary base64 | with attachments or embedded |
+        containing images or | number of attachments | individual header size | header name limit
         """,
     ),
     (
@@ -574,7 +802,8 @@ PHRASES: Table = (
         we do not relay | relay is not | open relay | that domain isn't in my list of allowed rcpthosts | rcpthosts |
         this system is not configured to relay | relaying mail | relay rejected | not local host |
         not an open relay | no relay | local user only | insecure mail relay | as a relay |
-        relay this message | routing denied | cannot relay
+        relay this message | routing denied | cannot relay |
+        not a gateway | non-local e-mail | credentials for relay | relay mail | send email directly to our servers
         """,
     ),
     (
@@ -603,7 +832,8 @@ PHRASES: Table = (
         已冻结 | 被禁用 | 帐号已停用 | vacationing mailbox | out of service | user has been blocked |
         account is temporarily unavailable | account not active | is a deactivated mailbox |
         mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
-        mailbox frozen | user account is unavailable | billing
+        mailbox frozen | user account is unavailable | billing |
+        is currently suspended | destinataire archivee | archived recipient | konto*zablokowan | 계정*정지
         """,
     ),
     (
@@ -637,7 +867,11 @@ PHRASES: Table = (
         you do not have permission | not have permission | not allowed to send | you are not allowed |
         unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
         recipient rejects mail from | allowed senders | only accepts mail from | blocked sender | <> is not accepted |
-        backscatter | sender is not | from address | mail from address | envelope sender
+        backscatter | sender is not | from address | mail from address | envelope sender | batv | will be permanently
+        deferred | bogus mail from | bouncedeny | senderfilterconfig | emetteur invalide | third-party dsn | unsigned
+        dsn | fully qualified email address | registered gateway user | not owned by user | returned mail not accepted |
+        recursive cname | sender email address | mail sending denied | is spoofed | members-only | closed mailing list |
+        not subscribed to this | only accepting mail from specific
         """,
     ),
 )
@@ -654,7 +888,10 @@ DEAD_PHRASES: Table = (
         invalid domain | domain*not exist | domain is not reachable | couldn't find any host | couldn't find a host |
         host or domain name not found | domain name not found | bad destination system |
         all relevant mx records point to non-existent | domain must resolve | the account or domain may not exist |
-        host address lookup failed | no route to domain | illegal host | bad domain
+        host address lookup failed | no route to domain | illegal host | bad domain |
+        recipient domain must exist | mail domain mentioned in email address is unknown | unroutable address |
+        nonexistent domain | nonexistentdomain | remote domain doesn't exist |
+        dominio no existe | dominio non esiste | domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지
         """,
     ),
     (
@@ -691,7 +928,19 @@ DEAD_PHRASES: Table = (
         unable to find | cannot be found | addressee unknown | email account that you tried to reach does not exist |
         not valid*address | invalid to | recipient is not | user*invalid | unknown e-mail | unknown email |
         имя получателя | нет такого | пользователь не найден | destinatario desconocido | unbekannt | inconnu |
-        ungültig | не существует | user is not found | 見つかりません | 存在しません | ユーザー不明
+        ungültig | не существует | user is not found | 見つかりません | 存在しません | ユーザー不明 |
+        no mail box available | no mail box found | no mailbox found | mail-box not found | bad_recipient |
+        bad recipient | bad-recipient | not an active address | no one at this address |
+        no longer accepts mail | email name is not found | badrcptto | badrecipientto | no such email |
+        name not found | not present in directory | not in directory | can't accept user | rejected recipients |
+        not a local address | not known to us | account unavailable: | no existe |
+        nessun utente | nie istnieje | neexistuje | nem létezik | bestaat niet | finnes ikke | findes ikke |
+        finns inte | não existe | nao existe |
+        bulunamadı | không tồn tại | 존재하지 않 | 없는 사용자 | 查無此人 | 無此帳號 | 信箱不存在 |
+        不存在 | ディレクトリのリストにありません | non esiste |
+        n'existe pas | existiert nicht | unbekannter empfänger |
+        missing home directory |
+        unavailable mail user | address invalid
         """,
     ),
 )
@@ -707,7 +956,9 @@ LATE_PHRASES: Table = (
         security policies | violates*policy | policy*violat | potential security issue | administrative prohibition |
         prohibited by administrator | policy restriction | policy | message not allowed | host network not allowed |
         header error | delivery not authorized | message refused | rejected for policy | http://mail.163.com/help |
-        administratively | unacceptable content | not acceptable
+        administratively | unacceptable content | not acceptable |
+        header are not accepted | organizational settings | low priority | without solving a captcha |
+        content presents a potential | data before greeting | identity changes
         """,
     ),
     (
@@ -718,7 +969,9 @@ LATE_PHRASES: Table = (
         without authentication | smtp authentication | unauthenticated senders | must authenticate | auth required |
         bad username or password | auth failure | authentication failure | authentication credentials | security |
         cryptographic | authentication turned on | unauthorized | not authorized | user*not permitted |
-        verification failure
+        verification failure |
+        server authentication | smtp authentication | login attempts | log in with | log in through |
+        username and password | failed to authenticate | incorrect authentication | application-specific password
         """,
     ),
     (
@@ -739,7 +992,10 @@ LATE_PHRASES: Table = (
         user*not accept | user refuses | recipient's policy | because of protection for |
         this address no longer accepts | we failed to deliver mail because | the user's mail filter | challenge |
         rejected by a filter | blocked by the recipient | user's filter | does not like recipient |
-        due to extended inactivity | not accept mail for this
+        due to extended inactivity | not accept mail for this |
+        restricted sms | not accepting any mail | due to user rules | account is protected by |
+        blocked by the recipient | recipient account | rejected by this user | preferences prevent |
+        will not accept mail from
         """,
     ),
     (
@@ -754,7 +1010,11 @@ LATE_PHRASES: Table = (
         connection lost | connection dropped | unable to resolve | host is unreachable | connect failed |
         broken pipe | resolve | unexpectedly closed | mail forwarding loop | possible loop | looping |
         malformed or unexpected name server reply | dns server | temporary failure in name |
-        could not connect and send
+        could not connect and send |
+        destination computer could not be found | malformed name server reply | loop count | was dropped by |
+        closed abruptly | connection was closed | no relevant answers | returned answer with no data |
+        routes to destination | route to destination | retrieve source address | incorrect hostname used |
+        hops, this may
         """,
     ),
     (
@@ -769,7 +1029,9 @@ LATE_PHRASES: Table = (
         not be delivered within | cannot connect | could not connect | no answer from host | has been delayed |
         is being delayed | not yet been delivered | delivery*delayed | retry | max retries |
         exceeded maximum delivery time | delivery attempts | no connection | not yet received | connect to |
-        unreachable | aborted after*hour
+        unreachable | aborted after*hour |
+        failing for a long time | has not been collected | did not respond | multiple retries |
+        could not find a gateway | failed to deliver to domain | no action is required on your part
         """,
     ),
     (
@@ -802,7 +1064,12 @@ LATE_PHRASES: Table = (
         aliasing/forwarding loop | mail server temporarily | temporary error | upstream error | unable to process |
         system not | busy | server is down | duplicated message-id | proxy error | operation not permitted |
         transaction failed | shutting down | resources temporarily | all available ips | temporarily unavailable |
-        remote protocol error | backend | could not be processed
+        remote protocol error | backend | could not be processed |
+        error while being processed | found in the mail exchanger | file write error | misconfigured |
+        incorrectly configured | temporary local | temporary mta failure | relaying*temporar |
+        delivery to file forbidden | ldap | bad interpreter | permanent error while executing |
+        server temporarily rejected | multiple destination domains | domain policy size | message ended early |
+        unable to process
         """,
     ),
     (
@@ -811,7 +1078,9 @@ LATE_PHRASES: Table = (
         """
         syntax error | improper sequence | bad sequence | command not implemented | parameter not implemented |
         command unrecognized | command not recognized | unrecognized command | unknown command | invalid command |
-        nested mail | command parameter | need rcpt | need mail | not implemented
+        nested mail | command parameter | need rcpt | need mail | not implemented |
+        nested too deep | source-routed | protocol violation, no commands | no data after | unauthenticated commands |
+        hello first | unrecognized commands | unimplemented
         """,
     ),
     (
@@ -830,6 +1099,59 @@ LATE_PHRASES: Table = (
         """,
     ),
 )
+
+# What is meant where no phrase above is known and the status is a general one: a thing and what is said of it, within
+# 60 characters and in either order. The narrow before the wide.
+PAIRS: tuple[tuple[str, str, str], ...] = (
+    ("networkerror", "dns | mx record | name server", "error | fail | timeout | timed out | unresolv"),
+    (
+        "rejected",
+        "sender | mail from | from address | from domain | envelope from | your domain | your address",
+        "invalid | reject | refus | den | block | not allowed | not accept | not exist | not found | unknown | "
+        "not valid | forbid | banned | blacklist | verif",
+    ),
+    (
+        "mailboxfull",
+        "mailbox | mail box | inbox | account | user | quota | storage | disk | box",
+        "is full | full. | exceed | over its | out of space | no space | exhausted | not enough | overflow | overdrawn",
+    ),
+    (
+        "suspend",
+        "user | account | mailbox | mail box | recipient | address",
+        "disabled | suspend | locked | frozen | inactive | closed | forbid | expired | deactivated | terminated | "
+        "on hold | archived",
+    ),
+    (
+        "mesgtoobig",
+        "size | length | bytes | octets | kb | mb | attachment | message",
+        "exceed | too large | too big | too long | larger than | maximum | over the limit",
+    ),
+    (
+        "speeding",
+        "rcpt | recipients | messages | mails | emails | connections | rate | frequency | sending | volume | sessions",
+        "too many | too much | too high | limit | exceed | quota | excessive | unusual | slow down",
+    ),
+    (
+        "userunknown",
+        "user | recipient | rcpt | mailbox | mail box | account | address | alias | box | e-mail | email | local part",
+        "not exist | no exist | no exists | don't exist | not found | not be found | unknown | not known | invalid | "
+        "no such | not valid | not have an account | not user of | not of this | never existed | no longer here",
+    ),
+    (
+        "blocked",
+        "ip | client | host | server | network | connection | ip address",
+        "blocked | banned | forbidden | denied | refused | rejected | not welcome | black",
+    ),
+    (
+        "spamdetected",
+        "content | message | mail | email | attachment | url | link | body | subject",
+        "reject | blocked | refus | denied | forbidden | not welcome | suspicious | harmful | phish | unwanted | "
+        "bulk | mass mail",
+    ),
+)
+
+# Status codes that leave the matter open (RFC 3463: X.0, and the catch-alls 5.0 and 7.1).
+GENERAL = frozenset({"", "0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "7.1"})
 
 # Enhanced status codes without their class, asked when no words spoke (RFC 3463, registry of RFC 5248).
 STATUS_TABLE: tuple[tuple[str, str], ...] = (

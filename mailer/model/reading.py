@@ -62,6 +62,7 @@ _DAEMON = re.compile(
     r"|no-reply|autoreply|complaint",
     re.I,
 )
+_NULL = re.compile(r"^\s*<\s*>|mailer-?daemon|post-?master", re.I)
 _SUBJECT = re.compile(
     r"(un|non|not |failed? |fail(ure)?[: ]|returned|bounce|status|error|problem|warning|delay|reject"
     r"|refus|permanent).{0,40}(deliver|mail|message|notif|send|sent|receipt)"
@@ -149,23 +150,31 @@ def _read(mail: Mail) -> tuple[Reading, str]:
 
 def _is_system(mail: Mail) -> bool:
     """Whether a mail comes from a mail system, by its sender, a header only such write, or its subject."""
-    by_sender = bool(_DAEMON.search(_sender(mail))) or bool(mail.headers.keys() & _SYSTEM_FIELDS)
-    return by_sender or bool(_SUBJECT.search(mail.header("subject")[:300]))
+    return (
+        _is_daemon(mail)
+        or bool(mail.headers.keys() & _SYSTEM_FIELDS)
+        or bool(_SUBJECT.search(mail.header("subject")[:300]))
+    )
 
 
 def _is_persons(mail: Mail) -> bool:
     """Whether a mail that only its subject makes look like a bounce is an answer, a forward, or a list's about them."""
-    if _DAEMON.search(_sender(mail)) or mail.headers.keys() & _SYSTEM_FIELDS:
+    if _is_daemon(mail) or mail.headers.keys() & _SYSTEM_FIELDS:
         return False
     subject = mail.header("subject")[:300].strip()
     prefix = _PERSONS.match(subject)
     said = _SUBJECT.search(subject, prefix.end() if prefix else 0)
     begins = said is not None and said.start() - (prefix.end() if prefix else 0) <= 1
-    return begins if prefix else "list-id" in mail.headers and not begins
+    if prefix:
+        return begins or bool(mail.headers.keys() & {"in-reply-to", "references"})
+    return "list-id" in mail.headers and not begins
 
 
-def _sender(mail: Mail) -> str:
-    return f"{mail.header('from')} {mail.headers.get('return-path', ('',))[0]}"[:500]
+def _is_daemon(mail: Mail) -> bool:
+    """Whether a mail's author is a mail system; a return path says so when it is empty or a daemon's."""
+    return bool(
+        _DAEMON.search(mail.header("from")[:400]) or _NULL.search(mail.headers.get("return-path", ("",))[0][:400])
+    )
 
 
 def _notification(notice: str) -> Reading | None:
@@ -306,7 +315,7 @@ def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:
     """Whether a mail marked as automatic is a mail system's notice after all."""
     if original or "x-failed-recipients" in mail.headers:
         return True
-    return bool(_DAEMON.search(_sender(mail)) and _SUBJECT.search(mail.header("subject")))
+    return bool(_is_daemon(mail) and _SUBJECT.search(mail.header("subject")))
 
 
 def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
@@ -358,7 +367,9 @@ def _score(address: str, before: str, ours: set[str], sent: set[str]) -> int:
         return 2 if _ALONE.match(before) and not _SYSTEM.match(address) else 0
     if address in sent:
         return 4 if alone else 1 if quoted else 3
-    if _SYSTEM.match(address) or (_NOISE.search(before) and "generated from" not in before):
+    if _SYSTEM.match(address):  # readers are called info@ too, but then they stand on a line of their own
+        return 2 if _ALONE.match(before) else 0
+    if _NOISE.search(before) and "generated from" not in before:
         return 0
     return 3 if alone else 1
 

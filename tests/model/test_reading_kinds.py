@@ -205,6 +205,38 @@ MAILS = [
         "none",
     ),
     (
+        "human answering headlines about mail",
+        mail(
+            [
+                "Return-Path: <dave@example.org>",
+                "From: Dave <dave@example.org>",
+                "Subject: Re: Letters could not be delivered in the storm",
+                "In-Reply-To: <x@club.example.com>",
+            ],
+            "I am dave@example.org, and my parcel failed too.\n\n> Letters could not be delivered to carol@example.org",
+        ),
+        "none",
+    ),
+    (
+        "a list's mail about failures",
+        mail(
+            [
+                "Return-Path: <list-bounces@lists.example.net>",
+                "From: Eve <eve@example.net>",
+                "Subject: Re: [list] how to handle messages that could not be sent",
+                "In-Reply-To: <y@example.net>",
+                "List-Id: <list.lists.example.net>",
+            ],
+            "It failed with an error for carol@example.org.",
+        ),
+        "none",
+    ),
+    (
+        "oof pl",
+        mail(["From: dave@example.pl", "Subject: [Automatyczna odpowiedz] Morning news"], "Jestem na urlopie."),
+        "auto-reply",
+    ),
+    (
         "newsletter",
         mail(
             [

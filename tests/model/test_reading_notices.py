@@ -91,3 +91,44 @@ def test_what_people_write_about_a_bounce_is_none(headers: tuple[str, ...]) -> N
     body = "See below.\n\n> <carol@example.org>: host mx said: 550 5.1.1 user unknown\n"
     reading = read_mail(("\n".join(headers) + "\n\n" + body).encode())
     assert (reading.kind, reading.recipients) == (Kind.NONE, ())
+
+
+def test_a_reader_called_info_is_named_where_he_stands_alone() -> None:
+    body = (
+        "Delivery to the following recipient failed permanently:\n\n     info@example.net\n\nwrite to abuse@example.org"
+    )
+    returned = "\n\n   ----- Original message -----\n\nFrom: news@club.example.com\nTo: boss@example.net\n"
+    returned += "Message-ID: <1@club.example.com>\n\nhello\n"
+    assert read_mail(notice(body + returned)).recipients == ("info@example.net",)
+
+
+def test_a_remark_that_the_mail_was_scanned_for_viruses_contradicts_no_report() -> None:
+    report = (
+        "--b\n\nDelivery to the following recipients failed.\n\n  dave@example.org\n\n"
+        "This email has been scanned for all viruses by Example.\n--b\nContent-Type: message/delivery-status\n\n"
+        "Final-Recipient: rfc822; dave@example.org\nAction: failed\nStatus: 5.1.1\n--b--\n"
+    )
+    assert read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"')).kind is Kind.HARD
+
+
+@pytest.mark.parametrize("before", ["    \n", "\ufeff", " \t \n\n"])
+def test_what_stands_before_the_first_header_does_not_hide_it(before: str) -> None:
+    raw = before.encode() + notice("dave@example.org\n550 5.1.1 no such user", "X-Failed-Recipients: dave@example.org")
+    assert (read_mail(raw).kind, read_mail(raw).recipients) == (Kind.HARD, ("dave@example.org",))
+
+
+def test_a_returned_mail_whose_fields_ran_into_those_of_its_part_is_found() -> None:
+    body = (
+        "--b\nContent-Type: text/plain\n\ndid not reach the following recipient(s):\n\nDave Doe on Friday\n"
+        "--b\nContent-Type: message/rfc822\nMessage-ID: <1@club.example.com>\nFrom: news@club.example.com\n"
+        "To: dave@example.org\n\nhello\n--b--\n"
+    )
+    reading = read_mail(notice(body, 'Content-Type: multipart/mixed; boundary="b"'))
+    assert (reading.recipients, reading.original["message-id"]) == (("dave@example.org",), ("<1@club.example.com>",))
+
+
+def test_the_step_at_which_google_was_refused_is_read_from_its_state() -> None:
+    body = "Delivery to the following recipient failed permanently:\n\n   dave@example.org\n\n"
+    body += "Google tried to deliver your message. The error was: 550 550 Address unknown (state {}).\n"
+    assert read_mail(notice(body.format(14))).kind is Kind.HARD
+    assert read_mail(notice(body.format(17))).kind is Kind.SOFT
