@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mailer.mail.mime import split
 
-MAX_RECIPIENTS = 500
+MAX_RECIPIENTS = 200
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,128}@[^\s<>()\[\]\"',;:]{1,255}")
 _START = re.compile(r"^[ \t>]*(original-recipient|final-recipient|x-actual-recipient|action)[ \t]*:", re.I | re.M)
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")

@@ -20,7 +20,7 @@ MAX_TEXT = 1 << 16
 
 _FIELD = re.compile(r"([!-9;-~]{1,76})[ \t]*:[ \t]*(.*)")
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*("(?:[^"\\]|\\.){0,300}"|[^\s;]{0,300})""")
-_BLANK_LINES = re.compile("(?:\u00ef\u00bb\u00bf)?(?:[ \\t]*\n)*")  # and the mark of UTF-8, as Latin-1 reads it
+_UTF8_MARK = "\u00ef\u00bb\u00bf"  # as Latin-1 reads it
 _CHARSET = re.compile(
     r"(utf-?(7|8|16)|unicode-1-1-utf-7|us-ascii|iso-?(8859|2022)|windows-|cp\d|gb|big5|euc|koi8|shift|sjis|latin)[\w-]*"
 )
@@ -63,7 +63,7 @@ def read(raw: bytes) -> Mail:
     """Read a mail of any bytes, bounded in time and memory."""
     cut = len(raw) > MAX_SIZE
     text = raw[:MAX_SIZE].replace(b"\x00", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
-    text = _BLANK_LINES.sub("", text, count=1)
+    text = text.removeprefix(_UTF8_MARK).lstrip(" \t\n")
     if text.startswith(("From ", ">From ")):
         text = text.partition("\n")[2]
     headers, body = split(text)

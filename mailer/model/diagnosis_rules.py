@@ -833,7 +833,9 @@ PHRASES: Table = (
         account is temporarily unavailable | account not active | is a deactivated mailbox |
         mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
         mailbox frozen | user account is unavailable | billing |
-        is currently suspended | destinataire archivee | archived recipient | konto*zablokowan | 계정*정지
+        is currently suspended | destinataire archivee | archived recipient | konto*zablokowan | 계정*정지 |
+        deaktiviert | desactivee | désactivée | disattivat | inactivo | inutilizzo | falta de uso | nieaktywn |
+        due to inactivity | not currently being accepted for
         """,
     ),
     (
@@ -891,7 +893,8 @@ DEAD_PHRASES: Table = (
         host address lookup failed | no route to domain | illegal host | bad domain |
         recipient domain must exist | mail domain mentioned in email address is unknown | unroutable address |
         nonexistent domain | nonexistentdomain | remote domain doesn't exist |
-        dominio no existe | dominio non esiste | domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지
+        dominio no existe | dominio non esiste | domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 |
+        host name is unknown | hostname is unknown
         """,
     ),
     (
@@ -940,7 +943,9 @@ DEAD_PHRASES: Table = (
         不存在 | ディレクトリのリストにありません | non esiste |
         n'existe pas | existiert nicht | unbekannter empfänger |
         missing home directory |
-        unavailable mail user | address invalid
+        unavailable mail user | address invalid |
+        not found in ldap | no such mail drop | no one with that | recipient not allowed | sconosciut | inesistente |
+        destinatario errato | nie ma takiego | handle mail for that user
         """,
     ),
 )
@@ -1031,7 +1036,8 @@ LATE_PHRASES: Table = (
         exceeded maximum delivery time | delivery attempts | no connection | not yet received | connect to |
         unreachable | aborted after*hour |
         failing for a long time | has not been collected | did not respond | multiple retries |
-        could not find a gateway | failed to deliver to domain | no action is required on your part
+        could not find a gateway | failed to deliver to domain | no action is required on your part |
+        queue too long
         """,
     ),
     (
@@ -1069,7 +1075,8 @@ LATE_PHRASES: Table = (
         incorrectly configured | temporary local | temporary mta failure | relaying*temporar |
         delivery to file forbidden | ldap | bad interpreter | permanent error while executing |
         server temporarily rejected | multiple destination domains | domain policy size | message ended early |
-        unable to process
+        unable to process |
+        load is too high | too much load | delivery temporarily suspended
         """,
     ),
     (

@@ -15,7 +15,7 @@ from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.diagnosis import classify, phase_of
 
 MAX_NOTICE = 12000
-COMPLAINT_REPORT = "complaint (RFC 5965)"
+COMPLAINT_REPORT = "complaint report"
 _STATUS_REPORT = "delivery status (RFC 3464)"
 _WORDS = "a notice in words"
 _NOTHING = "nothing that concerns a delivery"
@@ -196,14 +196,13 @@ def _notification(notice: str) -> Reading | None:
 
 
 def _complaint(mail: Mail, original: Headers) -> Reading | None:
-    for part in mail.parts:
-        report = arf.read(part.text) if part.type == "message/feedback-report" else None
-        if report:
-            recipients = report.recipients or _addresses(original.get("to", ()))
-            kind = Kind.COMPLAINT if report.complaint or report.opt_out else Kind.NONE
-            diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} (RFC 5965)")
-            results = tuple(Result(recipient, diagnosis) for recipient in recipients)
-            return Reading(kind, "feedback", results, COMPLAINT_REPORT, original, opt_out=report.opt_out)
+    report = arf.find(mail, original)
+    if report:
+        recipients = report.recipients or _addresses(original.get("to", ()))
+        kind = Kind.COMPLAINT if report.complaint or report.opt_out else Kind.NONE
+        diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} ({report.source})")
+        results = tuple(Result(recipient, diagnosis) for recipient in recipients)
+        return Reading(kind, "feedback", results, COMPLAINT_REPORT, original, opt_out=report.opt_out)
     if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() == "unsubscribe":
         diagnosis = Diagnosis(Kind.COMPLAINT, "feedback", "", "a mail that asks to unsubscribe (RFC 2369 3.2)")
         results = tuple(Result(address, diagnosis) for address in _addresses(mail.headers.get("from", ()))[:1])
@@ -272,15 +271,10 @@ def _about(notice: str, recipient: str, count: int) -> str:
     start = notice.lower().find(recipient.lower())
     if start < 0:
         return ""
-    end = min(
-        (
-            found.start()
-            for found in _ADDRESS.finditer(notice, start + len(recipient))
-            if recipient.lower() not in found[0].lower()
-        ),
-        default=start + 600,
-    )
-    return notice[start:end][:600]
+    near = notice[start : start + 600]
+    others = (found for found in _ADDRESS.finditer(near, len(recipient)) if recipient.lower() not in found[0].lower())
+    other = next(others, None)
+    return near[: other.start()] if other else near
 
 
 def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:

@@ -39,6 +39,39 @@ MAILS = [
     ("arf opt-out", complaint("opt-out"), "complaint"),
     ("arf auth-failure", complaint("auth-failure"), "none"),
     (
+        "feedback as text",
+        mail(
+            [
+                "From: fbl@isp.example",
+                "Subject: abuse report",
+                'Content-Type: multipart/report; report-type=feedback-report; boundary="b"',
+            ],
+            "--b\nContent-Type: text/plain\n\nA complaint.\n--b\nContent-Type: text/plain\n\n"
+            "Feedback-Type: abuse\nVersion: 1\n" + RETURNED,
+        ),
+        "complaint",
+    ),
+    (
+        "microsoft jmrp",
+        mail(
+            [
+                "From: staff@hotmail.example",
+                "Subject: complaint about message from 192.0.2.1",
+                'Content-Type: multipart/mixed; boundary="b"',
+            ],
+            RETURNED.replace("From: news", "X-HmXmrOriginalRecipient: dave@example.org\nFrom: news"),
+        ),
+        "complaint",
+    ),
+    (
+        "spamcop",
+        mail(
+            ["From: Dave <7012345@reports.spamcop.net>", "Subject: [SpamCop (192.0.2.1) id:7012345]Morning news"],
+            "[ SpamCop V5 ]\nThis message is brief for your comfort.\n\nEmail from 192.0.2.1\n",
+        ),
+        "complaint",
+    ),
+    (
         "dmarc aggregate",
         mail(
             [
