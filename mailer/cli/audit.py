@@ -37,7 +37,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are
     named: handed over, answer never seen.
     """
-    from mailer.cli.output import at, counted, print_json, table, talk
+    from mailer.cli.output import counted, print_json, table, talk, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
 
@@ -81,11 +81,17 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
         click.echo(f"{found.issue.frozen:,} frozen {sign} {terms or 0}")
         for reason, count in found.excluded.items():
             click.echo(f"{count:,} left out: {reason}")
+        if found.causes:
+            click.echo("\nNot accepted")
+            table(("state", "cause", "readers"), found.causes)
         if found.uncertain:
             click.echo("\nUncertain: handed over, answer never seen")
             table(
                 ("reader", "at", "worker", "relay", "cause"),
-                ((one.address, at(one.at, zone), one.worker, one.relay, one.cause) for one in found.uncertain),
+                (
+                    (one.address, to_the_second(one.at, zone), one.worker, one.relay, one.cause)
+                    for one in found.uncertain
+                ),
             )
     if not found.balanced:
         talk("the counts do not add up: stop sending, keep the database as it is, and report this as a bug")

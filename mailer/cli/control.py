@@ -39,10 +39,13 @@ def resume(ctx: click.Context, issue: str) -> None:
     from mailer.flows import control
 
     club = open_club(ctx)
-    slug = published(club, issue)
-    if not control.resume(club.db, slug, getpass.getuser(), club.clock()):
+    slug, now = published(club, issue), club.clock()
+    if not control.resume(club.db, slug, getpass.getuser(), now):
         raise UsageError(f"{slug} is not paused; 'mailer status' shows its state")
-    talk(f"{slug} goes on; 'mailer dispatch' sends it unless a worker is running")
+    if control.is_overdue(club.db, slug, now):
+        talk(f"{slug} is not paused any more, but its deadline has passed: who still waits will not get it")
+    else:
+        talk(f"{slug} goes on; 'mailer dispatch' sends it unless a worker is running")
 
 
 @click.command()
@@ -88,5 +91,9 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
     if which is None:
         raise UsageError("say which: --failed or --uncertain")
     club = open_club(ctx)
-    count = control.retry(club.db, published(club, issue), State(which), getpass.getuser(), club.clock())
-    talk(f"{counted(count, 'reader')} back in the outbox; 'mailer dispatch' sends them")
+    slug = published(club, issue)
+    count = control.retry(club.db, slug, State(which), getpass.getuser(), club.clock())
+    if count:
+        talk(f"{counted(count, 'reader')} back in the outbox; 'mailer dispatch' sends them")
+    else:
+        talk(f"no reader of {slug} is {which}")

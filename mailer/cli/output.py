@@ -55,6 +55,11 @@ def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
     return f"{text}, in {span(seconds)}" if seconds > 0 else f"{text}, {span(-seconds)} ago"
 
 
+def to_the_second(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment in the newsletter's zone as logs have it, to be found in the relay's."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"
+
+
 def span(seconds: float) -> str:
     """A length of time for people: `40 s`, `23 min`, `5 h`, `3 d`."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

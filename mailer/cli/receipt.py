@@ -26,7 +26,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
     """
     from hashlib import sha256
 
-    from mailer.cli.output import at, print_json, table
+    from mailer.cli.output import print_json, table, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
     from mailer.mail.address import match_key
@@ -56,7 +56,10 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         lists = {"consents": found.consents, "attempts": found.attempts, "bounces": found.bounces}
         print_json(facts | {name: [dict(entry._mapping) for entry in rows] for name, rows in lists.items()})
         return
-    table(("", ""), ((name.replace("_", " "), at(v, zone) if name == "changed_at" else v) for name, v in facts.items()))
+    table(
+        ("", ""),
+        ((name.replace("_", " "), to_the_second(v, zone) if name == "changed_at" else v) for name, v in facts.items()),
+    )
     for title, header, rows in (
         ("Consents", ("at", "what", "from", "language", "wording"), [r[:5] for r in found.consents]),
         (
@@ -72,7 +75,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
     ):
         if rows:
             click.echo(f"\n{title}")
-            table(header, ((at(r[0], zone), *(value or "" for value in r[1:])) for r in rows))
+            table(header, ((to_the_second(r[0], zone), *(value or "" for value in r[1:])) for r in rows))
 
 
 def _destination(bounces: Sequence[Any]) -> str:

@@ -35,7 +35,7 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
                 "excluded": audit.excluded,
                 "first_accepted": found.first_accepted,
                 "last_accepted": found.last_accepted,
-                "failures": [dict(zip(("state", "cause", "count"), row, strict=True)) for row in found.failures],
+                "failures": [dict(zip(("state", "cause", "count"), row, strict=True)) for row in audit.causes],
                 "domains": [dict(zip(("domain", "readers", "accepted"), row, strict=True)) for row in found.domains],
                 "bounces": [dict(zip(("kind", "reason", "count"), row, strict=True)) for row in found.bounces],
                 "bounces_by_day": found.bounce_days,
@@ -60,7 +60,7 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
     )
     for title, header, rows in (
         ("Left out", ("reason", "readers"), list(audit.excluded.items())),
-        ("Refused or waiting", ("state", "cause", "readers"), found.failures),
+        ("Not accepted", ("state", "cause", "readers"), audit.causes),
         ("Bounces", ("kind", "reason", "count"), found.bounces),
         ("Bounces by day", ("day", "count"), list(found.bounce_days.items())),
         ("Bounces by domain", ("domain", "count"), list(found.bounce_domains.items())),

@@ -44,6 +44,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                         "counts": entry.counts,
                         "per_second": round(entry.per_second, 2),
                         "finish_at": entry.finish_at,
+                        "next_try": entry.next_try,
                     }
                     for entry in issues
                 ],
@@ -81,6 +82,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers) - len(lost), 'worker')} running")
         elif entry.finish_at:
             talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
+        if entry.next_try:
+            deferred = counted(entry.counts[State.DEFERRED], "reader")
+            talk(f"{entry.issue.slug} has {deferred} deferred, the next is due at {at(entry.next_try, zone, now)}")
+        if cancelled := entry.counts[State.CANCELLED]:
+            talk(f"{entry.issue.slug} did not go to {counted(cancelled, 'reader')}: 'mailer audit' says why")
     for each in slowed:
         pause = f"nothing for {span(each.until - now.timestamp())}" if each.until > now.timestamp() else ""
         rate = f"then {each.per_minute:.0f} a minute" if pause else f"at most {each.per_minute:.0f} a minute"

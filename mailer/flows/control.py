@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mailer.errors import UsageError
 from mailer.model.delivery import State
 from mailer.store import issues, restored
 from mailer.store.engine import Database
@@ -31,9 +32,14 @@ def cancel(db: Database, reference: str, actor: str, now: datetime) -> int | Non
 
 
 def retry(db: Database, reference: str, state: State, actor: str, now: datetime) -> int:
-    """Put an issue's failed or uncertain deliveries back to pending; returns how many. Raises NotFound."""
+    """Put an issue's failed or uncertain deliveries back to pending; returns how many.
+
+    Raises NotFound, and UsageError after the issue's deadline: they would be given up for good.
+    """
     with db.transaction() as conn:
         issue = issues.find(conn, reference)
+        if issue.is_overdue(now):
+            raise UsageError(f"the deadline of {issue.slug} has passed: nothing more of it leaves")
         count = issues.retry(conn, issue.id, state, now)
         issues.note(conn, f"retried {state}", issue.id, actor, {"readers": count}, now)
         return count
@@ -42,6 +48,11 @@ def retry(db: Database, reference: str, state: State, actor: str, now: datetime)
 def reconcile(db: Database, claim: int, delivery: int, now: datetime) -> dict[str, int]:
     """Let a database restored from a backup send again: how many became uncertain, by slug."""
     return db.run(restored.reconcile, claim, delivery, now)
+
+
+def is_overdue(db: Database, reference: str, now: datetime) -> bool:
+    """Whether an issue's deadline has passed. Raises NotFound."""
+    return db.read(issues.find, reference).is_overdue(now)
 
 
 def is_behind(db: Database, claim: int) -> bool:

@@ -35,6 +35,7 @@ class Audit:
     counts: dict[str, int]
     excluded: dict[str, int]
     uncertain: list[Uncertain]
+    causes: list[tuple[str, str, int]]  # why readers have not got it, the commonest first: (state, cause, how many)
 
     @property
     def balanced(self) -> bool:
@@ -54,7 +55,6 @@ class Report:
     audit: Audit
     first_accepted: datetime | None
     last_accepted: datetime | None
-    failures: list[tuple[str, str, int]]
     domains: list[tuple[str, int, int]]
     bounces: list[tuple[str, str, int]]
     bounce_days: dict[str, int]
@@ -77,12 +77,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How one issue's sending goes: `per_second` over the last minute, `finish_at` at that rate."""
+    """How one issue's sending goes: `per_second` over the last minute, `finish_at` at that rate.
+
+    `next_try` is when the next of those who were deferred is due, while it is being sent.
+    """
 
     issue: KnownIssue
     counts: dict[str, int]
     per_second: float
     finish_at: datetime | None
+    next_try: datetime | None
 
 
 def audit(db: Database, reference: str) -> Audit:
@@ -90,7 +94,11 @@ def audit(db: Database, reference: str) -> Audit:
     with db.reading() as conn:
         issue = issues.find(conn, reference)
         return Audit(
-            issue, ledger.counts(conn, issue.id), reports.excluded(conn, issue.id), reports.uncertain(conn, issue.id)
+            issue,
+            ledger.counts(conn, issue.id),
+            reports.excluded(conn, issue.id),
+            reports.uncertain(conn, issue.id),
+            reports.causes(conn, issue.id, 10),
         )
 
 
@@ -106,7 +114,6 @@ def report(db: Database, reference: str, zone: ZoneInfo) -> Report:
             audit=accounting,
             first_accepted=first,
             last_accepted=last,
-            failures=reports.failures(conn, issue_id, 10),
             domains=reports.by_domain(conn, issue_id, 10),
             bounces=reports.bounces_by_reason(conn, issue_id),
             bounce_days=dict(days),
@@ -167,8 +174,10 @@ def slowed(db: Database, now: datetime) -> list[Slowed]:
 def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
     counts = ledger.counts(conn, issue.id)
     if issue.state != "sending":
-        return Progress(issue, counts, 0.0, None)
+        return Progress(issue, counts, 0.0, None, None)
     seconds = max(1.0, min(60.0, (now - max(issue.send_at, issue.frozen_at)).total_seconds()))
     rate = reports.accepted_since(conn, issue.id, now - timedelta(seconds=seconds)) / seconds
     waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
-    return Progress(issue, counts, rate, now + timedelta(seconds=waiting / rate) if rate else None)
+    finish_at = now + timedelta(seconds=waiting / rate) if rate else None
+    next_try = reports.next_try(conn, issue.id) if counts[State.DEFERRED] else None
+    return Progress(issue, counts, rate, finish_at, next_try)

@@ -261,6 +261,10 @@ class KnownIssue:
     deadline: datetime | None
     finished_at: datetime | None
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether nothing more of it may leave."""
+        return self.deadline is not None and self.deadline <= now
+
 
 _KNOWN = [issues.c[name] for name in KnownIssue.__dataclass_fields__]
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from mailer.model.bounce import BOUNCED, Kind
 from mailer.model.delivery import State
+from mailer.store.bulk import UNFINISHED
 from mailer.store.schema import (
     attempts,
     bounces,
@@ -22,6 +23,8 @@ from mailer.store.schema import (
     exclusions,
     subscribers,
 )
+
+EXPLAINED = (State.FAILED, State.DEFERRED, State.SUPPRESSED, State.CANCELLED)  # their causes say why
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,26 @@ def uncertain(conn: Connection, issue_id: int) -> list[Uncertain]:
     return [Uncertain(row[0], row[1], row[2], row[3] or "", row[4] or "", row[5]) for row in rows]
 
 
-def failures(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, str, int]]:
-    """The commonest reasons why deliveries failed or wait: (state, cause, how many)."""
+def causes(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, str, int]]:
+    """The commonest reasons why readers have not got an issue, or not yet: (state, cause, how many)."""
     d = deliveries.c
     count = func.count()
     rows = conn.execute(
         select(d.state, d.cause, count)
-        .where(d.issue_id == issue_id, d.state.in_((State.FAILED, State.DEFERRED)))
+        .where(d.issue_id == issue_id, d.state.in_(EXPLAINED))
         .group_by(d.state, d.cause)
         .order_by(count.desc(), d.cause)
         .limit(limit)
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def next_try(conn: Connection, issue_id: int) -> datetime | None:
+    """When the next of an issue's deferred deliveries is due."""
+    d = deliveries.c
+    query = select(func.min(d.due_at)).where(d.issue_id == issue_id, UNFINISHED, d.state == State.DEFERRED)
+    due: datetime | None = conn.execute(query).scalar()
+    return due
 
 
 def by_domain(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, int, int]]:

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, event, insert, text, update
 
-from mailer.errors import StoreError
+from mailer.errors import StoreError, UsageError
 from mailer.flows import control
 from mailer.flows.dispatch import Dispatcher, Observer, Retry
 from mailer.model.delivery import Result, State
@@ -406,7 +406,9 @@ class World:
         control.cancel(self.db, self.slug, "sim", self.clock())
 
     def _retry(self) -> None:
-        control.retry(self.db, self.slug, self.random.choice((State.UNCERTAIN, State.FAILED)), "sim", self.clock())
+        state = self.random.choice((State.UNCERTAIN, State.FAILED))
+        with suppress(UsageError):  # its deadline has passed
+            control.retry(self.db, self.slug, state, "sim", self.clock())
 
     def _correct(self) -> None:
         with self.db.transaction() as conn:

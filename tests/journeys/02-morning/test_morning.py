@@ -105,7 +105,10 @@ def test_paused_it_waits_and_resumed_it_goes_on(club: Path, relay: Relay) -> Non
     mailer(club, "cancel", "one.md", "--yes")
     mailer(club, "dispatch")
     assert not relay.accepted
+    assert "the operator cancelled the issue  4" in mailer(club, "audit", "one.md").stdout
     assert data(club, "audit", "one.md")["counts"]["cancelled"] == 4
+    assert "no reader of 2026-05-21-86 is failed" in mailer(club, "retry", "one.md", "--failed").stderr
+    assert "did not go to 4 readers" in mailer(club, "status").stderr
 
 
 def test_publishing_without_a_terminal_asks_nothing_and_wants_yes(club: Path) -> None:

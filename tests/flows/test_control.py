@@ -1,0 +1,63 @@
+"""The operator's hand on a send, and what the reports say of it, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+from support.cast import NOW, claim, later, publish, reader
+
+from mailer.errors import UsageError
+from mailer.flows import control, report
+from mailer.model.delivery import Phase, State
+from mailer.store import ledger
+from mailer.store.engine import Database
+from mailer.store.ledger import Outcome, Sendable, Worker
+
+WORKER = Worker("w1", "host", 1, "boot")
+LEASE = timedelta(seconds=120)
+
+
+def _sent(db: Database, *states: State, **values: object) -> int:
+    """An issue with one reader for each state, in that order; who has none stays pending."""
+    with db.transaction() as conn:
+        for number in range(len(states)):
+            reader(conn, f"r{number}@example.com")
+        issue_id = publish(conn, **values)
+        claim_id = ledger.open_claim(conn, WORKER, "", NOW, LEASE)
+        outcomes = [
+            Outcome(row, state, NOW, "main", Phase.RCPT, 451, "4.2.0", "4.2.0 Later", due_at=later(minutes=5))
+            for row, state in zip(claim(conn, claim_id, Sendable(issue_id, NOW), len(states), NOW), states, strict=True)
+            if state is not State.PENDING
+        ]
+        ledger.record(conn, claim_id, outcomes, NOW)
+        ledger.take_over(conn, claim_id, {}, "", NOW)
+    return issue_id
+
+
+@pytest.mark.parametrize("state", [State.UNCERTAIN, State.FAILED])
+def test_a_retry_after_the_deadline_is_refused_and_keeps_what_is_known(db: Database, state: State) -> None:
+    issue_id = _sent(db, state, deadline=later(hours=1))
+    with pytest.raises(UsageError, match="deadline"):
+        control.retry(db, "214", state, "op", later(hours=1))
+    assert db.read(ledger.counts, issue_id)[state] == 1
+    assert control.retry(db, "214", state, "op", later(minutes=59)) == 1
+
+
+def test_an_issue_is_overdue_from_its_deadline_on(db: Database) -> None:
+    _sent(db, State.PENDING, deadline=later(hours=1))
+    assert not control.is_overdue(db, "214", later(minutes=59))
+    assert control.is_overdue(db, "214", later(hours=1))
+
+
+def test_an_audit_says_why_readers_have_not_got_the_issue(db: Database) -> None:
+    _sent(db, State.DEFERRED, State.DEFERRED, State.ACCEPTED, State.PENDING)
+    control.cancel(db, "214", "op", NOW)
+    assert report.audit(db, "214").causes == [("cancelled", "the operator cancelled the issue", 3)]
+
+
+def test_progress_tells_when_the_next_deferred_reader_is_due(db: Database) -> None:
+    _sent(db, State.DEFERRED, State.ACCEPTED)
+    (entry,), _ = report.progress(db, NOW)
+    assert entry.next_try == later(minutes=5)
+    control.pause(db, "214", "op", NOW)
+    (entry,), _ = report.progress(db, NOW)
+    assert entry.next_try is None
