@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from mailer.errors import MailerError
 from mailer.model.letter import WriteLetter
 from mailer.web import apply, archive, confirm, hooks, leave, preferences, review, subscribe
+from mailer.web.hearing import HearOut
 from mailer.web.parts import Parts, parts
 from mailer.web.security import SecurityHeaders
 from mailer.wiring import Club
@@ -82,7 +83,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
             Route("/robots.txt", robots),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(SecurityHeaders, https=made.base_url.startswith("https://"))],
+        middleware=[Middleware(SecurityHeaders, https=made.base_url.startswith("https://")), Middleware(HearOut)],
         exception_handlers={HTTPException: _refused, MailerError: _away, SQLAlchemyError: _away},
         lifespan=lifespan,
     )

@@ -12,7 +12,7 @@ import pytest
 from starlette.routing import Mount, Route
 
 from mailer.model.tokens import Keyring, Purpose
-from mailer.web import server
+from mailer.web import forms, server
 
 PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VIEW, "confirm": Purpose.CONFIRM}
 HOSTILE = [
@@ -220,3 +220,20 @@ def test_a_connection_may_be_used_again_and_again(target: Any, monkeypatch: pyte
             while not answer.endswith(b"ok\n"):
                 answer += line.recv(65536)
             assert status(answer) == 200
+
+
+@pytest.mark.parametrize(("path", "wanted"), [("/subscribe", 413), ("/healthz", 405), ("/u/nothing", 404)])
+def test_the_answer_to_ten_megabytes_arrives_although_nobody_wants_them(target: Any, path: str, wanted: int) -> None:
+    host, _, port = target.base.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        line.sendall(request("POST", path, b"a=" + b"x" * 10_000_000))
+        answer = b""
+        while chunk := line.recv(65536):  # a reset would raise
+            answer += chunk
+    assert status(answer) == wanted
+
+
+def test_a_body_that_never_ends_delays_no_answer_for_long(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "BODY_SECONDS", 0.1)
+    head = b"POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\nab"
+    assert status(talk(target, head)) == 405
