@@ -40,23 +40,30 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as read: `headers` by lower-case name, leaves in order, `cut` when a bound was passed."""
+    """A mail as read: `headers` by lower-case name, leaves in order, `cut` when a bound was passed.
+
+    `unfinished` is a report without its closing delimiter (RFC 2046 5.1.1): what came may be half of it.
+    """
 
     headers: Headers
     type: str
     parts: tuple[Part, ...]
     cut: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
+    unfinished: bool = False
 
     def header(self, name: str) -> str:
-        """The first value of a header field, encoded words decoded, or ""."""
-        return first(self.headers, name)
+        """The first value of a header field, encoded words and bare octets decoded, or ""."""
+        return first(self.headers, name, self.parameters.get("charset", ""))
 
 
-def first(headers: Headers, name: str) -> str:
-    """The first value of a field, encoded words decoded, or ""."""
+def first(headers: Headers, name: str, charset: str = "") -> str:
+    """The first value of a field, encoded words decoded, and bare octets by a charset or as UTF-8; or ""."""
     values = headers.get(name)
-    return decode_words(values[0]) if values else ""
+    if not values:
+        return ""
+    value = values[0]
+    return decode_words(value if value.isascii() else to_text(value.encode("latin-1", "replace"), charset))
 
 
 def read(raw: bytes) -> Mail:
@@ -74,7 +81,9 @@ def read(raw: bytes) -> Mail:
             cut = True
             break
         parts.append(part)
-    return Mail(headers, kind, tuple(parts), cut or len(parts) >= MAX_PARTS, parameters)
+    boundary = parameters.get("boundary", "")
+    unfinished = kind == "multipart/report" and f"--{boundary}--" not in body
+    return Mail(headers, kind, tuple(parts), cut or len(parts) >= MAX_PARTS, parameters, unfinished)
 
 
 def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:

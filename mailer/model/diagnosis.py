@@ -45,7 +45,11 @@ _STEPS: tuple[tuple[Phase, str], ...] = (
     (Phase.RCPT, "in reply to rcpt | after rcpt | our rcpt | >>> rcpt | does not like recipient | rcpt to response"),
     (
         Phase.RCPT,
-        "(state 14) | [rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede | no valid recipients",
+        "(state 14) | rcpt to: 5 | [rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede",
+    ),
+    (
+        Phase.RCPT,
+        "no valid recipients",
     ),
     (Phase.MAIL, "in reply to mail | after mail | our mail | >>> mail | does not like sender | [mail_from]"),
     (Phase.GREETING, "refused to talk to me | initial connection | my name was rejected | in reply to ehlo | >>> ehlo"),
@@ -225,7 +229,8 @@ def _gapped(head: str, tail: str, said: str) -> bool:
     start = _find(head, said, 0, len(said))
     while start >= 0:
         end = start + len(head)
-        if _find(tail, said, end, end + _GAP + len(tail)) >= 0:
+        found = _find(tail, said, end, end + _GAP + len(tail))
+        if found >= 0 and " said: " not in said[end:found]:  # what a host says is not said of the host
             return True
         start = _find(head, said, end, len(said))
     return False

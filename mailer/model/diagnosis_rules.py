@@ -356,10 +356,19 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "hostunknown",
+        "QQ, NetEase, Alibaba Mail: the words of their notices (qqmailbox.com/transceivers/169.html)",
+        """
+        域名不存在 | 域名*不存在 | 域名解析失败 | dns解析失败
+        """,
+    ),
+    (
         "userunknown",
         "QQ, NetEase, Alibaba Mail: the words of their notices (qqmailbox.com/transceivers/169.html)",
         """
-        用户不存在 | 收件人不存在 | 邮箱不存在 | 地址不存在 | 帐号不存在 | 账号不存在 | 未开通qq邮箱
+        用户不存在 | 收件人不存在 | 邮箱不存在 | 地址不存在 | 帐号不存在 | 账号不存在 | 未开通qq邮箱 | 收件人*不存在 |
+        用户*不存在 | 邮箱*不存在 | 地址*不存在 | 帐号*不存在 | 账号*不存在 |
+        550 user not exist | 550 user not found: <>
         """,
     ),
     (

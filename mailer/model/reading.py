@@ -13,6 +13,7 @@ from mailer.mail import arf, autoreply, dsn, mime, returned, ses
 from mailer.mail.mime import Headers, Mail
 from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.diagnosis import classify, phase_of
+from mailer.model.notice_words import DELAYED, FAILED, GIVEN_UP, TITLES, pattern
 
 MAX_NOTICE = 12000
 COMPLAINT_REPORT = "complaint report"
@@ -63,24 +64,24 @@ _DAEMON = re.compile(
     re.I,
 )
 _NULL = re.compile(r"^\s*<\s*>|mailer-?daemon|post-?master", re.I)
-_SUBJECT = re.compile(
+_SUBJECT = pattern(
     r"(un|non|not |failed? |fail(ure)?[: ]|returned|bounce|status|error|problem|warning|delay|reject"
     r"|refus|permanent).{0,40}(deliver|mail|message|notif|send|sent|receipt)"
     r"|deliver.{0,40}(fail|status|error|problem|delay|report|incomplete|not|unsuccess|warning|attempt)"
     r"|mail.{0,20}(system error|failed|failure|status)"
-    r"|returned (to sender|mail)|returning message|undeliver|unzustellbar|non remis|non remise"
-    r"|не доставлен|недостав|失败|退信|系统退信|配信不能|配送できません|エラー|failure notice|nondeliverable"
+    r"|returned (to sender|mail)|returning message|undeliver"
+    r"|failure notice|nondeliverable"
     r"|could not be"
     r"|message status|user unknown|could ?n[o']t? ",
-    re.I,
+    TITLES,
 )
-_FAILED = re.compile(
+_FAILED = pattern(
     r"(could|can|was|were|has|have|had|did|is)( ?not|n't)( yet)?( be| been)?( able)?.{0,30}(deliver"
     r"|sen[dt]|reach|relay|accept|complete|found|exist|receive|process|list|open|know|like)"
     r"|undeliver|fail(ed|ure|s)?\b|unable to|rejected|returned|refused|bounced|unknown|no such|invalid"
     r"|not exist|not.{0,10} member|error|problem|delay|disabled|full|quota|permanent|blocked|not found|expired"
-    r"|未能|无法|失败|不存在|退回|できませんでした|не может|no fue|n'a pas|nicht zugestellt|konnte nicht|unzustellbar",
-    re.I,
+    r"|[45]\d\d[ -]+#?[45]\.\d\.\d",  # in a language that nobody here reads
+    FAILED,
 )
 _ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@(?:[A-Za-z0-9-]{1,63}\.){0,8}[A-Za-z0-9-]{1,63}")
 _SYSTEM = re.compile(
@@ -101,6 +102,7 @@ _LEAD = re.compile(
 )
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
 _SYSTEM_FIELDS = frozenset({"x-failed-recipients", "x-mlserver"})  # Exim; fml
+_ANSWER = re.compile(r"(?<![\d.])[45]\d\d[ -]|(?<![\d.])[45]\.\d\.\d")
 _UNFINISHED = re.compile(r"\s*\d{3}-")  # the first line of several: the rest stands in the notice
 _QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
 _BARE = re.compile(
@@ -111,19 +113,19 @@ _PERSONS = re.compile(
     r"\s*(re|fwd?|aw|wg|tr|sv|vs|rv|enc|antw|\u56de\u590d|\u7b54\u590d|\u8f6c\u53d1)\s*[:\uff1a]", re.I
 )
 _ALONE = re.compile(r"[\s<>*(\"']*$")
-_DELAYED = re.compile(
+_DELAYED = pattern(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
     r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
     r"|still being (tried|attempted)|will be retried"
     r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily"
     r"|attempts will continue|not yet delivered|unable to deliver.{0,60}but|will try again"
     r"|delivery attempts",
-    re.I,
+    DELAYED,
 )
-_FINAL = re.compile(
+_FINAL = pattern(
     r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)"
     r"|deleted from queue|no further|failed permanently|given up|removed from (the )?queue",
-    re.I,
+    GIVEN_UP,
 )
 
 
@@ -136,7 +138,21 @@ def read_mail(raw: bytes) -> Reading:
         reading = inner if inner.form == _STATUS_REPORT else reading
     if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "final-recipient" in original.lower():
         reading = _status_report(mail, original, reading.original) or reading  # quoted by who forwarded it
+    if mail.unfinished and reading.kind is Kind.HARD:
+        reading = _doubted(reading)
     return replace(reading, cut=mail.cut)
+
+
+def _doubted(reading: Reading) -> Reading:
+    """A report that came without its end condemns nobody, unless the status that it begins with does."""
+    results = tuple(
+        replace(result, diagnosis=replace(result.diagnosis, kind=Kind.SOFT, rule=f"{result.diagnosis.rule}; cut short"))
+        if result.diagnosis.kind is Kind.HARD
+        and not (reading.form == _STATUS_REPORT and result.diagnosis.status[:2] == "5.")
+        else result
+        for result in reading.results
+    )
+    return _summed(results, reading.form, reading.original)
 
 
 def _read(mail: Mail) -> tuple[Reading, str]:
@@ -281,6 +297,8 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     headers = mail.headers
     subject = mail.header("subject")
     system = _is_system(mail) and not _is_persons(mail)
+    if system and not (_is_daemon(mail) or headers.keys() & _SYSTEM_FIELDS):  # its title alone says so
+        system = bool(original) or bool(_ANSWER.search(notice)) or _lists_somebody(mail, notice)
     failed = bool(_FAILED.search(notice)) or bool(_SUBJECT.search(subject[:300]))
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
@@ -303,6 +321,16 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
             Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip())
         )
     return _summed(tuple(results), _WORDS, original)
+
+
+def _lists_somebody(mail: Mail, notice: str) -> bool:
+    """Whether an address that is not the author's own stands on a line by itself, as in no sentence of a person's."""
+    author = _lowered(mail.headers, "from")
+    for line in notice.split("\n")[:400]:
+        named = {address.lower() for address in _ADDRESS.findall(line[:500])}
+        if named - author and not _ADDRESS.sub("", line[:500]).strip(" \t<>*\"'(),;:."):
+            return True
+    return False
 
 
 def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:

@@ -132,3 +132,66 @@ def test_the_step_at_which_google_was_refused_is_read_from_its_state() -> None:
     body += "Google tried to deliver your message. The error was: 550 550 Address unknown (state {}).\n"
     assert read_mail(notice(body.format(14))).kind is Kind.HARD
     assert read_mail(notice(body.format(17))).kind is Kind.SOFT
+
+
+DELAYED = (
+    "--b\n\nStill trying: 550 5.1.1 user unknown, dave@example.org\n--b\nContent-Type: message/delivery-status\n\n"
+    "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; dave@example.org\nAction: delayed\n"
+    "Status: 4.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n\n--b--\n"
+)
+
+
+def test_a_report_cut_before_it_says_delayed_condemns_nobody() -> None:
+    raw = notice(DELAYED, 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"')
+    assert read_mail(raw).kind is Kind.DELAY
+    assert all(read_mail(raw[:end]).kind is not Kind.HARD for end in range(len(raw)))
+
+
+def test_a_whole_report_without_a_status_still_counts() -> None:
+    body = DELAYED.replace("Action: delayed\nStatus: 4.1.1\n", "Action: failed\n")
+    raw = notice(body, 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"')
+    assert read_mail(raw).kind is Kind.HARD
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "kind", "reason"),
+    [
+        ("No se puede entregar: Noticias", "No se ha podido entregar a:\n\n{}\n  buzón lleno\n", "soft", "mailboxfull"),
+        (
+            "Niedostarczona wiadomość",
+            "Nie można dostarczyć do:\n\n{}\n  550 5.1.1 konto nie istnieje\n",
+            "hard",
+            "userunknown",
+        ),
+        ("Verzögert: Nachrichten", "Die Übermittlung wurde verzögert an:\n\n  {}\n", "delay", "undefined"),
+        ("Remise retardée : Nouvelles", "La remise a été retardée :\n\n  {}\n", "delay", "undefined"),
+        ("邮件退回通知", "无法投递给以下收件人：\n\n{}\n收件人地址不存在\n", "hard", "userunknown"),
+        ("邮件延迟投递通知", "您的邮件暂时无法投递给 {}，系统将继续尝试投递。\n", "delay", "undefined"),
+        ("반송된 메일입니다", "전달하지 못했습니다.\n\n{}\n550 5.1.1 존재하지 않는 사용자\n", "hard", "userunknown"),
+        ("Levering feilet", "{}\n\n550 5.1.1 ukjent\n", "hard", "userunknown"),
+    ],
+)
+def test_notices_are_read_in_other_languages(title: str, body: str, kind: str, reason: str) -> None:
+    raw = f"From: MAILER-DAEMON@example.org\nTo: news@club.example.com\nSubject: {title}\n"
+    raw += "Content-Type: text/plain; charset=utf-8\n\n" + body.format("dave@example.org")
+    reading = read_mail(raw.encode())
+    assert (reading.kind, reading.reason, reading.recipients) == (kind, reason, ("dave@example.org",))
+
+
+def test_what_a_host_says_is_not_said_of_the_host() -> None:
+    body = "<dave@example.org>: host mx.example.org said: 550 Mailbox not found (in reply to end of DATA command)\n"
+    assert (read_mail(notice(body)).kind, read_mail(notice(body)).reason) == (Kind.SOFT, "filtered")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Dear editors, regarding failed deliveries: who is eve@example.net? I could not find it.",
+        "Guten Tag, ein Kollege (eve@example.net) sagt, die Mail sei nicht zugestellt worden.",
+    ],
+)
+def test_a_person_whose_title_is_about_deliveries_is_no_mail_system(words: str) -> None:
+    raw = (
+        f"From: Dave <dave@example.org>\nSubject: Failed deliveries at Rotterdam\n\n{words}\n\nDave\ndave@example.org\n"
+    )
+    assert (read_mail(raw.encode()).kind, read_mail(raw.encode()).recipients) == (Kind.NONE, ())
