@@ -154,7 +154,9 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
         return "rejected", f"{rule}; before RCPT"
     if reason != "userunknown" or ".1." in status[1:4] or status[2:] in _MOVED:
         return reason, rule
-    if status.startswith("5.7."):  # RFC 3463 3.8: security or policy, whatever the words say
+    if (
+        status.startswith("5.7.") and phase is not Phase.RCPT
+    ):  # RFC 3463 3.8: security or policy, whatever the words say
         return "filtered", f"{rule}; with {status}"
     if phase in _AFTER_RECIPIENT:
         return "filtered", f"{rule}; after DATA"

@@ -311,6 +311,13 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "rejected",
+        "RFC 7505 4.2: our own domain takes no answers",
+        """
+        sender*null mx | sender*nullmx | sender*does not accept mail
+        """,
+    ),
+    (
         "notaccept",
         "RFC 7505",
         """
@@ -657,7 +664,8 @@ PHRASES: Table = (
         userdisk quota | domaindisk quota | quota violation | quota limit | disc quota | maximum allowed storage |
         has too many messages on | exceeding receiving limits | disk quota | mailbox*out of space |
         exceeded its*space | skrzynka*pełna | přeplněn | zuviele mails | boîte de réception*pleine |
-        posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間
+        posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間 |
+        over storage limit | user has insufficient
         """,
     ),
     (
@@ -725,7 +733,8 @@ PHRASES: Table = (
         receiving mail at a rate | rate that prevents | unusual rate | excessive rate | rate exceeded |
         exceeded*rate | slow down | exceeded*sending limit | daily*limit | hourly limit | limit exceeded*per |
         message rate | too much mail | received too many | max defers and failures | emails per | messages per hour |
-        发送频率 | 超过限制 | sending limit | deferred due to excessive | mail sending rate
+        发送频率 | 超过限制 | sending limit | deferred due to excessive | mail sending rate |
+        too many mails
         """,
     ),
     (
@@ -812,7 +821,8 @@ PHRASES: Table = (
         this system is not configured to relay | relaying mail | relay rejected | not local host |
         not an open relay | no relay | local user only | insecure mail relay | as a relay |
         relay this message | routing denied | cannot relay |
-        not a gateway | non-local e-mail | credentials for relay | relay mail | send email directly to our servers
+        not a gateway | non-local e-mail | credentials for relay | relay mail | send email directly to our servers |
+        don't relay | do not relay
         """,
     ),
     (
@@ -1085,7 +1095,8 @@ LATE_PHRASES: Table = (
         delivery to file forbidden | ldap | bad interpreter | permanent error while executing |
         server temporarily rejected | multiple destination domains | domain policy size | message ended early |
         unable to process |
-        load is too high | too much load | delivery temporarily suspended
+        load is too high | too much load | delivery temporarily suspended |
+        try again in
         """,
     ),
     (
@@ -1174,8 +1185,8 @@ STATUS_TABLE: tuple[tuple[str, str], ...] = (
     ("userunknown", "1.1 1.3"),
     ("hostunknown", "1.2"),
     ("hasmoved", "1.6 7.17 7.18"),
-    ("rejected", "1.7 1.8 1.9"),
-    ("notaccept", "1.10 3.2 7.27"),
+    ("rejected", "1.7 1.8 1.9 7.27"),
+    ("notaccept", "1.10 3.2"),
     ("filtered", "2.0 7.2"),
     ("suspend", "2.1 7.13"),
     ("mailboxfull", "2.2"),
