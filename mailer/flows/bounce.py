@@ -188,7 +188,7 @@ class TakeIn:
             result.recipient,
             result.text,
             mail_id,
-            bounces.STALE if stale else "",
+            bounces.STALE if stale else bounces.WISH if reading.opt_out else "",
         )
         if reading.opt_out:  # a wish to leave is no complaint: nobody judges it
             new = bool(bounces.append(conn, [row]))

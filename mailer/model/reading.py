@@ -101,6 +101,7 @@ _LEAD = re.compile(
     re.I,
 )
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
+_WISHES = frozenset({"unsubscribe", "退订", "退訂", "取消订阅", "取消訂閱"})
 _SYSTEM_FIELDS = frozenset({"x-failed-recipients", "x-mlserver"})  # Exim; fml
 _ANSWER = re.compile(r"(?<![\d.])[45]\d\d[ -]|(?<![\d.])[45]\.\d\.\d")
 _UNFINISHED = re.compile(r"\s*\d{3}-")  # the first line of several: the rest stands in the notice
@@ -219,7 +220,7 @@ def _complaint(mail: Mail, original: Headers) -> Reading | None:
         diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} ({report.source})")
         results = tuple(Result(recipient, diagnosis) for recipient in recipients)
         return Reading(kind, "feedback", results, COMPLAINT_REPORT, original, opt_out=report.opt_out)
-    if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() == "unsubscribe":
+    if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() in _WISHES:
         diagnosis = Diagnosis(Kind.COMPLAINT, "feedback", "", "a mail that asks to unsubscribe (RFC 2369 3.2)")
         results = tuple(Result(address, diagnosis) for address in _addresses(mail.headers.get("from", ()))[:1])
         return Reading(Kind.COMPLAINT, "feedback", results, "unsubscribe by mail", original, opt_out=True)

@@ -18,6 +18,8 @@ from mailer.store.schema import bounces, consents, deliveries, events, subscribe
 
 _BATCH = 500
 STALE = "too old to act on"  # the note of a report that came after the age that counts
+WISH = "a wish to leave"  # of a provider's report that its reader wants no more mail: no complaint
+UNJUDGED = (STALE, WISH)
 MEMORY = timedelta(days=365)
 SETTLED = timedelta(days=5)  # after so long without a bounce an accepted delivery counts as a success
 READING_EVENTS = ("preferences",)  # what only a person does; links are followed by machines too
@@ -170,7 +172,7 @@ def _facts_of(conn: Connection, ids: Sequence[int], now: datetime) -> Sequence[A
         select(b.subscriber_id, b.at, b.kind, b.reason, b.delivery_id).where(
             b.subscriber_id.in_(ids),
             or_(b.at > now - MEMORY, b.kind == Kind.COMPLAINT),  # which is never forgotten
-            b.note != STALE,
+            b.note.not_in(UNJUDGED),
             b.delivery_id.is_not(None),
         )
     ).all()

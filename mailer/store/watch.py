@@ -116,7 +116,7 @@ def _of_issue(issue_id: int) -> Any:
     """An issue's bounces that count: of deliveries that have ended, not too old, not made good by a later try."""
     joined = bounces.join(deliveries, deliveries.c.id == bounces.c.delivery_id)
     healed = bounces.c.fingerprint.startswith("smtp:") & (deliveries.c.state == State.ACCEPTED)  # a reply, not a mail
-    counted = (bounces.c.issue_id == issue_id) & (bounces.c.note != log.STALE) & deliveries.c.state.in_(_ENDED)
+    counted = (bounces.c.issue_id == issue_id) & bounces.c.note.not_in(log.UNJUDGED) & deliveries.c.state.in_(_ENDED)
     counted &= ~healed
     return joined, counted
 

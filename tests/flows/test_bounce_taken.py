@@ -168,6 +168,41 @@ def test_a_complaint_about_what_somebody_forwarded_is_not_his_own(db: Database, 
     assert not stopped(db)
 
 
+def test_a_providers_word_that_a_reader_wants_no_more_is_no_complaint_when_he_comes_back(
+    db: Database, journey: TakeIn, dave: int
+) -> None:
+    wish = sample("complaint").replace(b"Feedback-Type: abuse", b"Feedback-Type: opt-out")
+    assert journey.take(wish, "imap", path_of(dave)).sentence == "unsubscribed"
+    with db.transaction() as conn:
+        conn.execute(update(subscribers).values(state="active"))
+    journey.take(sample("policy-block"), "imap", path_of(dave))
+    assert not stopped(db)
+    assert list(replay(db, NOW)) == []
+
+
+def test_thousands_of_forged_reports_change_nobody(db: Database, journey: TakeIn) -> None:
+    with db.transaction() as conn:
+        sent = [reader(conn, f"reader{number}@example.org") for number in range(20)]
+    other = Keyring({1: b"x" * 32}, 1)
+    mails = []
+    for number in range(1000):
+        victim = sent[number % len(sent)]
+        purpose = list(Purpose)[number % len(Purpose)]
+        wrong = purpose if purpose not in {Purpose.BOUNCE, Purpose.MESSAGE, Purpose.UNSUBSCRIBE} else Purpose.VIEW
+        token = other.sign(victim, purpose) if number % 2 else RING.sign(victim, wrong)
+        raw = sample("complaint" if number % 3 else "postfix-unknown-user", token, token, token)
+        raw = raw.replace(DAVE.encode(), f"reader{number % len(sent)}@example.org".encode())
+        mails.append((raw + b"\n%d" % number, f"b+{token}@club.example.com"))
+    journey.keep(mails, "lmtp")
+    while journey.read_kept():
+        pass
+    with db.reading() as conn:
+        assert conn.execute(select(schema.suppressions)).all() == []
+        assert {row.state for row in conn.execute(select(subscribers))} == {"active"}
+        assert {row.state for row in conn.execute(select(returned_mails))} == {"unverified"}
+        assert {row.delivery_id for row in conn.execute(select(bounces))} == {None}
+
+
 def test_a_complaint_is_never_lifted_by_a_new_consent(db: Database, journey: TakeIn, dave: int) -> None:
     journey.take(sample("complaint"), "imap", path_of(dave))
     assert db.run(suppressions.lift, DAVE, NOW, "double opt-in") == 0

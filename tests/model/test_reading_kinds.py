@@ -322,6 +322,7 @@ MAILS = [
         "delay",
     ),
     ("unsubscribe mail", mail(["From: dave@example.org", "Subject: unsubscribe"], ""), "complaint"),
+    ("unsubscribe mail zh", mail(["From: dave@qq.example", "Subject: 退订"], ""), "complaint"),
     (
         "confirm reply en",
         mail(["From: Dave <dave@example.org>", "Subject: Re: Please confirm"], "Yes I confirm"),
