@@ -90,10 +90,12 @@ def examine(club: Club, dns: bool = False) -> Iterator[Finding]:
     yield from _placeholders(club)
     yield from _key(club)
     yield from _database(club)
+    yield from _journal(club)
     yield from _relays(club)
     yield from _web(club)
     yield from _legal(club)
     yield from _leaving(club)
+    yield from _alerts(club)
     yield from _dkim(club, dns)
     yield from _dns(club)
 
@@ -186,6 +188,16 @@ def _database(club: Club) -> Iterator[Finding]:
         )
 
 
+def _journal(club: Club) -> Iterator[Finding]:
+    """Whether claims can be noted on this host: nothing is sent where they cannot."""
+    import os
+
+    folder = club.journal_folder
+    if not os.access(folder if folder.exists() else club.folder, os.W_OK | os.X_OK):
+        todo = "nothing is sent without: give that folder to the user who sends"
+        yield Finding("journal", "wrong", f"{folder} cannot be written", todo)
+
+
 def _relays(club: Club) -> Iterator[Finding]:
     import asyncio
 
@@ -261,6 +273,19 @@ def _leaving(club: Club) -> Iterator[Finding]:
     else:
         todo = "name it there, or let its mail be piped to 'mailer bounces take'; who writes there wants to leave"
         yield Finding("leaving by mail", "advice", f"{address} is not among [bounces] mailboxes", todo)
+
+
+def _alerts(club: Club) -> Iterator[Finding]:
+    """Whether somebody hears of a send that stops."""
+    about, told = "[alerts] to", ", ".join(club.settings.alerts.to)
+    if told:
+        yield Finding(about, "right", f"{told} hears when a send ends, stops or stands still")
+    else:
+        yield Finding(about, "advice", "nobody is told when a send ends, stops or stands still", "name an operator")
+    try:
+        _ = club.ping_url
+    except MailerError as error:
+        yield Finding("[alerts] ping_url", "wrong", str(error))
 
 
 def _dkim(club: Club, dns: bool) -> Iterator[Finding]:

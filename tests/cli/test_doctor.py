@@ -125,3 +125,21 @@ def test_no_password_is_shown(club: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MAILER_RELAY__URL", "smtp+starttls://alice:sesame@127.0.0.1:1")
     result = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "doctor"])
     assert "sesame" not in result.output
+
+
+def test_a_send_that_nobody_would_hear_of_is_named(club: Path) -> None:
+    _, found = findings(club)
+    assert found["[alerts] to"][0]["state"] == "advice"
+    settings(club, "to = []", 'to = ["operator@club.test"]\nping_url = "ftp://switch.test"')
+    _, found = findings(club)
+    assert found["[alerts] to"][0]["state"] == "right"
+    assert found["[alerts] ping_url"][0]["state"] == "wrong"
+
+
+def test_a_host_where_no_claim_can_be_noted_is_wrong(club: Path) -> None:
+    _, found = findings(club)
+    assert "journal" not in found
+    (club / "journal").write_text("a file where the folder should be")
+    (club / "journal").chmod(0o600)
+    _, found = findings(club)
+    assert found["journal"][0]["state"] == "wrong"

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from sqlalchemy import text
 from support.club import ClubFolder, wait_until
 from support.relay import Relay, Rule, stall
 from support.relay_process import relay_process
+from support.ways import CONTENT
+
+from mailer.store.outbox import post_letter
 
 CONNECTIONS = 4
 
@@ -71,6 +75,32 @@ def test_a_worker_killed_at_a_named_point_loses_and_doubles_nobody(
         assert lost["lost"]
         counts = _finish(club, relay, uncertain)
         assert counts.get("uncertain", 0) == uncertain
+
+
+@pytest.mark.parametrize(("at", "twice"), [("connect", 0), ("data", 0), ("dot", CONNECTIONS)])
+def test_letters_of_a_killed_worker_go_out_and_only_those_handed_over_go_out_again(
+    make: Callable[..., ClubFolder], at: str, twice: int
+) -> None:
+    gate = stall(at)
+    addresses = [f"letter{number}@example.com" for number in range(20)]
+    with Relay(gate).in_thread() as relay:
+        club = make(relay.url)
+        with club.db.transaction() as conn:
+            for address in addresses:
+                post_letter(conn, kind="confirm", address=address, now=datetime.now(UTC), compose=lambda _: CONTENT)
+        worker = club.start("dispatch")
+        wait_until(lambda: gate.hits >= CONNECTIONS, worker)
+        _kill(worker)
+        gate.let_go()
+        relay.rules.clear()
+        club.run("dispatch")
+        with club.db.reading() as conn:
+            rows = conn.execute(text("SELECT address, state, repeats FROM deliveries ORDER BY id")).all()
+        assert [row.address for row in rows] == addresses
+        assert {row.state for row in rows} == {"accepted"}
+        assert sum(row.repeats for row in rows) == twice
+        for address, _, repeats in rows:
+            assert 1 <= relay.accepted[address] <= 1 + repeats
 
 
 def test_a_worker_killed_before_its_first_claim_leaves_the_whole_audience(make: Callable[..., ClubFolder]) -> None:
