@@ -130,7 +130,12 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
                 else f"{taken.state}: {taken.reading.kind}, {taken.reading.reason or '-'}; {taken.sentence}"
             )
         journey.catch_up()
-    except (StoreError, OSError) as error:
+    except OSError as error:
+        if place != "-":
+            raise UsageError(f"cannot be read: {error.strerror}", where=place) from None
+        output.talk(f"mailer: the mail cannot be read: {error.strerror}")
+        ctx.exit(TRY_AGAIN)
+    except StoreError as error:
         output.talk(f"mailer: {error}")
         ctx.exit(TRY_AGAIN)
     except MailerError as error:

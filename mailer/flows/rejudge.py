@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mailer.model.suppression import Action, Policy, Verdict, judge
+from mailer.model.suppression import Action, Policy, Verdict, standing
 from mailer.store import bounces, suppressions
 from mailer.store.bounces import Reader
 from mailer.store.engine import Database
@@ -42,7 +42,7 @@ def _replay_some(
     histories = bounces.histories(conn, [row.id for row in rows], now)
     found: list[Difference] = []
     for row in rows:
-        verdict = judge(histories[row.id], now, policy=policy)
+        verdict = standing(histories[row.id], now, policy=policy)
         entry = suppressions.active(conn, row.match_key, now)
         if verdict.action is not Action.RECORD and entry is None:
             found.append(Difference(row.address, "would be suppressed", verdict))

@@ -117,6 +117,17 @@ def judge(history: History, now: datetime, *, breaker_open: bool = False, policy
     return dead if dead.why else Verdict(Action.RECORD, why=_nothing(facts))
 
 
+def standing(history: History, now: datetime, *, policy: Policy | None = None) -> Verdict:
+    """What stands at `now` if the policy judges every bounce as it came: silence since then lifts nothing by itself."""
+    latest = judge(history, now, policy=policy)
+    if latest.action is not Action.RECORD:
+        return latest
+    moments = sorted({fact.at for fact in history.facts if fact.at <= now}, reverse=True)
+    verdicts = (judge(history, moment, policy=policy) for moment in moments)
+    still = (each for each in verdicts if each.action is not Action.RECORD and (each.until is None or each.until > now))
+    return next(still, latest)
+
+
 def _judge_dead(facts: Sequence[Fact], history: History, breaker_open: bool, policy: Policy, now: datetime) -> Verdict:
     """No such address: at once, but not while the whole domain says so, and twice for who was reading lately."""
     after = max((moment for moment in history.readings if moment <= now), default=None)

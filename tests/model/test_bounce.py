@@ -12,7 +12,7 @@ from mailer.mail.reply import Reply
 from mailer.model.bounce import FAMILY, FAULT, Family, Fault, Kind
 from mailer.model.delivery import Phase
 from mailer.model.diagnosis import classify, classify_reply
-from mailer.model.suppression import Action, DomainHour, Fact, History, breaker_opens, judge
+from mailer.model.suppression import Action, DomainHour, Fact, History, Policy, breaker_opens, judge, standing
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -109,6 +109,19 @@ def test_unexplained_failures_need_ten_days_and_a_quiet_month_forgives() -> None
     assert judge(History(days(*range(9), reason="undefined")), NOW).action is Action.RECORD
     assert judge(History(days(*range(10), reason="undefined")), NOW).action is Action.SUPPRESS
     assert judge(History(days(*range(31, 60), reason="undefined")), NOW).action is Action.RECORD
+
+
+def test_the_silence_that_a_suppression_makes_does_not_end_it_before_its_time() -> None:
+    history = History(days(*range(40, 50), reason="undefined"))
+    assert judge(history, NOW).action is Action.RECORD
+    assert standing(history, NOW).until == NOW + timedelta(days=50)
+    assert standing(history, NOW + timedelta(days=51)).action is Action.RECORD
+
+
+def test_a_year_replayed_under_another_policy_shows_whom_it_would_have_stopped() -> None:
+    history = History(days(*range(40, 44), reason="undefined"))
+    assert standing(history, NOW).action is Action.RECORD
+    assert standing(history, NOW, policy=Policy(threshold=2)).action is Action.SUPPRESS
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from(sorted(FAMILY))), max_size=30), st.randoms())

@@ -1,0 +1,52 @@
+"""`mailer bounces` at a terminal: what it says of mails, replies and mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mailer.cli import main
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "bounces"
+
+
+@pytest.fixture
+def club(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a fresh club, which commands run in."""
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(main, ["init", "."]).exit_code == 0
+    return tmp_path
+
+
+def test_explain_says_what_was_read_which_rule_spoke_and_what_would_follow() -> None:
+    result = CliRunner().invoke(main, ["bounces", "explain", str(SAMPLES / "postfix-unknown-user.eml")])
+    assert "hard, userunknown (no-such-address)" in result.output
+    assert "rule 'user unknown'" in result.output
+    assert "lead to: suppress" in result.output
+
+
+def test_explain_prints_one_object_a_line_for_mails_and_replies(tmp_path: Path) -> None:
+    replies = tmp_path / "replies"
+    replies.write_bytes(b"550 5.1.1 no such user\n\xff\x00\n\n")
+    mail = str(SAMPLES / "qq-mailbox-not-found.eml")
+    result = CliRunner().invoke(main, ["bounces", "explain", mail, "--replies", str(replies), "--json"])
+    rows = [json.loads(line) for line in result.output.splitlines()]
+    assert [row.get("hard") for row in rows] == [None, True, False, False]
+    assert rows[0]["kind"] == "hard"
+
+
+def test_a_place_that_is_not_there_is_named_in_one_line(club: Path) -> None:
+    result = CliRunner().invoke(main, ["bounces", "take", "nowhere"])
+    assert result.exit_code not in {0, 75}
+    assert "nowhere: cannot be read: No such file" in (result.output + str(result.exception))
+
+
+def test_a_report_without_a_token_is_kept_and_shown_as_unverified(club: Path) -> None:
+    runner = CliRunner()
+    result = runner.invoke(main, ["bounces", "take", str(SAMPLES / "postfix-unknown-user.eml")])
+    assert result.output.startswith("unverified: hard, userunknown")
+    assert "dave@example.org (unverified)" in runner.invoke(main, ["bounces", "list", "--unverified"]).output
+    assert "0 differ" in runner.invoke(main, ["bounces", "judge", "--replay"]).output
