@@ -76,8 +76,11 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
         _make_folders(box)
         able = _able(box)
         uids = box.uids("UNDELETED")
-        for start in range(0, len(uids), MOVED_AT_ONCE):
-            _take_some(box, uids[start : start + MOVED_AT_ONCE], take, done, able)
+        size = 1  # a line that drops after a few mails still gets somewhere with every run
+        while uids:
+            some, uids = uids[:size], uids[size:]
+            _take_some(box, some, take, done, able)
+            size = min(2 * size, MOVED_AT_ONCE)
     except MailboxLoginError:
         raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
     except (OSError, IMAP4.error, ImapToolsError) as error:
