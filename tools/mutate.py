@@ -41,7 +41,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", 
 ROOMS = (
     *(f"tests/store/test_{name}.py" for name in ("ledger", "budgets", "journal", "restored", "issues")),
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
-    "tests/flows/test_outcome.py",
+    *(f"tests/flows/test_{name}.py" for name in ("outcome", "control")),
 )
 QUICK = "not postgresql and (restarts or greylisting_costs or together and 1)"  # of what shows the pace
 PROMPT = "not postgresql and not takes_two and not leaving_during"  # all but two that wait long
@@ -50,7 +50,7 @@ STAGES: tuple[Stage, ...] = (
     ("rooms", (*PYTEST, *ROOMS), 120),
     ("simulation", (sys.executable, "-m", "support.play", "0:30"), 200),
     ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py"), 200),
-    ("dispatch", (*PYTEST, "-k", PROMPT, "tests/flows/test_dispatch.py"), 200),
+    ("dispatch", (*PYTEST, "-k", PROMPT, "tests/flows/test_dispatch.py", "tests/flows/test_dispatch_faults.py"), 200),
 )
 SWAPS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

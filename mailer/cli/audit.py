@@ -95,7 +95,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
             )
     if not found.balanced:
         talk("the counts do not add up: stop sending, keep the database as it is, and report this as a bug")
-    elif found.uncertain:
+    elif found.uncertain and not found.issue.is_overdue(club.clock()):
         talk(
             f"{counted(len(found.uncertain), 'reader')} uncertain:"
             f" 'mailer retry {found.issue.slug} --uncertain' may give them a second copy"
