@@ -63,6 +63,9 @@ MUTANTS = {
     "a message sent long after its claim": Mutant(
         "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work)", "False"
     ),
+    "a restored backup that forgets what was due": Mutant(
+        "store/restored.py", "or_(issues.c.id.in_(begun), issues.c.send_at <= now)", "issues.c.id.in_(begun)", 39
+    ),
     "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
 }
 
