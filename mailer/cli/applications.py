@@ -36,10 +36,10 @@ def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
     from mailer.cli.output import print_json, talk
     from mailer.model.application import OPEN, Standing
 
-    try:
-        wanted = [Standing(state) for state in states] or sorted(OPEN)
-    except ValueError as error:
-        raise UsageError(f"{error}; states are {', '.join(Standing)}") from None
+    unknown = [state for state in states if state not in set(Standing)]
+    if unknown:
+        raise UsageError(f"no state {unknown[0]!r}; states are {', '.join(Standing)}")
+    wanted = [Standing(state) for state in states] or sorted(OPEN)
     club, journey = _journey(ctx)
     rows = journey.cases(wanted)
     if as_json:

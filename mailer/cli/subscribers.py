@@ -52,7 +52,7 @@ def import_(
 
     club = open_club(ctx)
     now = club.clock()
-    with _opened(file) as source:
+    with opened(file) as source:
         table = read_table(source, file)
 
         def layout(agreed: str) -> Layout:
@@ -90,7 +90,7 @@ def import_(
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
+def opened(file: str) -> Iterator[BinaryIO]:
     """The file to read, or stdin for `-`. Raises UsageError when it cannot be opened."""
     if file == "-":
         yield sys.stdin.buffer

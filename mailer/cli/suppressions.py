@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli import open_club, output
-from mailer.errors import AddressError, NotFound, UsageError
+from mailer.errors import AddressError, ImportFileError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from mailer.intake.table import Row, Table
+
 BATCH = 1000
+SHOWN = 20
+HEADINGS = ("email", "email address", "emailaddress", "address", "邮箱", "邮箱地址", "电子邮箱", "电子邮件")
 
 
 @click.group()
@@ -57,29 +63,59 @@ def add(ctx: click.Context, addresses: tuple[str, ...], reason: str) -> None:
 
 
 @suppressions.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file")
+@click.option("--column", metavar="NAME", help="The column of addresses, where it is not called email.")
 @click.option("--reason", default="imported", show_default=True, help="Why, for the record.")
 @click.pass_context
-def import_(ctx: click.Context, file: BinaryIO, reason: str) -> None:
-    """Import FILE (- for stdin): an address a line, or CSV whose first column is the address."""
+def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> None:
+    """Import who left an older system from FILE (- for stdin).
+
+    FILE is an address a line, or CSV or .xlsx with a column email. Exits with 1 when a line was refused: whom it was
+    about may get mail.
+    """
+    from mailer.cli.subscribers import opened
+    from mailer.intake.table import read_table
     from mailer.mail.address import match_key
     from mailer.store import suppressions as store
 
-    club, added, bad = open_club(ctx), 0, 0
-    batch: list[store.Suppression] = []
-    for number, raw in enumerate(file, 1):
-        text = raw.decode("utf-8-sig", "replace").split(",")[0].strip().strip('"')
-        if not text or (number == 1 and "@" not in text):
-            continue
-        try:
-            batch.append(store.Suppression(match_key(text), reason, f"imported, line {number}", "import"))
-        except AddressError:
-            bad += 1
-        if len(batch) >= BATCH:
-            added += club.db.run(store.suppress, batch, club.clock())
+    club, added, refused = open_club(ctx), 0, 0
+    with opened(file) as source:
+        table = read_table(source, file)
+        if table.guess:
+            output.talk(f"{file}: {table.guess}")
+        place, rows = _addresses(table, column, file)
+        while chunk := list(islice(rows, BATCH)):
             batch = []
-    added += club.db.run(store.suppress, batch, club.clock())
-    click.echo(f"{added} added, {bad} lines are no address")
+            for row in chunk:
+                try:
+                    if row.fault:
+                        raise AddressError(row.fault)
+                    key = match_key(row.cells[place].strip())
+                    batch.append(store.Suppression(key, reason, f"imported, line {row.line}", "import"))
+                except AddressError as error:
+                    refused += 1
+                    if refused <= SHOWN:
+                        output.talk(f"{file}:{row.line}: refused: {error.message}")
+            added += club.db.run(store.suppress, batch, club.clock())
+    click.echo(f"{added:,} added, {refused:,} refused")
+    ctx.exit(1 if refused else 0)
+
+
+def _addresses(table: Table, column: str | None, file: str) -> tuple[int, Iterator[Row]]:
+    """Which column holds the addresses, and the rows, the first one too where it names no columns."""
+    from mailer.intake.table import Row
+
+    names = [heading.strip().lower().replace("-", "") for heading in table.columns]
+    if column is None and not any(name in HEADINGS for name in names):
+        for place, heading in enumerate(table.columns):
+            if "@" in heading:
+                return place, chain([Row(1, table.columns)], table.rows)
+    wanted = (column.strip().lower().replace("-", ""),) if column else HEADINGS
+    for place, name in enumerate(names):
+        if name in wanted:
+            return place, table.rows
+    shown = ", ".join(heading for heading in table.columns[:8] if heading)
+    raise ImportFileError(f"no column named {column or 'email'} among: {shown}; name yours with --column", where=file)
 
 
 @suppressions.command()
