@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailer.flows.apply import Case
-from mailer.model.application import Decision, check, foreign_host, in_language
+from mailer.model.application import Decision, Fault, check, foreign_host, in_language
 from mailer.model.tokens import Purpose
 from mailer.rendering.translation import primary
 from mailer.web.forms import read_form
@@ -33,7 +33,8 @@ async def decide(request: Request) -> Response:
         return _page(club, request, case, values, {"decision": "missing"}, 422)
     fault = check(values.get("note", ""), "textarea", required=decision is Decision.ASK)
     if fault:
-        return _page(club, request, case, values, {"note": fault}, 422)
+        said = "no-question" if fault is Fault.MISSING else fault
+        return _page(club, request, case, values, {"note": said}, 422)
     number = case.application["id"]
     done = await club.write(club.apply.decide, number, decision, case.reviewer, values.get("note", ""))
     fresh = await _case(club, request)
@@ -64,6 +65,7 @@ def _page(
     application = case.application
     kind = club.kinds.get(application["kind"])
     asked = {question.key: question for question in kind.questions} if kind else {}
+    order = {key: place for place, key in enumerate(asked)}  # as on the form; what the settings no longer ask, last
     answers = [
         {
             "label": in_language(asked[key].label, language) if key in asked else key,
@@ -72,7 +74,7 @@ def _page(
             "host": foreign_host(str(text)) if key in asked and asked[key].type == "url" else "",
             "evidence": key in asked and asked[key].evidence,
         }
-        for key, text in application["answers"].items()
+        for key, text in sorted(application["answers"].items(), key=lambda pair: order.get(pair[0], len(order)))
     ]
     zone = club.settings.newsletter.zone
     moment = "%Y-%m-%d %H:%M"
@@ -99,6 +101,7 @@ def _page(
             for row in case.earlier
         ],
         decidable=case.decidable,
+        reviewer=case.reviewer,
         decided=decided,
         values=values or {},
         faults=faults or {},

@@ -63,6 +63,7 @@ def test_the_reviewer_sees_everything_and_approves(club: Any) -> None:
     before = club.everything()
     page = club.client.get(link).text
     assert club.everything() == before
+    assert "as rita@example.org" in page
     for text in ("Bob", "bob@example.com", "Example Trading", "示例旗舰店", "https://shop.example.com/1"):
         assert text in page
     assert club.client.post(link, data={"decision": "approve", "note": "Welcome!"}).status_code == 200
@@ -94,7 +95,9 @@ def test_what_is_decided_stays_decided(club: Any) -> None:
 
 def test_a_question_goes_to_the_applicant_and_his_answer_back(club: Any) -> None:
     link = applied(club)
-    assert club.client.post(link, data={"decision": "ask", "note": "  "}).status_code == 422
+    refused = club.client.post(link, data={"decision": "ask", "note": "  "})
+    assert refused.status_code == 422
+    assert refused.text.index('role="alert"') < refused.text.index("<dl") < refused.text.index("Write your question")
     club.client.post(link, data={"decision": "ask", "note": "Which licence?"})
     answer = club.path(club.letters("asked")[0]["answer_url"])
     assert "Which licence?" in club.client.get(answer).text
