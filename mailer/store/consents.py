@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from mailer.store.schema import consents
+
+_APPEND = insert(consents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,7 @@ class Step:
 
 def append(conn: Connection, subscriber_id: int, step: Step, now: datetime) -> None:
     """Record one step of one person."""
-    conn.execute(
-        insert(consents).values(
-            subscriber_id=subscriber_id,
-            at=now,
-            action=step.action,
-            wording=step.wording,
-            language=step.language,
-            source=step.source,
-            client=step.client,
-            user_agent=step.user_agent,
-            detail=step.detail,
-        )
-    )
+    conn.execute(_APPEND, {"subscriber_id": subscriber_id, "at": now} | asdict(step))
 
 
 def last(conn: Connection, subscriber_id: int, action: str | None = None) -> Row[tuple[object, ...]] | None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from mailer.model.delivery import State
 from mailer.store.schema import deliveries
+
+# Built once: whoever unsubscribes waits for it, and putting a statement together takes as long as running it.
+_HEAL = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("this"), deliveries.c.state == State.UNCERTAIN)
+    .values(state=State.ACCEPTED, changed_at=bindparam("now"), cause=bindparam("proof"))
+)
 
 
 def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bool:
@@ -15,11 +22,7 @@ def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bo
 
     `evidence` says in a few words what proved it: a bounce, a complaint, a click, an unsubscribe, a relay's log.
     """
-    changed = conn.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery_id, deliveries.c.state == State.UNCERTAIN)
-        .values(state=State.ACCEPTED, changed_at=now, cause=f"proved by {evidence}"[:500])
-    )
+    changed = conn.execute(_HEAL, {"this": delivery_id, "now": now, "proof": f"proved by {evidence}"[:500]})
     return changed.rowcount == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
@@ -20,6 +20,29 @@ from mailer.store.schema import (
     letters,
     subscribers,
     suppressions,
+)
+
+
+def _before(state: Standing) -> list[Standing]:
+    """The states from which an edge leads to this one."""
+    return [source for source, targets in EDGES.items() if state in targets]
+
+
+# Built once: whoever unsubscribes waits for them, and putting a statement together takes as long as running it.
+_SUBSCRIBER_OF = select(deliveries.c.subscriber_id).where(deliveries.c.id == bindparam("this"))
+_LEAVE = (
+    update(subscribers)
+    .where(subscribers.c.id == bindparam("this"), subscribers.c.state.in_(_before(Standing.UNSUBSCRIBED)))
+    .values(state="unsubscribed", left_at=bindparam("now"))
+)
+_SET_ASIDE = (
+    update(deliveries)
+    .where(
+        deliveries.c.subscriber_id == bindparam("this"),
+        deliveries.c.issue_id.is_not(None),
+        deliveries.c.state.in_((State.PENDING, State.DEFERRED)),
+    )
+    .values(state=State.SUPPRESSED, changed_at=bindparam("now"), cause="unsubscribed")
 )
 
 
@@ -38,22 +61,9 @@ def activate(conn: Connection, subscriber_id: int, now: datetime, language: str 
 
 def depart(conn: Connection, subscriber_id: int, now: datetime) -> bool:
     """Make a subscriber unsubscribed and set aside the copies not sent yet; False when there was nothing to change."""
-    changed = conn.execute(
-        update(subscribers)
-        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(_before(Standing.UNSUBSCRIBED)))
-        .values(state="unsubscribed", left_at=now)
-    )
-    if changed.rowcount == 0:
+    if conn.execute(_LEAVE, {"this": subscriber_id, "now": now}).rowcount == 0:
         return False
-    conn.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.subscriber_id == subscriber_id,
-            deliveries.c.issue_id.is_not(None),
-            deliveries.c.state.in_((State.PENDING, State.DEFERRED)),
-        )
-        .values(state=State.SUPPRESSED, changed_at=now, cause="unsubscribed")
-    )
+    conn.execute(_SET_ASIDE, {"this": subscriber_id, "now": now})
     return True
 
 
@@ -94,8 +104,7 @@ def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
 
 def subscriber_of(conn: Connection, delivery_id: int) -> int | None:
     """The subscriber a delivery is for, or None."""
-    query = select(deliveries.c.subscriber_id).where(deliveries.c.id == delivery_id)
-    found: int | None = conn.execute(query).scalar()
+    found: int | None = conn.execute(_SUBSCRIBER_OF, {"this": delivery_id}).scalar()
     return found
 
 
@@ -139,8 +148,3 @@ def expire(conn: Connection, before: datetime, now: datetime) -> int:
         conn.execute(delete(consents).where(consents.c.subscriber_id == subscriber_id))
         conn.execute(delete(subscribers).where(s.id == subscriber_id))
     return len(stale)
-
-
-def _before(state: Standing) -> list[Standing]:
-    """The states from which an edge leads to this one."""
-    return [source for source, targets in EDGES.items() if state in targets]

@@ -23,7 +23,7 @@ async def look(request: Request) -> Response:
 async def leave(request: Request) -> Response:
     """POST /u/TOKEN: out, whatever the body says; committed before the answer, never a redirect."""
     club = parts(request)
-    delivery = _delivery(club, request)
+    delivery = _delivery(club, request, healed=True)
     source = "page" if await drain(request) == BY_PAGE else "one-click"
     visit = club.visit(request, "", source)
     if not await club.write(club.leave.leave, delivery, source, visit.client, visit.user_agent):
@@ -51,8 +51,8 @@ async def reason(request: Request) -> Response:
     return await _page(club, request, delivery)
 
 
-def _delivery(club: Parts, request: Request) -> int:
-    delivery = club.token(request, Purpose.UNSUBSCRIBE)
+def _delivery(club: Parts, request: Request, *, healed: bool = False) -> int:
+    delivery = club.token(request, Purpose.UNSUBSCRIBE, healed=healed)
     if delivery is None:
         raise HTTPException(404)
     return delivery

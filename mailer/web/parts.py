@@ -84,13 +84,14 @@ class Parts:
         self._writers.shutdown(wait=True)
         self._readers.shutdown(wait=True)
 
-    def token(self, request: Request, purpose: Purpose) -> int | None:
+    def token(self, request: Request, purpose: Purpose, *, healed: bool = False) -> int | None:
         """The delivery the link in the request's path was signed for, or None.
 
-        Whoever has the link, person or scanner, proves that the mail it stood in arrived: nobody waits for that.
+        Whoever has the link, person or scanner, proves that the mail it stood in arrived: nobody waits for that, and
+        nothing is to be done where what follows heals the delivery itself.
         """
         delivery = self.keyring.read(request.path_params.get("token", ""), purpose)
-        if delivery is not None:
+        if delivery is not None and not healed:
             self._readers.submit(self._arrived, delivery)
         return delivery
 
