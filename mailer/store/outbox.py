@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mailer.model.delivery import State
 from mailer.store.schema import deliveries, letters
+
+_LETTER = insert(letters).returning(letters.c.id)
+_DELIVERY = insert(deliveries).returning(deliveries.c.id)
+_FILL = update(letters).where(letters.c.id == bindparam("this")).values(content=bindparam("message"))
 
 
 def post_letter(
@@ -29,33 +33,27 @@ def post_letter(
     `compose(delivery_id)` gives the finished message (CRLF, no line led by a dot), so that its links and its
     Message-ID carry the delivery's own tokens; every attempt sends exactly these bytes.
     """
-    letter_id = conn.execute(
-        insert(letters)
-        .values(
-            kind=kind,
-            subscriber_id=subscriber_id,
-            application_id=application_id,
-            content=b"",
-            created_at=now,
-            expires_at=expires_at,
-        )
-        .returning(letters.c.id)
-    ).scalar_one()
-    delivery_id: int = conn.execute(
-        insert(deliveries)
-        .values(
-            letter_id=letter_id,
-            subscriber_id=subscriber_id,
-            address=address,
-            domain=address.rpartition("@")[2].lower(),
-            name=name,
-            state=State.PENDING,
-            due_at=due_at or now,
-            changed_at=now,
-        )
-        .returning(deliveries.c.id)
-    ).scalar_one()
-    conn.execute(update(letters).where(letters.c.id == letter_id).values(content=compose(delivery_id)))
+    letter = {
+        "kind": kind,
+        "subscriber_id": subscriber_id,
+        "application_id": application_id,
+        "content": b"",
+        "created_at": now,
+        "expires_at": expires_at,
+    }
+    letter_id = conn.execute(_LETTER, letter).scalar_one()
+    delivery = {
+        "letter_id": letter_id,
+        "subscriber_id": subscriber_id,
+        "address": address,
+        "domain": address.rpartition("@")[2].lower(),
+        "name": name,
+        "state": State.PENDING,
+        "due_at": due_at or now,
+        "changed_at": now,
+    }
+    delivery_id: int = conn.execute(_DELIVERY, delivery).scalar_one()
+    conn.execute(_FILL, {"this": letter_id, "message": compose(delivery_id)})
     return delivery_id
 
 

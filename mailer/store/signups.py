@@ -28,7 +28,12 @@ def _before(state: Standing) -> list[Standing]:
     return [source for source, targets in EDGES.items() if state in targets]
 
 
-# Built once: whoever unsubscribes waits for them, and putting a statement together takes as long as running it.
+# Built once: people wait for them, and putting a statement together takes as long as running it.
+_REASONS = select(suppressions.c.reason).where(
+    suppressions.c.match_key == bindparam("key"),
+    suppressions.c.state == "active",
+    or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > bindparam("now")),
+)
 _SUBSCRIBER_OF = select(deliveries.c.subscriber_id).where(deliveries.c.id == bindparam("this"))
 _LEAVE = (
     update(subscribers)
@@ -120,11 +125,7 @@ def issue_slug(conn: Connection, delivery_id: int) -> str:
 
 def suppression(conn: Connection, match_key: str, now: datetime) -> str:
     """The reason of an active suppression of this address, a person's will before an address's fault; "" for none."""
-    s = suppressions.c
-    query = select(s.reason).where(
-        s.match_key == match_key, s.state == "active", or_(s.expires_at.is_(None), s.expires_at > now)
-    )
-    reasons = list(conn.execute(query).scalars())
+    reasons = list(conn.execute(_REASONS, {"key": match_key, "now": now}).scalars())
     return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
 
 

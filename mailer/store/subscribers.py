@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -15,15 +15,18 @@ from mailer.model.subscriber import State, Subscriber
 from mailer.store.attributes import Position
 from mailer.store.schema import subscriber_tags, subscribers
 
+_BY_KEY = select(subscribers).where(subscribers.c.match_key == bindparam("key"))
+_BY_ID = select(subscribers).where(subscribers.c.id == bindparam("this"))
+
 
 def find(conn: Connection, match_key: str) -> Subscriber | None:
     """The subscriber with this match key (mail.address.match_key), or None."""
-    return _one(conn, conn.execute(select(subscribers).where(subscribers.c.match_key == match_key)).one_or_none())
+    return _one(conn, conn.execute(_BY_KEY, {"key": match_key}).one_or_none())
 
 
 def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
     """The subscriber with this id, or None."""
-    return _one(conn, conn.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none())
+    return _one(conn, conn.execute(_BY_ID, {"this": subscriber_id}).one_or_none())
 
 
 def _one(conn: Connection, row: Row[Any] | None) -> Subscriber | None:
