@@ -133,11 +133,13 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
     if isinstance(value, str):
         exact = func.coalesce(and_(text != "", COMPARE[op](text, value)), false())
         return _Either(_When(_is_there(name), exact), exact)
-    # From the place where the value begins, as far as a number reaches; a whole one, the usual case, is known at once.
+    # From the place where the value begins, as far as a number reaches; where there is none, from anywhere. A whole
+    # one, the usual case, is then looked for as it would be written; for all others the JSON is read.
     head = _head(name)
     begins = func.substr(_DOCUMENT, Position(_DOCUMENT, head) + len(head), 31)
-    likely = and_(_is_there(name), COMPARE[op](_Number(begins), value))
-    is_number = or_(text == cast(cast(text, Integer), Text), _IsNumber(text))
+    likely = COMPARE[op](_Number(begins), value)
+    whole = _written(head + cast(cast(begins, Integer), Text) + '"')
+    is_number = or_(whole, _IsNumber(text))
     return _Either(_When(likely, is_number), func.coalesce(COMPARE[op](_Number(text), value), false()))
 
 
