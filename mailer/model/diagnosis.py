@@ -1,7 +1,7 @@
 """One classifier for refusals, whether a server said them to us or a report quotes them.
 
-Words beat codes: the tables of `diagnosis_rules` are asked first, then the enhanced status, then the reply code,
-and what nobody understands is `undefined`, which never counts as a dead address.
+Words beat codes: the tables of `rules` are asked first, then the enhanced status, then the reply code, and what
+nobody understands is `undefined`, which never counts as a dead address.
 """
 
 from __future__ import annotations
@@ -12,17 +12,9 @@ from dataclasses import replace
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.diagnosis_rules import (
-    CODES,
-    DEAD_PHRASES,
-    GENERAL,
-    LATE_PHRASES,
-    PAIRS,
-    PHRASES,
-    PROVIDER_CODES,
-    STATUS,
-    Table,
-)
+from mailer.model.rules.codes import CODES, GENERAL, PAIRS, STATUS
+from mailer.model.rules.providers import PROVIDER_CODES
+from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES, Table
 
 MAX_TEXT = 4000
 _GAP = 60
@@ -154,9 +146,7 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
         return "rejected", f"{rule}; before RCPT"
     if reason != "userunknown" or ".1." in status[1:4] or status[2:] in _MOVED:
         return reason, rule
-    if (
-        status.startswith("5.7.") and phase is not Phase.RCPT
-    ):  # RFC 3463 3.8: security or policy, whatever the words say
+    if status.startswith("5.7."):  # RFC 3463 3.8: security or policy, whatever the words say
         return "filtered", f"{rule}; with {status}"
     if phase in _AFTER_RECIPIENT:
         return "filtered", f"{rule}; after DATA"
