@@ -190,7 +190,7 @@ def _first(table: _Compiled, said: str) -> tuple[str, str]:
             if phrase in said and _find(phrase, said, 0, len(said)) >= 0:
                 return reason, f"{phrase!r} ({source})"
         for head, tail in gapped:
-            if _gapped(head, tail, said):
+            if head in said and tail in said and _gapped(head, tail, said):
                 return reason, f"{head}*{tail} ({source})"
     return "", ""
 

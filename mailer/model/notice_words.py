@@ -74,6 +74,24 @@ GIVEN_UP: Words = (
 
 
 def pattern(english: str, words: Words) -> re.Pattern[str]:
-    """One pattern for an English expression and the words of the other languages."""
-    others = [re.escape(word.strip()) for _, line in words for word in line.split("|")]
-    return re.compile("|".join([english, *others]), re.I)
+    """One pattern for an English expression and the words of the other languages; for short texts."""
+    return re.compile("|".join([english, *map(re.escape, _listed(words))]), re.I)
+
+
+class Expression:
+    """An English expression and words of other languages, looked for in texts of any length."""
+
+    def __init__(self, english: str, words: Words) -> None:
+        self._english = re.compile(english, re.I)
+        self._others = tuple(word.lower() for word in _listed(words))
+
+    def stands_in(self, text: str) -> bool:
+        """Whether any of them is there; plain words are found faster one by one than by a pattern of all."""
+        if self._english.search(text):
+            return True
+        lowered = text.lower()
+        return any(word in lowered for word in self._others)
+
+
+def _listed(words: Words) -> list[str]:
+    return [word.strip() for _, line in words for word in line.split("|")]

@@ -13,7 +13,7 @@ from mailer.mail import arf, autoreply, dsn, mime, returned, ses
 from mailer.mail.mime import Headers, Mail
 from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.diagnosis import classify, phase_of
-from mailer.model.notice_words import DELAYED, FAILED, GIVEN_UP, TITLES, pattern
+from mailer.model.notice_words import DELAYED, FAILED, GIVEN_UP, TITLES, Expression, pattern
 
 MAX_NOTICE = 12000
 COMPLAINT_REPORT = "complaint report"
@@ -75,7 +75,7 @@ _SUBJECT = pattern(
     r"|message status|user unknown|could ?n[o']t? ",
     TITLES,
 )
-_FAILED = pattern(
+_FAILED = Expression(
     r"(could|can|was|were|has|have|had|did|is)( ?not|n't)( yet)?( be| been)?( able)?.{0,30}(deliver"
     r"|sen[dt]|reach|relay|accept|complete|found|exist|receive|process|list|open|know|like)"
     r"|undeliver|fail(ed|ure|s)?\b|unable to|rejected|returned|refused|bounced|unknown|no such|invalid"
@@ -114,7 +114,7 @@ _PERSONS = re.compile(
     r"\s*(re|fwd?|aw|wg|tr|sv|vs|rv|enc|antw|\u56de\u590d|\u7b54\u590d|\u8f6c\u53d1)\s*[:\uff1a]", re.I
 )
 _ALONE = re.compile(r"[\s<>*(\"']*$")
-_DELAYED = pattern(
+_DELAYED = Expression(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
     r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
     r"|still being (tried|attempted)|will be retried"
@@ -123,7 +123,7 @@ _DELAYED = pattern(
     r"|delivery attempts",
     DELAYED,
 )
-_FINAL = pattern(
+_FINAL = Expression(
     r"permanent|giving up|not going to try again|will not (continue|be retried|retry|attempt)"
     r"|deleted from queue|no further|failed permanently|given up|removed from (the )?queue",
     GIVEN_UP,
@@ -300,7 +300,7 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     system = _is_system(mail) and not _is_persons(mail)
     if system and not (_is_daemon(mail) or headers.keys() & _SYSTEM_FIELDS):  # its title alone says so
         system = bool(original) or bool(_ANSWER.search(notice)) or _lists_somebody(mail, notice)
-    failed = bool(_FAILED.search(notice)) or bool(_SUBJECT.search(subject[:300]))
+    failed = _FAILED.stands_in(notice) or bool(_SUBJECT.search(subject[:300]))
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
         candidates = list(_addresses(original.get("to", ())))[:5]
@@ -308,7 +308,7 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
         return Reading(Kind.AUTO_REPLY, "vacation", (), "auto-reply (RFC 3834)", original)
     if not candidates:
         return Reading(Kind.NONE, "", (), _NOTHING, original)
-    delayed = bool(_DELAYED.search(notice)) and not _FINAL.search(notice)
+    delayed = _DELAYED.stands_in(notice) and not _FINAL.stands_in(notice)
     results = []
     for address in candidates:
         words = _about(notice, address, len(candidates))
