@@ -240,6 +240,9 @@ def _web(club: Club) -> Iterator[Finding]:
         yield Finding(about, "wrong", "not https", "one-click unsubscribe demands it (RFC 8058 section 3.1)")
     else:
         yield Finding(about, "right", url.geturl())
+        if not club.settings.web.trusted_proxies:
+            todo = "name the web server with TLS in front, such as 127.0.0.1; else all visitors look like one"
+            yield Finding("[web] trusted_proxies", "advice", "is empty", todo)
 
 
 def _legal(club: Club) -> Iterator[Finding]:

@@ -90,6 +90,14 @@ def test_a_public_address_without_https_is_wrong(club: Path) -> None:
     assert "RFC 8058" in findings(club)[1]["[web] base_url"][0]["todo"]
 
 
+def test_who_stands_behind_an_unnamed_proxy_is_told_that_all_visitors_look_like_one(club: Path) -> None:
+    settings(club, 'base_url = "http://127.0.0.1:8080"', 'base_url = "https://news.example.com"')
+    (finding,) = findings(club)[1]["[web] trusted_proxies"]
+    assert finding["state"] == "advice"
+    settings(club, 'listen = "127.0.0.1:8080"', 'listen = "127.0.0.1:8080"\ntrusted_proxies = ["127.0.0.1"]')
+    assert "[web] trusted_proxies" not in findings(club)[1]
+
+
 def test_a_law_that_demands_a_postal_address_makes_its_absence_wrong(club: Path) -> None:
     with (club / "mailer.toml").open("a") as file:
         file.write('\n[legal]\nprofile = "us"\n')
