@@ -60,7 +60,9 @@ def unnumbered(issue: Issue) -> Issue:
 
 def source_word(lang: str) -> str:
     """What stands before a source's name in an issue of that language, with its colon."""
-    return "来源：" if language.is_chinese(lang) else "Source: "
+    if language.is_chinese(lang):
+        return "來源：" if "hant" in lang.lower() else "来源："
+    return "Source: "
 
 
 def _head(issue: Issue) -> str:

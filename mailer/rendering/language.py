@@ -12,7 +12,7 @@ _WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
 
 # Language -> the script it is written in, where that is not Latin.
 _SCRIPTS = {"zh": "han", "yue": "han", "ja": "kana", "ko": "hangul"}
-_TAGS = {"han": "zh-Hans", "kana": "ja", "hangul": "ko", "latin": "en"}
+_TAGS = {"kana": "ja", "hangul": "ko", "latin": "en"}
 
 
 def is_tag(text: str) -> bool:
@@ -54,9 +54,24 @@ def detect(text: str, default: str) -> str:
     A Han character counts as much as a Latin word, so that a Chinese headline may hold foreign names.
     """
     script = _script(text)
-    if script is None or script == _SCRIPTS.get(primary(default), "latin"):
+    if script is None or (script == _SCRIPTS.get(primary(default), "latin") and default != "zh"):
         return default
-    return _TAGS[script]
+    return han_tag(text) if script == "han" else _TAGS[script]
+
+
+def han_tag(text: str) -> str:
+    """Whether Chinese is written in simplified or traditional characters: which old character set has them."""
+    han = set(_HAN.findall(text))
+    only_one = [(_has(character, "gb2312"), _has(character, "big5")) for character in han]
+    traditional, simplified = only_one.count((False, True)), only_one.count((True, False))
+    return "zh-Hant" if traditional > simplified else "zh-Hans"
+
+
+def _has(character: str, charset: str) -> bool:
+    try:
+        return bool(character.encode(charset))
+    except UnicodeEncodeError:
+        return False
 
 
 def _script(text: str) -> str | None:

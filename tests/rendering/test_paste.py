@@ -65,7 +65,11 @@ def test_a_plain_digest_is_read() -> None:
         ("No. 1 ", "No. 2 "),
         ("### 1.", "### 2."),
         ("01 |", "02 |"),
+        ("壹、", "贰、"),
         ("•", "•"),
+        ("◎", "◎"),
+        ("▌", "▌"),
+        ("🔴", "🔵"),
         ("■", "■"),
         ("👉", "👉"),
     ],
@@ -89,6 +93,8 @@ def test_every_way_to_number_items_is_known(one: str, two: str) -> None:
         ("来源：码头报", "码头报"),
         ("——码头报", "码头报"),
         ("| Pier Post", "Pier Post"),
+        ("〔來源｜碼頭報〕", "碼頭報"),
+        ("\n→ 来源：码头报", "码头报"),
         ("\nSource: Pier Post", "Pier Post"),
         ("\n来源: 码头报", "码头报"),
         ("\n來源｜码头报", "码头报"),
@@ -121,6 +127,10 @@ def test_other_closing_parentheses_are_text(ending: str) -> None:
         ("码头报 12月31日", date(2025, 12, 31)),
         ("码头报 五月二十一日", date(2026, 5, 21)),
         ("码头报 5.21", date(2026, 5, 21)),
+        ("码头报 20260521", date(2026, 5, 21)),
+        ("碼頭報 民國115年5月21日（四）", date(2026, 5, 21)),
+        ("碼頭報 2026年5月21日（週四）", date(2026, 5, 21)),
+        ("Pier News #31 — 21 May 2026", date(2026, 5, 21)),
         ("Pier News, May 21st", date(2026, 5, 21)),
         ("Pier News, the 21st of May", date(2026, 5, 21)),
         ("Pier News | Thu, 21 May 2026", date(2026, 5, 21)),
@@ -128,6 +138,58 @@ def test_other_closing_parentheses_are_text(ending: str) -> None:
 )
 def test_the_date_is_found_and_a_missing_year_is_the_nearest(head: str, day: date) -> None:
     assert issue_of(DIGEST.replace("Pier News, 21 May 2026", head)).date == day
+
+
+def test_a_date_at_the_foot_is_taken_where_the_head_has_none() -> None:
+    issue = issue_of(DIGEST.replace("Pier News, 21 May 2026", "") + "\nAll from the ports\nPier News, 21 May 2026\n")
+    assert (issue.newsletter, issue.date) == ("Pier News", date(2026, 5, 21))
+
+
+def test_traditional_chinese_is_told_from_simplified_and_its_words_are_known() -> None:
+    text = (
+        "碼頭晨報 2026年5月21日\n\n1. 渡輪恢復夜間航班\n票價與去年相同。（碼頭報）\n"
+        "2. 倉庫開放參觀\n週末兩場。（碼頭報）\n\n"
+        "訂閱請點擊：https://pier.example.com/join\n若不想再收到，請按此取消訂閱\n"
+    )
+    reading = paste.read(text, today=TODAY)
+    assert reading.issue.lang == "zh-Hant"
+    assert reading.issue.cta is not None
+    assert (reading.issue.cta.label, reading.issue.cta.url) == ("立即訂閱", "https://pier.example.com/join")
+    assert [line.text for line in reading.unplaced] == ["若不想再收到，請按此取消訂閱"]
+    assert "來源：碼頭報" in canonical.write(reading.issue)
+
+
+def test_leads_that_name_every_item_are_a_table_of_contents() -> None:
+    names = ["Ropes are dearer", "Crates are taxed", "Ferries merge", "Lights go out"]
+    items = "\n".join(f"{n}. {name}\nA text about it. (Pier Post)" for n, name in enumerate(names, 1))
+    issue = issue_of(f"Pier News, 21 May 2026\nContents\n{chr(10).join(names)}\n\n{items}\n")
+    assert [item.lead for item in issue.items] == [None] * 4
+    assert issue.title == ""
+
+
+def test_who_says_so_is_no_headline() -> None:
+    text = (
+        "码头早报 5月21日\n1、商务部：前四月零售额同比增长百分之六，其中生鲜占比过半。\n"
+        "2、央行：开展一千亿元逆回购。\n3、外媒：巴西下调小包裹税率，七月一日起施行。\n"
+    )
+    assert next(issue_of(text).items).headline.startswith("商务部：")
+
+
+def test_the_words_of_a_link_in_the_call_are_its_label() -> None:
+    cta = issue_of(DIGEST + "\nJoin us\nWe meet monthly. [Become a member](https://pier.example.com/join)\n").cta
+    assert cta is not None
+    assert (cta.title, cta.text, cta.label, cta.url) == (
+        "Join us",
+        "We meet monthly.",
+        "Become a member",
+        "https://pier.example.com/join",
+    )
+
+
+def test_pictures_and_their_credits_are_left_out_with_a_report() -> None:
+    reading = paste.read(DIGEST.replace("(Pier Post)\n2", "\n▲ 图源：视觉库\nSource: Pier Post\n2"), today=TODAY)
+    assert next(reading.issue.items).body == "Boards were laid all winter."
+    assert [line.text for line in reading.unplaced] == ["▲ 图源：视觉库"]
 
 
 def test_a_given_date_is_taken_as_it_is() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mailer.model.issue import CallToAction
 from mailer.rendering import language
-from mailer.rendering.paste import grammar, prose
+from mailer.rendering.paste import grammar, links, prose
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.lines import Line, width
 from mailer.rendering.paste.report import Report
 
@@ -19,7 +20,10 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
     """
     cta: CallToAction | None = None
     open_call = False
-    for line in lines:
+    told = [line for line in map(_of_menu, lines) if grammar.is_call(line.text)]
+    first = next((line.number for line in told if grammar.is_join(line.text)), 0)
+    for pasted in lines:
+        line = _of_menu(pasted)
         text = line.text
         if not text:
             continue
@@ -27,32 +31,44 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
             report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             open_call = False
         elif grammar.is_foot(text) and not (grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)):
-            report.drop(line.number, "line of the page dropped", grammar.strip_links(text)[0])
+            report.drop(line.number, "line of the page dropped", links.strip(text)[0])
             open_call = False
-        elif cta is None and grammar.is_call(text):
+        elif cta is None and grammar.is_call(text) and line.number >= first:
             cta = _call(line, report, name, apply_url)
             open_call = True
         elif cta is not None and open_call:
-            plain, url = grammar.strip_links(text)
-            only_url = url and plain.strip() == url
+            plain, url = links.strip(text)
+            words = links.words(text)
+            if url and words and not cta.url and grammar.is_call(words):
+                cta = replace(cta, label=words)
+                text = plain = plain.replace(words, "").strip()
+            only_url = url and (plain.strip() == url or not plain)
             added = "" if only_url else prose.to_markdown(text)
             if added and not re.search(r"[.!?。！？]$", plain):
                 report.drop(line.number, "line after the call to action dropped", plain)
                 continue
             cta = replace(cta, text="\n\n".join(part for part in (cta.text, added) if part), url=cta.url or url)
         else:
-            report.drop(line.number, "line after the last item dropped", grammar.strip_links(text)[0])
+            report.drop(line.number, "line after the last item dropped", links.strip(text)[0])
     return cta
+
+
+def _of_menu(line: Line) -> Line:
+    """Of a row of links ("Join us | Unsubscribe") the one that is a call; else the line as it is."""
+    parts = re.split(r"\s+[|｜丨·•]\s+", line.text)
+    calls = [part for part in parts if grammar.is_call(part) and not grammar.is_foot(part)]
+    menu = len(parts) > 1 and calls and all(grammar.is_foot(part) or grammar.is_call(part) for part in parts)
+    return replace(line, text=calls[0]) if menu else line
 
 
 def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction:
     text = re.sub(r"<\s*/?\s*a\s*>", " ", line.text)
     if text != line.text:
         report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
-    plain, url = grammar.strip_links(text)
+    plain, url = links.strip(text)
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
     label = grammar.call_label(plain)
-    button = _label(plain, language.is_chinese(language.detect(plain, "zh-Hans")))
+    button = _label(plain, language.is_chinese(language.detect(plain.replace(url, ""), "zh-Hans")))
     if label and re.search(r"\w", plain[len(label) :]):
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
@@ -62,16 +78,18 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     else:
         target = apply_url or "the club's own apply page"
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
-    title, rest = _split_call(plain)
+    title, rest = _split_call(re.sub(r"[\s↓→⬇👇👉➡:：\ufe0f]+$", "", plain))
     report.found(line.number, "call", "taken as the call to action", plain[:60])
     return CallToAction(name, prose.escape(title), prose.escape(rest), button, url, line.number)
 
 
 def _split_call(text: str) -> tuple[str, str]:
     """A call's first sentence as its title, and the rest."""
-    match = re.match(r"(.{4,}?[.!?](?=\s)|.{2,}?[。！？])\s*(.*)$", text)
-    if match and width(match[1]) <= 90:
-        return match[1].rstrip(".。"), match[2]
+    parts = re.findall(r".+?(?:[.!?](?=\s)|[。！？]|$)\s*", text)
+    at = next((i for i, part in enumerate(parts) if grammar.is_call(part)), 0)
+    if len(parts) > 1 and width(parts[at]) <= 90:
+        rest = "".join([*parts[:at], *parts[at + 1 :]]).strip()
+        return parts[at].strip().rstrip(".。"), rest
     if width(text) <= 90:
         return text.rstrip(".。:："), ""
     return "", text
@@ -79,7 +97,10 @@ def _split_call(text: str) -> tuple[str, str]:
 
 def _label(text: str, chinese: bool) -> str:
     if chinese:
-        return "立即报名" if "报名" in text else "立即申请" if "申请" in text else "立即加入"
+        words = fold(text)
+        known = next((word for word in ("报名", "申请", "订阅", "咨询", "投稿") if word in words), "加入")
+        at = words.find(known)
+        return f"立即{text[at : at + len(known)] if at >= 0 else known}"
     first = re.search(r"\b(apply to join|join|register|sign up|subscribe)\b", text, re.IGNORECASE)
     return {"join": "Join us", "register": "Register", "sign up": "Sign up", "subscribe": "Subscribe"}.get(
         first[1].lower() if first else "", "Apply to join"

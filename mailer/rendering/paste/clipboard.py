@@ -6,10 +6,10 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
+from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 
-# A link inside a line: LINK text LINK_URL address LINK_END; private characters that no pasted text keeps.
-LINK, LINK_URL, LINK_END = "\ue000", "\ue001", "\ue002"
+NESTED = "\u2023"  # what an item of a list inside a list begins with
 # Pages that only lead on, and where they say whereto.
 _DETOURS = (
     ("google.com", "/url", ("q", "url")),
@@ -67,6 +67,17 @@ def to_lines(text: str, report: Report) -> list[tuple[int, str]]:
     return reader.lines
 
 
+def _bold_at_start(text: str) -> str:
+    """A line with what is bold at its beginning between `**`, and no other such marks."""
+    text = re.sub(r"\*\*(\s*)\*\*", r"\1", text).strip()
+    text = re.sub(rf"({LINK})\*\*([^*]+)\*\*({LINK_URL}[^{LINK_END}]*{LINK_END})", r"**\1\2\3**", text)
+    match = re.match(rf"((?:- |{NESTED} |\d+\. |#+ )?)\*\*\s*([^*]+?)\s*\*\*(.*)$", text, re.DOTALL)
+    if match is None or match[1].startswith("#"):
+        return text.replace("**", "")
+    rest = match[3].replace("**", "")
+    return f"{match[1]}**{match[2]}**{rest}"
+
+
 class _Reader(HTMLParser):
     def __init__(self, report: Report) -> None:
         super().__init__(convert_charrefs=True)
@@ -78,6 +89,7 @@ class _Reader(HTMLParser):
         self._lists: list[int | None] = []
         self._link: str | None = None
         self._breaks = 0
+        self._marker = ""  # of a list item whose text has not begun
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {key: value or "" for key, value in attrs}
@@ -103,17 +115,27 @@ class _Reader(HTMLParser):
         elif tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             self._parts.append("## " if tag in ("h1", "h2") else "### ")
         elif tag in ("td", "th"):
-            self._parts.append(" ")
+            self._parts.append("\t")
+        elif tag in ("b", "strong"):
+            self._mark()
+            self._parts.append("**")
         elif tag == "a" and values.get("href", "").startswith(("http://", "https://", "mailto:")):
             self._link = direct(values["href"].strip(), self.getpos()[0], self.report)
+            self._mark()
             self._parts.append(LINK)
 
     def _list_item(self) -> None:
         if self._lists and self._lists[-1] is not None:
             self._lists[-1] += 1
-            self._parts.append(f"{self._lists[-1]}. ")
+            self._marker = f"{self._lists[-1]}. "
         else:
-            self._parts.append("- ")
+            self._marker = "- " if len(self._lists) < 2 else f"{NESTED} "
+
+    def _mark(self) -> None:
+        """Put a list item's mark before its first words, which may stand in a block of their own."""
+        if self._marker:
+            self._parts.append(self._marker)
+            self._marker = ""
 
     def _void(self, tag: str, values: dict[str, str]) -> None:
         if self._hidden:
@@ -135,8 +157,12 @@ class _Reader(HTMLParser):
         if tag == "a" and self._link is not None:
             self._parts.append(f"{LINK_URL}{self._link}{LINK_END}")
             self._link = None
+        elif tag in ("b", "strong"):
+            self._parts.append("**")
         elif tag in ("ul", "ol") and self._lists:
             self._lists.pop()
+        elif tag == "li":
+            self._marker = ""
         if tag in _BLOCKS:
             self.end_line()
             if tag == "p":
@@ -147,15 +173,18 @@ class _Reader(HTMLParser):
             if data.strip() and not set(self._hidden) & _SILENT:
                 self.report.drop(self.getpos()[0], "hidden text dropped", " ".join(data.split()))
             return
-        if data.strip() and not "".join(self._parts).strip(f"#-0123456789. {LINK}"):
+        if data.strip() and not "".join(self._parts).strip(f"#-*0123456789. {NESTED}{LINK}"):
             self._start = self.getpos()[0]
+        if data.strip():
+            self._mark()
         self._parts.append(re.sub(f"[{LINK}-{LINK_END}]", "", data))
 
     def end_line(self) -> None:
         """Put what was gathered into the lines, its blanks made single."""
         if self._link is not None:
             self._parts.append(f"{LINK_URL}{self._link}{LINK_END}{LINK}")
-        text = " ".join("".join(self._parts).split())
+        cells = "".join(self._parts).removeprefix("\t").split("\t")
+        text = "\t".join(_bold_at_start(" ".join(cell.split())) for cell in cells).rstrip()
         text = re.sub(f"{LINK}[ ]*{LINK_URL}[^{LINK_END}]*{LINK_END}", "", text)
         open_link = text.endswith(LINK)
         text = text.removesuffix(LINK).strip()

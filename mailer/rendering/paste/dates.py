@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from mailer.rendering.paste.letters import fold
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
 _WEEKDAY = (
-    r"(?:[\s,，|·/]*[（(]?(?:星期|周|礼拜)[一二三四五六日天][)）]?"
+    r"(?:[\s,，|·/]*[（(]?(?:星期|周|礼拜)[一二三四五六日天][)）]?|\s*[（(][一二三四五六日][)）]"
     r"|[\s,，|·/]*\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?)?"
 )
 _BEFORE = r"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s+)?"
@@ -17,17 +19,22 @@ _TO_HAN = r"(?:\s*[-–—~～至到]\s*(?:20\d\d年)?(?:\d{1,2}\s*月)?\d{1,2}\
 _FORMS = [
     re.compile(_BEFORE + form + _WEEKDAY, re.IGNORECASE)
     for form in (
+        r"民国\s*(?P<roc>\d{2,3})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]?",
         r"(?P<y>20\d\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]?" + _TO_HAN,
         r"(?<![\d.])(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?![\d])",
+        r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
         r"(?<![\d.])(?P<d>\d{1,2})(?P<s>[./])(?P<m>\d{1,2})(?P=s)(?P<y>20\d\d)(?!\d)",
         r"(?P<cy>[〇零一二三四五六七八九]{4})年(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十]{1,3})[日号]",
-        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO}(?:\s+of)?\s+{_MONTH},?\s+(?P<y>20\d\d)\b",
+        rf"(?<!#)\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO}(?:\s+of)?\s+{_MONTH},?\s+(?P<y>20\d\d)\b",
         rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO},?\s+(?P<y>20\d\d)\b",
         r"(?<!\d)(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]" + _TO_HAN,
         r"(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十]{1,3})[日号]",
         rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+{_MONTH}(?!\w)",
         rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\w)",
-        r"(?<![\d./-])(?P<m>0?[1-9]|1[0-2])(?P<s>[./-])(?P<d>0?[1-9]|[12]\d|3[01])(?![\d./-]|\s*[%％万亿元])",
+        r"(?<![\d./-])(?P<d>1[3-9]|2\d|3[01])/(?P<m>0?[1-9]|1[0-2])(?![\d./-])",
+        r"(?<![\d./-])(?P<m>0?[1-9]|1[0-2])(?P<s>[./-])(?P<d>0?[1-9]|[12]\d|3[01])"
+        r"(?:\s*[-–—~～至]\s*(?:0?[1-9]|1[0-2])(?P=s)\d{1,2})?(?![\d./-]|\s*[%％万亿元])",
+        r"(?<![\d#第.])(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?![\d期年.]|\s*[%％万亿元])",
     )
 ]
 _FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)}
@@ -36,11 +43,11 @@ _DIGITS = {character: value for value, character in enumerate("〇一二三四�
 
 def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
     """The first date in `text`: (day, whether it had a year, start, end); a missing year is the nearest to `today`."""
-    digits = text.translate(_FULL_WIDTH)
+    digits = fold(text).translate(_FULL_WIDTH)
     for form in _FORMS:
         for match in form.finditer(digits):
             groups = match.groupdict()
-            year = _number(groups.get("y")) or _year(groups.get("cy"))
+            year = _number(groups.get("y")) or _republican(groups.get("roc")) or _year(groups.get("cy"))
             month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
             day = _number(groups.get("d")) or _chinese(groups.get("cd"))
             found = _date(year, month, day, today)
@@ -62,6 +69,11 @@ def _date(year: int, month: int, day: int, today: date) -> date | None:
 
 def _number(text: str | None) -> int:
     return int(text) if text else 0
+
+
+def _republican(year: str | None) -> int:
+    """The year of a date that counts from 1912, as in Taiwan."""
+    return int(year) + 1911 if year else 0
 
 
 def _month(name: str | None) -> int:

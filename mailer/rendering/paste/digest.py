@@ -14,21 +14,25 @@ from mailer.rendering.paste import (
     clipboard,
     encoding,
     grammar,
+    inline,
     kinds,
     leads,
+    links,
     names,
     outline,
     preheader,
     prose,
     rows,
+    sources,
 )
-from mailer.rendering.paste.head import Head, read_head
+from mailer.rendering.paste.head import Head, read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
 from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
 
 TEXT_LIMIT = 1_000_000
+LINE_LIMIT = 20_000
 
 _NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*https?://\S+")
 
@@ -79,9 +83,12 @@ def read(
         report.add(0, "html", "read as HTML from a clipboard")
         numbered = clipboard.to_lines(text, report)
     else:
-        numbered = rows.to_lines(list(enumerate(text.split("\n"), 1)), report)
+        numbered = list(enumerate(text.split("\n"), 1))
+    numbered = rows.to_lines(numbered, report)
     if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
         raise SourceError(f"the text has more than {TEXT_LIMIT:,} characters; that is no digest", where=name)
+    if sum(bool(line.strip()) for _, line in numbered) > LINE_LIMIT:
+        raise SourceError(f"the text has more than {LINE_LIMIT:,} lines; that is no digest", where=name)
     lines, forward = tidy(numbered, report, html=html)
     return _Reader(lines, report, today, day, defaults, name, forward).reading()
 
@@ -112,6 +119,9 @@ class _Reader:
     def reading(self) -> Reading:
         self.notes = self._footnotes()
         found = outline.find(self.lines, self.report)
+        if found is None and (parted := inline.part(self.lines, self.report)):
+            self.lines = parted
+            found = outline.find(self.lines, self.report)
         if found is not None and outline.name_sources(self.lines, found, self.report):
             found = outline.find(self.lines, self.report)
         if found is None:
@@ -124,6 +134,7 @@ class _Reader:
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = self._end(found)
+        read_foot(head, self.lines[end:], self.today, self.report)
         items = Gatherer(self.lines, self.report, self.notes).gather(found, end)
         self._refuse_what_is_no_digest(found, head, items)
         cta = call.read(self.lines[end:], self.report, self.defaults.cta, self.defaults.apply_url)
@@ -132,9 +143,9 @@ class _Reader:
     def _footnotes(self) -> dict[str, Note]:
         """Name and address of lines such as `[2] https://...` by number, taken out where the text refers to them."""
         notes = {
-            match[1]: (line, (match[2], grammar.strip_links(line.text)[1]))
+            match[1]: (line, (match[2], links.strip(line.text)[1]))
             for line in self.lines
-            if (match := _NOTE.fullmatch(grammar.strip_links(line.text)[0]))
+            if (match := _NOTE.fullmatch(links.strip(line.text)[0]))
         }
         texts = [line.text for line in self.lines]
         used = {
@@ -144,20 +155,21 @@ class _Reader:
         return {key: found for key, (_, found) in used.items()}
 
     def _refuse_what_is_no_digest(self, found: outline.Outline, head: Head, items: dict[int, Gathered]) -> None:
-        sources = sum(item.source is not None for item in items.values())
+        named = sum(item.source is not None for item in items.values())
         bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
         dated = bool(head.day or self.day or head.named)
+        dated = dated and (found.family != "shape" or head.worded)
         told = (
-            sources >= 2
-            or (sources > 0 and sources * 2 >= len(items))
+            named >= 2
+            or (named > 0 and named * 2 >= len(items))
             or (dated and (bodies * 3 >= len(items) or head.worded or bool(found.titles)))
         )
-        kind = kinds.other_kind(self.lines, sources)
+        kind = kinds.other_kind(self.lines, named)
         headlines = [item.headline for item in items.values()]
         matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
         if kind:
             raise SourceError(f"this is no digest but {kind}; paste the digest alone", where=self.name)
-        sections = len(found.titles) >= 2 and bodies * 2 >= len(items)
+        sections = len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"
         if not items or not (told or matched or sections):
             raise SourceError(
                 f"this is no digest: {len(items)} numbered lines, but no date, name, source or section with them;"
@@ -173,14 +185,14 @@ class _Reader:
             text = self.lines[index].text
             if (
                 text
-                and (grammar.source_line(text) or grammar.source_at_end(text, lenient=False))
-                and not (grammar.is_call(text) and not grammar.source_line(text))
+                and (sources.source_line(text) or sources.source_at_end(text, lenient=False))
+                and not (grammar.is_call(text) and not sources.source_line(text))
                 and not self._is_above_text(start, index)
             ):
                 rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
                 if not rest or not self._more_text(rest):
                     return index + 1
-            foot = text and (grammar.is_foot(text) or grammar.is_rule(text))
+            foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
             if foot or (text and index > start and self._is_call_line(text, index)):
                 return index
             index += 1
@@ -197,16 +209,19 @@ class _Reader:
     def _more_text(self, rest: list[int]) -> bool:
         """Whether lines after a source still belong to the item: another source or address follows at once."""
         text = self.lines[rest[0]].text
-        return grammar.source_line(text) is not None and not grammar.is_call(text)
+        return sources.source_line(text) is not None and not grammar.is_call(text)
 
     def _is_call_line(self, text: str, index: int) -> bool:
-        if not grammar.is_call(text) or grammar.source_at_end(text, lenient=False):
+        if not grammar.is_call(text) or sources.source_at_end(text, lenient=False):
             return False
         start = max(i for i in self.starts if i < index)
-        if not any(self.lines[i].text for i in range(start + 1, index)) and not grammar.is_strong_call(text):
+        told = any(self.lines[i].text for i in range(start + 1, index))
+        headline = self.starts[start]
+        told = told or sources.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        if not told and not grammar.is_strong_call(text):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]
-        short = width(grammar.strip_links(text)[0]) <= 120 or grammar.call_label(text) != ""
+        short = width(links.strip(text)[0]) <= 120 or grammar.call_label(text) != ""
         return (short or len(rest) <= 3) and len(rest) <= 8
 
     def _reading(
@@ -216,6 +231,9 @@ class _Reader:
         lang = self._language(head, headlines, items)
         texts = ["\n".join(item.paragraphs) for item in items.values()]
         matched = leads.match(head.leads, headlines, texts)
+        if len(headlines) > 3 and len(set(matched) - {None}) == len(headlines):
+            self.report.add(head.leads_line, "leads", "the leads name every item: a table of contents, left out")
+            head.leads, head.title, matched = [], "", []
         written = self._written_title(head, matched)
         wording: dict[int, str] = {}
         for lead, index in zip(head.leads, matched, strict=True):
@@ -277,8 +295,8 @@ class _Reader:
 
     def _language(self, head: Head, headlines: list[str], items: dict[int, Gathered]) -> str:
         words = "\n".join([*headlines, *(text for item in items.values() for text in item.paragraphs)])
-        default = next(iter(self.defaults.languages), "zh-Hans" if language.han_share(words) > 0.5 else "en")
-        found = language.detect(grammar.strip_links(words)[0], default)
+        default = next(iter(self.defaults.languages), "zh" if language.han_share(words) > 0.5 else "en")
+        found = language.detect(links.strip(words)[0], default)
         return next((tag for tag in self.defaults.languages if language.same(tag, found)), found)
 
     def _day(self, head: Head) -> date:

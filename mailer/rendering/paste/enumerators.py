@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+
+from mailer.rendering.paste.letters import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,10 @@ _CIRCLED |= {chr(0x2776 + i): i + 1 for i in range(10)} | {chr(0x3251 + i): i + 
 _CIRCLED |= {chr(0x2780 + i): i + 1 for i in range(10)} | {chr(0x278A + i): i + 1 for i in range(10)}
 _CIRCLED |= {chr(0x3220 + i): i + 1 for i in range(10)} | {chr(0x24EB + i): i + 11 for i in range(10)}
 _HAN = "一二三四五六七八九十百零〇"
+_FORMAL = "壹贰叁肆伍陆柒捌玖拾"
+_STEMS = "甲乙丙丁戊己庚辛壬癸"
+# Families that number sections more often than items; "part" and "stem" number nothing else.
+SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem"))
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
@@ -33,59 +40,70 @@ _PATTERNS = (
         ),
     ),
     ("hanparen", re.compile(rf"[(（〔［\[]([{_HAN}]{{1,3}})[)）〕］\]]\s*[、.]?\s*(.*)")),
-    ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*[、.．:：]\s*(.*)")),
+    ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}])(?:\s*[、.．:：]\s*|\s+)(\S.*)")),
+    ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
+    (
+        "part",
+        re.compile(
+            rf"(?:part|section|版块|板块|第)[\s.·-]*([{_HAN}]{{1,3}}|\d{{1,2}})[\s.:：、|｜·部分-]+(\S.*)", re.I
+        ),
+    ),
     (
         "named",
         re.compile(
-            rf"(?:新闻|资讯|快讯|热点|要闻|消息|头条|话题|看点|动态|新聞|資訊|快訊|熱點|story|item|topic|news)\s*"
+            rf"(?:新闻|资讯|快讯|热点|要闻|消息|头条|话题|看点|动态|story|item|topic|news)\s*"
             rf"([{_HAN}]{{1,3}}|\d{{1,2}})\s*[:：、.．|｜]\s*(.*)",
             re.IGNORECASE,
         ),
     ),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
-    ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})\s*[.:：、]?\s+(.*)", re.IGNORECASE)),
+    ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
 _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u25a0-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）])")
-_BULLET = re.compile(r"([-*•·●○◦▪▫■□◆◇▶►▸➤➜★☆✅☑✔🔹🔸🔺📌👉⭐🔥※]|📍|💡)\ufe0f?\s*(\S.*)")
+# Any sign or picture may stand before items; circled numbers are none.
+_BULLET = re.compile(
+    r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff])\ufe0f?\s*(\S.*)"
+)
+_DISCS = str.maketrans(dict.fromkeys("🟠🟡🟢🔵🟣🟤⚫⚪", "🔴"))
 _BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
 
 
-def marks(text: str) -> list[Mark]:
+@lru_cache(maxsize=4096)
+def marks(text: str) -> tuple[Mark, ...]:
     """Every way to read the beginning of a line as an enumerator, the surest first."""
     if not text or text[0] in "，。,":
-        return []
+        return ()
     plain = re.sub(r"^#{1,6}\s+", "", text)
     plain = re.sub(r"^\*\*(?=.{1,120})|(?<=\S)\*\*$", "", plain) if plain.startswith("**") else plain
     plain = _SIGNS_FIRST.sub("", plain)
     plain = plain[:6].translate(_FULL_WIDTH) + plain[6:]
     if plain and plain[0] in _CIRCLED:
-        return [Mark("circled", _CIRCLED[plain[0]], _rest(plain[1:].lstrip(" .、．:：")))]
-    found = []
+        return (Mark("circled", _CIRCLED[plain[0]], plain[1:].lstrip(" .、．:：").strip()),)
+    folded = fold(plain)
     for family, pattern in _PATTERNS:
-        match = pattern.fullmatch(plain)
+        match = pattern.fullmatch(folded)
         if match is None:
             continue
         if family == "keycap":
             if "\u20e3" in plain[:3] or plain[0] == "🔟":
                 digits = match[1] + re.sub(r"\D", "", match[2])
-                found.append(Mark(family, 10 if match[1] == "🔟" else int(digits), _rest(match[3])))
-                break
+                return (Mark(family, 10 if match[1] == "🔟" else int(digits), plain[match.start(3) :].strip()),)
             continue
-        written, rest = match[1] or match[2], match[match.re.groups]
+        written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
         number = int(written) if written.isdecimal() else _chinese(written)
-        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal")):
-            found.append(Mark("arabic" if family == "bare" and written[0] == "0" else family, number, _rest(rest)))
-            break
-    return found
+        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no")):
+            return (Mark("arabic" if family == "bare" and written[0] == "0" else family, number, rest),)
+    return ()
 
 
 def bullet(text: str) -> tuple[str, str] | None:
     """A line that begins with a bullet, as (bullet, rest)."""
     match = _BULLET.fullmatch(text)
-    return (match[1], match[2]) if match and not re.match(r"[-*]{2,}", text) else None
+    return (match[1].translate(_DISCS), match[2]) if match and not re.match(r"[-*]{2,}", text) else None
 
 
 def bracketed(text: str) -> tuple[str, str] | None:
@@ -94,14 +112,12 @@ def bracketed(text: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _rest(text: str) -> str:
-    return text.strip()
-
-
 def _chinese(text: str) -> int:
     if text.isdecimal():
         return int(text)
     digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
+    if text in _FORMAL or text in _STEMS:
+        return (_FORMAL if text in _FORMAL else _STEMS).index(text) + 1
     tens, ten, ones = text.rpartition("十")
     if ten:
         return digits.get(tens, 1) * 10 + digits.get(ones, 0)

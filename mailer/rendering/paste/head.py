@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from mailer.rendering.paste import dates, enumerators, grammar, leads
+from mailer.rendering.paste import dates, enumerators, grammar, leads, links
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.lines import Forward, Line, width
 from mailer.rendering.paste.report import Report
 
@@ -32,12 +33,16 @@ class Head:
 _TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
 _QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
 _BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
-_KIND = r"报|快讯|速递|简讯|资讯|早安|周刊|日刊|新闻|速览|要闻"
+_KIND = (
+    r"报|快讯|速递|简讯|资讯|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
+    r"|播报|头条|早读|早餐|早茶|内参|早班车|早八点|通讯|热点|商讯"
+)
 _WORDS = re.compile(
     rf"{_KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
+_ENDS_AS_NAME = re.compile(rf"(?:{_KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(r"[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$")
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
@@ -46,7 +51,10 @@ _EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
     r"(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
-_WEEKDAY = r"[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?"
+_WEEKDAY = (
+    r"(?:[(（][一二三四五六日][)）]"
+    r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
+)
 _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
@@ -54,7 +62,11 @@ _LUNAR = (
 _SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
-_WRITTEN = re.compile(r"\W*(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?\s*[:：]", re.IGNORECASE)
+# A line about the page itself: when, where and by whom it was put up.
+_WRITTEN = re.compile(
+    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$",
+    re.IGNORECASE,
+)
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -68,7 +80,7 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
         if line.text:
             reader.line(line)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
-    reader.head.worded = _WORDS.search(head_words) is not None
+    reader.head.worded = _WORDS.search(fold(head_words)) is not None
     if forward.subject:
         reader.subject(forward)
     head = reader.head
@@ -78,6 +90,21 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     return head
 
 
+def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> None:
+    """Take the date, and the name beside it, from a short line behind the items where the head has no date."""
+    for line in lines if head.day is None else ():
+        text = links.strip(line.text)[0]
+        found = dates.find(text, today) if text and width(text) <= 40 and not grammar.is_call(text) else None
+        if found is None:
+            continue
+        head.day, head.has_year, head.day_line = found[0], found[1], line.number
+        name = (text[: found[2]] or text[found[3] :]).strip(_EDGE)
+        if not head.newsletter and _WORDS.search(fold(name)):
+            head.newsletter, head.worded = name, True
+            report.found(line.number, "name", "taken as the newsletter's name", name)
+        return
+
+
 @dataclass(slots=True)
 class _Reader:
     head: Head
@@ -85,6 +112,7 @@ class _Reader:
     report: Report
     headlines: list[str]
     listing: bool = False  # the heading of the leads was seen
+    listed: bool = False  # the leads stand on lines of their own
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
@@ -92,7 +120,11 @@ class _Reader:
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
             name = name[: dated[2]] + name[dated[3] :]
-        name = _NUMBER.sub("", name.strip(_EDGE))
+        name = name.strip(_EDGE)
+        if number := _NUMBER.search(name):
+            head.number = int(number[1]) if head.number is None else head.number
+            name = name[: number.start()]
+        name = re.sub(r"^[【\[「《](.{2,40})[】\]」》]$", r"\1", name)
         if not separator:
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
@@ -108,28 +140,39 @@ class _Reader:
         text = re.sub(
             r"^(?:#{1,6}\s+|(?:转发|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
             "",
-            grammar.strip_links(line.text)[0],
+            links.strip(line.text)[0],
             flags=re.I,
         )
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
-        if _WRITTEN.match(text):
-            self._date(text, line)
+        if _WRITTEN.match(fold(text)) and self._date(text, line):
+            if "原创" in text or "发表于" in text:
+                self.report.drop(line.number, "line about where it was put up dropped", text)
+            return
         if grammar.is_foot(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
             self.report.drop(line.number, "line of the page dropped", text)
             return
         if grammar.is_greeting(text):
-            self._date(text, line)
+            dated = self._date(text, line)
             self.head.intro.append(line.text)
+            behind = self._edition(dated[1], line).strip(_EDGE) if dated else ""
             if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text)):
                 self._take_name(match[1], line)
+            elif behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self._may_be_name(behind):
+                self._take_name(behind, line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
             return
         entry = next((mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub")), "")
         if not entry and self.listing and (bullet := enumerators.bullet(text)):
             entry = text = bullet[1]
+        if not entry and self.listing and leads.match([text], self.headlines) != [None]:
+            entry = text
+        if entry and self.head.leads and not self.listed:
+            self.report.drop(line.number, "headline listed again dropped", text)
+            return
         if entry and not leads.SEPARATOR.search(text):
+            self.listed = True
             self.head.leads.append(grammar.headline(entry)[0])
             self.head.leads_line = self.head.leads_line or line.number
             self.report.found(line.number, "leads", "taken as a lead", entry)
@@ -149,7 +192,7 @@ class _Reader:
             match = pattern.match(text)
             if not match:
                 continue
-            inside, rest = match[1].strip(), text[match.end() :]
+            inside, rest = match[1].strip().removesuffix("[超话]"), text[match.end() :]
             if leads.is_label(inside):
                 return f"{inside.strip(':： ')}：{rest}"
             found = dates.find(inside, _SOME_DAY)
@@ -218,7 +261,7 @@ class _Reader:
         if not name:
             return after
         touching = text[len(before) : len(before) + 1].isalnum()
-        if re.search(r"\w", tail) and self._may_be_name(name) and (_WORDS.search(name) or not touching):
+        if re.search(r"\w", tail) and self._may_be_name(name) and (_WORDS.search(fold(name)) or not touching):
             self._take_name(name, line)
             return after
         return f"{before} {after}".strip()
@@ -239,7 +282,11 @@ class _Reader:
         first = _NAME_FIRST.fullmatch(text)
         if first and not leads.PREFIX.match(text):
             name, rest = (first[1], first[2]) if first[1] else (first[3], first[4])
-            if _WORDS.search(name) and self._may_be_name(name) and self._are_leads(rest, behind_name=True):
+            if (
+                (_WORDS.search(fold(name)) or self._lead_on(rest))
+                and self._may_be_name(name)
+                and self._are_leads(rest, behind_name=True)
+            ):
                 self._take_name(name, line)
                 text = rest
             elif leads.is_same(name, head.newsletter) and self._are_leads(rest, behind_name=True):
@@ -249,7 +296,7 @@ class _Reader:
             self._take_leads(text, line, listed=behind)
         elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$", text):
             self._take_name(text.strip(_EDGE), line)
-            head.named = bool(_WORDS.search(text)) or head.day is not None
+            head.named = bool(_WORDS.search(fold(text))) or head.day is not None
         elif leads.is_same(text, head.newsletter):
             self.report.drop(line.number, "the newsletter's name again dropped", text)
         elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
@@ -262,7 +309,15 @@ class _Reader:
         parts = leads.split(text, self.headlines, listed=behind_name)
         if leads.PREFIX.match(text) or len(parts) >= 2:
             return True
+        if re.search(r"[。！？.!?](?:[)）」”\"]*|[(（].{1,20}[)）])$", text):
+            return False  # one sentence
         return behind_name and leads.match(parts, self.headlines) != [None]
+
+    def _lead_on(self, text: str) -> bool:
+        """Whether several parts of a line name items."""
+        parts = leads.split(text, self.headlines)
+        matched = leads.match(parts, self.headlines) if len(parts) <= leads.MOST else []
+        return sum(index is not None for index in matched) >= 2
 
     def _take_leads(self, text: str, line: Line, *, listed: bool) -> None:
         head = self.head

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mailer.model.issue import Source
-from mailer.rendering.paste import enumerators, grammar
+from mailer.rendering.paste import enumerators, grammar, links, sources
 from mailer.rendering.paste.lines import Line, width
-from mailer.rendering.paste.outline import Outline
+from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
 # A one-line item in Chinese: headline, blank, text that ends as a sentence does.
@@ -65,17 +65,17 @@ class Gatherer:
                 ),
                 "",
             )
-            closing += grammar.source_at_end(last, lenient=True) is not None
+            closing += sources.source_at_end(last, lenient=True) is not None
         return closing * 2 >= len(starts)
 
     def _sources_in_headlines(self, found: Outline) -> bool:
         """Whether most headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`."""
-        closing = [text for text in found.starts.values() if grammar.source_at_end(text, lenient=True)]
+        closing = [text for text in found.starts.values() if sources.source_at_end(text, lenient=True)]
         return len(closing) >= 3 and len(closing) * 5 >= len(found.starts) * 4
 
     def _colons(self, found: Outline, lenient: bool) -> bool:
         """Whether most items are one line of headline, colon, and a sentence."""
-        texts = [grammar.source_at_end(text, lenient=lenient) or (text,) for text in found.starts.values()]
+        texts = [sources.source_at_end(text, lenient=lenient) or (text,) for text in found.starts.values()]
         told = sum(grammar.has_colon(text[0]) for text in texts)
         return told >= 3 and told * 5 >= len(texts) * 4
 
@@ -83,11 +83,7 @@ class Gatherer:
         line = self.lines[start]
         text = found.starts[start]
         body = list(range(start + 1, stop))
-        if (
-            text
-            and not any(mark.rest for mark in enumerators.marks(line.text))
-            and found.family not in ("bracketed", "bullet", "headed", "bold", "sources", "lines")
-        ):
+        if text and not any(mark.rest for mark in enumerators.marks(line.text)) and found.family not in UNNUMBERED:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
@@ -96,11 +92,25 @@ class Gatherer:
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
         self._paragraphs(item, body)
+        linked = sources.linked_first(text)
+        url = ""
+        if linked:
+            text, url, rest = linked
+            item.paragraphs[:0] = [rest]
+        elif item.paragraphs and (addressed := sources.bare_address_at_end(text)):
+            text, url = addressed
+        elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（":
+            text = bold[0]
+            item.paragraphs[:0] = [bold[1]]
+        if item.source and item.source.name == _host(item.source.url):  # an address alone; the text may have the name
+            url, item.source = url or item.source.url, None
         if not item.paragraphs and item.source is None:
             text = self._headline_source(item, text, lenient)
         else:
             self._closing_source(item, lenient)
-        if item.source is None and self.in_headlines and (named := grammar.source_at_end(text, lenient=True)):
+        if url and (item.source is None or not item.source.url):
+            item.source = Source(item.source.name if item.source else _host(url), url, item.line)
+        if item.source is None and self.in_headlines and (named := sources.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
         self._headline(item, text)
@@ -114,12 +124,12 @@ class Gatherer:
                 continue
             if grammar.is_rule(line.text):
                 self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
-            elif (found := grammar.source_line(line.text)) and (
-                item.paragraphs or named or index > body[0] or found[0]
-            ):
+            elif grammar.is_picture(line.text):
+                self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
+            elif found := sources.source_line(line.text):
                 named.append((*found, line.number))
             elif grammar.is_foot(line.text) and width(line.text) < 60:
-                self.report.drop(line.number, "line of the page dropped", grammar.strip_links(line.text)[0])
+                self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
                 item.paragraphs.append(line.text)
         if named:
@@ -134,21 +144,33 @@ class Gatherer:
     def _closing_source(self, item: Gathered, lenient: bool) -> None:
         if not item.paragraphs or item.source:
             return
+        for at, text in enumerate(item.paragraphs):
+            if dangling := sources.dangling_label(text):
+                self.report.add(item.line, "source", "label of a source without a name dropped", dangling)
+                item.paragraphs[at] = text.removesuffix(dangling).rstrip()
         last = item.paragraphs[-1]
-        found = grammar.source_at_end(last, lenient=lenient)
+        found = sources.source_at_end(last, lenient=lenient)
         if found:
             before, name, url, _ = found
             item.paragraphs[-1:] = [before] if before else []
             item.source = Source(name, url, item.line)
+        elif address := sources.address_at_end(last):
+            item.paragraphs[-1] = address[0]
+            item.source = Source(_host(address[1]), address[1], item.line)
+            self.report.add(item.line, "link", "address at the end of the text taken as the source's", address[1])
         elif re.search(r"[)）]$", last) and not lenient:
             self.report.add(item.line, "guess", "closing parenthesis kept as text, not a source", last[-40:])
 
     def _headline_source(self, item: Gathered, text: str, lenient: bool) -> str:
         """An item on one line: its source, and its first sentence as headline where there is more than one."""
-        found = grammar.source_at_end(text, lenient=lenient)
+        found = sources.source_at_end(text, lenient=lenient)
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
+        elif (address := sources.address_at_end(text)) or (address := sources.bare_address_at_end(text)):
+            text = address[0]
+            item.source = Source(_host(address[1]), address[1], item.line)
+            self.report.add(item.line, "link", "address at the end of the line taken as the source's", address[1])
         if bold := grammar.bold_first(text):
             item.paragraphs.append(bold[1])
             return bold[0]
@@ -164,7 +186,7 @@ class Gatherer:
         match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
         if (
             match
-            and width(text) > (30 if found else 60)
+            and width(text) > (30 if item.source else 60)
             and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
         ):
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
@@ -179,7 +201,7 @@ class Gatherer:
         if url:
             name = item.source.name if item.source else name or _host(url)
             item.source = Source(name, url, item.line)
-        named = grammar.linked_name_at_end(text) if item.source is None else None
+        named = sources.linked_name_at_end(text) if item.source is None else None
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
@@ -187,7 +209,7 @@ class Gatherer:
         item.headline = shown
         if repair:
             self.report.add(item.line, "headline", repair, shown)
-        url = grammar.strip_links(text)[1]
+        url = links.strip(text)[1]
         if url and item.source is None:
             self.report.add(item.line, "link", "address of the headline's link taken as the source's", url)
             item.source = Source(self._byline(item) or _host(url), url, item.line)
@@ -197,10 +219,10 @@ class Gatherer:
     def _byline(self, item: Gathered) -> str:
         """The short last paragraph of an item whose headline is a link: the name of where it leads."""
         last = item.paragraphs[-1] if len(item.paragraphs) > 1 else ""
-        if not last or width(last) > 30 or not grammar.is_name(last) or last[-1] in ".,;:，。；：":
+        if not last or width(last) > 30 or not sources.is_name(last) or last[-1] in ".,;:，。；：":
             return ""
         self.report.add(item.line, "guess", "last line taken as the source's name", last)
-        return item.paragraphs.pop()
+        return sources.without_reporter(item.paragraphs.pop())
 
     def _note(self, text: str) -> tuple[str, Note]:
         """A text without the number of a footnote at its end, and that footnote's name and address."""

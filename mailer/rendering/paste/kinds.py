@@ -1,4 +1,4 @@
-"""What a numbered text is when it is no digest: a contract, a notice of a meeting, source code."""
+"""What a numbered text is when it is no digest: a contract, a notice, vacancies, a work report, source code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from mailer.rendering.paste.lines import Line
 
 _CONTRACT = re.compile(
-    r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]|合同编号|违约责任|本(?:合同|协议)一式"
+    r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
+    r"|合同编号|违约责任|本(?:合同|协议)(?:一式|的条款|由)|不承担责任|法律(?:责任|效力)"
     r"|\b(?:hereinafter|witnesseth|whereas|the parties agree|governing law)\b",
     re.IGNORECASE,
 )
@@ -16,12 +17,32 @@ _NOTICE = re.compile(
     r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:会议|活动|集合|培训)?(?:时间|地点|议题|议程|主持人?|参会人员|参加人员|出席|缺席"
     r"|注意事项|联系方式)\s*[:：]",
 )
+_VACANCY = re.compile(
+    r"招聘|岗位职责|任职要求|月薪|薪资|年薪|简历|工作经验|年以上经验"
+    r"|\b(?:salary|resum[eé]|curriculum vitae|years of experience)\b",
+    re.IGNORECASE,
+)
+_WORK = re.compile(
+    r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:本周|上周|下周|本月|下月|今日|明日)(?:工作|计划|完成|总结)|(?:^|\s)部门\s*[:：]|问题与建议"
+)
+_CHANGES = re.compile(
+    r"^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
+    r"|^#*\s*\[?v?\d+\.\d+\.\d+\b",
+    re.IGNORECASE,
+)
 _CODE = re.compile(
     r"^(?:import \w|from \w+ import|def \w+\(|class \w+[(:{]|#include|#!/|package \w+;?$|public (?:static|class)"
     r"|function \w*\(|(?:const|let|var) \w+ ?=|(?:if|for|while) .*[:{]$|return\b|print\(|echo |SELECT .* FROM |<\?php"
     r"|[{}]\);?$|[{}]$|\w+\(.*\);?$|\w+(?:\.\w+)* = .*[;)]$)"
 )
-_KINDS = (("a contract", _CONTRACT, 2), ("a notice of a meeting", _NOTICE, 2), ("source code", _CODE, 4))
+_KINDS = (
+    ("a contract", _CONTRACT, 2),
+    ("a notice of a meeting", _NOTICE, 2),
+    ("a list of vacancies", _VACANCY, 3),
+    ("a work report", _WORK, 2),
+    ("a list of changes", _CHANGES, 3),
+    ("source code", _CODE, 4),
+)
 
 
 def other_kind(lines: Sequence[Line], sources: int) -> str:

@@ -11,13 +11,13 @@ from mailer.rendering.paste.lines import width
 
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
 PREFIX = re.compile(
-    r"^(?:今日|本期)?(?:头条|要闻|导读|看点|要点|提要|速览|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
+    r"^\W*(?:今日|本期|一句话)?(?:头条|要闻|导读|看点|要点|提要|速览|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
     r"|^(?:today|headlines?|top stories|in this issue|in brief|inside|leads?|also)\s*[:：]\s*",
     re.IGNORECASE,
 )
 _LABEL = re.compile(
     r"\W*(?:(?:今日|本期|今晨)(?:头条|要闻|导读|看点|要点|提要|速览|摘要|重点|热点|内容)"
-    r"|头条|要闻|导读|看点|内容提要|top stories|in this issue)\W*",
+    r"|头条|要闻|导读|看点|内容提要|本期目录|目录|目次|contents|(?:今日)?热点导览|top stories|in this issue)\W*",
     re.IGNORECASE,
 )
 # Weaker signs between leads: they are one only where what they part looks like leads.
@@ -27,6 +27,7 @@ _WEAKEST = (re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
+MOST = 12  # parts of a line that may be leads
 TEXT_THRESHOLD = 0.5
 
 
@@ -45,7 +46,7 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
             return finer
     for separator in _WEAKEST if len(parts) == 1 and headlines else ():
         finer = _parts(text, separator)
-        if _most_match(finer, headlines, share=1.0):
+        if min(width(part) for part in finer) >= 8 and _most_match(finer, headlines, share=1.0):
             return finer
     return parts
 
@@ -56,7 +57,7 @@ def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
 
 
 def _most_match(parts: list[str], headlines: Sequence[str], share: float = 0.51) -> bool:
-    if len(parts) < 2 or len(parts) > 12:
+    if len(parts) < 2 or len(parts) > MOST:
         return False
     matched = sum(index is not None for index in match(parts, list(headlines)))
     return matched >= 2 and matched >= share * len(parts)

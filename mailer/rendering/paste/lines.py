@@ -7,7 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
-from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL, direct
+from mailer.rendering.paste.clipboard import direct
+from mailer.rendering.paste.enumerators import bullet, marks
+from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 
 
@@ -53,11 +55,16 @@ _POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30
 _SPEAKER = re.compile(
     r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
 )
+# A copied chat with name and time on a line above each message.
+_SPEAKER_ABOVE = re.compile(
+    r"([^\s:：,，。]{1,20})\s+(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?()"
+)
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 _URL = re.compile(
     rf"(?<![{LINK_URL}(<])\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
+_CHAT_LINK = re.compile(r"<(https?://[^\s<>|]+)\|([^<>|\n]{1,200})>")  # as Slack copies them
 _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+(?:\([^\s()]*\))?)>?\)")
 
 
@@ -151,16 +158,17 @@ def _note(forward: Forward, key: str, value: str, number: int) -> None:
 
 def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
     """A chat copied with time and name before each message, without them; what other people said is dropped."""
-    said = [(line, match) for line in lines if (match := _SPEAKER.fullmatch(line.text))]
-    if len(said) < 2:
-        return lines
+    pattern = max((_SPEAKER, _SPEAKER_ABOVE), key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
+    said = [(line, match) for line in lines if (match := pattern.fullmatch(line.text))]
     names = [match[1] for _, match in said]
+    if len(said) < 2 or (pattern is _SPEAKER_ABOVE and len(set(names)) == len(names)):
+        return lines
     teller = max(names, key=names.count)
     report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
     kept: list[Line] = []
     other = False
     for line in lines:
-        match = _SPEAKER.fullmatch(line.text)
+        match = pattern.fullmatch(line.text)
         if match:
             other = match[1] != teller
         if other:
@@ -177,6 +185,8 @@ def _is_stamp(line: Line, forward: Forward, report: Report) -> bool:
         report.drop(line.number, "time of a post dropped", line.text)
         return True
     if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
+        if not forward.sent and re.search(r"\d{4}[-/.年]\d", line.text):
+            forward.sent, forward.date_line = line.text, line.number
         report.drop(line.number, "time stamp of a chat dropped", line.text)
         return True
     return False
@@ -233,10 +243,9 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
 
 
 def _continues(last: str, text: str) -> bool:
-    if re.match(
-        r"(?:[(（]?\d{1,3}[.、)）]|[第其][一二三四五六七八九十]|[一二三四五六七八九十]{1,3}、|[-*•·■◆①-⑳]|#|\[?https?://)\s*\S",
-        text,
-    ) and not text.startswith("http"):
+    if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
+        return False
+    if any(mark.family not in ("bare", "lone") for mark in marks(text)) or bullet(text) or text[0] in "#[【":
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
@@ -264,18 +273,23 @@ def _mark_links(line: Line, report: Report) -> str:
         url = direct(match[3], line.number, report)
         return match[0] if match[1] else f"{LINK}{match[2]}{LINK_URL}{url}{LINK_END}"
 
+    def named(match: re.Match[str]) -> str:
+        url = direct(match[1], line.number, report)
+        return f"{LINK}{match[2].strip()}{LINK_URL}{url}{LINK_END}"
+
     def bare(match: re.Match[str]) -> str:
         written = match[0].rstrip(".,;:!?")
         url = direct(written, line.number, report)
         return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(written) :]}"
 
-    text = _MARKDOWN_LINK.sub(marked, line.text)
+    text = _MARKDOWN_LINK.sub(marked, _CHAT_LINK.sub(named, line.text))
     return _URL.sub(bare, re.sub(r"<(https?://[^\s<>]+)>", r"\1", text))
 
 
 def _undecorated(line: Line) -> Line:
     """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
-    text = line.text
+    text = re.sub(r"([*_])([(（][^()（）*_]+[)）])\1$", r"\2", line.text)
+    line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:
         return replace(line, text=match[1].strip(), bold=True)

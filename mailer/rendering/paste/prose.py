@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailer.rendering.paste.clipboard import LINK, LINK_END, LINK_URL
+from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 
 _LINKS = re.compile(f"{LINK}([^{LINK_URL}]*){LINK_URL}([^{LINK_END}]*){LINK_END}")
 _STRAY = re.compile(f"[{LINK}-{LINK_END}]")
@@ -14,14 +14,21 @@ _LINE_START = re.compile(r"^(?:(#{1,6})(?=\s|$)|([-+>])(?=\s|$)|(\d{1,9})([.)])(
 
 def to_markdown(text: str) -> str:
     """A paragraph with its links; a leading `- ` stays a list item."""
-    bullet = "- " if re.match(r"[-•·]\s+\S", text) else ""
-    text = re.sub(r"^[-•·]\s+", "", text) if bullet else text
+    bullet = "- " if re.match(r"[-•·‣]\s+\S", text) else ""
+    text = re.sub(r"^[-•·‣]\s+", "", text) if bullet else text
+    bold = re.match(r"\*\*([^\s*][^*]*?)\*\*(?=[^*]|$)", text)
+    if bold:
+        return f"{bullet}**{_words(bold[1])}**{_words(text[bold.end() :])}"
+    return bullet + _start(_words(text))
+
+
+def _words(text: str) -> str:
     parts, end = [], 0
     for match in _LINKS.finditer(text):
         parts += [_signs(text[end : match.start()]), _link(match[1], match[2])]
         end = match.end()
     parts.append(_signs(text[end:]))
-    return bullet + _start("".join(parts))
+    return "".join(parts)
 
 
 def escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from mailer.rendering.paste.report import Report
@@ -24,7 +25,22 @@ def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, st
         if "headline" in columns and max(Counter(filter(None, columns)).values()) == 1 and len(columns) > 1:
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
-    return lines
+    return _cards(lines, report)
+
+
+def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
+    """Lines such as `标题：...` and `内容：...`, each with its column's name, as the lines of items."""
+    parted = [re.fullmatch(r"\s*([^:：\s]{1,9})\s*[:：]\s*(\S.*)", text) for _, text in lines]
+    columns = [_KNOWN.get(match[1].lower(), "") if match else "" for match in parted]
+    if columns.count("headline") < 2 or "text" not in columns:
+        return lines
+    report.add(lines[columns.index("headline")][0], "table", "read as items with the names of their parts")
+    made, count = [], 0
+    for (number, text), match, column in zip(lines, parted, columns, strict=True):
+        count += column == "headline"
+        known = match and {"headline": f"{count}. {match[2]}", "text": match[2], "link": match[2]}.get(column)
+        made.append((number, known or text))
+    return made
 
 
 def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> list[tuple[int, str]]:

@@ -1,0 +1,43 @@
+"""Items that stand one behind the other in a single paragraph, put on lines of their own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from mailer.rendering.paste import enumerators
+from mailer.rendering.paste.lines import Line
+from mailer.rendering.paste.report import Report
+
+# Where an enumerator may stand inside a paragraph: behind the end of a sentence, a source or a title.
+_PLACE = re.compile(
+    r"(?:^|(?<=[。；;！？!?…)）】」”\]])|(?<=[.:：] )|(?<=[：:\s]))"
+    r"(?=[(（【\[]?[0-9０-９]{1,2}\s?[.．、)）】\]:：](?![0-9０-９])|[0-9]\ufe0f?\u20e3|[①-⑳❶-❿])"
+)
+LEAST = 3
+
+
+def part(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with each run of three enumerators or more (1 2 3) taken apart; [] where there is none."""
+    parted: list[Line] = []
+    for line in lines:
+        pieces = _pieces(line.text)
+        if len(pieces) > LEAST:
+            report.add(line.number, "inline", f"{len(pieces) - 1} items in one paragraph put on lines of their own")
+            parted += [replace(line, text=piece) for piece in pieces if piece]
+        else:
+            parted.append(line)
+    return parted if len(parted) > len(lines) else []
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands before number 1, and the text from each number to the next; [] where the numbers do not run on."""
+    cuts: list[int] = []
+    for match in _PLACE.finditer(text):
+        mark = next(iter(enumerators.marks(text[match.start() :])), None)
+        if mark is not None and mark.number == len(cuts) + 1:
+            cuts.append(match.start())
+    if not cuts:
+        return []
+    ends = [*cuts[1:], len(text)]
+    return [text[: cuts[0]].strip(), *(text[one:two].strip() for one, two in zip(cuts, ends, strict=True))]

@@ -1,0 +1,157 @@
+"""Items told by their numbers: which of a digest's enumerators run on from line to line."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from dataclasses import replace
+
+from mailer.rendering.paste import enumerators, leads, sources, titles
+from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.report import Report
+
+MOST_ITEMS = 1000
+
+# A second enumerator in the same line: a run of leads, not an item.
+_SEVERAL = re.compile(r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])")
+
+
+def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    best: list[tuple[int, enumerators.Mark]] = []
+    families = Counter(mark.family for line in lines for mark in enumerators.marks(line.text))
+    chains = {family: _chain(lines, family) for family in families}
+    for family, chain in chains.items():
+        if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
+            continue
+        if len(chain) > len(best) and (family not in ("bare", "lone") or len(chain) >= 3):
+            best = chain
+    if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
+        return {}, ""
+    if len(best) > MOST_ITEMS:
+        return {index: mark.rest for index, mark in best}, best[0][1].family
+    if len(best) >= 2 and best[0][1].number == 2:
+        best = [*_unmarked_first(lines, best[0][0]), *best]
+    best = best[_contents(lines, best) :]
+    chosen = {index for index, _ in best}
+    starts = {}
+    for index, mark in best:
+        rest = mark.rest
+        if not rest:
+            follower = next((i for i in range(index + 1, min(index + 3, len(lines))) if lines[i].text), None)
+            rest = lines[follower].text if follower is not None and follower not in chosen else ""
+        if rest:
+            starts[index] = rest
+    _report_numbers(lines, best, report)
+    return starts, best[0][1].family
+
+
+def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]:
+    """The lines whose numbers of one family follow one another: 1 2 3, or 1 2 | 1 2 3 where a title stands between."""
+    found = [
+        (index, mark)
+        for index, line in enumerate(lines)
+        for mark in enumerators.marks(line.text)
+        if mark.family == family and mark.number <= 200 and not _SEVERAL.search(mark.rest)
+    ]
+    numbers = [mark.number for _, mark in found]
+    if len(numbers) >= 4 and numbers == [n for n in range(1, len(numbers) // 2 + 1) for _ in "ab"]:
+        return found  # each item twice, in two languages
+    later = Counter(numbers)
+    chain: list[tuple[int, enumerators.Mark]] = []
+    expected = 1
+    for index, mark in found:
+        later[mark.number] -= 1
+        number = mark.number
+        if number == expected or (not chain and number <= 3):
+            accept = True
+        elif number == 1:
+            accept = _after_title(lines, index, chain) or not later[expected]
+        elif chain and number == chain[-1][1].number:
+            accept = not later[number] and width(mark.rest) <= 120 and bool(mark.rest)
+        else:
+            accept = bool(chain) and expected < number <= expected + 2 and not later[expected] and bool(mark.rest)
+        if accept:
+            chain.append((index, mark))
+            expected = number + 1
+    return chain
+
+
+def _unmarked_first(lines: list[Line], second: int) -> list[tuple[int, enumerators.Mark]]:
+    """The line above number 2 that begins with a 1 as part of its words: `1 big thing`."""
+    found = ((i, mark) for i in range(second) for mark in enumerators.marks(lines[i].text))
+    return [(i, replace(mark, rest=lines[i].text)) for i, mark in found if mark.family == "bare" and mark.number == 1][
+        -1:
+    ]
+
+
+def _contents(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> int:
+    """How many entries at the beginning are a table of contents: lines without text that name later items."""
+    again = next((i for i in range(1, len(chain)) if chain[i][1].number == 1), 0)
+    if again < 2 or again * 2 > len(chain) + 1:
+        return 0
+    entries = {index for index, _ in chain[:again]}
+    between = [line.text for i, line in enumerate(lines[: max(entries)]) if i > min(entries) and i not in entries]
+    if any(text and titles.heading(text) is None for text in between) or sum(map(bool, between)) >= again:
+        return 0
+    matched = leads.match([mark.rest for _, mark in chain[:again]], [mark.rest for _, mark in chain[again:]])
+    return again if sum(index is not None for index in matched) * 5 >= again * 3 else 0
+
+
+def _after_title(lines: list[Line], index: int, chain: list[tuple[int, enumerators.Mark]]) -> bool:
+    before = next((i for i in range(index - 1, -1, -1) if lines[i].text), None)
+    if before is None or (chain and before <= chain[-1][0]):
+        return False
+    return (
+        titles.heading(lines[before].text) is not None
+        and sources.source_at_end(lines[before].text, lenient=True) is None
+    )
+
+
+def _are_sections(
+    lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
+) -> bool:
+    """Whether numbers such as `一、` stand over sections: most are followed at once by a number of another family."""
+    starts = {
+        index for family, other in chains.items() if family not in ("han", "hanparen", "ordinal") for index, _ in other
+    }
+    bullets = {
+        index for index, line in enumerate(lines) if enumerators.bullet(line.text) or enumerators.bracketed(line.text)
+    }
+    followed = 0
+    for index, _ in chain:
+        after = next((i for i in range(index + 1, len(lines)) if lines[i].text), None)
+        followed += after in starts or after in bullets
+    return bool(chain) and (followed * 2 > len(chain) or hold_several(lines, [index for index, _ in chain]))
+
+
+def hold_several(lines: list[Line], indices: list[int]) -> bool:
+    """Whether most of these lines have several sources below them before the next: sections, not items."""
+    counts = []
+    for one, two in itertools.pairwise([*indices, len(lines)]):
+        texts = [lines[i].text for i in range(one + 1, two)]
+        ends = [text for text in texts if sources.source_line(text) or sources.source_at_end(text, lenient=False)]
+        counts.append(len(ends))
+    return len(counts) >= 2 and sum(count >= 2 for count in counts) * 2 > len(counts)
+
+
+def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], report: Report) -> None:
+    expected = 1
+    for index, mark in chain:
+        if mark.number != expected:
+            what = "numbering starts again" if mark.number == 1 else f"number {mark.number} where {expected} was due"
+            report.add(lines[index].number, "number", f"{what}; items are numbered anew", mark.rest[:60])
+        text = lines[index].text
+        usual = chain[0][1]
+        prefix = text[: len(text) - len(mark.rest)] if mark.rest and text.endswith(mark.rest) else text
+        first = lines[chain[0][0]].text
+        model = first[: len(first) - len(usual.rest)] if usual.rest and first.endswith(usual.rest) else first
+        if _shape(prefix) != _shape(model):
+            report.add(
+                lines[index].number, "enumerator", f"enumerator written {prefix.strip()!r}, others {model.strip()!r}"
+            )
+        expected = mark.number + 1
+
+
+def _shape(prefix: str) -> str:
+    return "".join("0" if character.isnumeric() else character for character in prefix).replace("00", "0")

@@ -1,0 +1,54 @@
+"""Items without any mark, told by their shape alone: a headline, which is no sentence, above its text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import date
+
+from mailer.rendering.paste import dates, grammar, links, sources
+from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.report import Report
+
+_SENTENCE = re.compile(r"[.。!！?？…;；:：，,]['\"”’」』)）]*$")
+_SOME_DAY = date(2000, 1, 1)
+MOST_PARAGRAPHS = 6
+
+
+def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Headlines directly above a text; none where a text runs on as an article's does."""
+    filled = [index for index, line in enumerate(lines) if line.text and not grammar.is_rule(line.text)]
+    starts = {
+        one: lines[one].text
+        for one, two in itertools.pairwise(filled)
+        if is_headline(lines[one]) and _is_text(lines[two].text)
+    }
+    inside = [i for i in filled if starts and i > min(starts) and _is_text(lines[i].text)]
+    if len(starts) < 3 or len(inside) > MOST_PARAGRAPHS * len(starts):
+        return {}, ""
+    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} lines above a text taken as headlines")
+    return starts, "shape"
+
+
+def is_headline(line: Line) -> bool:
+    """Whether a line may be a headline or a title: no sentence, date, source, greeting or foot of the page."""
+    text = links.strip(line.text)[0]
+    return (
+        4 <= width(text) <= 100
+        and _SENTENCE.search(text) is None
+        and sources.source_line(line.text) is None
+        and not _is_dated(text)
+        and not (grammar.is_foot(text) or grammar.is_greeting(text) or grammar.is_picture(text))
+    )
+
+
+def _is_text(text: str) -> bool:
+    plain = links.strip(text)[0]
+    plain = plain.removesuffix(sources.dangling_label(plain)).rstrip()
+    told = re.search(r"[.。!！?？…]['\"”’」』)）]*$", plain) or sources.source_at_end(text, lenient=False)
+    return bool(told) and width(plain) >= 16 and not grammar.is_foot(plain) and not grammar.is_greeting(plain)
+
+
+def _is_dated(text: str) -> bool:
+    found = dates.find(text, _SOME_DAY)
+    return found is not None and (found[3] - found[2]) * 3 > len(text)

@@ -1,0 +1,194 @@
+"""Where a line or a paragraph names the source of an item."""
+
+from __future__ import annotations
+
+import re
+
+from mailer.rendering.paste import grammar, links
+from mailer.rendering.paste.letters import fold
+from mailer.rendering.paste.lines import width
+from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
+
+_NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
+_LABELS = (
+    r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自)(?:于|自|於)?"
+    r"|sources?|via|文"
+)
+_SOURCE_LINE = re.compile(
+    rf"[→➡↗>\s]*[(（\[【〔]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE
+)
+_SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
+_POINTING = re.compile(
+    r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"
+    r"|\b(?:read|more|here|link|see|details?|story|visit|watch|full|via|source|from|by|at|website)\b",
+    re.IGNORECASE,
+)
+_POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
+_FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
+_SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
+_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
+_LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）\]]", re.IGNORECASE)
+_REPORTER = re.compile(r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}\s+(?=\S)")
+_BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
+_END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
+_END_LABEL = re.compile(
+    rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
+)
+_END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
+_END_SAYS = re.compile(rf"^(.*[。！？…”])\s*据(?!了解|悉|统计|介绍|称)({_NAME})(?:报道|消息)?[。]?$", re.DOTALL)
+_END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({_NAME})`$", re.DOTALL)
+_END_LINK = re.compile(
+    rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
+)
+_END_VIA_BARE = re.compile(rf"^(.*\S)\s+via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
+_END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})\s*[|｜丨]?$", re.DOTALL)
+_END_ADDRESS = re.compile(
+    rf"(.*\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
+    rf"|read more|full story|more|link)\s*[:：>]?\s*"
+    rf"|[🔗👉➡→↗]\ufe0f?\s*"
+    rf"|(?<=[.!?。！？…”\"』」)）])\s*)[(（]?{LINK}https?://[^{LINK_URL}]+{LINK_URL}([^{LINK_END}]+){LINK_END}",
+    re.IGNORECASE | re.DOTALL,
+)
+_END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({_NAME})$", re.DOTALL)
+_WHEN = re.compile(
+    r"\s*(?:[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
+    r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
+)
+_END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
+_NO_SOURCE = re.compile(
+    r"二维码|视频|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
+    r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
+    r"|part |week |year ",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
+_POINTERS = " 🔗👉➡→↗▶►☞:："
+
+
+def linked_name_at_end(text: str) -> tuple[str, str, str] | None:
+    """A headline that ends in a linked name in parentheses, as (what stands before it, name, address)."""
+    match = re.fullmatch(rf"(.+?)\s*[(（]\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}\s*[)）]", text)
+    return (match[1], match[2].strip(), match[3]) if match and is_name(match[2].strip()) else None
+
+
+def source_line(text: str) -> tuple[str, str] | None:
+    """A line that holds only a source, as (name, address)."""
+    plain, url = links.strip(text)
+    if url and plain.strip(_POINTERS) == url:
+        return "", url
+    alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
+    if alone and is_name(plain) and not grammar.is_call(text):
+        return plain.strip(), url
+    if (
+        re.fullmatch(
+            rf"(?:原文|链接|原文链接|阅读原文|详情|link|read more|full story|more)\s*[:：]?\s*{re.escape(url)}?",
+            plain.strip(),
+            re.I,
+        )
+        and url
+    ):
+        return "", url
+    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
+        match = pattern.fullmatch(fold(plain.strip()))
+        if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
+            name = plain.strip()[match.start(1) : match.end(1)].strip()
+            name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
+            name = name.replace(url, "").strip(" :：-—|<>") if url else name
+            return without_reporter(name), url
+    if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
+        return match[1], url
+    if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
+        return plain[: -len(url)].strip(" ,:：|｜"), url
+    if url and plain.endswith(url) and (match := _FROM.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
+        return match[1], url
+    return None
+
+
+def _is_named_address(name: str) -> bool:
+    """Whether the words before an address, on a line of their own, are the name of whose it is."""
+    return (
+        is_name(name)
+        and width(name) <= 24
+        and not grammar.is_call(name)
+        and not grammar.is_foot(name)
+        and _POINTING.search(name) is None
+    )
+
+
+def without_reporter(name: str) -> str:
+    """A source's name without who wrote it and when."""
+    return _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@")
+
+
+def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
+    """A source that ends a paragraph: (text before, name, address, as written); `lenient`: no full stop needed."""
+    plain, url = links.strip(text)
+    tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
+    linked = _END_LINK.fullmatch(text)
+    if linked and is_name(linked[2].strip()) and "://" not in linked[2] and not grammar.is_call(linked[2]):
+        return linked[1], linked[2].strip(), linked[3], linked[2]
+    for pattern in (
+        _END_LABEL,
+        _END_VIA,
+        _END_SAYS,
+        _END_CODE,
+        _END_DASH,
+        *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),
+    ):
+        match = pattern.fullmatch(fold(plain))
+        if match and width(match[2]) <= 40:
+            name = plain[match.start(2) : match.end(2)].strip()
+            return links.cut(text, match[1]), name, tail_url, name
+    match = _END_PARENTHESIS.fullmatch(plain)
+    if match and match[1]:
+        label = re.match(rf"\s*(?:{_LABELS})\s*[:：|｜丨]?\s*", fold(match[2]), re.IGNORECASE)
+        name = match[2][label.end() :].strip() if label else match[2].strip()
+        labelled = name != match[2].strip()
+        name = without_reporter(name)
+        sure = labelled or _STOP.search(match[1]) is not None
+        if (
+            is_name(name)
+            and (sure or (lenient and not _NO_SOURCE.match(name)))
+            and not (_NO_SOURCE.match(name) and not labelled and not _known_shape(name))
+        ):
+            return links.cut(text, match[1]), name, tail_url, match[2]
+    return None
+
+
+def _known_shape(name: str) -> bool:
+    return bool(re.match(r"[A-Z]|.*(?:报|网|社|周刊|日报|财经|新闻|科技|观察|评论)$", name))
+
+
+def address_at_end(text: str) -> tuple[str, str] | None:
+    """An address that ends a paragraph without being part of its last sentence, as (text before, address)."""
+    match = _END_ADDRESS.fullmatch(text)
+    return (match[1].rstrip(" (（"), match[2]) if match else None
+
+
+def linked_first(text: str) -> tuple[str, str, str] | None:
+    """A line whose beginning is a link, then a dash and a text, as (linked words, address, text)."""
+    link = rf"{LINK}([^{LINK_URL}]{{6,}}){LINK_URL}([^{LINK_END}]+){LINK_END}"
+    match = re.fullmatch(rf"\**{link}\**\s*(?:[—–:：]|--|-(?=\s))\s*(\S.*)", text)
+    return (match[1].strip(), match[2], match[3]) if match else None
+
+
+def dangling_label(text: str) -> str:
+    """The word "source" that ends a paragraph without a name behind it, as copied from where it was a link; or ""."""
+    match = re.search(r"(?<=[.!?。！？…”])\s*[(（]?(?:来源|via|source|原文|链接)[)）]?$", fold(text), re.IGNORECASE)
+    return text[match.start() :].strip() if match else ""
+
+
+def bare_address_at_end(text: str) -> tuple[str, str] | None:
+    """An address behind a headline, as (headline, address)."""
+    match = re.fullmatch(rf"(.*\S)\s*{LINK}(https?://[^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}", text)
+    return (match[1].rstrip(" :：-—|→➡👉🔗↗>\ufe0f"), match[3]) if match else None
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be a source's name: short, no sentence, not only figures."""
+    return (
+        bool(text)
+        and width(text) <= 44
+        and bool(re.search(r"[^\W\d_]", text))
+        and not re.search(r"[。！？!?；;]|, .*, ", text)
+    )

@@ -1,0 +1,117 @@
+"""Which lines of a digest are section titles."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import date
+
+from mailer.rendering.paste import dates, enumerators, grammar, leads, links, sources
+from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.report import Report
+
+_LETTERED = re.compile(r"[A-Z][.、)）]\s*(?=\S{2})")
+_PICTOGRAPHS = re.compile(
+    r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
+)
+_DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
+
+
+def heading(text: str) -> tuple[str, bool] | None:
+    """A line that may be a section's title, as (title, whether it is decorated as one)."""
+    plain = links.strip(text)[0]
+    numbered = next((mark for mark in enumerators.marks(plain) if mark.family in enumerators.SECTIONS), None)
+    body = numbered.rest if numbered else plain
+    if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
+        body = body.replace(" ", "")
+    title = _PICTOGRAPHS.sub("", body.strip(_DECORATION)).strip(_DECORATION)
+    title = _LETTERED.sub("", title, count=1).strip() if _LETTERED.match(title) else title
+    decorated = numbered is not None or body.strip() != title
+    if (
+        not title
+        or width(title) > 44
+        or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(sources.dangling_label(title)))
+        or re.search(r"\[\^?\d{1,3}\]$", plain)
+        or sources.source_line(text)
+    ):
+        return None
+    if sources.source_at_end(plain, lenient=True):
+        return None
+    return " ".join(title.split()), decorated
+
+
+def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
+    """Section titles: a short line directly before an item that is not the text of the item before."""
+    candidates: dict[int, tuple[str, bool]] = {}
+    ordered = sorted(starts)
+    for position, start in enumerate(ordered):
+        before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
+        if before is not None and grammar.is_rule(lines[before].text):  # a title may be underlined
+            before = before - 1 if before and lines[before - 1].text and _is_apart(lines, before - 1) else None
+        if before is None or before in starts or grammar.is_rule(lines[before].text):
+            continue
+        found = heading(lines[before].text)
+        if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
+            continue
+        previous = ordered[position - 1] if position else None
+        above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
+        if (
+            previous is None
+            and above < before
+            and (bullet := enumerators.bullet(lines[before].text))
+            and (enumerators.bullet(lines[above].text) or ("",))[0] == bullet[0]
+        ):
+            continue  # the last of a list of leads
+        if previous is None and any(leads.is_same(found[0], text) for text in starts.values()):
+            continue  # an entry of a table of contents
+        if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
+            continue  # a topic: the newsletter's name
+        numbered = _LETTERED.match(lines[before].text) is not None or any(
+            mark.family in enumerators.SECTIONS for mark in enumerators.marks(lines[before].text)
+        )
+        if previous is None and not numbered and leads.is_list(lines[before].text, list(starts.values())):
+            continue
+        if previous is None and not any(lines[i].text for i in range(before)) and not numbered:
+            continue  # the only line of the head: the digest's own title
+        lone = previous is not None and not any(
+            lines[i].text and not sources.source_line(lines[i].text) for i in range(previous + 1, before)
+        )
+        if lone and not found[1] and not lines[before].bold and not _bodiless(lines, starts):
+            report.add(
+                lines[before].number, "guess", "kept as the text of the item above, not a section", lines[before].text
+            )
+            continue
+        candidates[before] = found
+    if any(decorated for index, (_, decorated) in candidates.items() if index > ordered[0]):
+        plain = [index for index, (_, decorated) in candidates.items() if not decorated and not lines[index].bold]
+        for index in plain:
+            if index > ordered[0]:
+                del candidates[index]
+    if len(candidates) == 1 and (index := min(candidates)) < ordered[0] and _is_name(lines, index):
+        return {}
+    for index, (title, _) in candidates.items():
+        report.found(lines[index].number, "section", "taken as a section title", title)
+    return {index: title for index, (title, _) in candidates.items()}
+
+
+def _is_apart(lines: list[Line], index: int) -> bool:
+    """Whether a blank line or a rule stands above."""
+    return index == 0 or not lines[index - 1].text or grammar.is_rule(lines[index - 1].text)
+
+
+def _is_name(lines: list[Line], index: int) -> bool:
+    """Whether the only title of a digest is its name: nothing but a greeting and the date stands above."""
+    above = [line.text for line in lines[:index] if line.text]
+    return not lines[index].text.startswith("#") and all(_is_date(text) or grammar.is_greeting(text) for text in above)
+
+
+def _is_date(title: str) -> bool:
+    found = dates.find(title, date(2000, 1, 1))
+    return found is not None and (found[3] - found[2]) * 2 > len(title)
+
+
+def _bodiless(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether most items are a headline alone."""
+    ordered = [*sorted(starts), len(lines)]
+    alone = sum(sum(bool(lines[i].text) for i in range(one + 1, two)) <= 1 for one, two in itertools.pairwise(ordered))
+    return alone * 2 > len(starts)
