@@ -123,11 +123,17 @@ def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
 
 def _twin(item: Item, seen: list[Item]) -> Item | None:
     """An earlier item with nearly the same headline; among the last 200, so that a huge file takes no hours."""
+    letters = _letters(item.headline)
     for other in seen[-200:]:
-        matcher = difflib.SequenceMatcher(None, item.headline[:200], other.headline[:200], autojunk=False)
+        matcher = difflib.SequenceMatcher(None, letters, _letters(other.headline), autojunk=False)
         if matcher.real_quick_ratio() > 0.87 and matcher.quick_ratio() > 0.87 and matcher.ratio() > 0.87:
             return other
     return None
+
+
+def _letters(headline: str) -> str:
+    """The first letters and figures of a headline, without its number."""
+    return re.sub(r"^\d{1,3}[.、)]|[\W_]+", "", headline.lower())[:200]
 
 
 def _leads(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -166,9 +172,14 @@ def _cut_leads(issue: Issue) -> Iterator[Finding]:
     yield warning("I07", leads[told].line, message, 'Give leads a short form: {lead="..."}, or write a subject:.')
 
 
+def _headings(issue: Issue) -> list[Passage]:
+    """Section titles and headlines."""
+    titles = [Passage(section.title, section.line, markdown=False) for section in issue.sections if section.title]
+    return titles + [Passage(item.headline, item.line, markdown=False) for item in issue.items]
+
+
 def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    headlines = [Passage(item.headline, item.line, markdown=False) for item in issue.items]
-    for passage in [*passages, *headlines]:
+    for passage in [*passages, *_headings(issue)]:
         for offset, line in enumerate(passage.text.split("\n")):
             number = passage.line + offset
             if left := _LEFT.search(line):
@@ -200,7 +211,7 @@ def _box(line: str) -> str:
 
 def _quotes(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     kinds: dict[str, int] = {}
-    for passage in passages:
+    for passage in [*passages, *_headings(issue)]:
         plain = re.sub(r"\{\{.*?\}\}", "", passage.text)
         for kind, signs in (("straight", r"\"|(?<=[a-z])'(?=[a-z])"), ("curly", r"[“”]|(?<=[a-z])’(?=[a-z])")):
             if re.search(signs, plain):
@@ -280,8 +291,7 @@ def _names(
                 )
     if glossary is None:
         return
-    headlines = [Passage(item.headline, item.line) for item in issue.items]
-    for passage in [*passages, *headlines]:
+    for passage in [*passages, *_headings(issue)]:
         for alias, entry in glossary.misspelt(passage.text, issue.lang):
             right = entry.in_language(issue.lang)
             yield warning("I17", passage.line, f"{alias!r} is {right!r} in glossary.yaml.", f"Write {right}.")

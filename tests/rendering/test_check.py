@@ -42,6 +42,13 @@ def test_an_item_without_source_or_an_http_link_is_a_warning_only() -> None:
             NORMAL + "### Ferries run again\n\nSource: P\n\n### Ferries run again!\n\nSource: P\n",
             ("I06", "warning", 17),
         ),
+        (
+            NORMAL + "### Ferries run again.\n\nSource: P\n\n### 2. Ferries runs again\n\nSource: P\n",
+            ("I06", "warning", 17),
+        ),
+        (NORMAL + "## TODO section\n\n### Two\n\nSource: Post\n", ("I09", "error", 13)),
+        (NORMAL + "## 平台,快讯\n\n### Two\n\nSource: Post\n", ("I12", "warning", 13)),
+        (NORMAL.replace("It opened", '"It" opened') + "### “Two”\n\nSource: Post\n", ("I13", "warning", 13)),
         (NORMAL.replace(" {lead}", ""), ("I07", "warning", 1)),
         (NORMAL + f"### {'ferry ' * 15} {{lead}}\n\nSource: P\n", ("I07", "warning", 13)),
         (NORMAL + "### 支付平台“橘子付”上线\n\nSource: P\n", ("I15", "warning", 13)),
