@@ -12,12 +12,13 @@ from typing import Any
 from markupsafe import Markup
 
 from mailer.model.issue import CallToAction, Issue, Item, Source
-from mailer.rendering import images, markdown
+from mailer.rendering import images, language, markdown
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
 
 CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
+LEADS_FROM = 3  # items; fewer are seen at a glance
 _HAN_RUN = re.compile(
     r"(<[^>]*>)|([\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff](?:[ ·\u3000-\u303f\uff00-\uffef“”]*"
     r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])*)"
@@ -59,11 +60,11 @@ def lay_out(
         "leads": [
             {
                 "number": numbered[id(item)],
-                "text": writer.inline(item.lead_text),
-                "plain": item.lead_text,
+                "text": writer.inline(_begun(item.lead_text)),
+                "plain": _begun(item.lead_text),
                 "lang": writer.mark(item.lead_text, item.lang),
             }
-            for item in issue.leads
+            for item in (issue.leads if total >= LEADS_FROM else ())
         ],
         "contents": [
             {"title": s["title"], "first": s["stories"][0]["number"], "last": s["stories"][-1]["number"]} for s in named
@@ -88,6 +89,11 @@ def lay_out(
         "font": theme.font(issue.lang),
         "mso_font": "Microsoft YaHei" if issue.lang.startswith("zh") else "Segoe UI,Arial,sans-serif",
     }
+
+
+def _begun(lead: str) -> str:
+    """A lead, which may go on in small letters within the title, as a line of its own begins."""
+    return lead[:1].upper() + lead[1:] if re.match(r"[a-z]+(?![^\s,:'’-])", lead) else lead
 
 
 def _item(item: Item, number: int, writer: _Writer) -> dict[str, Any]:
@@ -161,12 +167,14 @@ class _Writer:
             return lang
         if self._chinese:
             return "en" if not han and len(letters) > 15 and " " in source.strip() else ""
-        return "zh-Hans" if han * 3 > len(letters) else ""
+        return language.han_tag(source) if han * 3 > len(letters) else ""
 
     def _runs(self, made: str) -> str:
         if self._chinese or made.isascii():
             return made
-        return _HAN_RUN.sub(lambda match: match[1] or f'<span lang="zh-Hans">{match[2]}</span>', made)
+        return _HAN_RUN.sub(
+            lambda match: match[1] or f'<span lang="{language.han_tag(match[2])}">{match[2]}</span>', made
+        )
 
 
 def _date(day: date, words: Mapping[str, Any]) -> str:

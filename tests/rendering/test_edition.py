@@ -212,3 +212,31 @@ def test_an_issue_with_nothing_but_a_date_can_be_rendered(club, theme, templates
     made = edition.render(bare, club=club, theme=theme, templates=templates)
     assert made.subject == "n 2026-05-21"
     assert '<html lang="de"' in made.html
+
+
+def test_an_issue_seen_at_a_glance_does_not_list_its_leads(issue, club, theme, templates):
+    item = Item("A ferry is sold", "The price was not given.", lead="")
+    short = replace(issue, sections=(Section("", (item,)),))
+    made = edition.render(short, club=club, theme=theme, templates=templates)
+    assert made.html.count("A ferry is sold") == made.text.count("A ferry is sold") + 2  # title, aria-label
+    assert "In this issue" not in made.html + made.text
+
+
+def test_a_lead_that_goes_on_in_small_letters_begins_its_line_with_a_capital(issue, club, theme, templates):
+    leads = ("harbour sold", "iPhone cases recalled", "ropes dearer")
+    items = tuple(Item(f"Headline {number}", "Text.", lead=lead) for number, lead in enumerate(leads))
+    made = edition.render(
+        replace(issue, title="", subject="", sections=(Section("", items),)),
+        club=club,
+        theme=theme,
+        templates=templates,
+    )
+    assert all(lead in made.text for lead in ("Harbour sold", "iPhone cases recalled", "Ropes dearer"))
+    assert made.subject == "harbour sold; iPhone cases recalled; ropes dearer"
+
+
+def test_a_traditional_headline_in_an_english_issue_is_marked_as_such(issue, club, theme, templates):
+    items = (Item("碼頭倉庫租金連升三個月", "Text."), Item("码头仓库租金连涨三个月", "Text."))
+    made = edition.render(replace(issue, sections=(Section("", items),)), club=club, theme=theme, templates=templates)
+    assert 'lang="zh-Hant">碼頭倉庫' in made.html
+    assert 'lang="zh-Hans">码头仓库' in made.html
