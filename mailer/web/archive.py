@@ -94,8 +94,8 @@ async def feed(request: Request) -> Response:
     language = club.language(request)
     entries = [
         {
-            **_told(written[row.id], language),
             "title": row.title,
+            **_told(written[row.id], language),
             "slug": row.slug,
             "published": max(row.send_at, row.frozen_at).isoformat(),
             "at": max(row.send_at, row.frozen_at, row.corrected_at or row.frozen_at).isoformat(),
@@ -117,12 +117,13 @@ async def feed(request: Request) -> Response:
 
 
 def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
-    """What the feed tells of an issue in the reader's language: its preheader and its headlines."""
+    """What the feed tells of an issue in the reader's language: its title, its preheader and its headlines."""
     lang = choose(tuple(texts), language)
     issue = source.examine(texts[lang])[0] if texts else None
     if issue is None:
         return {"lang": language, "summary": "", "headlines": ()}
-    return {"lang": issue.lang, "summary": issue.preheader, "headlines": [item.headline for item in issue.items]}
+    told = {"lang": issue.lang, "summary": issue.preheader, "headlines": [item.headline for item in issue.items]}
+    return told | ({"title": issue.digest_title} if issue.digest_title else {})
 
 
 def _copy(conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:

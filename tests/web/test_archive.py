@@ -83,6 +83,16 @@ def test_the_feed_tells_what_is_in_an_issue(town: Any) -> None:
     assert content.count("<li>") == 2
 
 
+def test_the_feed_tells_title_and_headlines_in_one_language(town: Any) -> None:
+    town.add_issue(title="早报标题")
+    text = "---\nnewsletter: N\ndate: 2026-11-23\nlang: en\n---\n\n### Ferries merge {lead}\n"
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(source=text))
+    feed = town.client.get("/feed.xml").text
+    assert "<title>Ferries merge</title>" in feed
+    assert "早报标题" not in feed
+
+
 def test_view_in_browser_shows_the_readers_own_copy_and_nothing_else(town: Any) -> None:
     delivery = town.deliver(town.add_reader(), town.add_issue())
     frame = Frame(
