@@ -50,8 +50,15 @@ bench-peers: .stamp/dev  ## measure sending beside nodemailer, Django and a Go p
 mutants: .stamp/dev  ## change the delivery path's lines one by one and see whether the tests notice (ARGS="--sample 150")
 	$(BIN)/python tools/mutate.py $(or $(ARGS),--sample 150)
 
-render-report: .stamp/dev  ## put the digest before other people's checkers
-	$(BIN)/python benchmarks/render_report.py
+render-report: .stamp/dev .stamp/checkers  ## put the digest before other people's checkers (ARGS="issue.md" for one of yours)
+	CHECKERS=.stamp $(BIN)/python benchmarks/render_report.py $(or $(ARGS),--docs docs)
+
+.stamp/checkers: benchmarks/checkers.json
+	@mkdir -p .stamp
+	@command -v npm > /dev/null || { echo "render-report fetches the checkers with npm, and there is none"; exit 1; }
+	cp $< .stamp/package.json
+	npm install --prefix .stamp --silent --ignore-scripts --no-audit --no-fund --no-package-lock
+	@touch $@
 
 lock: .stamp/dev  ## resolve the newest versions again and write requirements/*.txt (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on the PATH"; exit 1; }

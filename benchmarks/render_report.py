@@ -1,10 +1,10 @@
 """The rendered digest before other people's checkers: one table of figures beside their targets, and pictures.
 
-Run: python benchmarks/render_report.py [ISSUE.md ...] [-o FOLDER]. Nothing is installed; what is missing is named and
-its rows are left out. Node checkers are looked for in CHECKERS/node_modules (CHECKERS: an environment variable, default
-the current folder): vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin,
-Chromium with playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube; PHP: how
-to call PHP with its extensions dom, mbstring, iconv and ctype, default `php`).
+Run: make render-report [ARGS="ISSUE.md ... -o FOLDER"], which fetches the Node checkers (`checkers.json`) with npm.
+What is missing is named and its rows are left out. CHECKERS is the folder over their node_modules, default the current
+one: vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin, Chromium with
+playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube; PHP: how to call PHP
+with its extensions dom, mbstring, iconv and ctype, default `php`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ from mailer.rendering.templates import Templates
 
 ACCESSIBLE = frozenset(("H03", "H04", "H05", "H06", "H07", "H08", "H12", "H13", "I14", "L08"))
 CLIENTS = "gmail.*,outlook.*,apple-mail.*,yahoo.*,samsung-email.*"
+REPORT = """Written by `make render-report`: the issues in `tests/golden` as they are sent, and what each checker says.
+
+![The digest in light and dark, on a phone, and with every style removed](images/digest.png)
+"""
 CLUB = ClubFacts(
     newsletter="Quay News",
     base_url="https://news.example.org",
@@ -269,6 +273,15 @@ def subject_rows(bench: Bench, folder: Path) -> Iterator[Row]:
     yield Row("T13", "4,000 subjects misread by mailparser", int(output.split()[-1]), 0)
 
 
+def publish(docs: Path, table: str, folder: Path, missing: list[str]) -> None:
+    """Write the table as a page of the docs, and the picture sheet beside the docs' other pictures."""
+    left_out = f"\nNot there, so left out: {', '.join(missing)}.\n" if missing else ""
+    text = f"# The digest before other people's checkers\n\n{REPORT}\n{table}\n{left_out}"
+    (docs / "render-report.md").write_text(text, encoding="utf-8")
+    if (folder / "sheet.png").exists():
+        shutil.copyfile(folder / "sheet.png", docs / "images" / "digest.png")
+
+
 def hundred(issue: Issue) -> Issue:
     """The issue's items again and again up to a hundred."""
     items = [replace(item, lead=None) for item in issue.items]
@@ -280,6 +293,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("issues", nargs="*", type=Path, help="issue files; default: those of tests/golden")
     parser.add_argument("-o", "--output", type=Path, help="folder for pages, messages and pictures; default: a new one")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture sheet there too")
     wanted = parser.parse_args()
     folder = (wanted.output or Path(tempfile.mkdtemp(prefix="render-report-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -304,8 +318,10 @@ def main() -> int:
         rows.append(Row("T8", f"{name}: HTML bytes, 100 items", len(long.html.encode()), 66 * 1024))
     sheet(folder, [file.stem for file in files])
     rows += subject_rows(bench, folder)
-    print("| target | figure | value | wanted | |\n|---|---|---|---|---|")
-    print("\n".join(map(str, rows)))
+    table = "\n".join(["| target | figure | value | wanted | |", "|---|---|---|---|---|", *map(str, rows)])
+    print(table)
+    if wanted.docs:
+        publish(wanted.docs, table, folder, sorted(bench.missing))
     for name in sorted(bench.missing):
         print(f"missing, rows left out: {name}", file=sys.stderr)
     print(f"pages and pictures: {folder}", file=sys.stderr)
