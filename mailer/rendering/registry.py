@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Registry:
-    """A table of entries, looked up by any of their spellings, capitals and blanks aside."""
+    """A table of entries, looked up by any of their spellings, capitals and blanks aside, or by their site's host."""
 
     entries: tuple[Entry, ...]
 
@@ -45,9 +45,13 @@ class Registry:
     def _index(self) -> dict[str, Entry]:
         return {_folded(spelling): entry for entry in self.entries for spelling in entry.spellings}
 
+    @cached_property
+    def _hosts(self) -> dict[str, Entry]:
+        return {_host(entry.url): entry for entry in self.entries if entry.url}
+
     def find(self, name: str) -> Entry | None:
-        """The entry that knows this spelling."""
-        return self._index.get(_folded(name))
+        """The entry that knows this spelling, or whose home page is at this host."""
+        return self._index.get(_folded(name)) or self._hosts.get(name.lower().removeprefix("www."))
 
     def misspelt(self, text: str, lang: str) -> Iterable[tuple[str, Entry]]:
         """Aliases in `text` that the table spells otherwise in that language, each once."""
@@ -56,6 +60,10 @@ class Registry:
             for alias in entry.aliases:
                 if alias != right and alias not in right and _contains(text, alias):
                     yield alias, entry
+
+
+def _host(url: str) -> str:
+    return re.sub(r"^https?://(?:www\.)?|[/:?#].*$", "", url.lower())
 
 
 def read(text: str, name: str) -> Registry:

@@ -111,6 +111,12 @@ def test_a_source_is_looked_up_in_the_table(name: str, expected: list[str]) -> N
     assert [finding.id for finding in findings] == expected
 
 
+def test_a_source_named_by_its_host_is_known_by_its_home_page() -> None:
+    table = registry.read("Coast Daily:\n  url: https://www.coast.example.com/news\n", "sources.yaml")
+    assert table.find("coast.example.com") == table.find("Coast Daily")
+    assert table.find("other.example.com") is None
+
+
 def test_one_company_under_two_spellings_is_found() -> None:
     glossary = registry.read("Walmart:\n  zh: 沃尔玛\n  aliases: [Wal-Mart]\n", "glossary.yaml")
     assert ids(NORMAL.replace("Monday", "Monday at Wal-Mart"), glossary=glossary) == [("I17", "warning", 9)]
