@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, sign
             consents=reports.consents_of(conn, row.subscriber_id),
             attempts=reports.attempts_of(conn, row.id),
             bounces=reports.bounces_of(conn, row.id),
-            message=replace(message, content=signer.sign(message.content)) if signer else message,
+            message=message._replace(content=signer.sign(message.content)) if signer else message,
         )
 
 

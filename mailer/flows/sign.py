@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailer.mail.wire import WireForm
@@ -62,6 +61,6 @@ class SignAhead:
         def compose_signed(row: Claimed) -> Outgoing:
             outgoing = compose(row)
             field = fields[row.id] if row.id in fields else self._signer.fields(outgoing.content)
-            return replace(outgoing, content=WireForm(field + outgoing.content))
+            return outgoing._replace(content=WireForm(field + outgoing.content))
 
         return compose_signed

@@ -28,6 +28,10 @@ _ATOMS = re.compile(rf"{_ATEXT}+(?: {_ATEXT}+)*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})+"
 _ADDRESS = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_DOMAIN}|localhost)")
+_SIMPLE_MAILBOX = re.compile(
+    r"(?:[A-Za-z0-9!#$%&'*+/^_`{|}~-]+ )+<[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z0-9]+>"
+)
+_SIMPLE = 60  # characters of a simple mailbox: no word, label or line in it can be too long
 _MSG_ID = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@{_ATEXT}+(?:\.{_ATEXT}+)*")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -134,6 +138,14 @@ def to_field(display: str, address: str) -> str:
     return _lines("To", [*name, f"<{found}>"] if name else [found])
 
 
+def to_reader(name: str, address: str) -> str:
+    """The `to_field` of a reader, whose own name is left out where it must not stand in a header."""
+    mailbox = f"{name} <{address}>"
+    if len(mailbox) <= _SIMPLE and _SIMPLE_MAILBOX.fullmatch(mailbox):
+        return f"To: {mailbox}{CRLF}"
+    return to_field(name if is_safe_name(name) else "", address)
+
+
 def phrase(display: str) -> str:
     """A display name in one line as it may stand before `<...>` (RFC 5322 3.2.5); "" for an empty one."""
     return " ".join(_phrase(display, 0))
@@ -189,6 +201,9 @@ def _encoded(text: str, column: int) -> Iterable[str]:
     room = min(LINE - column, ENCODED_WORD) - 12
     if room < 24:
         room = ENCODED_WORD - 12
+    if (len(raw) if use_base64 else quoted) <= (room // 4 * 3 if use_base64 else room):
+        yield _encoded_word(text, use_base64)
+        return
     piece: list[str] = []
     used = 0
     for character in text:

@@ -153,7 +153,7 @@ def _is_title(word: str) -> bool:
 
 
 def _is_east_asian(name: str) -> bool:
-    return any(
+    return not name.isascii() and any(
         "\u3040" <= char <= "\u30ff"
         or "\u3400" <= char <= "\u9fff"
         or "\uac00" <= char <= "\ud7af"

@@ -60,20 +60,17 @@ class LetterWriter:
         except ValueError as error:
             raise TemplateError(f"the letter cannot be addressed: {error}", where=folder) from None
         out: list[bytes] = [head.encode()]
-        for piece in multipart(boundary, [plain], [page]):
-            if isinstance(piece, bytes):
-                out.append(piece)
-            else:
-                piece.fill((), out)
+        out += [
+            piece if isinstance(piece, bytes) else piece.filled(()) for piece in multipart(boundary, [plain], [page])
+        ]
         return b"".join(out)
 
     def _head(self, address: str, name: str, subject: str, language: str, token: str, boundary: str) -> str:
         club = self._club
         domain = club.message_domain or club.sender_address.rpartition("@")[2]
-        shown = name if header.is_safe_name(name) else ""
         return (
             header.address_field("From", [(club.sender_name or club.newsletter, club.sender_address)])
-            + header.to_field(shown, address)
+            + header.to_reader(name, address)
             + (header.address_field("Reply-To", [("", club.reply_to)]) if club.reply_to else "")
             + header.text_field("Subject", subject)
             + header.date_field(self._clock())

@@ -17,6 +17,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer.mail import header, list_headers
@@ -25,14 +27,14 @@ from mailer.rendering import transfer
 
 FORMAT = 1
 _DUMMY = "a" * 26
-_TOKEN = re.compile(r"[a-z2-7]{26}")
+_TOKENS = re.compile(r"(?:[a-z2-7]{26},)+")
+_NONE: Mapping[str, str] = MappingProxyType({})
 _BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(NamedTuple):
     """What differs per recipient, all plain text.
 
     `fields` are the merge fields (name, first_name, email, attributes), `tokens` the 26-character token of each
@@ -41,8 +43,8 @@ class Personal:
 
     address: str
     name: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = _NONE
+    tokens: Mapping[str, str] = _NONE
 
 
 class Place(StrEnum):
@@ -64,9 +66,9 @@ class Slot:
     default: str = ""
 
     def value(self, personal: Personal) -> str:
-        """The escaped value for one reader; "" where it is missing and has no default."""
+        """The escaped value for one reader; "" where it is missing and has no default. Raises ValueError for a token."""
         if self.place is Place.TOKEN:
-            return _token(personal, self.name)
+            return _tokens(personal, (self.name,))[0]
         plain = personal.fields.get(self.name, "").strip() or self.default
         plain = _clean(self.joiner + plain) if plain else ""
         if self.place is Place.HTML:
@@ -127,19 +129,43 @@ class Program:
         self._html = html_part
         self._boundary = boundary
         self._attached = tuple(attached)
-        slots = dict.fromkeys(piece for piece in (*text, *html_part) if isinstance(piece, Slot))
-        self._slots = tuple(slots)
-        index = {slot: number for number, slot in enumerate(self._slots)}
-        self._literals = tuple(piece.encode("ascii") for piece in head)
-        plain, page = (
-            [index[piece] if isinstance(piece, Slot) else piece for piece in part] for part in (text, html_part)
-        )
-        self._body = multipart(boundary, plain, page, self._attached)
-        self.purposes = frozenset(
-            {"message", "unsubscribe", *(slot.name for slot in slots if slot.place is Place.TOKEN)}
-        )
-        self.fields = frozenset(slot.name for slot in slots if slot.place is not Place.TOKEN)
+        self._slots = tuple(dict.fromkeys(piece for piece in (*text, *html_part) if isinstance(piece, Slot)))
+        linked = dict.fromkeys(slot.name for slot in self._slots if slot.place is Place.TOKEN)
+        self._signed = tuple(dict.fromkeys(("message", "unsubscribe", *linked)))
+        self._filled = tuple(slot for slot in self._slots if slot.place is not Place.TOKEN)
+        self.purposes = frozenset(self._signed)
+        self.fields = frozenset(slot.name for slot in self._filled)
+        self._pieces = [piece.encode("ascii") for piece in self._around_values()]
+        self._soft: list[tuple[int, int]] = []  # places in the pieces, and the values that stand there
+        self._runs: list[tuple[int, transfer.Base64]] = []
+        self._lay_out(multipart(boundary, self._numbered(text), self._numbered(html_part), self._attached))
         wire_form(self.compose(Personal("a@example.com", tokens=dict.fromkeys(self.purposes, _DUMMY))))
+
+    def _around_values(self) -> list[str]:
+        """The header's literals, with room for recipient, message token and unsubscribe token between them."""
+        first, before_id, before_page, before_mailto, last = self._head
+        return [first, "", before_id, "", before_page, "", before_mailto, "", last]
+
+    def _numbered(self, part: Part) -> list[str | int]:
+        """A part with the numbers of values: first the tokens, then the fields."""
+        number: dict[Slot, int] = {slot: len(self._signed) + index for index, slot in enumerate(self._filled)}
+        for slot in self._slots:
+            if slot.place is Place.TOKEN:
+                number[slot] = self._signed.index(slot.name)
+        return [number[piece] if isinstance(piece, Slot) else piece for piece in part]
+
+    def _lay_out(self, body: Sequence[bytes | transfer.Encoded]) -> None:
+        for piece in body:
+            if isinstance(piece, bytes):
+                self._pieces.append(piece)
+            elif isinstance(piece, transfer.Base64):
+                self._runs.append((len(self._pieces), piece))
+                self._pieces.append(b"")
+            else:
+                for run in piece.pieces:
+                    if isinstance(run, int):
+                        self._soft.append((len(self._pieces), run))
+                    self._pieces.append(b"" if isinstance(run, int) else run)
 
     def compose(self, personal: Personal) -> WireForm:
         """The finished message of one reader, ready for DATA without the final dot.
@@ -149,20 +175,19 @@ class Program:
         Raises AddressError for an address that cannot be mailed, ValueError for a missing or malformed token. A
         display name that must not stand in a header is left out.
         """
-        name = personal.name if header.is_safe_name(personal.name) else ""
-        recipient = header.to_field(name, personal.address).encode()
-        message = _token(personal, "message").encode("ascii")
-        leave = _token(personal, "unsubscribe").encode("ascii")
-        values = [slot.value(personal) for slot in self._slots]
-        first, before_id, before_page, before_mailto, last = self._literals
-        out = [first, recipient, before_id, message, before_page, leave, before_mailto]
-        if last:
-            out += [leave, last]
-        for piece in self._body:
-            if isinstance(piece, bytes):
-                out.append(piece)
-            else:
-                piece.fill(values, out)
+        tokens = _tokens(personal, self._signed)
+        fields = [slot.value(personal) for slot in self._filled]
+        out = self._pieces.copy()
+        out[1] = header.to_reader(personal.name, personal.address).encode()
+        out[3], out[5] = tokens[0].encode("ascii"), tokens[1].encode("ascii")
+        if out[8]:
+            out[7] = out[5]
+        if self._soft:
+            soft = [f"{token}=\r\n".encode("ascii") for token in tokens] + [transfer.soft(value) for value in fields]
+            for place, number in self._soft:
+                out[place] = soft[number]
+        for place, run in self._runs:
+            out[place] = run.filled([*tokens, *fields])
         return WireForm(b"".join(out))
 
     def page(self, personal: Personal) -> str:
@@ -304,11 +329,12 @@ def _joined(part: Part) -> Part:
     return tuple(out)
 
 
-def _token(personal: Personal, purpose: str) -> str:
-    token = personal.tokens.get(purpose, "")
-    if not _TOKEN.fullmatch(token):
-        raise ValueError(f"no token for {purpose!r}")
-    return token
+def _tokens(personal: Personal, purposes: Sequence[str]) -> list[str]:
+    """The reader's tokens for these purposes. Raises ValueError when one is missing or malformed."""
+    tokens = [personal.tokens.get(purpose, "") for purpose in purposes]
+    if not _TOKENS.fullmatch(",".join(tokens) + ","):
+        raise ValueError(f"not a token for each of {', '.join(purposes)}")
+    return tokens
 
 
 def _clean(value: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from mailer.mail.address import parse
 from mailer.mail.wire import WireForm, wire_form
@@ -13,16 +14,20 @@ from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering.message import Personal, Program
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frozen:
     """An edition as kept: its program and the key its tokens are signed with."""
 
     program: Program
     key_id: int
 
+    @cached_property
+    def purposes(self) -> tuple[str, ...]:
+        """What a delivery of it needs a token for."""
+        return (*self.program.purposes, Purpose.BOUNCE)
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+
+class Outgoing(NamedTuple):
     """One message ready for a relay; `bounce_token` is for the return path.
 
     `recipient` is ASCII, but for a local part that only a relay with SMTPUTF8 can take (RFC 6531).
@@ -37,14 +42,15 @@ def compose_issue(
     edition: Frozen, keyring: Keyring, delivery_id: int, address: str, name: str, attributes: Mapping[str, Any]
 ) -> Outgoing:
     """The message of one delivery of an issue."""
-    tokens = keyring.sign_all(delivery_id, (*edition.program.purposes, Purpose.BOUNCE), edition.key_id)
+    tokens = keyring.sign_all(delivery_id, edition.purposes, edition.key_id)
     wanted = edition.program.fields
-    fields = {
-        key: str(value) for key, value in attributes.items() if key in wanted and isinstance(value, str | int | float)
-    }
+    fields = {"name": name, "email": address}
+    for key in wanted:
+        value = attributes.get(key)
+        if isinstance(value, str | int | float) and key not in fields:
+            fields[key] = str(value)
     if "first_name" in wanted:
         fields.setdefault("first_name", first_name(name))
-    fields |= {"name": name, "email": address}
     content = edition.program.compose(Personal(address, name, fields, tokens))
     return Outgoing(_envelope(address), tokens[Purpose.BOUNCE], content)
 

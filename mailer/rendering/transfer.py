@@ -21,32 +21,24 @@ _SHORT = 60
 
 
 class QuotedPrintable:
-    """Pieces are bytes, or the number of a value."""
+    """`pieces` are bytes, or the number of a value that is to stand there as `soft` writes it."""
 
     name = "quoted-printable"
 
     def __init__(self, pieces: Sequence[str | int]) -> None:
-        self._pieces: list[bytes | int] = []
+        self.pieces: list[bytes | int] = []
         for position, piece in enumerate(pieces):
             if isinstance(piece, int):
-                self._pieces.append(piece)
+                self.pieces.append(piece)
                 continue
             encoded = quoted_printable(piece)
             if position + 1 < len(pieces) and not encoded.endswith(b"\r\n"):
                 encoded += b"=\r\n"
-            self._pieces.append(encoded)
+            self.pieces.append(encoded)
 
-    def fill(self, values: Sequence[str], out: list[bytes]) -> None:
-        """Append the encoded part to `out`, each value (one line) in its place."""
-        done: dict[int, bytes] = {}
-        for piece in self._pieces:
-            if isinstance(piece, bytes):
-                out.append(piece)
-                continue
-            encoded = done.get(piece)
-            if encoded is None:
-                encoded = done[piece] = _value(values[piece])
-            out.append(encoded)
+    def filled(self, values: Sequence[str]) -> bytes:
+        """The encoded part with each value in its place."""
+        return b"".join([soft(values[piece]) if isinstance(piece, int) else piece for piece in self.pieces])
 
 
 class Base64:
@@ -63,8 +55,9 @@ class Base64:
             raw = piece.replace("\n", "\r\n").encode("utf-8")
             self._steps.append(raw if len(raw) < _SHORT else tuple(_aligned(raw, head) for head in range(3)))
 
-    def fill(self, values: Sequence[str], out: list[bytes]) -> None:
-        """Append the encoded part to `out`, each value in its place."""
+    def filled(self, values: Sequence[str]) -> bytes:
+        """The encoded part with each value in its place."""
+        out: list[bytes] = []
         carry = b""
         for step in self._steps:
             if isinstance(step, int):
@@ -77,6 +70,7 @@ class Base64:
                 out.append(body)
                 carry = tail
         out.append(base64_lines(carry))
+        return b"".join(out)
 
 
 Encoded = QuotedPrintable | Base64
@@ -116,7 +110,8 @@ def _soft(line: str) -> str:
         encoded = encoded[cut:]
 
 
-def _value(value: str) -> bytes:
+def soft(value: str) -> bytes:
+    """A value in one line as it stands in quoted-printable, a soft line break behind it."""
     if _PLAIN.fullmatch(value):
         return value.encode("ascii") + b"=\r\n"
     return quoted_printable(value) + b"=\r\n" if value else b""

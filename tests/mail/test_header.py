@@ -201,3 +201,14 @@ def test_a_local_part_beyond_ascii_stays_utf_8_in_to_alone() -> None:
         header.to_field("", "爱丽丝@example.com\r\nBcc: x@example.net")
     with pytest.raises(AddressError):
         header.address_field("From", [("", "爱丽丝@example.com")])
+
+
+@given(
+    st.text(st.sampled_from("aZ9 -'.=?\"é\n"), max_size=70),
+    st.sampled_from(["alice", "a.b+c_d", "a" * 50]),
+    st.sampled_from(["example.com", "a-b.example", "x" * 40 + ".example"]),
+)
+def test_a_reader_is_named_as_any_other_mailbox_unless_the_name_is_unsafe(name, local, domain):
+    address = f"{local}@{domain}"
+    expected = header.to_field(name if header.is_safe_name(name) else "", address)
+    assert header.to_reader(name, address) == expected
