@@ -28,7 +28,6 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
 
     ISSUE is a file or - for standard input. The links in it are samples that lead nowhere.
     """
-    from dataclasses import replace
 
     from mailer.cli.output import talk
     from mailer.cli.references import read_text
@@ -41,8 +40,8 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     club = open_club(ctx)
     text, where = read_text(club, issue)
     edition = club.examine(text, where).rendered(where)
-    reader = replace(
-        SAMPLE, name=name, fields={"email": SAMPLE.address, "name": name, "first_name": name.partition(" ")[0]}
+    reader = SAMPLE._replace(
+        name=name, fields={"email": SAMPLE.address, "name": name, "first_name": name.partition(" ")[0]}
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)

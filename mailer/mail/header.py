@@ -29,7 +29,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})+"
 _ADDRESS = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_DOMAIN}|localhost)")
 _SIMPLE_MAILBOX = re.compile(
-    r"(?:[A-Za-z0-9!#$%&'*+/^_`{|}~-]+ )+<[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z0-9]+>"
+    r"(?:[A-Za-z0-9!#$%&'*+/^_`{|}~-]+ )+<[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*"
+    r"@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z0-9]+>"
 )
 _SIMPLE = 60  # characters of a simple mailbox: no word, label or line in it can be too long
 _MSG_ID = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@{_ATEXT}+(?:\.{_ATEXT}+)*")

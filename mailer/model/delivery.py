@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from mailer.mail.reply import Reply
 
@@ -64,8 +65,7 @@ class Phase(StrEnum):
     DOT = "dot"  # the final dot may have left
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What happened to one transaction, as seen by the side that wrote it.
 
     `phase` is where it ended, `reply` the relay's last answer there (None when none was read),
@@ -75,6 +75,11 @@ class Result:
     phase: Phase
     reply: Reply | None = None
     cause: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the relay answered 2yz to the final dot; nothing else is an acceptance."""
+        return self.phase is Phase.DOT and self.reply is not None and self.reply.positive
 
 
 class Blame(StrEnum):
@@ -100,11 +105,10 @@ def judge(result: Result) -> Verdict:
     everything else certainly did not go out.
     """
     reply = result.reply
-    if result.phase is Phase.DOT:
-        if reply is None:
-            return Verdict(State.UNCERTAIN, Blame.RELAY)
-        if reply.positive:
-            return Verdict(State.ACCEPTED, Blame.RECIPIENT)
+    if result.accepted:
+        return Verdict(State.ACCEPTED, Blame.RECIPIENT)
+    if result.phase is Phase.DOT and reply is None:
+        return Verdict(State.UNCERTAIN, Blame.RELAY)
     if result.phase in {Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH}:
         return Verdict(State.PENDING, Blame.RELAY)
     if reply is None or reply.code == 421:  # RFC 5321 4.2.3: the service is closing the channel

@@ -227,14 +227,15 @@ class Pulse:
     def __init__(self) -> None:
         self._slots: dict[int, dict[str, int]] = {}
 
-    def beat(self, group: str, now: float) -> None:
-        """One more was taken."""
+    def beat(self, groups: Iterable[str], now: float) -> None:
+        """One more was taken, which counts for each of these."""
         slot = self._slots.get(int(now / 10))
         if slot is None:
             oldest = int(now / 10) - 6
             self._slots = {number: counts for number, counts in self._slots.items() if number > oldest}
             slot = self._slots[int(now / 10)] = {}
-        slot[group] = slot.get(group, 0) + 1
+        for group in groups:
+            slot[group] = slot.get(group, 0) + 1
 
     def taken(self, group: str, now: float) -> int:
         """How many were taken in the last minute."""

@@ -66,7 +66,10 @@ class Slot:
     default: str = ""
 
     def value(self, personal: Personal) -> str:
-        """The escaped value for one reader; "" where it is missing and has no default. Raises ValueError for a token."""
+        """The escaped value for one reader; "" where a field is missing and has no default.
+
+        Raises ValueError where a token is.
+        """
         if self.place is Place.TOKEN:
             return _tokens(personal, (self.name,))[0]
         plain = personal.fields.get(self.name, "").strip() or self.default

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailer.mail.wire import WireForm
 from mailer.model.delivery import Result
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The SMTP envelope of one message (RFC 5321 section 2.3.1): one recipient a transaction, always.
 
     Both addresses are ASCII unless the relay announced SMTPUTF8; `return_path` "" is the null reverse-path.
@@ -21,8 +19,7 @@ class Envelope:
     recipient: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message for one recipient."""
 
     envelope: Envelope

@@ -42,6 +42,7 @@ class Lane:
     ready: deque[Any] = field(default_factory=deque, repr=False)  # claimed work that no connection has taken yet
     arrived: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    low_water: int = 0  # so many ready, and more is to be claimed
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
     part: int | None = None  # of the limit by the second, this worker's; None: all of it

@@ -11,7 +11,7 @@ from functools import lru_cache
 from mailer.mail.reply import Reply
 
 REPLY_LIMIT = 8192  # octets of one reply; RFC 5321 4.5.3.1.5 asks for 512 a line
-_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r?\n")
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])[^\r\n]*)?\r?\n")
 DOT = b".\r\n"
 USUAL = b"245"  # how the reply to most commands may begin (RFC 5321 section 4.3.2)
 GO_AHEAD = b"345"  # and the one to DATA
@@ -66,7 +66,7 @@ class Wire(asyncio.BufferedProtocol):
         self._filled = 0
         self._owed: deque[bytes] = deque()
         self._grouped = False
-        self._replies: deque[Reply] = deque()
+        self.replies: deque[Reply] = deque()  # read, and not yet asked for
         self._waiter: asyncio.Future[Reply] | None = None
         self._deadline = 0.0
         self._patience = 0.0
@@ -88,11 +88,6 @@ class Wire(asyncio.BufferedProtocol):
     def unanswered(self) -> int:
         """How many commands the relay has not answered yet."""
         return len(self._owed)
-
-    @property
-    def heard(self) -> bool:
-        """Whether a reply has been read that nobody has asked for with `answer` yet."""
-        return bool(self._replies)
 
     @property
     def quiet(self) -> bool:
@@ -129,8 +124,8 @@ class Wire(asyncio.BufferedProtocol):
 
     async def answer(self, seconds: float) -> Reply:
         """The next reply that is owed, waited for so long. Raises Broken."""
-        if self._replies:
-            return self._replies.popleft()
+        if self.replies:
+            return self.replies.popleft()
         if self.broken is not None:
             raise self.broken
         self._waiter = self._loop.create_future()
@@ -143,7 +138,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def abort(self, cause: str = "connection aborted", reply: Reply | None = None) -> None:
         """Drop the connection and every byte not yet given to the kernel; cause and reply are what `broken` says."""
-        self._replies.clear()
+        self.replies.clear()
         self._grouped = False
         self._break(cause, reply)
 
@@ -220,14 +215,14 @@ class Wire(asyncio.BufferedProtocol):
     # --- replies ---------------------------------------------------------------------------------------------
 
     def _take_replies(self) -> None:
-        """Move the whole replies from the buffer to `_replies`. Raises ValueError when they do not add up."""
-        start = 0
+        """Move the whole replies from the buffer to `replies`. Raises ValueError when they do not add up."""
+        buffer, owed, start = self._buffer, self._owed, 0
         while (end := self._end_of_reply(start)) > 0:
-            reply = _read(bytes(self._view[start:end]))
-            if self._owed:
-                if self._buffer[start] not in self._owed.popleft():
+            reply = _read(bytes(buffer[start:end]))
+            if owed:
+                if buffer[start] not in owed.popleft():
                     raise ValueError(f"the relay answered {reply.code}, which means nothing here")
-                self._replies.append(reply)
+                self.replies.append(reply)
             elif reply.code == 421:
                 self._break(str(reply), reply)
                 return
@@ -238,30 +233,31 @@ class Wire(asyncio.BufferedProtocol):
         if self._filled >= REPLY_LIMIT:
             raise ValueError("the relay's answer is too long")
         if start and self._filled:
-            self._buffer[: self._filled] = self._buffer[start : start + self._filled]
-        if not self._owed:
+            buffer[: self._filled] = buffer[start : start + self._filled]
+        if not owed:
             self._grouped = False
 
     def _end_of_reply(self, start: int) -> int:
         """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply."""
-        buffer, filled, position = self._buffer, self._filled, start
-        code = None
-        while True:
-            found = _LINE.match(buffer, position, filled)
+        position, code = start, None
+        while position < self._filled:
+            found = _LINE.match(self._buffer, position, self._filled)
             if found is None:
-                if buffer.find(b"\n", position, filled) >= 0:
+                if self._buffer.find(b"\n", position, self._filled) >= 0:
                     raise ValueError("the relay's answer is not SMTP")
-                return -1
-            if code is not None and found[1] != code:  # RFC 5321 4.2.1: the same code on every line
+                break
+            this, separator = found.group(1, 2)
+            if code is not None and this != code:  # RFC 5321 4.2.1: the same code on every line
                 raise ValueError("the relay's answer has several codes")
-            code, position = found[1], found.end()
-            if found[2] != b"-":
+            code, position = this, found.end()
+            if separator != b"-":
                 return position
+        return -1
 
     # --- ends ------------------------------------------------------------------------------------------------
 
     def _confuse(self, cause: str) -> None:
-        self._replies.clear()
+        self.replies.clear()
         self._break(cause, confused=True)
 
     def _break(self, cause: str, reply: Reply | None = None, *, confused: bool = False) -> None:
@@ -278,8 +274,8 @@ class Wire(asyncio.BufferedProtocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        if self._replies:
-            waiter.set_result(self._replies.popleft())
+        if self.replies:
+            waiter.set_result(self.replies.popleft())
         elif self.broken is not None:
             waiter.set_exception(self.broken)
 

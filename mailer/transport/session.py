@@ -79,7 +79,7 @@ class SmtpSession:
     @property
     def usable(self) -> bool:
         """Whether another message may be sent on this connection, or an announced one has been answered."""
-        return self._wire.quiet or (self._announced is not None and self._wire.heard)
+        return self._wire.quiet or (self._announced is not None and bool(self._wire.replies))
 
     async def send(
         self,
@@ -245,7 +245,8 @@ class SmtpSession:
             now, self._waiting = self._waiting[:room], self._waiting[room:]
             self._said += now
             self._wire.say(*_joined(now))
-        reply = await self._wire.answer(seconds)
+        heard = self._wire.replies
+        reply = heard.popleft() if heard else await self._wire.answer(seconds)
         self._said.popleft()
         if reply.code == 421:  # RFC 5321 3.8: the relay closes the channel
             self._wire.abort(str(reply), reply)
@@ -261,4 +262,4 @@ class SmtpSession:
 
 def _joined(commands: Sequence[_Command]) -> tuple[bytes, ...]:
     """The lines of commands in one, and how the reply to each may begin."""
-    return b"".join([command.line for command in commands]), *(command.answer for command in commands)
+    return b"".join([command.line for command in commands]), *[command.answer for command in commands]

@@ -144,7 +144,7 @@ def test_quiet_minutes_raise_the_rate_and_half_an_hour_forgets_it() -> None:
 def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
     pulse = Pulse()
     for second in range(0, 200, 2):
-        pulse.beat("qq.com", second)
+        pulse.beat(["qq.com"], second)
     assert 25 <= pulse.taken("qq.com", 199) <= 35
     assert pulse.taken("gmail.com", 199) == 0
 

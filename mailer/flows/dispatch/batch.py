@@ -29,15 +29,11 @@ class Batch:
 
 
 class Work(NamedTuple):
-    """One delivery of a batch."""
+    """One delivery of a batch, as it was claimed."""
 
     batch: Batch
     position: int
-
-    @property
-    def row(self) -> Claimed:
-        """The delivery as it was claimed."""
-        return self.batch.deliveries[self.position]
+    row: Claimed
 
     def mark(self, mark: Mark) -> None:
         """Note in the claim's journal how far it got."""

@@ -56,13 +56,18 @@ class Connection:
             if self._session is None and not lane.is_open(self._now()):
                 await self._until_ended(lane.retry_at - self._now())
                 continue
-            prepared = self._announced or await self._next(IDLE_SECONDS if self._session else None)
-            if self._session is not None and not self._session.usable:  # the relay closed it while it was idle
-                await self._close(self._session)
+            prepared = self._announced
+            if prepared is None:
+                prepared = await self._next(IDLE_SECONDS if self._session else None)
+                if self._session is not None and not self._session.usable:  # the relay closed it while it was idle
+                    await self._close(self._session)
             if prepared is not None:
                 await self._carry(prepared)
             session = self._session
-            if session and (prepared is None or not session.usable or self._sent >= lane.messages_per_connection):
+            usable = session is not None and session.usable
+            if not usable:
+                self.let_go()
+            if session and (prepared is None or not usable or self._sent >= lane.messages_per_connection):
                 await self._close(session)
         if self._session is not None:
             await self._close(self._session)
@@ -85,7 +90,7 @@ class Connection:
             while (wait := lane.wait(self._now())) > 0 and not ended.is_set():
                 await self._until_ended(wait)
             while not ended.is_set():
-                if (prepared := self._take()) is not None:
+                if (prepared := self._take(self._now())) is not None:
                     return prepared
                 lane.arrived.clear()
                 try:
@@ -97,13 +102,13 @@ class Connection:
     def _following(self) -> Message | None:
         """What comes next on this connection, if it is ready and the relay is prompt enough to be told already."""
         more = self._sent + 2 <= self._lane.messages_per_connection and not self._desk.ended.is_set()
-        if more and self._prompt and self._lane.is_free(self._now()):
-            self._announced = self._take()
+        if more and self._prompt and self._lane.is_free(now := self._now()):
+            self._announced = self._take(now)
         return self._announced.message if self._announced else None
 
-    def _take(self) -> Prepared | None:
+    def _take(self, now: float) -> Prepared | None:
         """The next of the lane's work, composed; what cannot be composed is passed over."""
-        while (work := self._desk.take(self._lane)) is not None:
+        while (work := self._desk.take(self._lane, now)) is not None:
             work.mark(Mark.COMPOSING)
             try:
                 outgoing = work.batch.compose(work.row)
@@ -111,7 +116,7 @@ class Connection:
                 self._desk.not_composed(self._lane, work, error)
                 continue
             work.mark(Mark.UNTOUCHED)
-            self._lane.take(self._now())
+            self._lane.take(now)
             envelope = Envelope(self._lane.return_path(outgoing.bounce_token), outgoing.recipient)
             return Prepared(work, Message(envelope, outgoing.content))
         return None
@@ -120,26 +125,21 @@ class Connection:
 
     async def _carry(self, prepared: Prepared) -> None:
         announced, self._announced, self._held = prepared is self._announced, None, prepared
-        session = self._session or await self._open()
-        if session is not None and not announced and self._is_stale(prepared.work):  # opening took long
+        session, started = self._session or await self._open(), self._now()
+        if session is None or (not announced and self._is_stale(prepared.work, started)):  # opening took long
             self._lane.not_sent()
             self.let_go()
-            return
-        if session is not None:
-            await self._send(session, prepared, announced)
-            self._sent += 1
-            self._lane.answered(self._now())
         else:
-            self._lane.not_sent()
-        if session is None or not session.usable:
-            self.let_go()
+            await self._send(session, prepared, announced, started)
+            self._sent += 1
 
-    async def _send(self, session: Session, prepared: Prepared, announced: bool) -> None:
-        work, started = prepared.work, self._now()
+    async def _send(self, session: Session, prepared: Prepared, announced: bool, started: float) -> None:
+        work = prepared.work
         batch = work.batch
 
         def handing_over() -> None:
-            if batch.lost or self._now() >= batch.lease_ends or (announced and self._is_stale(work)):
+            now = self._now()
+            if batch.lost or now >= batch.lease_ends or (announced and self._is_stale(work, now)):
                 raise Withdrawn
             work.mark(Mark.HANDED_OVER)
             self._held = None
@@ -147,15 +147,16 @@ class Connection:
         try:
             result = await session.send(prepared.message, handing_over, self._following)
         except Withdrawn:
+            self._lane.answered(self._now())
             return  # the session is not usable any more
-        self._held = None
-        took = self._now() - started
-        self._prompt = took <= PROMPT_SECONDS
-        self._desk.answered(self._lane, work, result, round(took * 1000))
+        self._held, now = None, self._now()
+        self._prompt = now - started <= PROMPT_SECONDS
+        self._lane.answered(now)
+        self._desk.answered(self._lane, work, result, now, round((now - started) * 1000))
 
-    def _is_stale(self, work: Work) -> bool:
+    def _is_stale(self, work: Work, now: float) -> bool:
         """Whether it was claimed so long ago that somebody who has left since would wonder."""
-        return self._now() - work.batch.claimed_at > 2 * CLAIM_SECONDS
+        return now - work.batch.claimed_at > 2 * CLAIM_SECONDS
 
     # --- the session -----------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mailer.errors import RelayError, StoreError
 from mailer.flows.dispatch.batch import Entry, Page, Refusal, Work
-from mailer.flows.dispatch.outcome import Retry, conclude, quarantined
+from mailer.flows.dispatch.outcome import Retry, conclude, quarantined, taken
 from mailer.model.delivery import Result, State
 from mailer.model.pacing import Pulse, group_of
 from mailer.model.throttle import Throttle
@@ -104,13 +104,13 @@ class Desk:
         now = self.monotonic()
         return {lane.name: lane.weight for lane in self.lanes if lane.within_limits and lane.is_up(now)}
 
-    def take(self, lane: Lane) -> Work | None:
+    def take(self, lane: Lane, now: float) -> Work | None:
         """The next of a lane's ready work that was claimed within the last second; older work goes back."""
         while lane.ready:
             work: Work = lane.ready.popleft()
-            if self.has_room(lane):
+            if len(lane.ready) == lane.low_water:
                 self.changed.set()
-            if self.monotonic() - work.batch.claimed_at <= CLAIM_SECONDS:
+            if now - work.batch.claimed_at <= CLAIM_SECONDS:
                 return work
             self.give_back(work)
         return None
@@ -157,23 +157,32 @@ class Desk:
 
     # --- answers ---------------------------------------------------------------------------------------------
 
-    def answered(self, lane: Lane, work: Work, result: Result, millis: int) -> None:
-        """What one transaction came to."""
+    def answered(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
+        """What one transaction came to, at this moment of the monotonic clock."""
+        if result.accepted:
+            self._accepted(lane, work, result, now, millis)
+        else:
+            self._refused(lane, work, result, now, millis)
+
+    def _accepted(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
+        work.mark(Mark.ACCEPTED)
+        self._enter(lane, work, taken(work.row, lane.name, result, self._now(), millis), None)
+        self._unanswered = 0
+        budgets = RELAY + lane.name, PROVIDER + group_of(work.row.domain)
+        self._pulse.beat(budgets, now)
+        for key in budgets if self.page.slowdowns else ():
+            if slowdown := self.page.slowdowns.get(key):  # it was under way when the others were refused
+                self.page.slowdowns[key] = replace(slowdown, taken=slowdown.taken + 1)
+
+    def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         elsewhere = any(name != lane.name for name in self.able())
         ending = conclude(work.row, lane.name, result, self._retry, self._now(), elsewhere=elsewhere, millis=millis)
         state = ending.outcome.state
         if state is not State.UNCERTAIN:
-            work.mark(Mark.ACCEPTED if state is State.ACCEPTED else Mark.ANSWERED)
+            work.mark(Mark.ANSWERED)
         self._enter(lane, work, ending.outcome, ending.refusal)
-        if state is State.ACCEPTED:
-            self._unanswered = 0
-            for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
-                self._pulse.beat(key, self.monotonic())
-                if slowdown := self.page.slowdowns.get(key):  # it was under way when the others were refused
-                    self.page.slowdowns[key] = replace(slowdown, taken=slowdown.taken + 1)
-            return
         if ending.throttle:
-            self._slow_down(lane, ending.throttle, group_of(work.row.domain), str(result.reply))
+            self._slow_down(lane, ending.throttle, group_of(work.row.domain), str(result.reply), now)
         self._unanswered = self._unanswered + 1 if state is State.UNCERTAIN else 0
         pause = ending.pause
         if self._unanswered >= UNANSWERED:
@@ -192,13 +201,12 @@ class Desk:
         self.tally.states[outcome.state] += 1
         self.observer.outcome(outcome, self._worker)
 
-    def _slow_down(self, lane: Lane, throttle: Throttle, group: str, cause: str) -> None:
+    def _slow_down(self, lane: Lane, throttle: Throttle, group: str, cause: str, now: float) -> None:
         """A throttle answer is about the provider or the relay: what is ready for it goes back unsent."""
         name = throttle.group or lane.name
         key = PROVIDER + name if throttle.group else RELAY + name
         if key not in self.page.slowdowns:
-            taken = self._pulse.taken(key, self.monotonic())
-            self.page.slowdowns[key] = Slowdown(key, taken, throttle.pause, cause[:500])
+            self.page.slowdowns[key] = Slowdown(key, self._pulse.taken(key, now), throttle.pause, cause[:500])
             self.observer.slowed(name, throttle.pause, cause)
         for one in self.lanes if throttle.group else [lane]:
             self.put_back(one, lambda row: not throttle.group or group_of(row.domain) == group)

@@ -219,7 +219,8 @@ class Dispatcher:
             return False
         self._shares.took(lane.name, lane.weight, len(batch.deliveries))
         self._batches[batch.id] = batch
-        lane.ready.extend(Work(batch, position) for position in range(len(batch.deliveries)))
+        lane.ready.extend(Work(batch, position, row) for position, row in enumerate(batch.deliveries))
+        lane.low_water = limit // 2
         if pauses := self._desk.page.pauses:  # of an issue that was to pause while this was being claimed
             self._desk.put_back(lane, lambda row: row.issue_id in pauses)
         lane.arrived.set()

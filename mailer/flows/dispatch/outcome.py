@@ -11,6 +11,8 @@ from mailer.model.delivery import Blame, Phase, Result, State, Verdict
 from mailer.model.throttle import Throttle, throttle_of
 from mailer.store.ledger import Claimed, Outcome
 
+MOST_TEXT = 500  # characters of an answer that are kept
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -30,10 +32,17 @@ class Conclusion:
     pause: str  # why the issue is to be paused; "" when it is not
 
 
+def taken(row: Claimed, relay: str, result: Result, now: datetime, millis: int) -> Outcome:
+    """The outcome of a result that is `accepted`."""
+    reply = result.reply
+    code, status, text = (reply.code, reply.status, reply.text[:MOST_TEXT]) if reply else (None, "", "")
+    return Outcome(row, State.ACCEPTED, now, relay, result.phase, code, status, text, millis)
+
+
 def conclude(
     row: Claimed, relay: str, result: Result, retry: Retry, now: datetime, *, elsewhere: bool, millis: int
 ) -> Conclusion:
-    """Judge one transaction. `elsewhere`: whether another relay could take the message at once."""
+    """Judge one transaction, whatever it ended with. `elsewhere`: whether another relay could take it at once."""
     verdict, reply = rules.judge(result), result.reply
     state, due_at, pause = verdict.state, None, ""
     throttle = throttle_of(reply, result.phase, row.domain) if reply else None
@@ -56,7 +65,7 @@ def conclude(
         phase=result.phase,
         code=reply.code if reply else None,
         status=reply.status if reply else "",
-        text=reply.text[:500] if reply else result.cause,
+        text=reply.text[:MOST_TEXT] if reply else result.cause,
         millis=millis,
         due_at=due_at,
         throttled=throttle is not None,
@@ -68,7 +77,7 @@ def conclude(
 
 def quarantined(row: Claimed, error: Exception, now: datetime) -> Outcome:
     """The outcome of a message that could not be composed: it must not stop the others."""
-    text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:500]
+    text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:MOST_TEXT]
     return Outcome(row, State.FAILED, now, "", Phase.CONNECT, text=text)
 
 
