@@ -227,7 +227,7 @@ class Club:
         settings = self.settings
         return Alerts(
             db=self.db,
-            write_letter=self.write_letter,
+            write_letter=lambda *letter: self.write_letter(*letter),  # what it needs takes 20 MB: not before its time
             clock=self.clock,
             to=settings.alerts.to,
             language=settings.newsletter.language,
