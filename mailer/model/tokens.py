@@ -32,7 +32,10 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Purpose(StrEnum):
-    """What a token may be used for; a token signed for one purpose is worthless for another."""
+    """What a token may be used for; a token signed for one purpose is worthless for another.
+
+    Their order decides where each finds its signature: a new one goes to the end.
+    """
 
     BOUNCE = "bounce"
     MESSAGE = "message"

@@ -1,5 +1,8 @@
 """Signed tokens: who may use them for what."""
 
+import base64
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +69,16 @@ def test_all_tokens_of_a_message_are_those_signed_one_by_one() -> None:
 def test_a_ring_that_cannot_sign_is_refused(keys: dict[int, bytes], current: int) -> None:
     with pytest.raises(ValueError, match="key"):
         Keyring(keys, current)
+
+
+def test_a_signature_is_the_purposes_piece_of_one_hmac() -> None:
+    token = base64.b32decode(RING.sign(9, Purpose.VIEW).upper() + "======")
+    whole = hmac.digest(NEW, token[:8] + b"\0", "sha512")
+    place = 8 * list(Purpose).index(Purpose.VIEW)
+    assert token[8:] == whole[place : place + 8]
+
+
+def test_links_that_were_sent_keep_their_meaning() -> None:
+    assert list(Purpose) == [
+        "bounce", "message", "unsubscribe", "preferences", "confirm", "view", "apply", "review", "click"
+    ]  # fmt: skip
