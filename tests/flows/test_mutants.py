@@ -34,7 +34,7 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 6),
     "no fence at the hand-over": Mutant(
-        "flows/dispatch/*.py", "batch.lost or self._now() >= batch.lease_ends or ", "", 24
+        "flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 24
     ),
     "no fence in the ledger": Mutant(
         "store/ledger.py",
@@ -61,7 +61,7 @@ MUTANTS = {
         301,
     ),
     "a message sent long after its claim": Mutant(
-        "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work)", "False"
+        "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
     ),
     "a restored backup that forgets what was due": Mutant(
         "store/restored.py", "or_(issues.c.id.in_(begun), issues.c.send_at <= now)", "issues.c.id.in_(begun)", 39
