@@ -49,7 +49,28 @@ def wrap(text: str, first: str = "", rest: str = "", columns: int = COLUMNS) -> 
 
 
 def _clusters(text: str) -> Iterator[tuple[bool, str]]:
-    """Pieces that must not be broken, each with whether a blank stood before it."""
+    """Pieces that must not be broken, each with whether a blank stood before it.
+
+    A blank beside a Chinese mark is no place to break either where the mark may not begin or end a line.
+    """
+    whole, before = "", False
+    for blank, piece in _pieces(text):
+        if blank and whole and (_sticks(piece[0], _NEVER_FIRST) or _sticks(whole[-1], _NEVER_LAST)):
+            whole += f" {piece}"
+            continue
+        if whole:
+            yield before, whole
+        whole, before = piece, blank
+    if whole:
+        yield before, whole
+
+
+def _sticks(mark: str, marks: frozenset[str]) -> bool:
+    return not mark.isascii() and mark in marks
+
+
+def _pieces(text: str) -> Iterator[tuple[bool, str]]:
+    """What has no blank in it and no place between Chinese characters to break at."""
     for word in text.split():
         if word.isascii():
             yield True, word

@@ -33,9 +33,7 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 6),
-    "no fence at the hand-over": Mutant(
-        "flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 24
-    ),
+    "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 24),
     "no fence in the ledger": Mutant(
         "store/ledger.py",
         ".where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)",

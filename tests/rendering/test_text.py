@@ -34,6 +34,14 @@ def test_lines_keep_to_72_columns_and_to_the_rules_for_marks(source):
         assert line[-1] not in OPENING
 
 
+def test_a_line_breaks_at_no_blank_beside_a_mark_that_may_not_begin_or_end_it():
+    for mark in ("““””%，““） ，网", "（网（ （，网"):
+        for before in range(25, 40):
+            lines = wrap("高" * before + mark).split("\n")
+            assert not any(line[0] in CLOSING for line in lines)
+            assert not any(line[-1] in OPENING for line in lines[:-1])
+
+
 def test_an_address_is_never_broken():
     url = "https://example.com/" + "a" * 90
     assert url in wrap(f"See {url} for more").split("\n")
