@@ -42,7 +42,10 @@ MUTANTS = {
     ),
     "uncertain retried": Mutant("store/ledger.py", "or_(d.letter_id.is_not(None), d.issue_id.in_(chosen)), ", "", 1),
     "time-out without abort": Mutant(
-        "transport/protocol.py", "        self._transport.abort()\n        if self._timer", "        if self._timer", 59
+        "transport/protocol.py",
+        "        self._transport.abort()\n        if self._timer",
+        "        if self._timer",
+        136,
     ),
     "no unsubscribe re-check": Mutant(
         "store/ledger.py",
