@@ -89,7 +89,7 @@ def test_the_simulation_catches_a_planted_mistake(name: str, tmp_path: Path) -> 
         env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{TESTS}"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert played.returncode == 1, f"{MOST_SEEDS} seeds did not notice: {name}\n{played.stderr}"

