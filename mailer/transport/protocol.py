@@ -66,7 +66,7 @@ class Wire(asyncio.BufferedProtocol):
         self._filled = 0
         self._owed: deque[bytes] = deque()
         self._grouped = False
-        self.replies: deque[Reply] = deque()  # read, and not yet asked for
+        self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[Reply] | None = None
         self._deadline = 0.0
         self._patience = 0.0
@@ -88,6 +88,11 @@ class Wire(asyncio.BufferedProtocol):
     def unanswered(self) -> int:
         """How many commands the relay has not answered yet."""
         return len(self._owed)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a reply has been read that nobody has asked for with `answer` yet."""
+        return bool(self._replies)
 
     @property
     def quiet(self) -> bool:
@@ -124,8 +129,8 @@ class Wire(asyncio.BufferedProtocol):
 
     async def answer(self, seconds: float) -> Reply:
         """The next reply that is owed, waited for so long. Raises Broken."""
-        if self.replies:
-            return self.replies.popleft()
+        if self._replies:
+            return self._replies.popleft()
         if self.broken is not None:
             raise self.broken
         self._waiter = self._loop.create_future()
@@ -138,7 +143,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def abort(self, cause: str = "connection aborted", reply: Reply | None = None) -> None:
         """Drop the connection and every byte not yet given to the kernel; cause and reply are what `broken` says."""
-        self.replies.clear()
+        self._replies.clear()
         self._grouped = False
         self._break(cause, reply)
 
@@ -215,14 +220,14 @@ class Wire(asyncio.BufferedProtocol):
     # --- replies ---------------------------------------------------------------------------------------------
 
     def _take_replies(self) -> None:
-        """Move the whole replies from the buffer to `replies`. Raises ValueError when they do not add up."""
+        """Move the whole replies from the buffer to `_replies`. Raises ValueError when they do not add up."""
         buffer, owed, start = self._buffer, self._owed, 0
         while (end := self._end_of_reply(start)) > 0:
             reply = _read(bytes(buffer[start:end]))
             if owed:
                 if buffer[start] not in owed.popleft():
                     raise ValueError(f"the relay answered {reply.code}, which means nothing here")
-                self.replies.append(reply)
+                self._replies.append(reply)
             elif reply.code == 421:
                 self._break(str(reply), reply)
                 return
@@ -257,7 +262,7 @@ class Wire(asyncio.BufferedProtocol):
     # --- ends ------------------------------------------------------------------------------------------------
 
     def _confuse(self, cause: str) -> None:
-        self.replies.clear()
+        self._replies.clear()
         self._break(cause, confused=True)
 
     def _break(self, cause: str, reply: Reply | None = None, *, confused: bool = False) -> None:
@@ -274,8 +279,8 @@ class Wire(asyncio.BufferedProtocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        if self.replies:
-            waiter.set_result(self.replies.popleft())
+        if self._replies:
+            waiter.set_result(self._replies.popleft())
         elif self.broken is not None:
             waiter.set_exception(self.broken)
 

@@ -79,7 +79,7 @@ class SmtpSession:
     @property
     def usable(self) -> bool:
         """Whether another message may be sent on this connection, or an announced one has been answered."""
-        return self._wire.quiet or (self._announced is not None and bool(self._wire.replies))
+        return self._wire.quiet or (self._announced is not None and self._wire.heard)
 
     async def send(
         self,
@@ -245,8 +245,7 @@ class SmtpSession:
             now, self._waiting = self._waiting[:room], self._waiting[room:]
             self._said += now
             self._wire.say(*_joined(now))
-        heard = self._wire.replies
-        reply = heard.popleft() if heard else await self._wire.answer(seconds)
+        reply = await self._wire.answer(seconds)
         self._said.popleft()
         if reply.code == 421:  # RFC 5321 3.8: the relay closes the channel
             self._wire.abort(str(reply), reply)

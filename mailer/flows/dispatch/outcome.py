@@ -34,9 +34,7 @@ class Conclusion:
 
 def taken(row: Claimed, relay: str, result: Result, now: datetime, millis: int) -> Outcome:
     """The outcome of a result that is `accepted`."""
-    reply = result.reply
-    code, status, text = (reply.code, reply.status, reply.text[:MOST_TEXT]) if reply else (None, "", "")
-    return Outcome(row, State.ACCEPTED, now, relay, result.phase, code, status, text, millis)
+    return _outcome(row, relay, result, State.ACCEPTED, now, millis)
 
 
 def conclude(
@@ -57,19 +55,7 @@ def conclude(
         due_at = now + retry.steps[0]
         if about_us:
             due_at, pause = None, f"{relay} refuses our mail: {reply}"
-    outcome = Outcome(
-        delivery=row,
-        state=state,
-        at=now,
-        relay=relay,
-        phase=result.phase,
-        code=reply.code if reply else None,
-        status=reply.status if reply else "",
-        text=reply.text[:MOST_TEXT] if reply else result.cause,
-        millis=millis,
-        due_at=due_at,
-        throttled=throttle is not None,
-    )
+    outcome = _outcome(row, relay, result, state, now, millis, due_at, throttled=throttle is not None)
     about_the_reader = verdict.blame is Blame.RECIPIENT and not throttle
     refusal = Refusal(row, reply, result.phase) if reply and not reply.positive and about_the_reader else None
     return Conclusion(outcome, refusal, throttle, pause)
@@ -79,6 +65,22 @@ def quarantined(row: Claimed, error: Exception, now: datetime) -> Outcome:
     """The outcome of a message that could not be composed: it must not stop the others."""
     text = f"quarantined: the message could not be composed ({type(error).__name__}: {error})"[:MOST_TEXT]
     return Outcome(row, State.FAILED, now, "", Phase.CONNECT, text=text)
+
+
+def _outcome(
+    row: Claimed,
+    relay: str,
+    result: Result,
+    state: State,
+    now: datetime,
+    millis: int,
+    due_at: datetime | None = None,
+    *,
+    throttled: bool = False,
+) -> Outcome:
+    reply = result.reply
+    code, status, text = (reply.code, reply.status, reply.text[:MOST_TEXT]) if reply else (None, "", result.cause)
+    return Outcome(row, state, now, relay, result.phase, code, status, text, millis, due_at, throttled)
 
 
 def _wait(
