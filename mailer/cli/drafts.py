@@ -16,7 +16,7 @@ from mailer.flows import control
 from mailer.flows import publish as flow
 from mailer.rendering import source
 from mailer.store import issues
-from mailer.store.highwater import FILE, HighWater
+from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def freeze(
     if slug in mark.issues and not club.db.read(issues.exists, slug):
         raise PublishError(
             f"issue {issue.identity} was sent from here, and the database does not know it: a backup was restored."
-            f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILE}"
+            f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILES}"
         )
     new = NewIssue(
         newsletter=club.settings.newsletter.name,

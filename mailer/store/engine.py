@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, func, select
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -16,6 +16,8 @@ from mailer.errors import SettingsError, StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+READ_ONLY = "mailer_read_only"
 
 
 def _to_json(value: Any) -> str:
@@ -30,10 +32,13 @@ class Database:
     """One database by its URL (`sqlite:///path` or `postgresql://...`).
 
     SQLite runs in WAL mode with full synchronisation, foreign keys on, and takes its write lock at BEGIN, so
-    that a transaction never fails half-way for want of it. Raises SettingsError for a URL that means nothing.
+    that a transaction never fails half-way for want of it. On PostgreSQL a writing transaction whose process stands
+    still (stopped, its machine frozen or gone) is ended by the server after `still_seconds`, and a lock that stays
+    taken twice as long all the same is an error, so that nobody waits for ever. Raises SettingsError for a URL that
+    means nothing.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = 10.0) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = 10.0, still_seconds: float = 15.0) -> None:
         try:
             parsed = make_url(url)
         except exc.ArgumentError:
@@ -42,29 +47,11 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         try:
-            self.engine = self._create(parsed, busy_seconds)
+            self.engine = (
+                _open_sqlite(parsed, busy_seconds) if self.is_sqlite else _open_postgres(parsed, still_seconds)
+            )
         except (exc.NoSuchModuleError, ModuleNotFoundError):
             raise SettingsError(_no_driver(parsed.get_backend_name())) from None
-
-    def _create(self, url: Any, busy_seconds: float) -> Engine:
-        if not self.is_sqlite:
-            return create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
-        engine = create_engine(
-            url, json_serializer=_to_json, json_deserializer=_from_json, connect_args={"timeout": busy_seconds}
-        )
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: Any) -> None:
-            connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
-                connection.execute(f"PRAGMA {pragma}")
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            read_only = connection.get_execution_options().get("mailer_read_only", False)
-            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-        return engine
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -76,7 +63,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads: one snapshot, no write lock. Raises StoreError."""
         with _translated(), self.engine.connect() as plain:
-            connection = plain.execution_options(mailer_read_only=True)
+            connection = plain.execution_options(**{READ_ONLY: True})
             with connection.begin():
                 yield connection
 
@@ -100,6 +87,46 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def _open_sqlite(url: URL, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        url, json_serializer=_to_json, json_deserializer=_from_json, connect_args={"timeout": busy_seconds}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _open_postgres(url: URL, still_seconds: float) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        millis = round(still_seconds * 1000)
+        connection.execute(f"SET idle_in_transaction_session_timeout = {millis}")
+        connection.execute(f"SET lock_timeout = {2 * millis}")
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if _only_reads(connection):  # holds no locks, and may hand its rows to a pager that somebody reads
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+    return engine
+
+
+def _only_reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(READ_ONLY, False))
 
 
 def _no_driver(backend: str) -> str:
@@ -134,6 +161,7 @@ def _translated() -> Iterator[None]:
 
 
 ADVICE = (
+    ("lock timeout", "another session holds it: see who in pg_stat_activity"),
     ("locked", "another process holds it: wait for it to end, or see who it is with 'fuser'"),
     ("readonly", "this user may not write it, or its folder"),
     ("unable to open", "is the path in [database] url right, and its folder there?"),

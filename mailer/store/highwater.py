@@ -6,43 +6,59 @@ number of a claim only ever grows, so a database whose last claim is below the l
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import secrets
 from pathlib import Path
 
-FILE = "high-water.json"
+FILES = "high-water*.json"
 KEPT = 50
 
 
 class HighWater:
-    """The greatest claim and delivery this host has worked on, and the last issues it sent."""
+    """The greatest claim and delivery this host has worked on, and the last issues it sent.
+
+    The workers of a host keep it together without waiting for each other, since one that is stopped would stop them
+    all: each note is a new file that holds what the files before it held, and only those are removed.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Read the file in `folder`; one that is absent or damaged knows nothing."""
-        self._path = folder / FILE
+        """Read what is noted in `folder`; a file that is damaged knows nothing."""
+        self._folder = folder
         self.claim, self.delivery = 0, 0
         self.issues: list[str] = []
         self._read()
 
     def raise_to(self, claim: int, delivery: int = 0, issue: str = "") -> None:
         """Note a committed claim. Raises OSError when the file cannot be written."""
-        with open(self._path.with_suffix(".lock"), "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # other workers of this host note theirs in the same file
-            self._read()
-            self.claim, self.delivery = max(self.claim, claim), max(self.delivery, delivery)
-            if issue and issue not in self.issues:
-                self.issues = [*self.issues, issue][-KEPT:]
-            draft = self._path.with_suffix(".new")
-            known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues}
-            draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
-            os.replace(draft, self._path)
+        older = self._read()
+        self._know(claim, delivery, [issue] if issue else [])
+        known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues}
+        note = self._folder / f"high-water-{secrets.token_hex(8)}.json"
+        draft = note.with_suffix(".new")
+        draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+        os.replace(draft, note)
+        for path in older:
+            path.unlink(missing_ok=True)
 
-    def _read(self) -> None:
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-            claim, delivery, issues = int(found["claim"]), int(found["delivery"]), [str(one) for one in found["issues"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            return
+    def _read(self) -> list[Path]:
+        """Learn from every note; one that vanishes meanwhile stands in a newer one. Returns the files."""
+        while True:
+            paths = sorted(self._folder.glob(FILES))
+            try:
+                texts = [path.read_bytes() for path in paths]
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return []
+            for text in texts:
+                try:
+                    found = json.loads(text)
+                    self._know(int(found["claim"]), int(found["delivery"]), [str(one) for one in found["issues"]])
+                except (ValueError, KeyError, TypeError):
+                    continue
+            return paths
+
+    def _know(self, claim: int, delivery: int, issues: list[str]) -> None:
         self.claim, self.delivery = max(self.claim, claim), max(self.delivery, delivery)
-        self.issues = [*issues, *(one for one in self.issues if one not in issues)][-KEPT:]
+        self.issues = [*self.issues, *(one for one in issues if one not in self.issues)][-KEPT:]

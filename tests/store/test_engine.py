@@ -5,12 +5,19 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
 from support.cast import reader
 
 from mailer.errors import SettingsError, StoreError
 from mailer.store.engine import Database
 from mailer.store.schema import subscribers
+
+ON_POSTGRES = pytest.mark.parametrize("db_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+CHANGE = update(subscribers).values(name="changed")
+
+
+def _change(conn: Connection) -> None:
+    conn.execute(CHANGE)
 
 
 def _status(url: str) -> None:
@@ -51,6 +58,43 @@ def test_a_locked_database_is_waited_for_and_then_named(sqlite_url: str) -> None
 def test_a_database_that_may_only_be_read_is_named(sqlite_url: str) -> None:
     with pytest.raises(StoreError, match="readonly"):
         _status(f"sqlite:///file:{sqlite_url.removeprefix('sqlite:///')}?mode=ro&uri=true")
+
+
+@ON_POSTGRES
+def test_a_transaction_that_stands_still_is_ended_by_the_server_and_its_locks_are_free(db_url: str) -> None:
+    stopped, other = Database(db_url, still_seconds=0.5), Database(db_url)
+    other.run(reader, "a@club.example")
+
+    def stand_still(conn: Connection) -> None:
+        conn.execute(CHANGE)
+        other.run(_change)
+        conn.execute(CHANGE)
+
+    with pytest.raises(StoreError, match="idle-in-transaction"):
+        stopped.run(stand_still)
+    stopped.run(_change)  # by a new connection
+    stopped.close()
+    other.close()
+
+
+@ON_POSTGRES
+def test_a_lock_that_stays_taken_is_named(db_url: str) -> None:
+    waiting, other = Database(db_url, still_seconds=0.2), Database(db_url)
+    other.run(reader, "a@club.example")
+    with other.transaction() as held:
+        held.execute(CHANGE)
+        with pytest.raises(StoreError, match="pg_stat_activity"):
+            waiting.run(_change)
+    waiting.close()
+    other.close()
+
+
+@ON_POSTGRES
+def test_reading_may_stand_still(db_url: str) -> None:
+    database = Database(db_url, still_seconds=0.2)
+    with database.reading() as conn:
+        assert conn.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "0"
+    database.close()
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
