@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 FILES = (
     "mailer/flows/dispatch/*.py",
     "mailer/store/ledger.py",
+    "mailer/store/holdings.py",
     "mailer/store/journal.py",
     "mailer/store/budgets.py",
     "mailer/model/delivery.py",
@@ -39,7 +40,7 @@ FILES = (
 )
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not postgresql")
 ROOMS = (
-    *(f"tests/store/test_{name}.py" for name in ("ledger", "budgets", "journal", "restored", "issues")),
+    *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
     *(f"tests/flows/test_{name}.py" for name in ("outcome", "control")),
 )

@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from mailer.model.delivery import State
-from mailer.store.bulk import UNFINISHED
+from mailer.store.bulk import WAITS
 from mailer.store.schema import claims, deliveries, events, issues, to_millis
 
 WARNED = "warned"  # the kind of event that the watch over what comes back leaves
@@ -85,7 +84,7 @@ def _stalled(conn: Connection, now: datetime) -> list[News]:
         select(issues.c.id, func.min(d.due_at).label("since"))
         .select_from(issues.join(deliveries, d.issue_id == issues.c.id))
         .where(issues.c.state == "sending", issues.c.send_at <= now - STILL_FOR, issues.c.send_at > now - NEWS_FOR)
-        .where(UNFINISHED, d.state.in_((State.PENDING, State.DEFERRED)), d.due_at <= now - STILL_FOR)
+        .where(WAITS, d.due_at <= now - STILL_FOR)
         .group_by(issues.c.id)
     )
     return [News("stalled", row.id, max(row.since, last or row.since)) for row in conn.execute(query)]

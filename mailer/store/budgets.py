@@ -19,6 +19,7 @@ from mailer.model.delivery import State
 from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of
 from mailer.store.breaker import first_since
 from mailer.store.engine import insert_new
+from mailer.store.holdings import under_way
 from mailer.store.schema import attempts, budgets, claims, deliveries, from_millis
 
 RELAY, PROVIDER, SECOND = "relay:", "provider:", "second:"
@@ -114,7 +115,7 @@ def _held(conn: Connection, relay: str) -> tuple[int, dict[str, int]]:
     rows = conn.execute(
         select(claims.c.relay, deliveries.c.domain, func.count())
         .select_from(claims.join(deliveries, deliveries.c.claim_id == claims.c.id))
-        .where(claims.c.ended_at.is_(None), deliveries.c.state == State.ATTEMPTING)
+        .where(under_way(conn))
         .group_by(claims.c.relay, deliveries.c.domain)
     ).all()
     groups: dict[str, int] = {}

@@ -6,54 +6,71 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, any_, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Table, Text, any_, cast, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from mailer.store.schema import deliveries
 
-# Word for word the conditions of the partial indexes: SQLite takes one for nothing else, least of all for a parameter.
-UNFINISHED = text("deliveries.state IN ('pending', 'attempting', 'deferred')")
-CLAIMED = text("deliveries.state = 'attempting'")
+# Word for word the condition of the partial index: SQLite takes it for nothing else, least of all for a parameter.
+WAITS = text("deliveries.waits")
 
 _PACK = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 def among(conn: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
     """Whether a delivery is one of `ids`; the statement is the same for any number of them."""
-    return _one_of(conn, deliveries.c.id, ids, BigInteger)
+    return one_of(conn.dialect.name, deliveries.c.id, literal(batch(conn, ids), Text))
 
 
 def among_texts(conn: Connection, column: ColumnElement[str], texts: Sequence[str]) -> ColumnElement[bool]:
     """Whether a column holds one of `texts`; the statement is the same for any number of them."""
-    return _one_of(conn, column, texts, Text)
+    return one_of(conn.dialect.name, column, literal(batch(conn, texts), Text))
 
 
-def _one_of(conn: Connection, column: ColumnElement[Any], values: Sequence[Any], kind: Any) -> ColumnElement[bool]:
-    if conn.dialect.name == "sqlite":
-        return column.in_(select(func.json_each(json.dumps(values)).table_valued("value").c.value))
-    return column == any_(literal(list(values), ARRAY(kind)))
+def one_of(database: str, column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a column holds one of the values of a `batch`."""
+    if database == "sqlite":
+        return column.in_(select(func.json_each(values).table_valued("value").c.value))
+    return column == any_(cast(values, ARRAY(column.type)))
 
 
-def append(conn: Connection, table: str, rows: Sequence[Mapping[str, Any]], otherwise: str = "") -> int:
-    """Add rows to a table, and say how many: all have the same keys, moments in milliseconds, JSON columns `packed`.
+def batch(conn: Connection, values: Sequence[Any]) -> str:
+    """Numbers or texts as one parameter: a JSON list for SQLite, an array's text for PostgreSQL."""
+    return json.dumps(values) if conn.dialect.name == "sqlite" else _array(values)
+
+
+def _array(values: Iterable[Any]) -> str:
+    """An array as PostgreSQL reads one; the driver would take longer to write it than the server to read it."""
+    return "{" + ",".join([_quoted(one) if isinstance(one, str) else _bare(one) for one in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bare(value: int | None) -> str:
+    return "NULL" if value is None else str(value)
+
+
+def append(
+    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], otherwise: str = ""
+) -> int:
+    """Add rows to a table, and say how many: moments in milliseconds, JSON columns `packed`.
 
     Goes to the driver without SQLAlchemy, which would take longer for a row than both databases do. `otherwise` is
-    what to do with a row that is there already; table, keys and that are our own words, never anybody's input.
+    what to do with a row that is there already; table, columns and that are our own words, never anybody's input.
     """
-    columns = ", ".join(rows[0])
+    into = f"INSERT INTO {table.name} ({', '.join(columns)})"
     if conn.dialect.name == "sqlite":
-        places = ", ".join("?" * len(rows[0]))
-        statement = f"INSERT INTO {table} ({columns}) VALUES ({places}) {otherwise}"  # noqa: S608
-        return conn.exec_driver_sql(statement, [tuple(row.values()) for row in rows]).rowcount
-    lines = f"json_populate_recordset(NULL::{table}, %s)"
-    statement = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {lines} {otherwise}"  # noqa: S608
-    return conn.exec_driver_sql(statement, (json.dumps(rows),)).rowcount
+        places = ", ".join("?" * len(columns))
+        return conn.exec_driver_sql(f"{into} VALUES ({places}) {otherwise}", [tuple(row) for row in rows]).rowcount
+    arrays = ", ".join(f"CAST(%s AS {table.c[name].type.compile(conn.dialect)}[])" for name in columns)
+    statement = f"{into} SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
+    return conn.exec_driver_sql(statement, tuple(map(_array, zip(*rows, strict=True)))).rowcount
 
 
-def packed(conn: Connection, values: Mapping[str, str]) -> object:
+def packed(values: Mapping[str, str]) -> str:
     """A JSON object as `append` takes it."""
-    if conn.dialect.name != "sqlite":
-        return dict(values)
     return _PACK(values) if values else "{}"
 
 

@@ -82,7 +82,8 @@ def copy(source: Database, target: Database) -> dict[str, int]:
                 raise StoreError(f"the target has rows in {table.name} already; copy into an empty database")
         for table in metadata.sorted_tables:
             copied[table.name] = 0
-            rows = here.execute(select(table).execution_options(yield_per=_BATCH)).mappings()
+            columns = [column for column in table.columns if column.computed is None]
+            rows = here.execute(select(*columns).execution_options(yield_per=_BATCH)).mappings()
             for batch in rows.partitions():
                 there.execute(insert(table), [dict(row) for row in batch])
                 copied[table.name] += len(batch)

@@ -7,18 +7,53 @@ worker whose claim the row still carries.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, null, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    Update,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailer.model.delivery import Phase, State
 from mailer.model.routing import ANYBODY, Route
-from mailer.store.bulk import CLAIMED, UNFINISHED, among, append
+from mailer.store.bulk import WAITS, among, append, batch, one_of
+from mailer.store.holdings import held, stretches, under_way
 from mailer.store.journal import Mark
-from mailer.store.schema import attempts, claims, deliveries, editions, events, issues, letters, subscribers, to_millis
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import (
+    Instant,
+    attempts,
+    claims,
+    deliveries,
+    editions,
+    events,
+    from_millis,
+    issues,
+    letters,
+    subscribers,
+    to_millis,
+)
 from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
@@ -97,13 +132,18 @@ class Sendable:
 
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
     """Letters first, then the issues being sent whose time has come, oldest first."""
-    rows = conn.execute(
+    rows = _sendable(conn).rows(conn, now=to_millis(now))
+    return [Sendable(None), *(Sendable(number, from_millis(since), slug) for number, since, slug in rows)]
+
+
+@rendered
+def _sendable(database: str) -> Select[Any]:
+    return (
         select(issues.c.id, issues.c.send_at, issues.c.slug)
-        .where(issues.c.state == "sending", issues.c.send_at <= now)
+        .where(issues.c.state == "sending", issues.c.send_at <= given("now", Instant))
         .order_by(issues.c.send_at, issues.c.id)
         .with_for_update(read=True)  # an operator's pause waits for the claim, so that no intent comes after it
     )
-    return [Sendable(None), *(Sendable(*row) for row in rows)]
 
 
 def open_claim(
@@ -128,13 +168,21 @@ def open_claim(
 
 
 def assign(conn: Connection, claim_id: int, rows: Sequence[Claimed], now: datetime) -> None:
-    """Put picked deliveries under a claim, in the transaction that picked them."""
+    """Put picked deliveries under a claim, all of them at once, in the transaction that picked them."""
     if rows:
-        conn.execute(
-            update(deliveries)
-            .where(among(conn, [row.id for row in rows]), deliveries.c.state.in_(WAITING))
-            .values(state=State.ATTEMPTING, claim_id=claim_id, changed_at=now)
-        )
+        ids = [row.id for row in rows]
+        conn.execute(update(claims).where(claims.c.id == claim_id).values(covers=stretches(ids)))
+        _assign(conn).run(conn, ids=batch(conn, ids), claim=claim_id, now=to_millis(now))
+
+
+@rendered
+def _assign(database: str) -> Update:
+    chosen = one_of(database, deliveries.c.id, given("ids", Text))
+    return (
+        update(deliveries)
+        .where(chosen, deliveries.c.state.in_(WAITING))
+        .values(state=State.ATTEMPTING, claim_id=given("claim"), changed_at=given("now", Instant))
+    )
 
 
 def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Route = ANYBODY) -> list[Claimed]:
@@ -144,20 +192,45 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     Readers who left, were suppressed or erased since the freeze are set aside as suppressed instead, and letters whose
     links have expired as cancelled. On PostgreSQL rows that another worker is claiming at this moment are skipped.
     """
-    d, s = deliveries.c, subscribers.c
-    gone = (
-        or_(d.address == "", s.state != "active", is_suppressed(s.match_key, now))
-        if issue.id is not None
-        else or_(d.address == "", and_(s.id.is_not(None), s.state == "erased"))
-    )
+    only, without = route.only, route.without
+    values: dict[str, Any] = {"now": to_millis(now), "most": limit}
+    if issue.id is not None:
+        values["issue"] = issue.id
+    if only is not None:
+        values["only"] = batch(conn, sorted(only))
+    if without:
+        values["without"] = batch(conn, sorted(without))
+    picked = _due(conn, issue.id is None, only is not None, bool(without)).rows(conn, **values)
+    kept = [_claimed(row, issue.since) for row in picked if not row[-1]]
+    if len(kept) < len(picked):
+        _set_aside(conn, [(row[-1], row[0]) for row in picked if row[-1]], now)
+    return kept
+
+
+def _claimed(row: Sequence[Any], since: datetime | None) -> Claimed:
+    known = {} if row[8] == "{}" else json.loads(row[8])  # most readers have no attributes
+    return Claimed._make((*row[:8], known, row[9], since or from_millis(row[10])))
+
+
+@rendered
+def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[Any]:
+    """What `pick` asks, and last in each row why it is to be set aside."""
+    d, s, now = deliveries.c, subscribers.c, given("now", Instant)
     source = deliveries.outerjoin(subscribers, s.id == d.subscriber_id)
-    aside = [(gone, State.SUPPRESSED.value)]
-    if issue.id is None:
+    if of_letters:
         source = source.outerjoin(letters, letters.c.id == d.letter_id)
-        aside.append((letters.c.expires_at <= now, State.CANCELLED.value))
-    picked = conn.execute(
+        gone = or_(d.address == "", and_(s.id.is_not(None), s.state == "erased"))
+        aside = case((gone, State.SUPPRESSED.value), (letters.c.expires_at <= now, State.CANCELLED.value), else_="")
+    else:
+        gone = or_(d.address == "", s.state != "active", is_suppressed(s.match_key, now))
+        aside = case((gone, State.SUPPRESSED.value), else_="")
+    wanted = [d.issue_id.is_(None) if of_letters else d.issue_id == given("issue")]
+    if only:
+        wanted.append(one_of(database, d.domain, given("only", Text)))
+    if without:
+        wanted.append(not_(one_of(database, d.domain, given("without", Text))))
+    return (
         select(
-            case(*aside, else_=""),
             d.id,
             d.issue_id,
             d.edition_id,
@@ -166,50 +239,41 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
             d.address,
             d.domain,
             d.name,
-            d.attributes,
+            cast(d.attributes, Text),
             d.tries,
-            letters.c.created_at if issue.id is None else null(),
+            letters.c.created_at if of_letters else null(),
+            aside,
         )
         .select_from(source)
-        .where(
-            d.issue_id == issue.id if issue.id is not None else d.issue_id.is_(None),
-            UNFINISHED,
-            d.state.in_(WAITING),
-            d.due_at <= now,
-            *_to(route),
-        )
+        .where(*wanted, WAITS, d.due_at <= now)
         .order_by(d.due_at, d.id)
-        .limit(limit)
+        .limit(given("most"))
         .with_for_update(skip_locked=True, of=deliveries)
-    ).all()
-    kept = [Claimed._make((*row[1:-1], issue.since or row[-1])) for row in picked if not row[0]]
-    if len(kept) < len(picked):
-        for state, cause in ASIDE.items():
-            left = [row.id for row in picked if row[0] == state]
-            conn.execute(
-                update(deliveries)
-                .where(d.id.in_(left), d.state.in_(WAITING))
-                .values(state=state, changed_at=now, cause=cause)
-            )
-    return kept
+    )
 
 
-def _to(route: Route) -> Sequence[ColumnElement[bool]]:
-    domain = deliveries.c.domain
-    wanted = [] if route.only is None else [domain.in_(sorted(route.only))]
-    return wanted + ([domain.not_in(sorted(route.without))] if route.without else [])
+def _set_aside(conn: Connection, rows: Iterable[tuple[str, int]], now: datetime) -> None:
+    d = deliveries.c
+    for state, ids in groupby(sorted(rows), key=itemgetter(0)):
+        conn.execute(
+            update(deliveries)
+            .where(d.id.in_([number for _, number in ids]), d.state.in_(WAITING))
+            .values(state=state, changed_at=now, cause=ASIDE[State(state)])
+        )
 
 
 def renew(conn: Connection, claim_ids: Iterable[int], until: datetime) -> set[int]:
     """Extend the leases of open claims; returns those still held. One that is missing was taken over."""
-    wanted = list(claim_ids)
-    rows = conn.execute(
-        update(claims)
-        .where(claims.c.id.in_(wanted), claims.c.ended_at.is_(None))
-        .values(leased_until=until)
-        .returning(claims.c.id)
-    )
-    return {row.id for row in rows}
+    wanted = batch(conn, list(claim_ids))
+    return {row[0] for row in _renew(conn).rows(conn, claims=wanted, until=to_millis(until))}
+
+
+@rendered
+def _renew(database: str) -> ReturningUpdate[Any]:
+    c = claims.c
+    mine = one_of(database, c.id, given("claims", Text))
+    until = given("until", Instant)
+    return update(claims).where(mine, c.ended_at.is_(None)).values(leased_until=until).returning(c.id)
 
 
 def latest_claim(conn: Connection) -> int:
@@ -240,7 +304,13 @@ def end_claim(conn: Connection, claim_id: int, now: datetime) -> bool:
 def end_claims(conn: Connection, claim_ids: Sequence[int], now: datetime) -> None:
     """Close claims that nothing is open of any more."""
     if claim_ids:
-        conn.execute(update(claims).where(claims.c.id.in_(claim_ids), claims.c.ended_at.is_(None)).values(ended_at=now))
+        _end(conn).run(conn, claims=batch(conn, claim_ids), now=to_millis(now))
+
+
+@rendered
+def _end(database: str) -> Update:
+    mine = one_of(database, claims.c.id, given("claims", Text))
+    return update(claims).where(mine, claims.c.ended_at.is_(None)).values(ended_at=given("now", Instant))
 
 
 def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> bool:
@@ -254,15 +324,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
     d = deliveries.c
     accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
-        conn.execute(
-            update(deliveries)
-            .where(
-                among(conn, accepted),
-                d.claim_id == claim_id,
-                d.state.in_((State.ATTEMPTING, State.UNCERTAIN)),
-            )
-            .values(state=State.ACCEPTED, changed_at=now, tries=d.tries + 1, cause="")
-        )
+        _accept(conn).run(conn, ids=batch(conn, accepted), claim=claim_id, now=to_millis(now))
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
             counts = outcome.state in {State.DEFERRED, State.FAILED, State.UNCERTAIN} and not outcome.throttled
@@ -280,21 +342,38 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 .values(**values)
             )
     lines = [
-        {
-            "delivery_id": outcome.delivery.id,
-            "claim_id": claim_id,
-            "at": to_millis(outcome.at),
-            "relay": outcome.relay,
-            "phase": outcome.phase,
-            "state": outcome.state,
-            "code": outcome.code,
-            "status": outcome.status,
-            "text": outcome.text,
-            "millis": outcome.millis,
-        }
+        (
+            outcome.delivery.id,
+            claim_id,
+            to_millis(outcome.at),
+            outcome.relay,
+            outcome.phase,
+            outcome.state,
+            outcome.code,
+            outcome.status,
+            outcome.text,
+            outcome.millis,
+        )
         for outcome in outcomes
     ]
-    return append(conn, "attempts", lines, "ON CONFLICT (delivery_id, claim_id, state) DO NOTHING") > 0
+    return append(conn, attempts, _LINE, lines, "ON CONFLICT (delivery_id, claim_id, state) DO NOTHING") > 0
+
+
+_LINE = ("delivery_id", "claim_id", "at", "relay", "phase", "state", "code", "status", "text", "millis")
+
+
+@rendered
+def _accept(database: str) -> Update:
+    d = deliveries.c
+    return (
+        update(deliveries)
+        .where(
+            one_of(database, d.id, given("ids", Text)),
+            d.claim_id == given("claim"),
+            d.state.in_((State.ATTEMPTING, State.UNCERTAIN)),
+        )
+        .values(state=State.ACCEPTED, changed_at=given("now", Instant), tries=d.tries + 1, cause="")
+    )
 
 
 def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
@@ -340,15 +419,6 @@ def open_claims(conn: Connection) -> list[OpenClaim]:
     return [OpenClaim(*row) for row in rows]
 
 
-def held(conn: Connection, claim_id: int) -> int:
-    """How many deliveries of a claim have no outcome yet."""
-    d = deliveries.c
-    count: int = conn.execute(
-        select(func.count()).where(d.claim_id == claim_id, d.state == State.ATTEMPTING)
-    ).scalar_one()
-    return count
-
-
 def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
     """End a dead worker's claim and give each of its deliveries the state its journal proves.
 
@@ -357,16 +427,14 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     """
     if not end_claim(conn, claim_id, now):
         return False
-    d = deliveries.c
     relay: str = conn.execute(select(claims.c.relay).where(claims.c.id == claim_id)).scalar_one()
-    held = [row.id for row in conn.execute(select(d.id).where(d.claim_id == claim_id, CLAIMED).order_by(d.id))]
     if marks is None:
         marks = {}
         default = Mark.HANDED_OVER
     else:
         default = Mark.UNTOUCHED
     groups: dict[Mark, list[int]] = {mark: [] for mark in Mark}
-    for delivery_id in held:
+    for delivery_id in held(conn, claim_id):
         groups[marks.get(delivery_id, default)].append(delivery_id)
 
     by_journal = "accepted, by the worker's journal"
@@ -375,15 +443,6 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     release(conn, claim_id, groups[Mark.UNTOUCHED] + groups[Mark.ANSWERED], now)
     _lose(conn, claim_id, groups[Mark.COMPOSING], now)
     return True
-
-
-def uncertain_of(conn: Connection, claim_id: int) -> int:
-    """How many deliveries of a claim are uncertain."""
-    d = deliveries.c
-    count: int = conn.execute(
-        select(func.count()).where(d.claim_id == claim_id, d.state == State.UNCERTAIN)
-    ).scalar_one()
-    return count
 
 
 def _settle(
@@ -467,17 +526,22 @@ def expire_overdue(conn: Connection, now: datetime) -> dict[str, int]:
 
     Returns how many, by the issues' slugs.
     """
-    overdue = select(issues.c.id, issues.c.slug).where(issues.c.state == "sending", issues.c.deadline <= now)
     found: dict[str, int] = {}
-    for issue_id, slug in conn.execute(overdue).all():
+    for issue_id, slug in _overdue(conn).rows(conn, now=to_millis(now)):
         for before, after in ((State.PENDING, State.CANCELLED), (State.DEFERRED, State.FAILED)):
             changed = conn.execute(
                 update(deliveries)
-                .where(deliveries.c.issue_id == issue_id, UNFINISHED, deliveries.c.state == before)
+                .where(deliveries.c.issue_id == issue_id, WAITS, deliveries.c.state == before)
                 .values(state=after, changed_at=now, cause="the issue's deadline has passed")
             ).rowcount
             found[slug] = found.get(slug, 0) + changed
     return {slug: count for slug, count in found.items() if count}
+
+
+@rendered
+def _overdue(database: str) -> Select[Any]:
+    late = issues.c.deadline <= given("now", Instant)
+    return select(issues.c.id, issues.c.slug).where(issues.c.state == "sending", late)
 
 
 def finish_issues(conn: Connection, now: datetime) -> list[str]:
@@ -489,13 +553,18 @@ def finish_issues(conn: Connection, now: datetime) -> list[str]:
     cancelled = select(issues.c.id).where(issues.c.state == "cancelled")
     conn.execute(
         update(deliveries)
-        .where(d.issue_id.in_(cancelled), d.state.in_(WAITING))
+        .where(d.issue_id.in_(cancelled), WAITS)
         .values(state=State.CANCELLED, changed_at=now, cause="the operator cancelled the issue")
     )
-    unfinished = select(true()).where(d.issue_id == issues.c.id, UNFINISHED).correlate(issues).exists()
+    # Locked first, in the order of claims: nobody claims of an issue meanwhile, and what comes back is seen to wait.
+    ready = (issues.c.state == "sending", issues.c.send_at <= now)
+    locked = select(issues.c.id).where(*ready).order_by(issues.c.send_at, issues.c.id).with_for_update()
+    sending = set(conn.execute(locked).scalars())
+    sending -= set(conn.execute(select(d.issue_id).where(under_way(conn)).distinct()).scalars())
+    waits = select(true()).where(d.issue_id == issues.c.id, WAITS).correlate(issues).exists()
     rows = conn.execute(
         update(issues)
-        .where(issues.c.state == "sending", issues.c.send_at <= now, not_(unfinished))
+        .where(issues.c.id.in_(sending), *ready, not_(waits))
         .values(state="finished", finished_at=now)
         .returning(issues.c.slug)
     )
@@ -506,13 +575,11 @@ def next_due(conn: Connection) -> datetime | None:
     """When the next delivery of a running issue or letter is due; None when nothing waits."""
     d = deliveries.c
     running = select(issues.c.id).where(issues.c.state == "sending")
-    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), UNFINISHED, d.state.in_(WAITING))
+    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), WAITS)
     due = [conn.execute(letters_due).scalar()]
     for (issue_id,) in conn.execute(running):
         start = conn.execute(select(issues.c.send_at).where(issues.c.id == issue_id)).scalar_one()
-        first = conn.execute(
-            select(func.min(d.due_at)).where(d.issue_id == issue_id, UNFINISHED, d.state.in_(WAITING))
-        ).scalar()
+        first = conn.execute(select(func.min(d.due_at)).where(d.issue_id == issue_id, WAITS)).scalar()
         due.append(max(first, start) if first else None)
     return min((moment for moment in due if moment is not None), default=None)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, func, select
 
 from mailer.model.bounce import BOUNCED, Kind
 from mailer.model.delivery import State
-from mailer.store.bulk import UNFINISHED
+from mailer.store.bulk import WAITS
+from mailer.store.holdings import under_way
 from mailer.store.schema import (
     attempts,
     bounces,
@@ -93,7 +94,7 @@ def causes(conn: Connection, issue_id: int, limit: int) -> list[tuple[str, str, 
 def next_try(conn: Connection, issue_id: int) -> datetime | None:
     """When the next of an issue's deferred deliveries is due."""
     d = deliveries.c
-    query = select(func.min(d.due_at)).where(d.issue_id == issue_id, UNFINISHED, d.state == State.DEFERRED)
+    query = select(func.min(d.due_at)).where(d.issue_id == issue_id, WAITS, d.state == State.DEFERRED)
     due: datetime | None = conn.execute(query).scalar()
     return due
 
@@ -260,9 +261,11 @@ def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> int:
 def workers_now(conn: Connection) -> list[Holder]:
     """Who holds open claims."""
     c, d = claims.c, deliveries.c
+    held = select(d.claim_id, func.count().label("holds")).where(under_way(conn)).group_by(d.claim_id).subquery()
+    holds = func.coalesce(func.sum(held.c.holds), 0).cast(BigInteger)
     rows = conn.execute(
-        select(c.worker, c.host, c.pid, func.max(c.leased_until), func.count(d.id))
-        .select_from(claims.outerjoin(deliveries, (d.claim_id == c.id) & (d.state == State.ATTEMPTING)))
+        select(c.worker, c.host, c.pid, func.max(c.leased_until), holds)
+        .select_from(claims.outerjoin(held, held.c.claim_id == c.id))
         .where(c.ended_at.is_(None))
         .group_by(c.worker, c.host, c.pid)
         .order_by(c.worker)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State
 from mailer.store import bulk
-from mailer.store.schema import events, subscriber_tags, subscribers, suppressions, to_millis
+from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions, to_millis
 from mailer.store.subscribers import tags_of
 from mailer.store.suppressions import in_force
 
@@ -57,40 +57,48 @@ def add_all(conn: Connection, entries: Sequence[Entry], *, file: str, now: datet
     bulk.make_room(conn)
     moment = to_millis(now)
     numbered = list(zip(bulk.new_ids(conn, "subscribers", len(entries)), entries, strict=True))
-    bulk.append(conn, "subscribers", [_row(conn, number, entry, moment) for number, entry in numbered])
-    bulk.append(conn, "consents", [_consent(number, entry, file, moment) for number, entry in numbered])
-    tags = [{"subscriber_id": number, "tag": tag} for number, entry in numbered for tag in entry.tags]
-    if tags:
-        bulk.append(conn, "subscriber_tags", tags)
+    bulk.append(conn, subscribers, _COLUMNS, [_row(number, entry, moment) for number, entry in numbered])
+    bulk.append(conn, consents, _CONSENT, [_consent(number, entry, file, moment) for number, entry in numbered])
+    if tags := [(number, tag) for number, entry in numbered for tag in entry.tags]:
+        bulk.append(conn, subscriber_tags, ("subscriber_id", "tag"), tags)
 
 
-def _row(conn: Connection, number: int, entry: Entry, now: int) -> dict[str, object]:
+_COLUMNS = (
+    "id",
+    "address",
+    "match_key",
+    "domain",
+    "name",
+    "language",
+    "state",
+    "attributes",
+    "created_at",
+    "joined_at",
+    "left_at",
+)
+_CONSENT = ("subscriber_id", "at", "action", "language", "source", "detail")
+
+
+def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
     agreed = to_millis(entry.consented_at) if entry.consented_at else now
-    return {
-        "id": number,
-        "address": entry.address.address,
-        "match_key": entry.address.match_key,
-        "domain": entry.address.domain,
-        "name": entry.name,
-        "language": entry.language,
-        "state": entry.state.value,
-        "attributes": bulk.packed(conn, entry.attributes),
-        "created_at": now,
-        "joined_at": agreed if entry.state is State.ACTIVE else None,
-        "left_at": now if entry.state is State.UNSUBSCRIBED else None,
-    }
+    return (
+        number,
+        entry.address.address,
+        entry.address.match_key,
+        entry.address.domain,
+        entry.name,
+        entry.language,
+        entry.state.value,
+        bulk.packed(entry.attributes),
+        now,
+        agreed if entry.state is State.ACTIVE else None,
+        now if entry.state is State.UNSUBSCRIBED else None,
+    )
 
 
-def _consent(number: int, entry: Entry, file: str, now: int) -> dict[str, object]:
+def _consent(number: int, entry: Entry, file: str, now: int) -> tuple[object, ...]:
     agreed = f"; agreed {entry.consented_at.isoformat()}" if entry.consented_at else ""
-    return {
-        "subscriber_id": number,
-        "at": now,
-        "action": "imported",
-        "language": entry.language,
-        "source": entry.source,
-        "detail": f"{file}:{entry.line}{agreed}",
-    }
+    return (number, now, "imported", entry.language, entry.source, f"{file}:{entry.line}{agreed}")
 
 
 def change(conn: Connection, found: Known, entry: Entry) -> None:

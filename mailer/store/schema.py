@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Date,
     Float,
     ForeignKey,
@@ -226,6 +227,7 @@ claims = Table(
     Column("boot", Text, nullable=False, server_default=""),  # the host's boot id: a journal does not outlive it
     Column("journal", Text, nullable=False, server_default=""),
     Column("relay", Text, nullable=False, server_default=""),  # the relay its deliveries go over
+    Column("covers", JSON, nullable=False, server_default="[]"),  # the deliveries it was made for: [[1, 1000], ...]
     Column("created_at", Instant, nullable=False),
     Column("leased_until", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -237,8 +239,7 @@ claims = Table(
     ),
 )
 
-_CLAIMED = text("state = 'attempting'")
-_UNFINISHED = text("state IN ('pending', 'attempting', 'deferred')")
+_WAITS = text("waits")
 
 deliveries = Table(
     "deliveries",
@@ -255,6 +256,7 @@ deliveries = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("attributes", JSON, nullable=False, server_default="{}"),
     Column("state", Text, nullable=False),
+    Column("waits", Boolean, Computed("state IN ('pending', 'deferred')", persisted=True)),  # leads to what is due
     Column("due_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),  # transactions that ended with an answer
     Column("losses", Integer, nullable=False, server_default="0"),  # workers lost while composing it
@@ -265,8 +267,7 @@ deliveries = Table(
     Column("changed_at", Instant, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),  # why it stands where it stands: the last reply, a reason
     UniqueConstraint("issue_id", "subscriber_id"),
-    Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
-    Index("ix_deliveries_claim", "claim_id", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
+    Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("ix_deliveries_subscriber", "subscriber_id"),
     Index(
         "ix_deliveries_letter",
@@ -274,6 +275,7 @@ deliveries = Table(
         sqlite_where=text("letter_id IS NOT NULL"),
         postgresql_where=text("letter_id IS NOT NULL"),
     ),
+    postgresql_with={"fillfactor": 50},  # each row is changed twice at least: on its own page while there is room
 )
 
 attempts = Table(

@@ -17,6 +17,8 @@ LIFTED = "lifted"
 NEVER_LIFTED_BY_CONSENT = ("complaint", "erased")
 _BATCH = 500
 
+Moment = datetime | ColumnElement[datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
@@ -32,7 +34,7 @@ class Suppression:
     state: str = ACTIVE
 
 
-def is_suppressed(match_key: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
+def is_suppressed(match_key: ColumnElement[str], now: Moment) -> ColumnElement[bool]:
     """A condition for SELECT and UPDATE: the address with this match key must not be mailed at `now`."""
     return select(true()).where(suppressions.c.match_key == match_key, in_force(now)).exists()
 
@@ -42,7 +44,7 @@ def suppressed_keys(now: datetime) -> Select[tuple[str]]:
     return select(suppressions.c.match_key).where(in_force(now))
 
 
-def in_force(now: datetime) -> ColumnElement[bool]:
+def in_force(now: Moment) -> ColumnElement[bool]:
     """A condition over the entries: this one stops mail at `now`.
 
     Held entries do too: nothing goes to a domain in trouble until a person has looked.

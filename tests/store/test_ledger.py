@@ -119,6 +119,16 @@ def test_recording_the_same_outcome_twice_changes_nothing(db: Database) -> None:
         assert list(conn.execute(select(deliveries.c.tries).order_by(deliveries.c.id)).scalars()) == [1, 1]
 
 
+def test_a_reply_is_kept_letter_by_letter(db: Database) -> None:
+    issue_id = _publish(db, 3)
+    claim_id, rows = _claim(db, issue_id)
+    replies = ["a \"b\", {c} \\d\\\\ 'e' %s :f", "NULL", "中文\r\n\t ü"]
+    _record(db, claim_id, [_outcome(row, State.ACCEPTED, text=text) for row, text in zip(rows, replies, strict=True)])
+    with db.reading() as conn:
+        lines = conn.execute(select(attempts.c.text, attempts.c.code, attempts.c.at).order_by(attempts.c.delivery_id))
+        assert lines.all() == [(text, None, NOW) for text in replies]
+
+
 def test_a_deferred_delivery_is_claimed_when_it_is_due_again(db: Database) -> None:
     issue_id = _publish(db, 1)
     claim_id, rows = _claim(db, issue_id)

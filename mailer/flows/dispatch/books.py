@@ -25,6 +25,7 @@ from mailer.store import journal as journals
 from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
+from mailer.store.holdings import held
 from mailer.store.journal import Journal
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.transport.lane import Lane
@@ -198,7 +199,7 @@ class Books:
         ]
         with self._db.transaction() as conn:
             now = self._set_clock(conn)
-            held = ledger.renew(conn, batches, now + LEASE)
+            ours = ledger.renew(conn, batches, now + LEASE)
             new = [ledger.record(conn, claim_id, ended, now) for claim_id, ended in outcomes.items()]
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
@@ -218,7 +219,7 @@ class Books:
             if charges or page.slowdowns:
                 taken = self._charges(entry.outcome for entry in page.entries if entry.outcome.state is State.ACCEPTED)
                 budgets.settle(conn, charges, list(page.slowdowns.values()), now, taken)
-            return Written(held, paused)
+            return Written(ours, paused)
 
     def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:
         """What was answered, by the budgets it counts against if there are such; nothing where nothing is limited."""
@@ -264,10 +265,10 @@ class Books:
             died = "died after handing it over" if here else "was lost with its claim"
             cause = f"worker {claim.worker} {died}"
             with self._db.transaction() as conn:
-                under_way = ledger.held(conn, claim.id)
+                under_way = len(held(conn, claim.id))
                 taken = ledger.take_over(conn, claim.id, marks, cause, now)
                 ledger.repeat_uncertain(conn, now)
-                uncertain = ledger.uncertain_of(conn, claim.id)
+                uncertain = len(held(conn, claim.id, State.UNCERTAIN))
                 if taken and RELAY + claim.relay in self._metered:
                     budgets.settle(conn, {RELAY + claim.relay: under_way}, (), now)
             if taken:

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("boot", sa.Text(), server_default="", nullable=False),
         sa.Column("journal", sa.Text(), server_default="", nullable=False),
         sa.Column("relay", sa.Text(), server_default="", nullable=False),
+        sa.Column("covers", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("leased_until", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
@@ -94,6 +95,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), server_default="", nullable=False),
         sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column(
+            "waits", sa.Boolean(), sa.Computed("state IN ('pending', 'deferred')", persisted=True), nullable=True
+        ),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
@@ -103,22 +107,15 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("issue_id", "subscriber_id", name=op.f("uq_deliveries_issue_id_subscriber_id")),
-    )
-    op.create_index(
-        "ix_deliveries_claim",
-        "deliveries",
-        ["claim_id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'attempting'"),
-        postgresql_where=sa.text("state = 'attempting'"),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
         ["issue_id", "due_at", "id"],
         unique=False,
-        sqlite_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
-        postgresql_where=sa.text("state IN ('pending', 'attempting', 'deferred')"),
+        sqlite_where=sa.text("waits"),
+        postgresql_where=sa.text("waits"),
     )
     op.create_index(
         "ix_deliveries_letter",
