@@ -42,10 +42,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+PLACEHOLDER = "My Newsletter"
+
+
 class NewsletterSettings(Section):
     """Who publishes, in which languages, on which clock."""
 
-    name: str = Field("My Newsletter", min_length=1, description="The newsletter's name, as readers know it.")
+    name: str = Field(PLACEHOLDER, min_length=1, description="The newsletter's name, as readers know it.")
     timezone: str = Field("UTC", description="IANA time zone in which times are read and printed.")
     languages: tuple[str, ...] = Field(("en",), min_length=1, description="BCP 47 tags of the languages published in.")
     default_language: str = Field(
@@ -67,6 +70,11 @@ class NewsletterSettings(Section):
         if self.default_language and self.default_language not in self.languages:
             raise ValueError("default_language is not among languages")
         return self
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether `name` is still the placeholder."""
+        return self.name == PLACEHOLDER
 
     @property
     def zone(self) -> ZoneInfo:

@@ -118,7 +118,8 @@ class Club:
         """The display name in [sender] from, or the newsletter's name."""
         from email.utils import parseaddr
 
-        return parseaddr(self.settings.sender.from_)[0] or self.settings.newsletter.name
+        name = parseaddr(self.settings.sender.from_)[0]
+        return self.settings.newsletter.name if name in {"", settings_module.PLACEHOLDER} else name
 
     # --- rendering
 
@@ -182,18 +183,29 @@ class Club:
         frozen_at: datetime | None = None,
         facts: ClubFacts | None = None,
         corrected_on: date | None = None,
+        theme: Theme | None = None,
     ) -> Edition:
         """An issue rendered with the club's templates and facts. Raises SourceError, TemplateError."""
         from mailer.rendering import edition
 
         return edition.render(
             issue,
-            club=facts or self.facts,
-            theme=self.theme,
+            club=self._named_by(issue, facts or self.facts),
+            theme=theme or self.theme,
             templates=self.templates,
             frozen_at=frozen_at,
             corrected_on=corrected_on,
         )
+
+    def _named_by(self, issue: Issue, facts: ClubFacts) -> ClubFacts:
+        """The facts with the issue's own name of the newsletter, as long as the settings have none."""
+        if not self.settings.newsletter.unnamed:
+            return facts
+        name = issue.newsletter
+        if name.islower() and "-" in name:  # a short form such as harbour-morning
+            name = name.replace("-", " ").title()
+        sender = name if facts.sender_name == facts.newsletter else facts.sender_name
+        return replace(facts, newsletter=name, sender_name=sender)
 
     # --- readers
 

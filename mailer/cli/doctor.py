@@ -122,7 +122,7 @@ def _made_up(domain: str) -> bool:
 def _placeholders(club: Club) -> Iterator[Finding]:
     bad: Literal["advice", "wrong"] = "advice" if _on_trial(club) else "wrong"
     newsletter = club.settings.newsletter
-    if newsletter.name == type(newsletter).model_fields["name"].default:
+    if newsletter.unnamed:
         yield Finding("[newsletter] name", bad, "still the placeholder", "give the newsletter its name")
     try:
         address = club.sender_address

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An issue ready to be frozen; `issue` is the one named, `editions` one a language."""
+    """An issue ready to be frozen; `issue` is the one named, `editions` one a language, `sender` as in From."""
 
     issue: Issue
     issues: Sequence[Issue]
     editions: Sequence[NewEdition]
+    sender: str
 
 
 def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = False) -> Draft:
@@ -45,9 +46,10 @@ def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = Fals
     texts += [read_text(club, str(path)) for path in source.sisters(Path(texts[0][1]))]
     issues = _refuse_errors(club, texts)
     today = now.astimezone(club.settings.newsletter.zone).date()
-    editions = []
+    editions, senders = [], []
     for issue, (text, name) in zip(issues, texts, strict=True):
         rendered = club.render(issue, now, corrected_on=today if corrected else None)
+        senders.append(f"{rendered.sender} <{club.sender_address}>")
         program = rendered.program.to_bytes()
         editions.append(
             NewEdition(
@@ -64,7 +66,7 @@ def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = Fals
             )
         )
     _refuse_unlawful(club)
-    return Draft(issues[0], issues, editions)
+    return Draft(issues[0], issues, editions, senders[0])
 
 
 def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:

@@ -60,6 +60,9 @@ def import_(
     if output is None:
         click.echo(markdown, nl=False)
     talk(_summary(made, reading) + (f" -> {output}" if output else ""))
+    if club is not None and club.settings.newsletter.unnamed:
+        talk("mailer.toml has only a placeholder for the newsletter's name, which the pages and letters show;")
+        talk(f'put it there: [newsletter] name = "{made.newsletter}"')
 
 
 @issue.command()
@@ -249,8 +252,7 @@ def _defaults(club: Club | None, output: Path | None) -> Any:
     newsletter = club.settings.newsletter
     languages = (newsletter.language, *(tag for tag in newsletter.languages if tag != newsletter.language))
     base = club.settings.web.base_url.rstrip("/")
-    unset = newsletter.name == type(newsletter).model_fields["name"].default
-    named = "" if unset else newsletter.name
+    named = "" if newsletter.unnamed else newsletter.name
     return Defaults(newsletter=named, languages=languages, apply_url=f"{base}/apply", sources=sources)
 
 

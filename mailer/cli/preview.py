@@ -53,6 +53,7 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # a browser opened now waits for the first rendering
     except OSError as error:
         raise UsageError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
@@ -70,13 +71,13 @@ def sheet(club: Club, file: Path) -> Sheet:
     from mailer.cli.references import read_text
     from mailer.errors import MailerError
     from mailer.rendering import theme
-    from mailer.rendering.edition import Edition, render
+    from mailer.rendering.edition import Edition
     from mailer.rendering.examine import examine
     from mailer.web.preview import Sheet
 
     def rendered(issue: Issue) -> Edition:
         look = theme.load(club.templates)  # read again each time: the theme may be what is being written
-        return render(issue, club=club.facts, theme=look, templates=club.templates)
+        return club.render(issue, theme=look)
 
     try:
         text, _ = read_text(club, str(file))
@@ -85,4 +86,5 @@ def sheet(club: Club, file: Path) -> Sheet:
         return Sheet(file.name, error=str(error))
     first = next(iter(found.errors), None) if found.edition is None else None
     why = f"{file.name}:{max(first.line, 1)}: {first.message} {first.fix}" if first else ""
-    return Sheet(file.name, found.edition, found.findings, why, text)
+    preheader = found.issue.preheader if found.issue else ""
+    return Sheet(file.name, found.edition, found.findings, why, text, preheader)

@@ -103,6 +103,7 @@ def _dry_run(
         return
     zone = club.settings.newsletter.zone
     click.echo(f"{draft.issue.identity}  {draft.editions[0].subject}")
+    click.echo(f"from {draft.sender}")
     click.echo(f"{counted(audience.readers, 'reader')} would get it")
     for reason, count in audience.excluded.items():
         click.echo(f"{count:,} left out: {reason}")
@@ -121,7 +122,7 @@ def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: dat
     if not is_terminal():
         raise UsageError("say --yes to publish without being asked, or --dry-run to see who would get it")
     audience: Audience = flow.preview(club.db, segment, now)
-    talk(draft.editions[0].subject)
+    talk(f"{draft.sender}: {draft.editions[0].subject}")
     for reason, count in audience.excluded.items():
         talk(f"{count:,} left out: {reason}")
     click.confirm(f"Send it to {counted(audience.readers, 'reader')}?", abort=True, err=True)

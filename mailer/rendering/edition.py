@@ -41,7 +41,7 @@ class Edition:
 
     `html` and `text` are both parts as a reader without a name would get them, with sample links; `archive_html` is the
     public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined, `images` are
-    what the web pages have to have, `template` is the page's template as written.
+    what the web pages have to have, `template` is the page's template as written, `sender` the name in From.
     """
 
     lang: str
@@ -53,6 +53,7 @@ class Edition:
     css: str = ""
     images: tuple[Image, ...] = ()
     template: str = ""
+    sender: str = ""
 
 
 def render(
@@ -107,7 +108,9 @@ def render(
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)
     shown = tuple({image.digest: image for image in pictures}.values())
-    return Edition(issue.lang, subject, html, plain, archived, program, css, shown, templates.read(template))
+    return Edition(
+        issue.lang, subject, html, plain, archived, program, css, shown, templates.read(template), frame.sender[0]
+    )
 
 
 def _attached(pictures: Sequence[Image], club: ClubFacts) -> list[Attachment]:

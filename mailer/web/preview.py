@@ -24,7 +24,11 @@ HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 SHELL_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'"
 )
-FRAME_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:"
+# Nothing in a frame may run; it is of the page's own origin, so that a renewed frame can be scrolled to where it was.
+FRAME_POLICY = (
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:"
+)
 STATIC = Path(__file__).parent / "static"
 _ASSETS = {"preview.js": "text/javascript", "preview.css": "text/css"}
 _QUIET = 15.0
@@ -32,13 +36,17 @@ _QUIET = 15.0
 
 @dataclass(frozen=True)
 class Sheet:
-    """One edition as it stands on the disk: rendered, its findings, and its text; `error`: it cannot be read."""
+    """One edition as it stands on the disk: rendered, its findings, and its text; `error`: it cannot be rendered.
+
+    `preheader` is what an inbox shows behind the Subject.
+    """
 
     name: str
     edition: Edition | None = None
     findings: Sequence[Finding] = ()
     error: str = ""
     source: str = ""
+    preheader: str = ""
 
 
 @dataclass
@@ -151,6 +159,8 @@ def _summary(sheet: Sheet) -> dict[str, object]:
         "bytes": len(edition.html.encode("utf-8")) if edition else 0,
         "error": sheet.error,
         "source": sheet.source,
+        "sender": edition.sender if edition else "",
+        "preheader": sheet.preheader,
         "findings": [finding.as_json() for finding in sheet.findings],
     }
 
@@ -163,12 +173,17 @@ def _view(sheet: Sheet, kind: str) -> str:
         return _plain(edition.text)
     if kind == "source":
         return _plain(edition.program.compose(SAMPLE).decode("ascii"))
-    page = _with_images(edition)
-    if kind == "dark":  # a frame cannot be told to prefer dark, so the dark rules are made to hold always
-        return page.replace("@media (prefers-color-scheme:dark)", "@media all")
+    page = _with_images(edition).replace("<head>", '<head><base target="_blank">', 1)
     if kind == "bare":
-        return re.sub(r' (?:style|class)="[^"]*"', "", re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL))
-    return page.replace("@media (prefers-color-scheme:dark)", "@media not all")
+        page = re.sub(r' (?:style|class)="[^"]*"', "", re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL))
+    return _in_scheme(page, "dark" if kind == "dark" else "light")
+
+
+def _in_scheme(page: str, scheme: str) -> str:
+    """The page as it is in light or dark. A frame cannot be told, so its dark rules hold always or never."""
+    holds = "(min-width:0)" if scheme == "dark" else "(max-width:0)"
+    page = re.sub(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", holds, page)
+    return re.sub(r"(color-scheme(?:\"\s*content=\"|\s*:\s*))light dark", rf"\1{scheme}", page)
 
 
 def _with_images(edition: Edition) -> str:
@@ -192,8 +207,9 @@ _FRAMES = (
     ("Dark", "dark", "wide"),
     ("Phone, dark", "dark", "phone"),
     ("Styles removed", "bare", "wide"),
+    ("Phone, styles removed", "bare", "phone"),
     ("Text part", "text", "wide"),
-    ("Source", "source", "wide"),
+    ("Source of the message", "source", "wide"),
 )
 _SHELL = """<!DOCTYPE html>
 <html lang="en">
@@ -206,27 +222,31 @@ _SHELL = """<!DOCTYPE html>
 </head>
 <body>
 <header>
-<h1 id="subject">Preview</h1>
-<nav id="editions" aria-label="Editions"></nav>
+<p id="inbox"><b id="sender"></b> <span id="subject"></span> <span id="preheader"></span></p>
 <p id="facts" role="status"></p>
+<nav id="editions" aria-label="Editions"></nav>
+<nav aria-label="Views">VIEWS</nav>
 </header>
 <main>
-<section id="findings" aria-label="Findings"></section>
-<details id="written">
-<summary>Issue file, with the findings at their lines</summary>
-<div id="lines" tabindex="0"></div>
-</details>
+<aside>
+<h1>Findings</h1>
+<div id="findings"></div>
+<h1>Issue file</h1>
+<div id="lines"></div>
+</aside>
 <div class="frames">
 FRAMES
 </div>
 </main>
 </body>
 </html>
-""".replace(
+"""
+_SHELL = _SHELL.replace("VIEWS", " ".join(f'<a href="#f{n}">{title}</a>' for n, (title, _, _) in enumerate(_FRAMES)))
+_SHELL = _SHELL.replace(
     "FRAMES",
     "\n".join(
-        f'<figure class="{size}"><figcaption>{title}</figcaption>'
+        f'<figure id="f{number}" class="{size}"><figcaption>{title}</figcaption>'
         f'<iframe data-kind="{kind}" title="{title}"></iframe></figure>'
-        for title, kind, size in _FRAMES
+        for number, (title, kind, size) in enumerate(_FRAMES)
     ),
 )

@@ -139,3 +139,21 @@ def test_the_importer_takes_spelling_and_address_of_sources_from_the_table(folde
     assert "Source: [Coast Daily](https://coast.example.com)" in out
     assert "Source: Fee Post" in out
     assert "stdin:2: source written 'coastdaily', in sources.yaml 'Coast Daily'" in err
+
+
+def test_a_club_without_a_name_yet_sends_under_the_name_the_paste_has(folder: Path) -> None:
+    assert run("init")[0] == 0
+    code, _, err = run("issue", "import", "-", "-o", "today.md", "--date", "2026-05-21", stdin=PASTE)
+    assert (code, '[newsletter] name = "Pier News"' in err) == (0, True)
+    assert run("render", "today.md")[0] == 0
+    mail = Path("rendered/issue.eml").read_text(encoding="ascii")
+    assert "From: Pier News <news@example.com>" in mail
+    assert "My Newsletter" not in mail
+
+    settings = Path("mailer.toml").read_text(encoding="utf-8").replace('"My Newsletter"', '"The Pier"')
+    Path("mailer.toml").write_text(settings, encoding="utf-8")
+    assert run("render", "today.md")[0] == 0
+    mail = Path("rendered/issue.eml").read_text(encoding="ascii")
+    assert "From: The Pier <news@example.com>" in mail
+    assert "Pier News" not in mail
+    assert "placeholder" not in run("issue", "import", "-", stdin=PASTE)[2]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from mailer.cli import init
 from mailer.model.tokens import Purpose
 
 pytestmark = pytest.mark.browser
@@ -119,3 +123,38 @@ def test_a_browser_solves_the_puzzle_when_there_are_too_many_signups(browser: Br
     assert [letter["address"] for letter in served.letters()][-2:] == ["first@example.com", "second@example.com"]
     assert not page.complaints  # type: ignore[attr-defined]
     page.context.close()
+
+
+def test_a_save_renews_the_preview_where_the_editor_had_scrolled_to(browser: Browser, tmp_path: Path) -> None:
+    config = init.make_club(tmp_path / "club", name="Quay News")
+    file = tmp_path / "club" / "issues" / "today.md"
+    items = "".join(f"### Ferry line {number} sold\n\nFares stay.\n\n" for number in range(40))
+    text = "---\nnewsletter: quay-news\ndate: 2026-06-02\nlang: en\npreheader: The price.\n---\n\n" + items
+    file.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mailer", "--config", str(config), "preview", str(file), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stderr is not None
+            page = browser.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message: complaints.append(message.text))
+            page.goto(program.stderr.readline().split(" at ")[1].split()[0])
+            desktop = page.frame_locator("iframe[title=Desktop]")
+            desktop.get_by_text("Ferry line 39 sold").scroll_into_view_if_needed()
+            assert "Quay News" in page.locator("#inbox").inner_text()
+            assert "The price." in page.locator("#inbox").inner_text()
+            place = page.evaluate("document.querySelector('iframe').contentWindow.scrollY")
+
+            file.write_text(text.replace("line 39 sold", "line 39 bought. TODO"), encoding="utf-8")
+            desktop.get_by_text("Ferry line 39 bought").wait_for()
+            page.wait_for_function("!document.querySelector('iframe').awaited")
+            assert page.evaluate("document.querySelector('iframe').contentWindow.scrollY") == place > 0
+            assert "TODO" in page.locator("#lines p.error").inner_text()
+
+            file.write_text(text.replace("lang: en", "lnag: en"), encoding="utf-8")
+            page.get_by_text("today.md:4: ").wait_for()
+            assert desktop.get_by_text("Ferry line 39 bought").count() == 1
+            assert not complaints
+            page.close()
+        finally:
+            program.terminate()

@@ -60,8 +60,9 @@ def test_the_page_says_what_was_rendered_and_what_was_found(client):
 def test_every_view_is_served_sandboxed(client):
     views = {kind: client.get(f"/view/0/{kind}") for kind in ("light", "dark", "bare", "text", "source")}
     assert all(view.headers["content-security-policy"] == FRAME_POLICY for view in views.values())
-    assert "@media all" in views["dark"].text
-    assert "@media not all" in views["light"].text
+    assert all("prefers-color-scheme" not in view.text for kind, view in views.items() if kind != "source")
+    assert ("(min-width:0)" in views["dark"].text) > ("(min-width:0)" in views["light"].text)
+    assert all("allow-scripts" not in view.headers["content-security-policy"] for view in views.values())
     assert "style=" not in views["bare"].text
     assert "Ferry &lt;line&gt; sold" in views["text"].text
     assert "List-Unsubscribe:" in views["source"].text

@@ -10,6 +10,10 @@ function element(tag, text, className) {
   return made;
 }
 
+function write(id, text) {
+  document.getElementById(id).textContent = text;
+}
+
 function showEditions(sheets) {
   const list = document.getElementById("editions");
   list.replaceChildren();
@@ -32,11 +36,10 @@ function note(finding, place) {
 function jump(number) {
   const link = element("a", `line ${number}`);
   link.href = `#L${number}`;
-  link.addEventListener("click", () => { document.getElementById("written").open = true; });
   return link;
 }
 
-function showWritten(sheet) {
+function showLines(sheet) {
   const box = document.getElementById("lines");
   box.replaceChildren();
   sheet.source.split("\n").slice(0, 3000).forEach((text, index) => {
@@ -51,27 +54,44 @@ function showWritten(sheet) {
 function showFindings(sheet) {
   const list = document.getElementById("findings");
   list.replaceChildren();
-  if (sheet.error) list.append(element("p", sheet.error, "error"));
+  if (sheet.error) {
+    list.append(element("p", sheet.error, "broken"));
+    if (sheet.lang) list.append(element("p", "The views show it as it was before.", "broken"));
+  }
   for (const finding of sheet.findings) {
     list.append(note(finding, finding.line ? jump(finding.line) : element("span", "issue")));
   }
-  if (!list.children.length) list.append(element("p", "No findings.", "fine"));
+  if (!list.children.length) list.append(element("p", "None.", "fine"));
+}
+
+// A renewed frame stays where the editor had scrolled it to; no entry is added to the browser's history.
+function load(frame, address) {
+  const page = frame.contentDocument && frame.contentDocument.scrollingElement;
+  if (page && !frame.awaited) frame.place = page.scrollTop;
+  frame.awaited = true;
+  frame.onload = () => { frame.awaited = false; frame.contentWindow.scrollTo(0, frame.place || 0); };
+  frame.contentWindow.location.replace(address);
 }
 
 async function show() {
   const state = await (await fetch("/state", { cache: "no-store" })).json();
   chosen = Math.min(chosen, state.sheets.length - 1);
   const sheet = state.sheets[chosen];
-  document.title = sheet.subject || sheet.name;
-  document.getElementById("subject").textContent = sheet.subject || sheet.name;
-  document.getElementById("facts").textContent = `${sheet.name} · ${sheet.bytes.toLocaleString("en")} bytes of HTML`;
+  const errors = sheet.findings.filter((finding) => finding.level === "error").length;
+  document.title = (errors ? `(${errors}) ` : "") + (sheet.subject || sheet.name);
+  write("sender", sheet.sender);
+  write("subject", sheet.subject || sheet.name);
+  write("preheader", sheet.preheader);
+  write("facts", `${sheet.name} · ${(sheet.bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} KB of HTML`);
   showEditions(state.sheets);
   showFindings(sheet);
-  showWritten(sheet);
+  showLines(sheet);
   for (const frame of document.querySelectorAll("iframe")) {
-    frame.src = `/view/${chosen}/${frame.dataset.kind}?${state.version}`;
+    load(frame, `/view/${chosen}/${frame.dataset.kind}?${state.version}`);
   }
 }
 
-new EventSource("/events").addEventListener("message", show);
-show();
+const events = new EventSource("/events");
+events.addEventListener("open", show);
+events.addEventListener("message", show);
+events.addEventListener("error", () => write("facts", "The preview has ended; start 'mailer preview' again."));
