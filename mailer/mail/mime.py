@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 MAX_SIZE = 1 << 20
 MAX_PARTS = 60
@@ -18,7 +19,7 @@ MAX_HEADER = 1 << 16
 MAX_FIELDS = 400
 MAX_TEXT = 1 << 16
 
-_FIELD = re.compile(r"([!-9;-~]{1,76})[ \t]*:[ \t]*(.*)")
+_FIELD = re.compile(r"^([!-9;-~]{1,76})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.M)
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*("(?:[^"\\]|\\.){0,300}"|[^\s;]{0,300})""")
 _UTF8_MARK = "\u00ef\u00bb\u00bf"  # as Latin-1 reads it
 _CHARSET = re.compile(
@@ -94,23 +95,27 @@ def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:
     body = text[len(head) + 2 :]
     fields: dict[str, list[str]] = {}
     last: list[str] | None = None
-    for number, line in enumerate(head.split("\n")):
-        if number >= MAX_FIELDS * 8:
-            break
-        if line[:1] in " \t" and last is not None:
-            if len(last[-1]) < MAX_TEXT:
-                last[-1] += " " + line.strip()
-            continue
-        found = _FIELD.match(line)
-        if not found:
-            if not fields:
+    place = 0
+    for found in islice(_FIELD.finditer(head), MAX_FIELDS * 4):
+        if place < found.start():
+            if last is None:
                 return {}, text
-            if last is not None and last[-1].endswith(";") and len(last[-1]) < MAX_TEXT:  # folded without its blank
-                last[-1] += " " + line.strip()
-            continue
+            _fold_in(last, head[place : found.start()])
         last = fields.setdefault(found[1].lower(), [])
-        last.append(found[2].strip())
+        value = found[2]
+        last.append(" ".join(map(str.strip, value.split("\n"))) if "\n" in value else value.strip())
+        place = found.end() + 1
+    if last is None:
+        return {}, text
+    _fold_in(last, head[place:])
     return {name: tuple(values) for name, values in fields.items()}, body
+
+
+def _fold_in(values: list[str], stray: str) -> None:
+    """Lines that are no field belong to the one before when it breaks off with a semicolon: folded without a blank."""
+    for line in stray.split("\n", MAX_FIELDS)[:MAX_FIELDS]:
+        if values[-1].endswith(";") and line.strip():
+            values[-1] += " " + line.strip()
 
 
 def content_type(headers: Headers) -> tuple[str, dict[str, str]]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
+from mailer.model.phrasebook import GAP, Phrasebook, find, openings
 from mailer.model.rules.codes import CODES, GENERAL, PAIRS, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
-from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES, Table
+from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES
 
 MAX_TEXT = 4000
-_GAP = 60
 
 _LINK = re.compile(r"https?://\S{1,500}", re.I)
 _GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
-_BLANKS = re.compile(r"\s+")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
 
@@ -98,30 +98,34 @@ def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None 
     return Diagnosis(kind, reason, status, rule)
 
 
+@lru_cache(maxsize=8)  # step and reason are looked for in the same text, one after the other
 def plain(text: str) -> str:
     """The text as rules want it: bounded, lower case, single blanks, addresses as `<>`, links gone."""
     text = text[:MAX_TEXT]
-    text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
-    text = _ADDRESS.sub("<>", text)
-    said = f" {_BLANKS.sub(' ', text).strip().lower()} ".replace("\u2019", "'")
+    if "://" in text:
+        text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
+    if "@" in text:
+        text = _ADDRESS.sub("<>", text)
+    said = f" {' '.join(text.split()).lower()} ".replace("\u2019", "'")
     for hedge in _HEDGES:
         said = said.replace(hedge, " ")
     return said
 
 
 def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
-    for table in (_PROVIDERS, _WORDS):
-        reason, rule = _first(table, said)
+    begun = openings(said)
+    for book in (_PROVIDERS, _WORDS):
+        reason, rule = book.first(said, begun)
         if reason == "mesgtoobig" and status == "5.2.3":
             return "exceedlimit", f"{rule}; with {status}"
         if reason:
             return reason, rule
-    reason, rule = _first(_DEAD, said)
+    reason, rule = _DEAD.first(said, begun)
     if reason:
         if phase is None and status[:3] not in {"5.2", "5.7"} and _ECHOED.search(said):
             phase = Phase.RCPT
         return _place(reason, rule, status, phase)
-    reason, rule = _first(_LATE, said)
+    reason, rule = _LATE.first(said, begun)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
         return "hostunknown", f"{rule}; with {status}"
     if reason == "systemerror" and phase is Phase.GREETING:  # refused before a word was said: it is about us
@@ -164,68 +168,25 @@ def _by_codes(status: str, code: int) -> tuple[str, str]:
     return "undefined", "nothing known"
 
 
-_Compiled = tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, str], ...]], ...]
-
-
-def _compile(table: Table) -> _Compiled:
-    """Plain phrases apart from those with a gap, in the order of the table."""
-    rows = []
-    for reason, source, words in table:
-        phrases = [" ".join(phrase.split()) for phrase in words.split("|")]
-        gapped = [(head, tail) for head, star, tail in (phrase.partition("*") for phrase in phrases) if star]
-        rows.append((reason, source, tuple(phrase for phrase in phrases if "*" not in phrase), tuple(gapped)))
-    return tuple(rows)
-
-
 _PAIRS = tuple(
     (reason, tuple(map(str.strip, things.split("|"))), tuple(map(str.strip, verbs.split("|"))))
     for reason, things, verbs in PAIRS
 )
-_PROVIDERS, _WORDS, _DEAD, _LATE = map(_compile, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
-
-
-def _first(table: _Compiled, said: str) -> tuple[str, str]:
-    for reason, source, phrases, gapped in table:
-        for phrase in phrases:
-            if phrase in said and _find(phrase, said, 0, len(said)) >= 0:
-                return reason, f"{phrase!r} ({source})"
-        for head, tail in gapped:
-            if head in said and tail in said and _gapped(head, tail, said):
-                return reason, f"{head}*{tail} ({source})"
-    return "", ""
+_PROVIDERS, _WORDS, _DEAD, _LATE = map(Phrasebook, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
 
 
 def _paired(said: str) -> tuple[str, str]:
     """A thing and what is said of it, close together in either order."""
     for reason, things, verbs in _PAIRS:
         for verb in verbs:
-            start = _find(verb, said, 0, len(said))
+            start = find(verb, said, 0, len(said))
             while start >= 0:
-                near = said[max(0, start - _GAP) : start + len(verb) + _GAP]
+                near = said[max(0, start - GAP) : start + len(verb) + GAP]
                 for thing in things:
-                    if thing in near and _find(thing, near, 0, len(near)) >= 0:
+                    if thing in near and find(thing, near, 0, len(near)) >= 0:
                         return reason, f"{thing} + {verb}"
-                start = _find(verb, said, start + len(verb), len(said))
+                start = find(verb, said, start + len(verb), len(said))
     return "", ""
-
-
-def _find(phrase: str, said: str, start: int, stop: int) -> int:
-    """Where `phrase` stands at the start of a word, or -1."""
-    found = said.find(phrase, start, stop)
-    while found > 0 and said[found - 1].isascii() and said[found - 1].isalnum() and phrase[0].isalnum():
-        found = said.find(phrase, found + 1, stop)
-    return found
-
-
-def _gapped(head: str, tail: str, said: str) -> bool:
-    start = _find(head, said, 0, len(said))
-    while start >= 0:
-        end = start + len(head)
-        found = _find(tail, said, end, end + _GAP + len(tail))
-        if found >= 0 and " said: " not in said[end:found]:  # what a host says is not said of the host
-            return True
-        start = _find(head, said, end, len(said))
-    return False
 
 
 def _status_in(said: str) -> str:
@@ -252,6 +213,6 @@ def _phase_in(said: str) -> Phase | None:
         (said.rfind(words), phase)
         for phase, phrases in _STEP_WORDS
         for words in phrases
-        if words in said and _find(words, said, 0, len(said)) >= 0
+        if words in said and find(words, said, 0, len(said)) >= 0
     ]
     return max(found)[1] if found else None

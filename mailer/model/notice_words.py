@@ -79,17 +79,17 @@ def pattern(english: str, words: Words) -> re.Pattern[str]:
 
 
 class Expression:
-    """An English expression and words of other languages, looked for in texts of any length."""
+    """An English expression in lower case and words of other languages, looked for in texts of any length."""
 
     def __init__(self, english: str, words: Words) -> None:
-        self._english = re.compile(english, re.I)
+        self._english = re.compile(english)
         self._others = tuple(word.lower() for word in _listed(words))
 
     def stands_in(self, text: str) -> bool:
         """Whether any of them is there; plain words are found faster one by one than by a pattern of all."""
-        if self._english.search(text):
+        lowered = text.lower()  # once: twice as fast as a pattern that minds no case
+        if self._english.search(lowered):
             return True
-        lowered = text.lower()
         return any(word in lowered for word in self._others)
 
 

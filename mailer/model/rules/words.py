@@ -229,7 +229,7 @@ PHRASES: Table = (
         denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
         no access from mail server | part of their network | denylist | dynamic ip | dial-up | dialup |
         dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
-        mail from*server*rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
+        from*server rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
         access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
         not accept connections | email from*network | your network | your server | your mail server |
         server*not allowed | not in whitelist | bad dns | unauthorized ip | sender ip | client address |
