@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailer.mail.address import Address, masked
+from mailer.model.delivery import State
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.subscriber import Subscriber
@@ -62,11 +63,12 @@ class Leave:
 
     def leave_in(self, conn: Connection, delivery_id: int, source: str, client: str = "", user_agent: str = "") -> bool:
         """The same in the caller's transaction."""
-        subscriber_id = signups.subscriber_of(conn, delivery_id)
+        subscriber_id, state = signups.addressee(conn, delivery_id)
         if subscriber_id is None:
             return False
         now = self.clock()
-        heal(conn, delivery_id, "an unsubscribe", now)
+        if state == State.UNCERTAIN:
+            heal(conn, delivery_id, "an unsubscribe", now)
         if signups.depart(conn, subscriber_id, now):
             step = Step("withdrawn", source=source, client=truncated(client), user_agent=user_agent[:200])
             consents.append(conn, subscriber_id, step, now)
@@ -169,5 +171,5 @@ class LostLink:
 
 
 def _person(conn: Connection, delivery_id: int) -> Subscriber | None:
-    subscriber_id = signups.subscriber_of(conn, delivery_id)
+    subscriber_id = signups.addressee(conn, delivery_id)[0]
     return None if subscriber_id is None else subscribers.get(conn, subscriber_id)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -46,6 +48,7 @@ class Database:
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._here = threading.local()  # .group: the one whose steps this thread is calling
         try:
             self.engine = (
                 _open_sqlite(parsed, busy_seconds) if self.is_sqlite else _open_postgres(parsed, still_seconds)
@@ -55,14 +58,25 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction that writes; commits at the end, rolls back on any exception. Raises StoreError."""
-        with _translated(), self.engine.begin() as connection:
+        """A transaction that writes; commits at the end, rolls back on any exception. Raises StoreError.
+
+        In a step of `together` it is a part of the group's transaction.
+        """
+        with _translated(), self._part_of_group() or self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads: one snapshot, no write lock. Raises StoreError."""
-        with _translated(), self.engine.connect() as plain:
+        """A transaction that only reads: one snapshot, no write lock. Raises StoreError.
+
+        In a step of `together` it sees what the group has written.
+        """
+        with _translated(), self._part_of_group() or self._snapshot() as connection:
+            yield connection
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        with self.engine.connect() as plain:
             connection = plain.execution_options(**{READ_ONLY: True})
             with connection.begin():
                 yield connection
@@ -77,6 +91,33 @@ class Database:
         with self.reading() as connection:
             return step(connection, *args, **kwargs)
 
+    def together(self, steps: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """Call steps that write in one transaction, and return after its commit what each returned or raised.
+
+        Where one fails, nothing of the group is kept and each is called again in transactions of its own, so that no
+        step suffers from another. Raises StoreError when the group could not begin or commit: nothing was kept then.
+        """
+        if len(steps) > 1:
+            with suppress(_GroupFailed), self.transaction() as connection:
+                return self._as_group(connection, steps)
+        return [_outcome(step) for step in steps]
+
+    def _as_group(self, connection: Connection, steps: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        group = self._here.group = _Group(connection)
+        outcomes = []
+        try:
+            for step in steps:
+                outcomes.append(_outcome(step))
+                if group.failed:  # the database may have ended the transaction, and would keep what follows by itself
+                    raise _GroupFailed
+        finally:
+            del self._here.group
+        return outcomes
+
+    def _part_of_group(self) -> _Group | None:
+        group: _Group | None = getattr(self._here, "group", None)
+        return group
+
     def now(self, conn: Connection) -> datetime | None:
         """The moment by the server's clock, which all hosts share; None where there is no server (SQLite)."""
         if self.is_sqlite:
@@ -87,6 +128,31 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+@dataclass
+class _Group:
+    """The connection of steps that share a transaction, and whether one of them has failed with it."""
+
+    connection: Connection
+    failed: bool = False
+
+    def __enter__(self) -> Connection:
+        return self.connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.failed = self.failed or kind is not None
+
+
+class _GroupFailed(Exception):
+    """Nothing of a group may be kept."""
+
+
+def _outcome(step: Callable[[], T]) -> T | Exception:
+    try:
+        return step()
+    except Exception as error:
+        return error
 
 
 def _open_sqlite(url: URL, busy_seconds: float) -> Engine:

@@ -34,7 +34,7 @@ _REASONS = select(suppressions.c.reason).where(
     suppressions.c.state == "active",
     or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > bindparam("now")),
 )
-_SUBSCRIBER_OF = select(deliveries.c.subscriber_id).where(deliveries.c.id == bindparam("this"))
+_ADDRESSEE = select(deliveries.c.subscriber_id, deliveries.c.state).where(deliveries.c.id == bindparam("this"))
 _LEAVE = (
     update(subscribers)
     .where(subscribers.c.id == bindparam("this"), subscribers.c.state.in_(_before(Standing.UNSUBSCRIBED)))
@@ -107,10 +107,10 @@ def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
     return found
 
 
-def subscriber_of(conn: Connection, delivery_id: int) -> int | None:
-    """The subscriber a delivery is for, or None."""
-    found: int | None = conn.execute(_SUBSCRIBER_OF, {"this": delivery_id}).scalar()
-    return found
+def addressee(conn: Connection, delivery_id: int) -> tuple[int | None, str]:
+    """The subscriber a delivery is for, or None, and the delivery's state."""
+    found = conn.execute(_ADDRESSEE, {"this": delivery_id}).first()
+    return (None, "") if found is None else (found.subscriber_id, found.state)
 
 
 def issue_slug(conn: Connection, delivery_id: int) -> str:

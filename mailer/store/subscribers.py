@@ -17,6 +17,7 @@ from mailer.store.schema import subscriber_tags, subscribers
 
 _BY_KEY = select(subscribers).where(subscribers.c.match_key == bindparam("key"))
 _BY_ID = select(subscribers).where(subscribers.c.id == bindparam("this"))
+_ADD = insert(subscribers).returning(subscribers.c.id)
 
 
 def find(conn: Connection, match_key: str) -> Subscriber | None:
@@ -77,22 +78,19 @@ def add(
     now: datetime,
 ) -> int:
     """Add a subscriber and return his id. The address must be new (find it first, in the same transaction)."""
-    subscriber_id: int = conn.execute(
-        insert(subscribers)
-        .values(
-            address=address.address,
-            match_key=address.match_key,
-            domain=address.domain,
-            name=name,
-            language=language,
-            state=state,
-            attributes=dict(attributes or {}),
-            created_at=now,
-            joined_at=now if state is State.ACTIVE else None,
-            left_at=now if state is State.UNSUBSCRIBED else None,
-        )
-        .returning(subscribers.c.id)
-    ).scalar_one()
+    row = {
+        "address": address.address,
+        "match_key": address.match_key,
+        "domain": address.domain,
+        "name": name,
+        "language": language,
+        "state": state,
+        "attributes": dict(attributes or {}),
+        "created_at": now,
+        "joined_at": now if state is State.ACTIVE else None,
+        "left_at": now if state is State.UNSUBSCRIBED else None,
+    }
+    subscriber_id: int = conn.execute(_ADD, row).scalar_one()
     add_tags(conn, subscriber_id, tags)
     return subscriber_id
 

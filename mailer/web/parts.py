@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -26,10 +23,8 @@ from mailer.rendering.templates import Templates
 from mailer.rendering.translation import choose, primary, translator
 from mailer.settings import JoinSettings
 from mailer.store.healing import heal, is_uncertain
+from mailer.web.threads import Threads
 from mailer.wiring import Club
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
@@ -59,17 +54,8 @@ class Parts:
         self.apply = apply_journey(club, write_letter)
         self.leave = Leave(self.db, self.clock)
         self.lost = LostLink(self.db, links, write_letter, self.clock, limits, self.secret)
-        # SQLite lets one write at a time: waiting for our own thread costs less than waiting for its lock.
-        self._writers = ThreadPoolExecutor(1 if self.db.is_sqlite else 8, thread_name_prefix="write")
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="read")
-
-    async def write(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a journey's step that writes, off the event loop; it has committed when this returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, partial(step, *args, **kwargs))
-
-    async def read(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a journey's step that only reads, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(step, *args, **kwargs))
+        self._threads = Threads(self.db)
+        self.write, self.read = self._threads.write, self._threads.read
 
     def tidy(self) -> dict[str, int]:
         """What time undoes: links, applications and network addresses past their days. Returns the counts."""
@@ -81,8 +67,7 @@ class Parts:
 
     def close(self) -> None:
         """Wait for the steps under way and let the threads go."""
-        self._writers.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        self._threads.close()
 
     def token(self, request: Request, purpose: Purpose, *, healed: bool = False) -> int | None:
         """The delivery the link in the request's path was signed for, or None.
@@ -92,7 +77,7 @@ class Parts:
         """
         delivery = self.keyring.read(request.path_params.get("token", ""), purpose)
         if delivery is not None and not healed:
-            self._readers.submit(self._arrived, delivery)
+            self._threads.aside(self._arrived, delivery)
         return delivery
 
     def _arrived(self, delivery: int) -> None:
