@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailer.flows.alert import Alerts
     from mailer.flows.bounce import TakeIn
     from mailer.flows.dispatch import Dispatcher, Observer
+    from mailer.flows.dispatch.books import RecordRefusals
     from mailer.flows.probe import Probe
     from mailer.mail.dkim import PrivateKey, Signer
     from mailer.model.issue import Issue
@@ -366,7 +367,6 @@ class Club:
 
     def dispatcher(self, observer: Observer | None = None) -> Dispatcher:
         """A worker over all relays, with a name of its own."""
-        from mailer.flows import bounce
         from mailer.flows.compose import Composer
         from mailer.flows.dispatch import Dispatcher, Retry
         from mailer.flows.sign import SignAhead
@@ -379,7 +379,7 @@ class Club:
             lanes=self.lanes(),
             composer=Composer(self.keyring),
             sign=SignAhead(self.signer) if self.signer else None,
-            record_refusals=partial(bounce.record_refusals, breakers=bounce.Breakers(), watch=bounce.Watch()),
+            record_refusals=lambda *refused: self._judge(*refused),
             clock=self.clock,
             shared_clock=self.db.now,
             worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
@@ -390,6 +390,13 @@ class Club:
             ),
             observer=observer,
         )
+
+    @cached_property
+    def _judge(self) -> RecordRefusals:
+        """What judges refusals. Loads what reads replies: only a worker that is refused something needs it."""
+        from mailer.flows import bounce
+
+        return partial(bounce.record_refusals, breakers=bounce.Breakers(), watch=bounce.Watch())
 
 
 def _tell_of_lockstep(relay: str, cause: str) -> None:
