@@ -131,17 +131,22 @@ class Apply:
         person = subscribers.find(conn, application.match_key)
         if person is not None and person.state in {"active", "erased"}:
             return
+        language, wording = application.language, application.wording
         if person is None:
-            address = parse(application.address)
             subscriber_id = subscribers.add(
-                conn, address, name=application.name, language=application.language, now=now
+                conn, parse(application.address), name=application.name, language=language, now=now
             )
         else:
             subscriber_id = person.id
-        wording = application.wording
-        requested = Step("requested", wording, application.language, "apply", application.client)
+        requested = Step("requested", wording, language, "apply", application.client)
         consents.append(conn, subscriber_id, requested, application.created_at)
-        admission.enter(conn, subscriber_id, application.match_key, wording, application.language, visit, now)
+        admission.enter(conn, subscriber_id, application.match_key, wording, language, visit, now)
+        address = application.address if person is None else person.address
+
+        def welcome(delivery_id: int) -> bytes:
+            return self.write_letter("welcome", language, address, "", delivery_id, self.links.of_reader(delivery_id))
+
+        post_letter(conn, kind="welcome", address=address, now=now, compose=welcome, subscriber_id=subscriber_id)
 
     def question(self, delivery_id: int) -> tuple[Mapping[str, Any], str] | None:
         """The application a question's link is about and the latest question; None for no such link."""

@@ -95,11 +95,8 @@ class Join:
         expires_at = now + self.confirm_for if kind == "confirm" else None
 
         def compose(delivery_id: int) -> bytes:
-            values = {
+            values = self.links.of_reader(delivery_id) | {
                 "confirm_url": self.links.to(Purpose.CONFIRM, delivery_id),
-                "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
-                "unsubscribe_url": self.links.to(Purpose.UNSUBSCRIBE, delivery_id),
-                "base_url": self.links.base_url,
                 "hours": int(self.confirm_for / HOUR),
             }
             return self.write_letter(kind, language, address, "", delivery_id, values)

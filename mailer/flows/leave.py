@@ -14,7 +14,6 @@ from mailer.model.delivery import State
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.subscriber import Subscriber
-from mailer.model.tokens import Purpose
 from mailer.store import admission, consents, signups, subscribers
 from mailer.store.bounces import note_reading
 from mailer.store.consents import Step
@@ -160,11 +159,7 @@ class LostLink:
 
     def _post(self, conn: Connection, person: Subscriber, language: str, now: datetime) -> None:
         def compose(delivery_id: int) -> bytes:
-            values = {
-                "preferences_url": self.links.to(Purpose.PREFERENCES, delivery_id),
-                "unsubscribe_url": self.links.to(Purpose.UNSUBSCRIBE, delivery_id),
-                "base_url": self.links.base_url,
-            }
+            values = self.links.of_reader(delivery_id)
             return self.write_letter("lost-link", language, person.address, "", delivery_id, values)
 
         post_letter(conn, kind="lost-link", address=person.address, now=now, compose=compose, subscriber_id=person.id)

@@ -38,3 +38,11 @@ class Links:
     def to(self, purpose: Purpose, delivery_id: int) -> str:
         """The absolute link of `delivery_id` for `purpose`."""
         return f"{self.base_url}/{PATHS[purpose]}/{self.keyring.sign(delivery_id, purpose)}"
+
+    def of_reader(self, delivery_id: int) -> dict[str, object]:
+        """What every letter to a reader may link to: his own pages, and the club's."""
+        return {
+            "preferences_url": self.to(Purpose.PREFERENCES, delivery_id),
+            "unsubscribe_url": self.to(Purpose.UNSUBSCRIBE, delivery_id),
+            "base_url": self.base_url,
+        }

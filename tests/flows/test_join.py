@@ -138,7 +138,8 @@ def test_an_application_runs_its_course(db: Database, apply: Apply, clock: Clock
     seen = apply.case(case["id"])
     assert [row["action"] for row in seen.history] == ["confirmed", "asked", "answered", "approved"]
     assert seen.application["confirmed_at"] == NOW
-    assert [letter.kind for letter in outbox(db)] == ["application-confirm", "review", "asked", "review", "approved"]
+    kinds = ["application-confirm", "welcome", "review", "asked", "review", "approved"]
+    assert [letter.kind for letter in outbox(db)] == kinds
 
 
 def test_two_reviewers_at_once_make_one_decision(db: Database, apply: Apply) -> None:

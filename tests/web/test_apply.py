@@ -58,6 +58,21 @@ def test_the_ticked_newsletter_begins_with_the_same_button(club: Any) -> None:
     assert club.steps("bob@example.com") == ["requested", "confirmed"]
 
 
+def test_who_ticked_the_newsletter_is_welcomed_with_his_way_out(club: Any) -> None:
+    applied(club, newsletter="yes")
+    (letter,) = club.letters("welcome")
+    assert letter["address"] == "bob@example.com"
+    assert "Unsubscribe" in club.client.get(club.path(letter["unsubscribe_url"])).text
+    assert club.client.post(club.path(letter["unsubscribe_url"])).status_code == 200
+    assert club.person("bob@example.com").state == "unsubscribed"
+
+
+def test_a_reader_who_applies_is_not_welcomed_again(club: Any) -> None:
+    club.add_reader("bob@example.com")
+    applied(club, newsletter="yes")
+    assert club.letters("welcome") == []
+
+
 def test_the_reviewer_sees_everything_and_approves(club: Any) -> None:
     link = applied(club, newsletter="yes")
     before = club.everything()
