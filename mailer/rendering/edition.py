@@ -11,6 +11,7 @@ from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
 from mailer.model.issue import Image, Issue
 from mailer.rendering import images, text
+from mailer.rendering.breaks import breakable
 from mailer.rendering.facts import ClubFacts as ClubFacts
 from mailer.rendering.inline import inline
 from mailer.rendering.layout import lay_out
@@ -81,7 +82,7 @@ def render(
     written = templates.render(template, **context)
     if "<body" not in written.lower():
         raise TemplateError("makes no page: it has no <body>", where=str(templates.path(template)))
-    page = inline(written)
+    page = breakable(inline(written), slots.word.pattern)
     plain = text_part(context)
     mail = _ANCHOR.sub(r"<\1", _PAGE_ONLY.sub("", _MAIL_MARKS.sub("", page)))
     html_part, plain_part = slots.split_html(mail), slots.split_text(plain)

@@ -18,6 +18,7 @@ from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
 
 CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
+FIGURE_SPACE = "\u2007"  # as wide as a digit
 LEADS_FROM = 3  # items; fewer are seen at a glance
 _HAN_RUN = re.compile(
     r"(<[^>]*>)|([\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff](?:[ ·\u3000-\u303f\uff00-\uffef“”]*"
@@ -44,6 +45,7 @@ def lay_out(
     ]
     total = len(numbered)
     named = [section for section in sections if section["title"] and section["stories"]]
+    widest = max((len(str(numbered[id(item)])) for item in issue.leads), default=0)
     newsletter = club.newsletter
     return {
         "folder": theme.folder,
@@ -60,6 +62,7 @@ def lay_out(
         "leads": [
             {
                 "number": numbered[id(item)],
+                "pad": FIGURE_SPACE * (widest - len(str(numbered[id(item)]))),
                 "text": writer.inline(_begun(item.lead_text)),
                 "plain": _begun(item.lead_text),
                 "lang": writer.mark(item.lead_text, item.lang),

@@ -14,7 +14,10 @@ _PLAIN_URL = re.compile(r"(?:https?://|mailto:)[!-=?-~]+")
 
 
 class Slots:
-    """Stands opaque words for what differs per reader while the text is rendered, and turns them into slots after."""
+    """Stands opaque words for what differs per reader while the text is rendered, and turns them into slots after.
+
+    `word` is the pattern of such a word.
+    """
 
     def __init__(self, issue: Issue) -> None:
         source = repr(issue)
@@ -22,7 +25,7 @@ class Slots:
         while self._prefix in source:
             self._prefix += "q"
         self._known: list[merge_tags.MergeTag | str] = []
-        self._word = re.compile(rf"{self._prefix}(\d+)z")
+        self.word = re.compile(rf"{self._prefix}(\d+)z")
 
     def token(self, purpose: str) -> str:
         """The word for a purpose's token."""
@@ -40,7 +43,7 @@ class Slots:
 
     def split_html(self, page: str) -> Part:
         """The page cut at the words; those inside a link's address are escaped as parts of a URL."""
-        inside = [match.span() for match in _HREF.finditer(page) if self._word.search(match[0])]
+        inside = [match.span() for match in _HREF.finditer(page) if self.word.search(match[0])]
         return tuple(
             self._slot(piece, Place.URL if any(a <= at < b for a, b in inside) else Place.HTML)
             for at, piece in self._cut(page)
@@ -61,7 +64,7 @@ class Slots:
 
     def _cut(self, page: str) -> Iterator[tuple[int, str | int]]:
         position = 0
-        for match in self._word.finditer(page):
+        for match in self.word.finditer(page):
             yield position, page[position : match.start()]
             yield match.start(), int(match[1])
             position = match.end()
