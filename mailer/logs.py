@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
@@ -12,6 +13,8 @@ import structlog
 
 _ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[\w.-]*\w")
 _LEVELS_WITH_ADDRESSES = frozenset({"debug"})
+_BY_STRANGERS = ("mailer.web", "uvicorn", "python_multipart")
+_SECONDS = 60.0
 
 
 def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
@@ -19,6 +22,7 @@ def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
 
     A line has `event` (`dispatch.started`: the flow, then what happened), `level`, `timestamp` (ISO 8601, UTC)
     and the event's values; a JSON object unless the stream is a terminal. Addresses are masked but for DEBUG lines.
+    What a request on the public pages can cause is told once a minute, with `not_shown`, how often it was not.
     """
     stream = stream or sys.stderr
     shared: list[structlog.types.Processor] = [
@@ -31,6 +35,7 @@ def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_OnceAMinute())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
@@ -55,6 +60,27 @@ def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class _OnceAMinute(logging.Filter):
+    """Nobody fills a disk with bad requests: of the lines from one place in the web's code, one a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[tuple[str, int], float] = {}
+        self._hidden: Counter[tuple[str, int]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_BY_STRANGERS):
+            return True
+        place = record.name, record.lineno
+        if record.created - self._shown.get(place, -_SECONDS) < _SECONDS:
+            self._hidden[place] += 1
+            return False
+        self._shown[place] = record.created
+        if hidden := self._hidden.pop(place, 0):
+            record.not_shown = hidden
+        return True
 
 
 def masked(text: str) -> str:

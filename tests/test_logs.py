@@ -75,3 +75,23 @@ def test_the_libraries_lines_look_like_ours() -> None:
     logs.setup(stream=stream)
     logging.getLogger("uvicorn.error").info("Started for %s", "alice@example.com")
     assert lines(stream)[0]["event"] == "Started for a***@example.com"
+
+
+def test_bad_requests_write_a_line_a_minute_and_the_next_counts_them() -> None:
+    stream = io.StringIO()
+    logs.setup(stream=stream)
+    logger = logging.getLogger("python_multipart.multipart")
+    handler = logging.getLogger().handlers[0]
+    for second in (*range(50), 60, 61):
+        record = logger.makeRecord(logger.name, logging.WARNING, "multipart.py", 1125, f"index {second}", (), None)
+        record.created = 1_800_000_000.0 + second
+        handler.handle(record)
+    assert [(line["event"], line.get("not_shown")) for line in lines(stream)] == [("index 0", None), ("index 60", 49)]
+
+
+def test_lines_that_strangers_do_not_cause_are_all_written() -> None:
+    stream = io.StringIO()
+    logs.setup(stream=stream)
+    for number in range(3):
+        structlog.get_logger("mailer.flows.dispatch").warning("dispatch.deferred", delivery=number)
+    assert [line["delivery"] for line in lines(stream)] == [0, 1, 2]
