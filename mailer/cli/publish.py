@@ -175,10 +175,11 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import publish as flow
 
-    slug, count = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now)
-    talk(f"{slug}: {counted(count, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
-    if queue_only or not count:
+    done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now)
+    talk(f"{done.slug} is corrected in {' and '.join(done.languages)}; the archive says so")
+    talk(f"{counted(done.readers, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
+    if queue_only or not done.readers:
         return 0
-    tally = send(club, total=count)
+    tally = send(club, total=done.readers)
     say(club, tally)
     return exit_code(tally)

@@ -12,7 +12,7 @@ from mailer.errors import PublishError
 from mailer.model.tokens import Keyring
 from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
-from mailer.store import images, issues
+from mailer.store import archive, images, issues
 from mailer.store.engine import Database
 from mailer.store.issues import Audience, NewEdition, NewIssue
 from mailer.store.outbox import post_letter
@@ -59,19 +59,37 @@ def _explain(audience: Audience) -> str:
     return "all are left out (" + ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) + ")"
 
 
-def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime) -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An issue whose text was replaced: in which languages, and how many readers will get it so."""
+
+    slug: str
+    languages: Sequence[str]
+    readers: int
+
+
+def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime) -> Corrected:
     """Replace a published issue's text for the readers not yet attempted; those who have it get nothing.
 
-    Returns the slug and how many will get the corrected text. Raises PublishError when there is no such issue.
+    The first edition is corrected, and of the others those that were published and read differently now. Raises
+    PublishError when there is no such issue, or not in the first edition's language.
     """
     with db.transaction() as conn:
         known = issues.find_identity(conn, identity)
         if known is None:
             raise PublishError(f"issue {identity} has not been published yet; leave out --correct")
-        by_language = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in editions}
-        count = issues.correct(conn, known.id, by_language, now)
+        before = archive.written(conn, [known.id])[known.id]
+        first, *others = editions
+        if first.language not in before:
+            raise PublishError(
+                f"issue {identity} was published in {', '.join(sorted(before))}, not in {first.language};"
+                " a correction cannot add an edition"
+            )
+        differing = [other for other in others if before.get(other.language, other.source) != other.source]
+        new = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in (first, *differing)}
+        count = issues.correct(conn, known.id, new, now)
         issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)
-    return known.slug, count
+    return Corrected(known.slug, tuple(new), count)
 
 
 def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> None:

@@ -52,6 +52,16 @@ def written(conn: Connection, issue_ids: Collection[int]) -> dict[int, dict[str,
     return found
 
 
+def subjects(conn: Connection, issue_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """The Subject of the latest edition of each issue, by language."""
+    e = editions.c
+    query = select(e.issue_id, e.language, e.subject).where(e.issue_id.in_(issue_ids)).order_by(e.version)
+    found: dict[int, dict[str, str]] = {issue_id: {} for issue_id in issue_ids}
+    for row in conn.execute(query):
+        found[row.issue_id][row.language] = row.subject
+    return found
+
+
 def edition(conn: Connection, edition_id: int) -> Row[Any] | None:
     """An edition's compiled program, its key and its language; None where there is none."""
     e = editions.c

@@ -33,7 +33,16 @@ async def index(request: Request) -> Response:
     page = min(int(wish), 10_000) if wish.isascii() and wish.isdigit() and len(wish) < 6 else 1
     offset = (max(page, 1) - 1) * PER_PAGE
     rows = await club.read(club.db.read, archive.listed, club.clock(), PER_PAGE + 1, offset)
-    shown = [{"slug": row.slug, "title": row.title, "date": row.date.isoformat()} for row in rows[:PER_PAGE]]
+    told = await club.read(club.db.read, archive.subjects, [row.id for row in rows[:PER_PAGE]])
+    language = club.language(request)
+    shown = [
+        {
+            "slug": row.slug,
+            "date": row.date.isoformat(),
+            **_named(row, told[row.id], language, club.settings.legal.label),
+        }
+        for row in rows[:PER_PAGE]
+    ]
     return club.page(
         request,
         "archive",
@@ -114,6 +123,14 @@ async def feed(request: Request) -> Response:
     return Response(
         text, media_type="application/atom+xml; charset=utf-8", headers={"Cache-Control": "public, max-age=300"}
     )
+
+
+def _named(row: Row[Any], subjects: Mapping[str, str], language: str, label: str) -> dict[str, str]:
+    """How the list calls an issue: in the reader's language where it has several editions, and in which that is."""
+    if len(subjects) < 2:
+        return {"title": row.title, "lang": next(iter(subjects), language)}
+    lang = choose(tuple(subjects), language)
+    return {"title": subjects[lang].removeprefix(label).strip(), "lang": lang}
 
 
 def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:

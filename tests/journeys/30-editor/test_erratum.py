@@ -83,3 +83,29 @@ def test_the_mail_of_a_correction_does_not_speak_of_it(club: Club) -> None:
     programs = club.db.read(lambda conn: conn.exec_driver_sql("SELECT program FROM editions").scalars().all())
     assert len(programs) == 2
     assert all(b"Corrected on" not in program for program in programs)
+
+
+def test_a_correction_touches_the_editions_that_were_sent_and_now_read_differently(tmp_path: Path) -> None:
+    mailer(tmp_path, "init", ".", "--yes", "--name", "Quay News", "--language", "en", "--language", "zh")
+    mailer(tmp_path, "subscribers", "add", "alice@example.com", "--consent", "asked")
+    chinese = ISSUE.replace("lang: en", "lang: zh").replace("Lockers sold for ten million", "快递柜售出")
+    (tmp_path / "today.en.md").write_text(ISSUE, encoding="utf-8")
+    (tmp_path / "today.zh.md").write_text(chinese, encoding="utf-8")
+    mailer(tmp_path, "publish", "today.en.md", "--yes", "--queue-only")
+    (tmp_path / "today.en.md").write_text(ISSUE.replace("ten million", "one million"), encoding="utf-8")
+    french = ISSUE.replace("lang: en", "lang: fr")
+    (tmp_path / "today.fr.md").write_text(french, encoding="utf-8")
+    assert "corrected in en;" in mailer(tmp_path, "publish", "today.en.md", "--correct", "--queue-only").stderr
+    refused = mailer(tmp_path, "publish", "today.fr.md", "--correct", "--queue-only", code=1).stderr
+    assert "was published in en, zh, not in fr" in refused
+
+    club = Club.open(tmp_path / "mailer.toml")
+    with TestClient(create_app(club, club.write_letter), base_url="http://127.0.0.1:8080") as client:
+        for lang, title, corrected in (("en", "Lockers sold for one million", True), ("zh", "快递柜售出", False)):
+            address = f"/archive/2026-05-21-7?lang={lang}"
+            listed = client.get(f"/archive?lang={lang}").text
+            assert f'<a href="{address}" lang="{lang}">{title}</a>' in listed
+            page = client.get(address).text
+            assert title in page
+            assert ('role="note"' in page) == corrected
+        assert client.get("/archive/2026-05-21-7?lang=fr").headers["content-language"] != "fr"
