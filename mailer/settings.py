@@ -286,7 +286,7 @@ class SendingSettings(Section):
         description="Waits after the first, second ... deferral; then 12 hours.",
     )
     give_up_hours: float = Field(
-        48, gt=0, description="When a deferred delivery is given up, counted from its first try."
+        48, gt=0, description="When a deferred delivery is given up, counted from its first deferral."
     )
     uncertain: Literal["at_most_once", "at_least_once"] = Field(
         "at_most_once", description="Whether an uncertain delivery of an issue is sent again (once)."

@@ -328,7 +328,7 @@ def retry(conn: Connection, issue_id: int, state: State, now: datetime) -> int:
     changed = conn.execute(
         update(deliveries)
         .where(deliveries.c.issue_id == issue_id, deliveries.c.state == state)
-        .values(state=State.PENDING, due_at=now, changed_at=now, cause="")
+        .values(state=State.PENDING, due_at=now, deferred_at=None, changed_at=now, cause="")
     ).rowcount
     if changed:
         conn.execute(

@@ -27,7 +27,6 @@ from sqlalchemy import (
     func,
     insert,
     not_,
-    null,
     or_,
     select,
     true,
@@ -89,7 +88,7 @@ class Claimed(NamedTuple):
     name: str
     attributes: dict[str, Any]
     tries: int
-    since: datetime  # when its issue was due or its letter written: what giving up is counted from
+    deferred_at: datetime | None  # when it was put off first: what giving up is counted from
 
 
 class Outcome(NamedTuple):
@@ -121,25 +120,23 @@ class OpenClaim:
     leased_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Sendable:
+class Sendable(NamedTuple):
     """An issue that may be sent now; `id` None stands for the letters."""
 
     id: int | None
-    since: datetime | None = None
     slug: str = ""
 
 
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
     """Letters first, then the issues being sent whose time has come, oldest first."""
     rows = _sendable(conn).rows(conn, now=to_millis(now))
-    return [Sendable(None), *(Sendable(number, from_millis(since), slug) for number, since, slug in rows)]
+    return [Sendable(None), *map(Sendable._make, rows)]
 
 
 @rendered
 def _sendable(database: str) -> Select[Any]:
     return (
-        select(issues.c.id, issues.c.send_at, issues.c.slug)
+        select(issues.c.id, issues.c.slug)
         .where(issues.c.state == "sending", issues.c.send_at <= given("now", Instant))
         .order_by(issues.c.send_at, issues.c.id)
         .with_for_update(read=True)  # an operator's pause waits for the claim, so that no intent comes after it
@@ -201,15 +198,15 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     if without:
         values["without"] = batch(conn, sorted(without))
     picked = _due(conn, issue.id is None, only is not None, bool(without)).rows(conn, **values)
-    kept = [_claimed(row, issue.since) for row in picked if not row[-1]]
+    kept = [_claimed(row) for row in picked if not row[-1]]
     if len(kept) < len(picked):
         _set_aside(conn, [(row[-1], row[0]) for row in picked if row[-1]], now)
     return kept
 
 
-def _claimed(row: Sequence[Any], since: datetime | None) -> Claimed:
+def _claimed(row: Sequence[Any]) -> Claimed:
     known = {} if row[8] == "{}" else json.loads(row[8])  # most readers have no attributes
-    return Claimed._make((*row[:8], known, row[9], since or from_millis(row[10])))
+    return Claimed._make((*row[:8], known, row[9], None if row[10] is None else from_millis(row[10])))
 
 
 @rendered
@@ -241,7 +238,7 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
             d.name,
             cast(d.attributes, Text),
             d.tries,
-            letters.c.created_at if of_letters else null(),
+            d.deferred_at,
             aside,
         )
         .select_from(source)
@@ -336,6 +333,8 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
             }
             if outcome.due_at is not None:
                 values["due_at"] = outcome.due_at
+            if outcome.state is State.DEFERRED:
+                values["deferred_at"] = outcome.delivery.deferred_at or outcome.at
             conn.execute(
                 update(deliveries)
                 .where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)

@@ -258,6 +258,7 @@ deliveries = Table(
     Column("state", Text, nullable=False),
     Column("waits", Boolean, Computed("state IN ('pending', 'deferred')", persisted=True)),  # leads to what is due
     Column("due_at", Instant, nullable=False),
+    Column("deferred_at", Instant),  # for the first time; giving up is counted from it
     Column("tries", Integer, nullable=False, server_default="0"),  # transactions that ended with an answer
     Column("losses", Integer, nullable=False, server_default="0"),  # workers lost while composing it
     Column("repeats", Integer, nullable=False, server_default="0"),  # sent again although uncertain

@@ -25,7 +25,7 @@ def _sent(db: Database, *states: State, **values: object) -> int:
         claim_id = ledger.open_claim(conn, WORKER, "", NOW, LEASE)
         outcomes = [
             Outcome(row, state, NOW, "main", Phase.RCPT, 451, "4.2.0", "4.2.0 Later", due_at=later(minutes=5))
-            for row, state in zip(claim(conn, claim_id, Sendable(issue_id, NOW), len(states), NOW), states, strict=True)
+            for row, state in zip(claim(conn, claim_id, Sendable(issue_id), len(states), NOW), states, strict=True)
             if state is not State.PENDING
         ]
         ledger.record(conn, claim_id, outcomes, NOW)

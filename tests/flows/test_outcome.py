@@ -18,7 +18,7 @@ DOWN = Reply(451, ("4.3.2 System not accepting messages",))
 
 def ending(result: Result, *, tries: int = 0, elsewhere: bool = False, letter: bool = False) -> Conclusion:
     issue, of_letter = (None, 7) if letter else (1, None)
-    row = Claimed(1, issue, issue, of_letter, 1, "a@example.com", "example.com", "", {}, tries, NOW)
+    row = Claimed(1, issue, issue, of_letter, 1, "a@example.com", "example.com", "", {}, tries, None)
     return conclude(row, "main", result, Retry(), NOW, elsewhere=elsewhere, millis=5)
 
 
@@ -75,7 +75,7 @@ def test_a_dot_without_an_answer_is_uncertain_and_nothing_follows_from_it() -> N
     assert (found.refusal, found.throttle, found.pause) == (None, None, "")
 
 
-def test_what_would_come_after_two_days_is_given_up() -> None:
+def test_what_would_come_more_than_two_days_after_the_first_deferral_is_given_up() -> None:
     late = Result(Phase.RCPT, DOWN)
     assert ending(late, tries=3).outcome.state is State.DEFERRED
     row = Claimed(1, 1, 1, None, 1, "a@example.com", "example.com", "", {}, 3, NOW - timedelta(hours=47, minutes=1))

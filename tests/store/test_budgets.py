@@ -18,7 +18,7 @@ QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
 def _claim(db: Database, issue_id: int, count: int, worker: str = "w1") -> tuple[int, list[Claimed]]:
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, Worker(worker, "host", 1, "boot"), "", NOW, timedelta(seconds=120), "main")
-        return claim_id, claim(conn, claim_id, Sendable(issue_id, NOW), count, NOW)
+        return claim_id, claim(conn, claim_id, Sendable(issue_id), count, NOW)
 
 
 def _record(db: Database, claim_id: int, rows: list[Claimed], seconds: float) -> None:

@@ -42,7 +42,7 @@ def _claim_letters(db: Database, minutes: int = 0) -> tuple[int, list[int]]:
     now = later(minutes=minutes)
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, Worker("w1", "host", 1, "boot"), "", now, LEASE)
-        return claim_id, [row.id for row in claim(conn, claim_id, Sendable(None, NOW), 10, now)]
+        return claim_id, [row.id for row in claim(conn, claim_id, Sendable(None), 10, now)]
 
 
 def _bounce(db: Database, delivery_id: int, subscriber_id: int | None) -> None:

@@ -15,7 +15,7 @@ from mailer.store.ledger import Sendable, Worker
 def _claim(db: Database, issue_id: int, limit: int) -> int:
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, Worker("w1", "host", 1, "boot"), "", NOW, timedelta(seconds=120))
-        claim(conn, claim_id, Sendable(issue_id, NOW), limit, NOW)
+        claim(conn, claim_id, Sendable(issue_id), limit, NOW)
         return claim_id
 
 

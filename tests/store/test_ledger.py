@@ -32,7 +32,7 @@ def _claim(db: Database, issue_id: int | None, limit: int = 10, minutes: float =
     now = later(minutes=minutes)
     with db.transaction() as conn:
         claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE, "main")
-        return claim_id, claim(conn, claim_id, Sendable(issue_id, NOW), limit, now)
+        return claim_id, claim(conn, claim_id, Sendable(issue_id), limit, now)
 
 
 def _outcome(row: Claimed, state: State, **values: object) -> Outcome:
@@ -136,6 +136,20 @@ def test_a_deferred_delivery_is_claimed_when_it_is_due_again(db: Database) -> No
     assert _claim(db, issue_id, minutes=4)[1] == []
     assert db.read(ledger.next_due) == later(minutes=5)
     assert len(_claim(db, issue_id, minutes=5)[1]) == 1
+
+
+def test_a_deferral_keeps_the_moment_of_the_first_until_somebody_retries(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    for tried in (0, 5, 20):
+        claim_id, (row,) = _claim(db, issue_id, minutes=tried)
+        assert row.deferred_at == (NOW if tried else None)
+        at, due_at = later(minutes=tried), later(minutes=tried + 5)
+        _record(db, claim_id, [_outcome(row, State.DEFERRED, at=at, due_at=due_at)])
+    claim_id, (row,) = _claim(db, issue_id, minutes=60)
+    _record(db, claim_id, [_outcome(row, State.FAILED)])
+    db.run(issues.retry, issue_id, State.FAILED, later(hours=72))
+    (row,) = _claim(db, issue_id, minutes=72 * 60)[1]
+    assert row.deferred_at is None
 
 
 def test_a_journal_gives_each_delivery_of_a_dead_worker_the_state_it_proves(db: Database) -> None:

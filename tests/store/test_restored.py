@@ -21,7 +21,7 @@ def test_what_was_begun_becomes_uncertain_and_what_was_not_stays_pending(db: Dat
             reader(conn, f"reader{number}@example.com")
         begun, waiting = publish(conn, "1"), publish(conn, "2", send_at=later(hours=1))
         claim_id = ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120))
-        rows = ledger.pick(conn, Sendable(begun, NOW), 2, NOW)
+        rows = ledger.pick(conn, Sendable(begun), 2, NOW)
         ledger.assign(conn, claim_id, rows, NOW)
         ledger.record(conn, claim_id, [Outcome(rows[0], State.ACCEPTED, NOW, "main", Phase.DOT, 250)], NOW)
         assert restored.reconcile(conn, 50, 500, NOW) == {"2026-05-21-1": 2}
@@ -67,7 +67,7 @@ def test_nothing_stays_under_way_when_its_worker_is_forgotten(db: Database) -> N
         reader(conn, "alice@example.com")
         cancelled = publish(conn, "1")
         letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
-        for issue in (Sendable(cancelled, NOW), Sendable(None)):
+        for issue in (Sendable(cancelled), Sendable(None)):
             claim(conn, ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)), issue, 2, NOW)
         issues.set_state(conn, cancelled, ("sending",), "cancelled", "", "op", NOW)
         restored.reconcile(conn, 50, 500, NOW)

@@ -525,7 +525,8 @@ class Shaky(Database):
     """The database as one process meets it: away at times, refusing a commit, its answer to a commit lost."""
 
     def __init__(self, world: World, worker: SimulatedWorker) -> None:
-        self.engine, self.is_sqlite = world.db.engine, True
+        super().__init__(world.database_url)
+        self.engine = world.db.engine
         self._world = world
         self._worker = worker
 

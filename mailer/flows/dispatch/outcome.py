@@ -49,7 +49,7 @@ def conclude(
         state = State.DEFERRED
     if state is State.DEFERRED:
         due_at = now + _wait(row, verdict, result, throttle, retry, elsewhere)
-        if row.since + retry.give_up_after <= due_at:
+        if (row.deferred_at or now) + retry.give_up_after <= due_at:
             state = State.FAILED
     elif state is State.PENDING:
         due_at = now + retry.steps[0]

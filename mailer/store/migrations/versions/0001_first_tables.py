@@ -99,6 +99,7 @@ def upgrade() -> None:
             "waits", sa.Boolean(), sa.Computed("state IN ('pending', 'deferred')", persisted=True), nullable=True
         ),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("deferred_at", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
         sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
