@@ -546,8 +546,8 @@ class Lossy(Database):
     """A database of whose commits a third succeeds without its answer being heard."""
 
     def __init__(self, db: Database) -> None:
-        self.engine, self.is_sqlite, self.random = db.engine, db.is_sqlite, random.Random(7)  # noqa: S311
-        self.count = 0
+        super().__init__(db.engine.url.render_as_string(hide_password=False))
+        self.engine, self.random, self.count = db.engine, random.Random(7), 0  # noqa: S311
 
     def transaction(self) -> Any:
         self.count += 1
