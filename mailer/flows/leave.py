@@ -15,9 +15,9 @@ from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.subscriber import Subscriber
 from mailer.store import admission, consents, signups, subscribers
-from mailer.store.bounces import note_reading
 from mailer.store.consents import Step
 from mailer.store.engine import Database
+from mailer.store.evidence import note_reading
 from mailer.store.healing import heal
 from mailer.store.outbox import post_letter
 

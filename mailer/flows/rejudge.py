@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailer.model.suppression import Action, Policy, Verdict, standing
-from mailer.store import bounces, suppressions
+from mailer.store import bounces, evidence, suppressions
 from mailer.store.bounces import Reader
 from mailer.store.engine import Database
 from mailer.store.verdicts import entry_for
@@ -39,7 +39,7 @@ def replay(db: Database, now: datetime, *, apply: bool = False, policy: Policy |
 def _replay_some(
     conn: Connection, rows: Sequence[Any], now: datetime, apply: bool, policy: Policy | None
 ) -> list[Difference]:
-    histories = bounces.histories(conn, [row.id for row in rows], now)
+    histories = evidence.histories(conn, [row.id for row in rows], now)
     found: list[Difference] = []
     for row in rows:
         verdict = standing(histories[row.id], now, policy=policy)

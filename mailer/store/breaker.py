@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from mailer.model.bounce import Family
 from mailer.model.delivery import State
 from mailer.model.suppression import BREAKER_LEAST, BREAKER_SHARE, DomainHour, breaker_opens
 from mailer.store import suppressions
-from mailer.store.schema import attempts, bounces, deliveries
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import Instant, attempts, bounces, deliveries, to_millis
 
 HOUR = timedelta(hours=1)
 USUAL = timedelta(days=30)
@@ -41,20 +43,22 @@ class Breakers:
 
     hour: Counts | None = None
     usual: Counts | None = None
+    held: dict[str, datetime] = field(default_factory=dict)  # what others made meanwhile is held at the next recount
 
     def opened(self, conn: Connection, domains: Iterable[str], now: datetime) -> set[str]:
         """The domains among `domains` whose unknown-address answers are not believed now; holds what came before."""
-        unknown = _unknown(conn, now - HOUR, now, domains)
-        suspects = {domain for domain, number in unknown.items() if number > BREAKER_LEAST * BREAKER_SHARE}
+        suspects = {domain for domain in domains if _is_suspect(conn, domain, now)}
         if not suspects:
             return set()
-        if _old(self.hour, now, RECOUNT):
+        if _old(self.hour.at if self.hour else None, now, RECOUNT):
             self.hour = _count(conn, now - HOUR, now, MOST_IN_HOUR)
-        if _old(self.usual, now, RECOUNT_USUAL):
+        if _old(self.usual.at if self.usual else None, now, RECOUNT_USUAL):
             self.usual = _count(conn, now - USUAL, now - HOUR, MOST_USUAL, now)
         found = {domain for domain in suspects if breaker_opens(self._hour_of(domain))}
         for domain in found:
-            suppressions.hold_domain(conn, domain, now - HOUR)
+            if _old(self.held.get(domain), now, RECOUNT):
+                suppressions.hold_domain(conn, domain, now - HOUR)
+                self.held[domain] = now
         return found
 
     def _hour_of(self, domain: str) -> DomainHour:
@@ -66,8 +70,23 @@ class Breakers:
         return DomainHour(hour.ended.get(domain, 0), hour.unknown.get(domain, 0), share)
 
 
-def _old(counts: Counts | None, now: datetime, after: timedelta) -> bool:
-    return counts is None or not counts.at <= now < counts.at + after
+def _old(at: datetime | None, now: datetime, after: timedelta) -> bool:
+    return at is None or not at <= now < at + after
+
+
+def _is_suspect(conn: Connection, domain: str, now: datetime) -> bool:
+    """Whether as many unknown readers were reported in the last hour as a breaker needs at the least."""
+    enough = int(BREAKER_LEAST * BREAKER_SHARE) + 1
+    since = to_millis(now - HOUR)
+    return (
+        len(_latest_unknown(conn).rows(conn, domain=domain, since=since, until=to_millis(now), most=enough)) >= enough
+    )
+
+
+@rendered
+def _latest_unknown(database: str) -> Select[Any]:
+    reported = _reported(given("since", Instant), given("until", Instant))
+    return select(bounces.c.id).where(reported, bounces.c.domain == given("domain")).limit(given("most"))
 
 
 def _count(conn: Connection, since: datetime, until: datetime, most: int, at: datetime | None = None) -> Counts:
@@ -101,16 +120,15 @@ def first_since(conn: Connection, since: datetime, last: int) -> int:
     return low
 
 
-def _unknown(
-    conn: Connection, since: datetime, until: datetime, domains: Iterable[str] | None = None
-) -> dict[str, int]:
-    """How many readers of each domain were unknown in a stretch of time; by the index on domain and time."""
+def _unknown(conn: Connection, since: datetime, until: datetime) -> dict[str, int]:
+    """How many readers of each domain were unknown in a stretch of time."""
     b = bounces.c
-    query = (
-        select(b.domain, func.count(func.distinct(b.delivery_id)))
-        .where(b.at > since, b.at <= until, b.family == Family.NO_SUCH_ADDRESS, b.delivery_id.is_not(None))
-        .group_by(b.domain)
-    )
-    if domains is not None:
-        query = query.where(b.domain.in_(sorted(set(domains))))
+    number = func.count(func.distinct(b.delivery_id))
+    query = select(b.domain, number).where(_reported(since, until)).group_by(b.domain)
     return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def _reported(since: Any, until: Any) -> ColumnElement[bool]:
+    """A condition over the bounces: of a reader unknown there, in a stretch of time."""
+    b = bounces.c
+    return and_(b.at > since, b.at <= until, b.family == Family.NO_SUCH_ADDRESS.value, b.delivery_id.is_not(None))

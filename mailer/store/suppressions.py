@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, insert, or_, select, true, update
 
-from mailer.store.schema import suppressions
+from mailer.store.bulk import batch, one_of
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import Instant, suppressions, to_millis
 
 ACTIVE = "active"
 HELD = "held"  # stopped for now: the whole domain is failing, and a person decides
 LIFTED = "lifted"
 NEVER_LIFTED_BY_CONSENT = ("complaint", "erased")
-_BATCH = 500
 
 Moment = datetime | ColumnElement[datetime]
 
@@ -126,15 +127,17 @@ def _of_domain(domain: str) -> ColumnElement[bool]:
 
 
 def _known(conn: Connection, keys: Sequence[str], now: datetime) -> dict[tuple[str, str], tuple[int, str]]:
-    s, found = suppressions.c, {}
-    for start in range(0, len(keys), _BATCH):
-        rows = conn.execute(
-            select(s.id, s.match_key, s.reason, s.state).where(
-                s.match_key.in_(keys[start : start + _BATCH]), in_force(now)
-            )
-        )
-        found.update({(row.match_key, row.reason): (row.id, row.state) for row in rows})
-    return found
+    if not keys:
+        return {}
+    rows = _in_force_for(conn).rows(conn, keys=batch(conn, sorted(set(keys))), now=to_millis(now))
+    return {(row.match_key, row.reason): (row.id, row.state) for row in rows}
+
+
+@rendered
+def _in_force_for(database: str) -> Select[Any]:
+    s = suppressions.c
+    wanted = one_of(database, s.match_key, given("keys", Text))
+    return select(s.id, s.match_key, s.reason, s.state).where(wanted, in_force(given("now", Instant)))
 
 
 def _row(entry: Suppression, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mailer.errors import AddressError
 from mailer.mail.address import match_key
 from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
 from mailer.model.suppression import Action, Fact, History, Verdict, judge
-from mailer.store import bounces, suppressions
+from mailer.store import bounces, evidence, suppressions
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.breaker import Breakers
 from mailer.store.suppressions import ACTIVE, HELD, Suppression
@@ -32,12 +32,15 @@ def record(
     acted_on = [
         (row, number) for row, number in new if row.reader.delivery_id is not None and row.note != bounces.STALE
     ]
+    broken: set[tuple[int, str]] = set()
     for (row, _), verdict in zip(acted_on, _judge(conn, acted_on, now, breakers), strict=True):
         recorded[row.fingerprint] = verdict
-        broken = verdict.action is Action.HOLD and FAMILY.get(verdict.reason) is Family.NO_SUCH_ADDRESS
-        if watch is not None and broken and row.reader.issue_id is not None:
-            watch.hold(conn, row.reader.issue_id, row.reader.domain, now)
+        held = verdict.action is Action.HOLD and FAMILY.get(verdict.reason) is Family.NO_SUCH_ADDRESS
+        if held and row.reader.issue_id is not None:
+            broken.add((row.reader.issue_id, row.reader.domain))
     if watch is not None:
+        for issue_id, domain in sorted(broken):
+            watch.hold(conn, issue_id, domain, now)
         complaint = any(row.diagnosis.kind is Kind.COMPLAINT for row, _ in acted_on)
         watch.look(conn, [row.reader.issue_id for row in rows], now, complaint=complaint)
     return recorded
@@ -47,7 +50,9 @@ def _judge(conn: Connection, found: Sequence[tuple[Bounce, int]], now: datetime,
     """Judge the readers of bounces just appended and suppress those whose history says so; verdicts in order."""
     if not found:
         return []
-    histories = bounces.histories(conn, [row.reader.subscriber_id for row, _ in found if row.reader.subscriber_id], now)
+    histories = evidence.histories(
+        conn, [row.reader.subscriber_id for row, _ in found if row.reader.subscriber_id], now
+    )
     unknown = {row.reader.domain for row, _ in found if row.diagnosis.family is Family.NO_SUCH_ADDRESS}
     opened = breakers.opened(conn, unknown, now) if unknown else set()
     verdicts: list[Verdict] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select
 
 from mailer.model.bounce import Family, Kind
 from mailer.model.delivery import State
@@ -75,21 +75,18 @@ class Watch:
 
 
 def _look(conn: Connection, issue_id: int, now: datetime) -> None:
-    b = bounces.c
-    failed = b.kind.in_((Kind.HARD, Kind.SOFT))
-    ours = b.family == Family.POLICY
-    complaints = _count(conn, issue_id, b.kind == Kind.COMPLAINT)
+    came = _came_back(conn, issue_id)
+    complaints = sum(each.complaints for each in came)
     if complaints:
         _note(conn, issue_id, first_complaint(_complainer(conn, issue_id)), WARNED, now)
-    _judge_send(conn, issue_id, BOUNCES, _count(conn, issue_id, failed), now)
+    _judge_send(conn, issue_id, BOUNCES, sum(each.failed for each in came), now)
     _judge_send(conn, issue_id, COMPLAINTS, complaints, now)
-    _judge_send(conn, issue_id, SENDER_FAULTS, _count(conn, issue_id, ours), now)
-    for domain, number in _by_domain(conn, issue_id, failed):
-        for alarm in judge(DOMAIN_BOUNCES, number, _ended_at(conn, issue_id, DOMAIN_BOUNCES, number, domain), domain):
+    _judge_send(conn, issue_id, SENDER_FAULTS, sum(each.ours for each in came), now)
+    for domain, failed, _, ours in came:
+        for alarm in judge(DOMAIN_BOUNCES, failed, _ended_at(conn, issue_id, DOMAIN_BOUNCES, failed, domain), domain):
             _note(conn, issue_id, alarm, WARNED, now)
-    for domain, faults in _by_domain(conn, issue_id, ours):
-        ended = _ended_at(conn, issue_id, DOMAIN_FAULTS, faults, domain)
-        for alarm in judge(DOMAIN_FAULTS, faults, ended, domain):
+        ended = _ended_at(conn, issue_id, DOMAIN_FAULTS, ours, domain)
+        for alarm in judge(DOMAIN_FAULTS, ours, ended, domain):
             if _note(conn, issue_id, alarm, WARNED, now):
                 slowdown = budgets.Slowdown(budgets.PROVIDER + group_of(domain), ended, DOMAIN_PAUSE, alarm.cause)
                 budgets.settle(conn, {}, [slowdown], now)
@@ -112,30 +109,34 @@ def _judge_send(conn: Connection, issue_id: int, threshold: Threshold, number: i
             issues.set_state(conn, issue_id, ("sending",), "paused", alarm.cause, ACTOR, now)
 
 
-def _of_issue(issue_id: int) -> Any:
-    """An issue's bounces that count: of deliveries that have ended, not too old, not made good by a later try."""
-    joined = bounces.join(deliveries, deliveries.c.id == bounces.c.delivery_id)
-    healed = bounces.c.fingerprint.startswith("smtp:") & (deliveries.c.state == State.ACCEPTED)  # a reply, not a mail
-    counted = (bounces.c.issue_id == issue_id) & bounces.c.note.not_in(log.UNJUDGED) & deliveries.c.state.in_(_ENDED)
-    counted &= ~healed
-    return joined, counted
+class Came(NamedTuple):
+    """How many deliveries of an issue to one domain something came back for: each counted once for each."""
+
+    domain: str
+    failed: int
+    complaints: int
+    ours: int
 
 
-def _count(conn: Connection, issue_id: int, which: Any) -> int:
-    joined, counted = _of_issue(issue_id)
-    found = select(func.count(func.distinct(bounces.c.delivery_id))).select_from(joined).where(counted, which)
-    return conn.execute(found).scalar_one()
+def _came_back(conn: Connection, issue_id: int) -> list[Came]:
+    """What counts by domain: of deliveries that have ended, not too old, not made good by a later try."""
+    b, d = bounces.c, deliveries.c
+    healed = b.fingerprint.startswith("smtp:") & (d.state == State.ACCEPTED)  # a reply, not a mail
+    failed = b.kind.in_((Kind.HARD, Kind.SOFT))
+
+    def number(which: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count(func.distinct(case((which, b.delivery_id))))
+
+    query = (
+        select(b.domain, number(failed), number(b.kind == Kind.COMPLAINT), number(b.family == Family.POLICY))
+        .select_from(bounces.join(deliveries, d.id == b.delivery_id))
+        .where(b.issue_id == issue_id, b.note.not_in(log.UNJUDGED), d.state.in_(_ENDED), ~healed)
+        .group_by(b.domain)
+    )
+    return [Came(*row) for row in conn.execute(query)]
 
 
-def _by_domain(conn: Connection, issue_id: int, which: Any) -> list[tuple[str, int]]:
-    joined, counted = _of_issue(issue_id)
-    number = func.count(func.distinct(bounces.c.delivery_id))
-    found = select(bounces.c.domain, number).select_from(joined).where(counted, which)
-    rows = conn.execute(found.group_by(bounces.c.domain).having(number >= LEAST_EVENTS))
-    return [(row[0], row[1]) for row in rows]
-
-
-def _ended(conn: Connection, issue_id: int, most: int, *which: Any) -> int:
+def _ended(conn: Connection, issue_id: int, most: int, *which: ColumnElement[bool]) -> int:
     """How many deliveries of an issue have ended, counted no further than `most`: sent in order, they stand first."""
     d = deliveries.c
     some = select(literal(1)).where(d.issue_id == issue_id, d.state.in_(_ENDED), *which).limit(most).subquery()
@@ -143,6 +144,8 @@ def _ended(conn: Connection, issue_id: int, most: int, *which: Any) -> int:
 
 
 def _ended_at(conn: Connection, issue_id: int, threshold: Threshold, events: int, domain: str) -> int:
+    if events < LEAST_EVENTS:  # no share yet: nothing to count
+        return 0
     return _ended(conn, issue_id, enough(threshold, events), deliveries.c.domain == domain)
 
 

@@ -11,7 +11,7 @@ from support import cast
 
 from mailer.model.bounce import Diagnosis, kind_of
 from mailer.model.suppression import History
-from mailer.store import bounces, consents, suppressions
+from mailer.store import bounces, consents, evidence, suppressions
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.consents import Step
 from mailer.store.engine import Database
@@ -38,7 +38,7 @@ def bounce(conn: Connection, dave: int, reason: str, at: datetime) -> None:
 
 
 def history(conn: Connection, dave: int) -> History:
-    return bounces.histories(conn, [dave], cast.later(days=30))[dave]
+    return evidence.histories(conn, [dave], cast.later(days=30))[dave]
 
 
 def test_what_came_before_a_suppression_was_lifted_no_longer_counts(conn: Connection) -> None:
@@ -67,7 +67,7 @@ def test_a_confirmation_and_saved_preferences_are_signs_of_reading(conn: Connect
     dave = cast.reader(conn, DAVE)
     consents.append(conn, dave, Step("confirmed"), cast.NOW)
     consents.append(conn, dave, Step("imported"), cast.NOW)
-    bounces.note_reading(conn, dave, "preferences", cast.later(days=1))
+    evidence.note_reading(conn, dave, "preferences", cast.later(days=1))
     assert sorted(history(conn, dave).readings) == [cast.NOW, cast.later(days=1)]
 
 
@@ -75,5 +75,5 @@ def test_a_complaint_is_remembered_longer_than_a_year(conn: Connection) -> None:
     dave = cast.reader(conn, DAVE)
     bounce(conn, dave, "feedback", cast.NOW)
     bounce(conn, dave, "userunknown", cast.NOW)
-    facts = bounces.histories(conn, [dave], cast.later(days=800))[dave].facts
+    facts = evidence.histories(conn, [dave], cast.later(days=800))[dave].facts
     assert [fact.reason for fact in facts] == ["feedback"]
