@@ -25,39 +25,33 @@ def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
     What a request on the public pages can cause is told once a minute, with `not_shown`, how often it was not.
     """
     stream = stream or sys.stderr
+    level = logging.DEBUG if debug else logging.INFO
+    terminal = stream.isatty()
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    terminal = stream.isatty()
-    last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    rendering: list[structlog.types.Processor] = [
+        *([] if terminal else [structlog.processors.format_exc_info]),
+        mask_addresses,
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
     handler = logging.StreamHandler(stream)
     handler.addFilter(_OnceAMinute())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *([] if terminal else [structlog.processors.format_exc_info]),
-                mask_addresses,
-                last,
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+    root.setLevel(level)
+    structlog.configure(  # straight to the stream: by way of `logging` a line takes three times as long
+        processors=[*shared, *rendering],
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
 
@@ -85,6 +79,8 @@ class _OnceAMinute(logging.Filter):
 
 def masked(text: str) -> str:
     """The text with every address in it cut to its first letter and its domain: `a***@example.com`."""
+    if "@" not in text:
+        return text
     return _ADDRESS.sub(lambda found: f"{found[0][0]}***@{found[0].rpartition('@')[2]}", text)
 
 
