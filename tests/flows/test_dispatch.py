@@ -21,7 +21,7 @@ from support.ways import CONTENT, QUICK
 
 from mailer.errors import RestoredError, StoreError
 from mailer.flows import control
-from mailer.flows.dispatch import books, connection, desk
+from mailer.flows.dispatch import Tally, books, connection, desk
 from mailer.flows.dispatch import dispatcher as dispatching
 from mailer.model.delivery import State
 from mailer.rendering.outgoing import Outgoing
@@ -239,6 +239,31 @@ async def test_a_bad_certificate_gets_nothing_and_loses_nobody(stage: Stage, tmp
         assert "certificate" in str(tally.error)
         assert not any(command.startswith(("AUTH", "MAIL", "DATA")) for command in relay.commands)
         assert stage.counts() == {"pending": stage.readers}
+
+
+async def test_a_certificate_that_expires_in_the_middle_stops_the_send_until_there_is_a_new_one(
+    stage: Stage, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    valid, expired = authority.server(), authority.server(days=(-2, -1))
+    async with Relay(tls="starttls", context=valid) as relay:
+        server = SmtpRelay(parse(f"smtp+starttls://127.0.0.1:{relay.port}"), timeouts=QUICK, ca_file=authority.ca_file)
+
+        async def send() -> Tally:
+            lane = Lane(server, connections=2, return_path=lambda token: "b@example.org", messages_per_connection=2)
+            return await stage.dispatcher(lanes=[lane]).run()
+
+        relay.on_accept = lambda transaction: setattr(relay, "context", expired)
+        tally = await send()
+        assert "certificate has expired" in str(tally.error)
+        counts = stage.counts()
+        assert 0 < counts["accepted"] < stage.readers
+        assert counts["accepted"] + counts["pending"] == stage.readers
+        relay.on_accept = lambda transaction: None
+        relay.context = valid
+        await send()
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
 
 
 async def test_a_relay_that_is_not_there_ends_the_run_and_loses_nobody(stage: Stage) -> None:
