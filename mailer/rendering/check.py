@@ -10,19 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from mailer.model.issue import Issue, Item
 from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
-from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.finding import NOT_SILENCED, Finding, error, warning
 from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
 from mailer.rendering.text import width
 
 SUBJECT_COLUMNS = 90
 MOST_LEADS = 6
-NOT_SILENCED = frozenset(("I01", "I02", "I20", "P01"))
 
 _HAN = "\u3400-\u9fff"
 _HALF_WIDTH = re.compile(rf"[{_HAN}][,;:!?]+(?=[{_HAN}“「《])|[{_HAN}]\([^()]*[{_HAN}][^()]*\)")
 _LEFT = re.compile(
-    r"\bTODO\b|\bFIXME\b|\bTBD\b|\bXXX\b|lorem ipsum|待补充|此处填写|（待定）"
+    r"\bTODO\b|\bFIXME\b|\bTBD\b|\bXXX\b|(?i:lorem ipsum)|待补充|此处填写|（待定）"
     r"|\[(?:NAME|DATE|TITLE|LINK|URL|TEXT|SOURCE|HEADLINE|FIRST ?NAME)\](?!\()",
 )
 _BROKEN_TAG = re.compile(

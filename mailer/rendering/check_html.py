@@ -161,8 +161,13 @@ def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Fi
         )
 
 
+def _is_hidden(element: HtmlElement) -> bool:
+    around = [element, *element.iterancestors()]
+    return any("display:none" in (each.get("style") or "").replace(" ", "") for each in around)
+
+
 def _way_out(page: HtmlElement) -> Iterator[Finding]:
-    links = [link for link in page.iter("a") if (link.text_content() or "").strip()]
+    links = [link for link in page.iter("a") if (link.text_content() or "").strip() and not _is_hidden(link)]
     addresses = [str(link.get("href") or "") for link in links]
     if not any(re.search(r"/u/[a-z2-7]{26}$", address) for address in addresses):
         yield error(

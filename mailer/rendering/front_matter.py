@@ -12,7 +12,7 @@ import yaml
 
 from mailer.model.issue import Silence
 from mailer.rendering import language
-from mailer.rendering.finding import Finding, error
+from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, error
 
 KEYS = (
     "newsletter", "number", "date", "lang", "title", "subject", "preheader", "template", "cta", "tags", "silence",
@@ -24,7 +24,6 @@ LIMIT = 20_000
 _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
 _WORD = re.compile(r"[\w][\w.-]*")
-_RULE = re.compile(r"[A-Z]\d\d")
 
 
 @dataclass(slots=True)
@@ -172,8 +171,10 @@ def _silence(node: yaml.Node, first_line: int) -> tuple[Silence, ...]:
     silenced: dict[str, Silence] = {}
     for key, value in node.value:
         rule, reason, line = _text(key), _text(value), first_line + key.start_mark.line
-        if not _RULE.fullmatch(rule):
+        if rule not in RULES:
             raise ValueError(f"{rule!r} is not a rule's id", "Write, for example:   I03: our own story.")
+        if rule in NOT_SILENCED:
+            raise ValueError(f"rule {rule} cannot be silenced", "Correct what it finds.")
         if not reason or reason == "~":
             raise ValueError(
                 f"rule {rule} is silenced without a reason", f"Write, for example:   {rule}: our own story."

@@ -92,9 +92,13 @@ def test_a_subject_too_wide_is_found_with_chinese_counted_double() -> None:
     assert ids(NORMAL, more=f"subject: {'字' * 46}\n") == [("I07", "warning", 6)]
 
 
-def test_a_silenced_rule_is_left_out_and_a_broken_merge_tag_cannot_be() -> None:
+def test_a_silenced_rule_is_left_out_and_no_other() -> None:
     body = NORMAL.replace("Source: Post\n", "").replace("Monday", "{{ x }}")
-    assert ids(body, more="silence:\n  I03: our own\n  P01: never\n") == [("P01", "error", 12)]
+    assert ids(body, more="silence:\n  I03: our own\n") == [("P01", "error", 11)]
+
+
+def test_what_stands_in_for_a_text_is_found_in_capitals_too() -> None:
+    assert ("I09", "error", 9) in ids(NORMAL.replace("Monday", "Lorem ipsum"))
 
 
 SOURCES = registry.read(

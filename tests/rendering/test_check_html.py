@@ -99,3 +99,9 @@ def test_one_click_needs_https_but_on_this_machine(issue, club, theme, templates
 
 def test_what_the_text_part_lacks_is_found(issue, made):
     assert "M02" in rules(check_message(issue, replace(made, text="nothing")))
+
+
+def test_a_hidden_link_to_unsubscribe_is_none(issue, made):
+    hidden = made.html.replace('<td class="foot p s" style="', '<td class="foot p s" style="display: none;')
+    assert hidden != made.html
+    assert {"L04"} <= rules(check_page(issue, replace(made, html=hidden)))

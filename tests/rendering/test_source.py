@@ -117,6 +117,8 @@ def test_a_rule_is_silenced_with_a_reason() -> None:
         ("newsletter: x\nnewsletter: y\ndate: 2026-05-21\nlang: en", 3, "given twice"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I03:", 5, "without a reason"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  leads: no", 5, "not a rule's id"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I08: no such rule", 5, "not a rule's id"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  P01: never", 5, "cannot be silenced"),
         ("newsletter: a: b", 2, "not valid YAML"),
         ("newsletter: 'x", 2, "not valid YAML"),
         ("", 2, "is empty"),
