@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailer.mail.mime import Headers, first
+from mailer.mail.mime import Mail, first
 
 _SUBJECT = re.compile(
     r"^\W*(auto(matic)?[- ]?(reply|response|answer)|autoreply|auto:|autosvar|out of (the )?office"
@@ -23,8 +23,9 @@ _WORDS = re.compile(
 )
 
 
-def is_automatic(headers: Headers, text: str) -> bool:
+def is_automatic(mail: Mail, text: str) -> bool:
     """Whether a mail says of itself, in headers, subject or first words, that a machine answered for a person."""
+    headers = mail.headers
     submitted = first(headers, "auto-submitted").lower()
     if submitted.startswith("auto-replied"):
         return True
@@ -38,4 +39,4 @@ def is_automatic(headers: Headers, text: str) -> bool:
         or first(headers, "x-precedence").lower() == "auto_reply"
     ):
         return True
-    return bool(_SUBJECT.search(first(headers, "subject")[:200]) or _WORDS.search(text[:1000]))
+    return bool(_SUBJECT.search(mail.header("subject")[:200]) or _WORDS.search(text[:1000]))

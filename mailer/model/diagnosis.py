@@ -13,7 +13,7 @@ from functools import lru_cache
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.phrasebook import GAP, Phrasebook, find, openings
+from mailer.model.phrasebook import GAP, SAID, Phrasebook, find, openings
 from mailer.model.rules.codes import CODES, GENERAL, PAIRS, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
 from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES
@@ -181,7 +181,8 @@ def _paired(said: str) -> tuple[str, str]:
         for verb in verbs:
             start = find(verb, said, 0, len(said))
             while start >= 0:
-                near = said[max(0, start - GAP) : start + len(verb) + GAP]
+                before = said[max(0, start - GAP) : start].rpartition(SAID)[2]
+                near = before + said[start : start + len(verb) + GAP].partition(SAID)[0]
                 for thing in things:
                     if thing in near and find(thing, near, 0, len(near)) >= 0:
                         return reason, f"{thing} + {verb}"

@@ -9,6 +9,7 @@ from collections.abc import Set
 from mailer.model.rules.words import Table
 
 GAP = 60  # what `*` stands for at most
+SAID = " said: "  # what a host says is not said of the host
 _STEM = 4
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -65,7 +66,7 @@ def _gapped(head: str, tail: str, said: str) -> bool:
     while start >= 0:
         end = start + len(head)
         found = find(tail, said, end, end + GAP + len(tail))
-        if found >= 0 and " said: " not in said[end:found]:  # what a host says is not said of the host
+        if found >= 0 and SAID not in said[end:found]:
             return True
         start = find(head, said, end, len(said))
     return False

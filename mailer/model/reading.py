@@ -304,7 +304,7 @@ def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     candidates = _candidates(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
         candidates = list(_addresses(original.get("to", ())))[:5]
-    if autoreply.is_automatic(headers, notice) and not (candidates and _is_notice(mail, notice, original)):
+    if autoreply.is_automatic(mail, notice) and not (candidates and _is_notice(mail, notice, original)):
         return Reading(Kind.AUTO_REPLY, "vacation", (), "auto-reply (RFC 3834)", original)
     if not candidates:
         return Reading(Kind.NONE, "", (), _NOTHING, original)

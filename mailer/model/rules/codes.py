@@ -73,7 +73,7 @@ STATUS_TABLE: tuple[tuple[str, str], ...] = (
     ("expired", "4.1 4.7"),
     ("toomanyconn", "4.5 5.3"),
     ("syntaxerror", "5.0 5.1 5.2 5.4 5.5 5.6"),
-    ("contenterror", "6.0 6.1 6.2 6.3 6.4 6.5 6.6 6.9"),
+    ("contenterror", "6.0 6.1 6.2 6.3 6.4 6.5 6.6 6.7 6.8 6.9 6.10"),
     ("policyviolation", "7.0 7.1"),
     ("securityerror", "7.3 7.4 7.5 7.6 7.7 7.8 7.9 7.11 7.12 7.14"),
     ("failedstarttls", "7.10"),

@@ -257,6 +257,7 @@ PROVIDER_CODES: Table = (
         """,
     ),
     ("notaccept", "RFC 7505", "null mx | nullmx | indicated no smtp service | find a mail exchanger"),
+    ("userunknown", "Cisco AsyncOS: refusals of its recipient access table and directory", "#5.1.0 address rejected"),
     (
         "networkerror",
         "Google, Postfix: the domain's name servers did not answer",
