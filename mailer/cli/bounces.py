@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailer.model.reading import Reading
     from mailer.wiring import Club
 
+_DIFFERENCE = ("address", "change", "reason", "why")
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a mail server keeps the mail and asks again
 
 
@@ -272,8 +273,9 @@ def show(ctx: click.Context, bounce_id: int, raw: bool) -> None:
 @bounces.command()
 @click.option("--replay", is_flag=True, help="Judge every reader with bounces again; without --apply only show.")
 @click.option("--apply", "apply_", is_flag=True, help="Make the suppressions that are missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a reader.")
 @click.pass_context
-def judge(ctx: click.Context, replay: bool, apply_: bool) -> None:
+def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None:
     """Judge all histories by today's policy, and show what would differ from the suppression list."""
     if not replay:
         raise UsageError("say --replay")
@@ -283,7 +285,13 @@ def judge(ctx: click.Context, replay: bool, apply_: bool) -> None:
     found = 0
     for difference in run(club.db, club.clock(), apply=apply_):
         found += 1
-        click.echo(f"{difference.address}\t{difference.change}\t{difference.verdict.reason}\t{difference.verdict.why}")
+        values = (difference.address, difference.change, difference.verdict.reason, difference.verdict.why)
+        line = (
+            json.dumps(dict(zip(_DIFFERENCE, values, strict=True)), ensure_ascii=False)
+            if as_json
+            else "\t".join(values)
+        )
+        click.echo(line)
     output.talk(f"{found} differ" + ("; applied" if apply_ and found else ""))
 
 

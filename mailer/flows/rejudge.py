@@ -15,6 +15,9 @@ from mailer.store.bounces import Reader
 from mailer.store.engine import Database
 from mailer.store.verdicts import entry_for
 
+AT_ONCE = 200  # readers, in a transaction that a running send has to wait for
+_WOULD = {Action.SUPPRESS: "be suppressed", Action.HOLD: "be held", Action.REST: "rest"}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -31,24 +34,25 @@ def replay(db: Database, now: datetime, *, apply: bool = False, policy: Policy |
     What is on the list and would not be is only shown: lifting is a person's decision.
     """
     last = 0
-    while rows := db.read(bounces.readers_with_bounces, last, 500):
+    while rows := db.read(bounces.readers_with_bounces, last, AT_ONCE):
         last = rows[-1].id
-        yield from db.run(_replay_some, rows, now, apply, policy)
+        yield from (db.run if apply else db.read)(_replay_some, rows, now, apply, policy)
 
 
 def _replay_some(
     conn: Connection, rows: Sequence[Any], now: datetime, apply: bool, policy: Policy | None
 ) -> list[Difference]:
     histories = evidence.histories(conn, [row.id for row in rows], now)
+    stopped = suppressions.actors(conn, [row.match_key for row in rows], now)
     found: list[Difference] = []
     for row in rows:
         verdict = standing(histories[row.id], now, policy=policy)
-        entry = suppressions.active(conn, row.match_key, now)
-        if verdict.action is not Action.RECORD and entry is None:
-            found.append(Difference(row.address, "would be suppressed", verdict))
+        by = stopped.get(row.match_key)
+        if verdict.action is not Action.RECORD and by is None:
+            found.append(Difference(row.address, f"would {_WOULD[verdict.action]}", verdict))
             made = entry_for(Reader(None, row.id, row.address, row.domain), verdict, "judged again", None)
             if apply and made:
                 suppressions.suppress(conn, [made], now)
-        elif verdict.action is Action.RECORD and entry is not None and entry.actor.startswith("policy"):
+        elif verdict.action is Action.RECORD and by is not None and by.startswith("policy"):
             found.append(Difference(row.address, "would not be suppressed", verdict))
     return found

@@ -59,6 +59,12 @@ def active(conn: Connection, match_key: str, now: datetime) -> Row[Any] | None:
     return conn.execute(select(suppressions).where(suppressions.c.match_key == match_key, in_force(now))).first()
 
 
+def actors(conn: Connection, match_keys: Sequence[str], now: datetime) -> dict[str, str]:
+    """Of these addresses the ones that are not mailed at `now`, each with who or what decided."""
+    rows = _in_force_for(conn).rows(conn, keys=batch(conn, match_keys), now=to_millis(now))
+    return {row.match_key: row.actor for row in rows}
+
+
 def suppress(conn: Connection, entries: Iterable[Suppression], now: datetime) -> int:
     """Add entries for addresses that have none for the same reason; returns how many were added.
 
@@ -137,7 +143,7 @@ def _known(conn: Connection, keys: Sequence[str], now: datetime) -> dict[tuple[s
 def _in_force_for(database: str) -> Select[Any]:
     s = suppressions.c
     wanted = one_of(database, s.match_key, given("keys", Text))
-    return select(s.id, s.match_key, s.reason, s.state).where(wanted, in_force(given("now", Instant)))
+    return select(s.id, s.match_key, s.reason, s.state, s.actor).where(wanted, in_force(given("now", Instant)))
 
 
 def _row(entry: Suppression, now: datetime) -> dict[str, Any]:
