@@ -9,17 +9,21 @@ attribute has that value, and a search for it decides.
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Double, Integer, Text, and_, cast, false, func, or_, type_coerce
+from sqlalchemy import Boolean, ColumnElement, Double, Integer, Text, and_, false, func, literal, or_, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from mailer.store.schema import subscribers
 
 _DOCUMENT = type_coerce(subscribers.c.attributes, Text)
+MOST = 1e300  # no reader's number is above it
+# What SQLite takes for a number, so short that PostgreSQL can always make one of it.
+_NUMBER = r"^(?=.{1,200}$)[ \t-\r]*([+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?)[ \t-\r]*$"
 FEW = 5  # searches for as many values cost less than reading the JSON once
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -37,7 +41,7 @@ class Position(FunctionElement[int]):
     inherit_cache = True
 
 
-class _Either(FunctionElement[Any]):
+class Either(FunctionElement[Any]):
     """An expression for SQLite, and one for PostgreSQL that means the same."""
 
     inherit_cache = True
@@ -54,15 +58,8 @@ class _When(FunctionElement[bool]):
     inherit_cache = True
 
 
-class _Number(FunctionElement[float]):
-    """The number a text begins with; on PostgreSQL NULL when the text is none."""
-
-    type = Double()
-    inherit_cache = True
-
-
-class _IsNumber(FunctionElement[bool]):
-    """Whether a text is a decimal number of at most 30 characters (SQLite)."""
+class _Between(FunctionElement[bool]):
+    """Whether a text is a number from a least one to a greatest; NULL or false for any other text."""
 
     type = Boolean()
     inherit_cache = True
@@ -78,7 +75,7 @@ def _position_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **kw)})"
 
 
-@compiles(_Either)
+@compiles(Either)
 def _either(element: Any, compiler: Any, **kw: Any) -> str:
     sqlite, postgresql = element.clauses
     return f"({compiler.process(sqlite if compiler.dialect.name == 'sqlite' else postgresql, **kw)})"
@@ -90,25 +87,18 @@ def _when(element: Any, compiler: Any, **kw: Any) -> str:
     return f"(CASE WHEN ({first}) AND ({second}) THEN 1 ELSE 0 END)"
 
 
-@compiles(_Number, "sqlite")
-def _number_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **kw)} AS REAL)"
+@compiles(_Between, "sqlite")
+def _between_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    """Beside a number SQLite takes a text for the number it is as a whole; any other text comes after all numbers."""
+    text, least, greatest = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{text} BETWEEN CAST({least} AS NUMERIC) AND CAST({greatest} AS NUMERIC)"
 
 
-@compiles(_Number, "postgresql")
-def _number_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
-    return f"CAST(substring({text} from '^(?=.{{1,30}}$)-?[0-9]+(?:[.][0-9]+)?$') AS double precision)"
-
-
-@compiles(_IsNumber)
-def _is_number(element: Any, compiler: Any, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
-    return (
-        f"(length({text}) BETWEEN 1 AND 30 AND ({text} GLOB '[0-9]*' OR {text} GLOB '-[0-9]*')"
-        f" AND {text} GLOB '*[0-9]' AND {text} NOT GLOB '*[^-.0-9]*' AND {text} NOT GLOB '?*-*'"
-        f" AND {text} NOT GLOB '*.*.*')"
-    )
+@compiles(_Between, "postgresql")
+def _between_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    text, least, greatest = (compiler.process(clause, **kw) for clause in element.clauses)
+    number = f"CAST(substring({text} from '{_NUMBER}') AS double precision)"
+    return f"{number} BETWEEN {least} AND {greatest}"
 
 
 def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
@@ -118,13 +108,13 @@ def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     if len(values) > FEW:
         return exact
     found = [_written(_pair(name, value)) for value in values]
-    return _Either(or_(*found, ~_is_there(name)) if "" in values else or_(*found), exact)
+    return Either(or_(*found, ~_is_there(name)) if "" in values else or_(*found), exact)
 
 
 def contains(name: str, value: str) -> ColumnElement[bool]:
     """Whether an attribute holds a text, in the same case."""
     exact = Position(func.coalesce(_text(name), ""), value) > 0
-    return _Either(_When(_written(_packed(value)[1:-1]), exact), exact)
+    return Either(_When(_written(_packed(value)[1:-1]), exact), exact)
 
 
 def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
@@ -132,20 +122,15 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
     text = _text(name)
     if isinstance(value, str):
         exact = func.coalesce(and_(text != "", COMPARE[op](text, value)), false())
-        return _Either(_When(_is_there(name), exact), exact)
-    # From the place where the value begins, as far as a number reaches; where there is none, from anywhere. A whole
-    # one, the usual case, is then looked for as it would be written; for all others the JSON is read.
-    head = _head(name)
-    begins = func.substr(_DOCUMENT, Position(_DOCUMENT, head) + len(head), 31)
-    likely = COMPARE[op](_Number(begins), value)
-    whole = _written(head + cast(cast(begins, Integer), Text) + '"')
-    is_number = or_(whole, _IsNumber(text))
-    return _Either(_When(likely, is_number), func.coalesce(COMPARE[op](_Number(text), value), false()))
+        return Either(_When(_is_there(name), exact), exact)
+    least = {">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST)
+    greatest = {"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST)
+    return func.coalesce(_Between(text, literal(least, Double), literal(greatest, Double)), false())
 
 
 def _text(name: str) -> ColumnElement[str]:
     sqlite = func.json_extract(subscribers.c.attributes, f"$.{_packed(name)}", type_=Text)
-    return _Either(sqlite, subscribers.c.attributes[name].as_string())
+    return Either(sqlite, subscribers.c.attributes[name].as_string())
 
 
 def _written(part: Any) -> ColumnElement[bool]:

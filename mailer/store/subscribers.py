@@ -12,7 +12,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from mailer.mail.address import Address
 from mailer.model.subscriber import State, Subscriber
-from mailer.store.attributes import Position
+from mailer.store.attributes import Either, Position
 from mailer.store.schema import subscriber_tags, subscribers
 
 _BY_KEY = select(subscribers).where(subscribers.c.match_key == bindparam("key"))
@@ -169,7 +169,11 @@ def _wanted(segment: ColumnElement[bool] | None, state: State | None, search: st
         wanted.append(subscribers.c.domain == search[1:].lower())
     elif search:
         part = search.lower()
-        wanted.append(
-            or_(Position(subscribers.c.match_key, part) > 0, Position(func.lower(subscribers.c.name), part) > 0)
+        lower = func.lower(subscribers.c.name)
+        # SQLite's LIKE does not mind the case, and looks through a name in half the time.
+        name = Either(subscribers.c.name.contains(part, autoescape=True), Position(lower, part) > 0)
+        key = Either(
+            subscribers.c.match_key.contains(part, autoescape=True), Position(subscribers.c.match_key, part) > 0
         )
+        wanted.append(or_(key, name))
     return wanted
