@@ -821,6 +821,7 @@ async def test_a_claim_is_settled_only_by_who_can_know(stage: Stage) -> None:
         elsewhere = stage.dispatcher(relay, host="there")
         await elsewhere._inherit()
         assert stage.seen.taken
+        assert elsewhere.tally[State.UNCERTAIN] == claimed
         assert stage.counts()["uncertain"] == claimed
         gate.let_go()
         async with asyncio.timeout(20):
