@@ -27,6 +27,17 @@ def primary(tag: str) -> str:
 
 
 @cache
+def own_name(tag: str) -> str:
+    """What a language calls itself, such as Deutsch; the tag where nobody knows."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale(primary(tag)).get_language_name() or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
+
+
+@cache
 def translations(language: str) -> gettext.NullTranslations:
     """The catalogue for a language tag, by its first subtag; English where there is none."""
     for name in available():

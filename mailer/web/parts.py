@@ -20,13 +20,11 @@ from mailer.model.application import Kind, Question, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
-from mailer.rendering.translation import choose, primary, translator
+from mailer.rendering.translation import choose, own_name, translator
 from mailer.settings import JoinSettings
 from mailer.store.healing import heal, is_uncertain
 from mailer.web.threads import Threads
 from mailer.wiring import Club
-
-LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
 
 class Parts:
@@ -131,7 +129,7 @@ class Parts:
             _=translator(language),
             lang=language,
             path=path,
-            languages=[(tag, LANGUAGE_NAMES.get(primary(tag), tag)) for tag in self.languages],
+            languages=[(tag, own_name(tag)) for tag in self.languages],
             newsletter=newsletter.name,
             postal_address=newsletter.postal_address,
             base_url=self.base_url,

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from mailer.flows.apply import Case
 from mailer.model.application import Decision, Fault, check, foreign_host, in_language
 from mailer.model.tokens import Purpose
-from mailer.rendering.translation import primary
+from mailer.rendering.translation import own_name
 from mailer.web.forms import read_form
-from mailer.web.parts import LANGUAGE_NAMES, Parts, kind_label, parts
+from mailer.web.parts import Parts, kind_label, parts
 
 SHOWN = ("id", "name", "address", "state", "wants_newsletter", "language")
 
@@ -85,7 +85,7 @@ def _page(
         status=status,
         application={key: application[key] for key in SHOWN},
         issue="" if application["source"] == "apply" else application["source"],
-        reads=LANGUAGE_NAMES.get(primary(application["language"]), application["language"]),
+        reads=own_name(application["language"]),
         zone=str(zone),
         created=application["created_at"].astimezone(zone).strftime(moment),
         kind=kind_label(club.kinds, application["kind"], language),

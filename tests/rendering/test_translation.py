@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from mailer.rendering.templates import shipped_folder
-from mailer.rendering.translation import available, choose, translations, translator
+from mailer.rendering.translation import available, choose, own_name, translations, translator
 
 METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages")]
 
@@ -54,3 +54,8 @@ def test_a_language_is_found_by_its_first_subtag() -> None:
 )
 def test_the_first_wish_that_can_be_met_counts(wishes: tuple[str, ...], chosen: str) -> None:
     assert choose(("en", "zh"), *wishes) == chosen
+
+
+def test_a_language_is_offered_by_the_name_it_gives_itself() -> None:
+    names = {"en": "English", "zh-CN": "中文", "de": "Deutsch", "pt_BR": "português", "xx": "xx", "": ""}
+    assert {tag: own_name(tag) for tag in names} == names
