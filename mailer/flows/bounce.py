@@ -114,8 +114,7 @@ class TakeIn:
     def keep(self, mails: Sequence[tuple[bytes, str]], via: str) -> None:
         """Make mails, each with its envelope's recipient, durable together or not at all. Raises StoreError."""
         with self.db.transaction() as conn:
-            for raw, envelope_to in mails:
-                returned.keep(conn, raw, via, envelope_to, self.clock())
+            returned.keep_all(conn, mails, via, self.clock())
 
     def take(self, raw: bytes, via: str, envelope_to: str = "") -> Taken:
         """Keep and read one mail in one transaction. Raises StoreError; then nothing was taken."""

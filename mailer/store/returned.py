@@ -22,15 +22,31 @@ PROBE = "probe"  # came back from a doctor's probe: about no reader
 
 def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
     """Keep a mail; returns its id, or None when the very same mail is here already."""
-    digest = hashlib.sha256(envelope_to.encode("utf-8", "replace") + b"\0" + raw).hexdigest()
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(returned_mails).values(
-        at=now, via=via, digest=digest, state=RECEIVED, envelope_to=envelope_to[:320], content=raw
-    )
-    found: int | None = conn.execute(
-        statement.on_conflict_do_nothing(index_elements=["digest"]).returning(returned_mails.c.id)
-    ).scalar()
+    statement = _insert(conn).values(_row(raw, via, envelope_to, now)).returning(returned_mails.c.id)
+    found: int | None = conn.execute(statement).scalar()
     return found
+
+
+def keep_all(conn: Connection, mails: Sequence[tuple[bytes, str]], via: str, now: datetime) -> None:
+    """Keep mails, each with its envelope's recipient; those that are here already change nothing."""
+    conn.execute(_insert(conn), [_row(raw, via, envelope_to, now) for raw, envelope_to in mails])
+
+
+def _insert(conn: Connection) -> Any:
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    return dialect.insert(returned_mails).on_conflict_do_nothing(index_elements=["digest"])
+
+
+def _row(raw: bytes, via: str, envelope_to: str, now: datetime) -> dict[str, Any]:
+    digest = hashlib.sha256(envelope_to.encode("utf-8", "replace") + b"\0" + raw).hexdigest()
+    return {
+        "at": now,
+        "via": via,
+        "digest": digest,
+        "state": RECEIVED,
+        "envelope_to": envelope_to[:320],
+        "content": raw,
+    }
 
 
 def unread(conn: Connection, limit: int = 100) -> Sequence[Row[Any]]:
