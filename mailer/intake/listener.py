@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
@@ -114,6 +114,15 @@ class _Smtp(_Counted, SMTP):
 
 class _Lmtp(_Counted, LMTP):
     line_length_limit = MAX_LINE
+    _answers = 1
+
+    async def push(self, status: AnyStr) -> None:
+        """Answer; to the content once for each recipient (RFC 2033 4.2), or a client waits for what never comes."""
+        answers, self._answers = self._answers, 1
+        if self.envelope is not None and status[:3] in ("354", b"354"):
+            self._answers = len(self.envelope.rcpt_tos)
+        for _ in range(answers):
+            await super().push(status)
 
 
 class Listener:

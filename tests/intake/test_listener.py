@@ -49,6 +49,27 @@ async def test_a_mail_to_our_return_path_is_kept_before_its_250(
     assert b"hello" in kept[0][0]
 
 
+@pytest.mark.parametrize(("body", "code"), [(b"hello", b"250"), (b"break", b"451"), (b"x" * MAX_SIZE, b"552")])
+async def test_by_lmtp_the_content_is_answered_for_each_recipient(body: bytes, code: bytes) -> None:
+    kept: list[tuple[bytes, str]] = []
+
+    def keep(mails: Sequence[tuple[bytes, str]]) -> None:
+        if b"break" in mails[0][0]:
+            raise RuntimeError("disk full")
+        kept.extend(mails)
+
+    async with Listener(Door(lambda _: True, keep), "127.0.0.1", 0, lmtp=True) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"LHLO there\r\nMAIL FROM:<>\r\nRCPT TO:<b+1@x.example>\r\nRCPT TO:<b+2@x.example>\r\nDATA\r\n")
+        await asyncio.wait_for(reader.readuntil(b"354"), 10)
+        lines = b"\r\n".join(body[place : place + 900] for place in range(0, len(body), 900))
+        writer.write(lines + b"\r\n.\r\nNOOP\r\nQUIT\r\n")
+        said = (await asyncio.wait_for(reader.read(), 10)).splitlines()[1:]
+        writer.close()
+    assert [line[:3] for line in said] == [code, code, b"250", b"221"]
+    assert [who for _, who in kept] == (["b+1@x.example", "b+2@x.example"] if code == b"250" else [])
+
+
 async def test_everybody_else_is_refused(door: tuple[Listener, list[tuple[bytes, str]]]) -> None:
     listener, kept = door
     assert await talk(listener, "victim@example.org", b"x") == 550
