@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, any_, cast, func, literal, select, text
@@ -13,6 +14,8 @@ from mailer.store.schema import deliveries
 
 # Word for word the condition of the partial index: SQLite takes it for nothing else, least of all for a parameter.
 WAITS = text("deliveries.waits")
+
+_ROWS = 80  # to a statement of SQLite, which takes 999 values in its older versions
 
 _PACK = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
@@ -62,8 +65,12 @@ def append(
     """
     into = f"INSERT INTO {table.name} ({', '.join(columns)})"
     if conn.dialect.name == "sqlite":
-        places = ", ".join("?" * len(columns))
-        return conn.exec_driver_sql(f"{into} VALUES ({places}) {otherwise}", [tuple(row) for row in rows]).rowcount
+        places, added = f"({', '.join('?' * len(columns))})", 0
+        for start in range(0, len(rows), _ROWS):
+            some = rows[start : start + _ROWS]
+            statement = f"{into} VALUES {', '.join([places] * len(some))} {otherwise}"
+            added += conn.exec_driver_sql(statement, tuple(chain.from_iterable(some))).rowcount
+        return added
     arrays = ", ".join(f"CAST(%s AS {table.c[name].type.compile(conn.dialect)}[])" for name in columns)
     statement = f"{into} SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
     return conn.exec_driver_sql(statement, tuple(map(_array, zip(*rows, strict=True)))).rowcount
