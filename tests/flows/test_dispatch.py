@@ -101,6 +101,23 @@ async def test_a_lane_closes_its_connections_before_the_relay_does(stage: Stage)
         assert stage.lines() == stage.readers
 
 
+async def test_a_worker_that_stays_closes_connections_without_work_and_opens_them_for_new_work(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.1)
+    async with Relay() as relay:
+        dispatcher = stage.dispatcher(relay)
+        run = asyncio.create_task(dispatcher.run(forever=True))
+        async with asyncio.timeout(20):
+            await relay.until(lambda: len(relay.transactions) == stage.readers)
+            await relay.until(lambda: bool(relay.visits) and all("QUIT" in visit.commands for visit in relay.visits))
+            with stage.db.transaction() as conn:
+                post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: CONTENT)
+            await relay.until(lambda: len(relay.transactions) == stage.readers + 1)
+            dispatcher.stop()
+            await run
+
+
 @pytest.mark.parametrize("at", ["connect", "ehlo", "mail", "rcpt", "data", "dot"])
 async def test_421_anywhere_delays_and_loses_nobody(stage: Stage, at: str) -> None:
     async with Relay(closing(at, times=4)) as relay:
