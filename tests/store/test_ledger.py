@@ -198,6 +198,24 @@ def test_an_uncertain_letter_goes_out_once_more_and_an_issue_does_not(db: Databa
         assert _states(db) == wanted
 
 
+@pytest.mark.parametrize(
+    ("state", "address", "wanted"),
+    [
+        ("active", "bob@example.com", True),
+        ("unsubscribed", "bob@example.com", True),
+        ("erased", "bob@example.com", False),
+        ("active", "", False),
+    ],
+)
+def test_a_letter_goes_to_whoever_has_not_been_erased(db: Database, state: str, address: str, wanted: bool) -> None:
+    with db.transaction() as conn:
+        bob = reader(conn, "bob@example.com", state=state)
+        post_letter(conn, kind="left", address=address, subscriber_id=bob, now=NOW, compose=lambda _: b"letter")
+    _, rows = _claim(db, None)
+    assert [row.address for row in rows] == [address] * wanted
+    assert _states(db) == ["attempting" if wanted else "suppressed"]
+
+
 def test_a_letter_whose_link_has_expired_is_not_sent(db: Database) -> None:
     with db.transaction() as conn:
         post_letter(
