@@ -118,3 +118,21 @@ async def test_a_flood_of_connections_is_told_to_come_again(door: tuple[Listener
         if listener.door.connections:
             await asyncio.sleep(0.01)
     assert await talk(listener, OURS, b"hello\r\n") == 250
+
+
+@pytest.mark.parametrize(
+    "end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\n\x00.\r\n"]
+)
+async def test_only_one_end_of_data_ends_a_mail(door: tuple[Listener, list[tuple[bytes, str]]], end: bytes) -> None:
+    """CVE-2024-27305: what another server takes for text must not be a second mail here."""
+    listener, kept = door
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    second = b"MAIL FROM:<>\r\nRCPT TO:<" + OURS.encode() + b">\r\nDATA\r\nsmuggled\r\n.\r\n"
+    for said in (b"EHLO me\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<" + OURS.encode() + b">\r\n", b"DATA\r\n"):
+        writer.write(said)
+    writer.write(b"first" + end + second + b"QUIT\r\n")
+    answers = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answers.count(b"354 ") == 1
+    assert len(kept) == 1
+    assert b"smuggled" in kept[0][0]
