@@ -123,8 +123,9 @@ def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
 def _twin(item: Item, seen: list[Item]) -> Item | None:
     """An earlier item with nearly the same headline; among the last 200, so that a huge file takes no hours."""
     letters = _letters(item.headline)
+    matcher = difflib.SequenceMatcher(None, b=letters, autojunk=False)
     for other in seen[-200:]:
-        matcher = difflib.SequenceMatcher(None, letters, _letters(other.headline), autojunk=False)
+        matcher.set_seq1(_letters(other.headline))
         if matcher.real_quick_ratio() > 0.87 and matcher.quick_ratio() > 0.87 and matcher.ratio() > 0.87:
             return other
     return None

@@ -12,7 +12,8 @@ from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import front_matter, language
 from mailer.rendering.finding import Finding, error
 
-LIMIT = 1_000_000
+LIMIT = 200_000  # twice what Gmail shows of a page
+LINE_LIMIT = 10_000
 NO_SOURCE = "-"
 
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
@@ -54,6 +55,10 @@ def examine(text: str) -> tuple[Issue | None, list[Finding]]:
         message = f"the file holds {len(text):,} characters; an issue has at most {LIMIT:,}."
         return None, [error("I01", 1, message, "Split it: mail programs cut a message at 100 KB.")]
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_LIMIT:
+            message = f"a line of {len(line):,} characters; a paragraph has at most {LINE_LIMIT:,}."
+            return None, [error("I01", number, message, "Part it by blank lines.")]
     findings = _control_characters(lines)
     head, end = _head(lines, findings)
     if head is None:

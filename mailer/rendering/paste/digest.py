@@ -31,7 +31,7 @@ from mailer.rendering.paste.lines import Forward, Line, tidy, width
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
 
-TEXT_LIMIT = 1_000_000
+TEXT_LIMIT = 200_000
 LINE_LIMIT = 20_000
 
 _NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*https?://\S+")

@@ -37,6 +37,7 @@ BAD = {  # a file's text, the line of the mistake, the rule, and words of the wa
     "noncharacter": (GOOD.replace("One", "One \ufffe"), 7, "I10", "Delete it"),
     "lost-character": (GOOD.replace("opened", "\ufffd"), 9, "I10", "belongs there"),
     "encoded-break": (GOOD.replace("One", "=?utf-8?q?=0D=0ABcc:?="), 0, "H00", "plain letters"),
+    "endless-line": (GOOD.replace("opened", "[" * 150_000), 9, "I01", "blank lines"),
     "five-megabytes": (GOOD.replace("opened", "word " * 1_000_000), 1, "I01", "Split it"),
     "other-template": (GOOD.replace("lang: en", "lang: en\ntemplate: ../key"), 6, "I01", "for example"),
 }
