@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.model.application import Decision
+from mailer.model.letter import PATHS
 from mailer.model.tokens import Purpose
 
 TMALL = {
@@ -137,6 +138,22 @@ def test_a_review_link_opens_one_application_only(club: Any) -> None:
         link = club.link(delivery, Purpose.REVIEW, "review")
         assert club.client.get(link).status_code == 404
         assert club.client.post(link, data={"decision": "approve"}).status_code == 404
+
+
+def test_a_link_for_one_purpose_opens_nothing_of_another_where_the_letter_is_the_right_one(club: Any) -> None:
+    review = applied(club, newsletter="yes")
+    club.client.post(review, data={"decision": "ask", "note": "Which shop?"})
+    before = club.everything()
+    kinds = {letter["kind"] for letter in club.letters()}
+    assert kinds == {"application-confirm", "welcome", "review", "asked"}
+    for letter in club.letters():
+        for wanted, path in PATHS.items():
+            for purpose in set(Purpose) - {wanted}:
+                link = club.link(letter["delivery"], purpose, path)
+                assert club.client.get(link).status_code == 404, (letter["kind"], purpose, path)
+                form = {"decision": "approve", "answer": "this one", "action": "leave"}
+                assert club.client.post(link, data=form).status_code in {404, 405}, (letter["kind"], purpose, path)
+    assert club.everything() == before
 
 
 def test_the_issue_that_brought_an_applicant_is_remembered(club: Any) -> None:
