@@ -42,6 +42,7 @@ class Reading:
     original: Headers
     opt_out: bool = False
     cut: bool = False
+    by_person: bool = False  # somebody passed a report on, or asks about it
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ def read_mail(raw: bytes) -> Reading:
         reading = _status_report(mail, original, reading.original) or reading  # quoted by who forwarded it
     if mail.unfinished and reading.kind is Kind.HARD:
         reading = _doubted(reading)
-    return replace(reading, cut=mail.cut)
+    return replace(reading, cut=mail.cut, by_person=_is_persons(mail))
 
 
 def _doubted(reading: Reading) -> Reading:

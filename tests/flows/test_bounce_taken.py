@@ -155,6 +155,21 @@ def test_a_persons_answer_is_kept_as_a_reply(journey: TakeIn, dave: int) -> None
     assert journey.take(sample("human-reply"), "imap", path_of(dave)).state == "reply"
 
 
+@pytest.mark.parametrize(("about", "suppressed"), [(DAVE, True), ("carol@example.net", False)])
+def test_a_person_who_passes_on_a_report_about_somebody_else_keeps_his_mail(
+    db: Database, journey: TakeIn, dave: int, about: str, suppressed: bool
+) -> None:
+    report = sample("postfix-unknown-user").decode().replace(DAVE, about)
+    head = (
+        f"From: Dave <{DAVE}>\nSubject: Fwd: Undelivered Mail Returned to Sender\n"
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="edge"\n\n'
+        "--edge\nContent-Type: text/plain\n\nWhat does this mean?\n\n--edge\nContent-Type: message/rfc822\n\n"
+    )
+    taken = journey.take(f"{head}{report}\n--edge--\n".encode(), "imap", path_of(dave))
+    assert stopped(db) is suppressed
+    assert taken.state == ("read" if suppressed else "reply")
+
+
 def test_a_complaint_about_what_somebody_forwarded_is_not_his_own(db: Database, journey: TakeIn, dave: int) -> None:
     message, link = RING.sign(dave, Purpose.MESSAGE), RING.sign(dave, Purpose.UNSUBSCRIBE)
     forwarded = (
