@@ -3,8 +3,8 @@
 Run: make render-report [ARGS="ISSUE.md ... -o FOLDER"], which fetches the Node checkers (`checkers.json`) with npm.
 What is missing is named and its rows are left out. CHECKERS is the folder over their node_modules, default the current
 one: vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin, Chromium with
-playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube; PHP: how to call PHP
-with its extensions dom, mbstring, iconv and ctype, default `php`).
+playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube, default Debian's; PHP:
+how to call PHP with its extensions dom, mbstring, iconv and ctype, default `php`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from mailer.rendering.templates import Templates
 
 ACCESSIBLE = frozenset(("H03", "H04", "H05", "H06", "H07", "H08", "H12", "H13", "I14", "L08"))
 CLIENTS = "gmail.*,outlook.*,apple-mail.*,yahoo.*,samsung-email.*"
-REPORT = """Written by `make render-report`: the issues in `tests/golden` as they are sent, and what each checker says.
+REPORT = """Written by `make render-report`: the issues in `examples` as they are sent, and what each checker says.
+`make render-report ARGS="ISSUE.md ..."` does the same with yours.
 
 ![The digest in light and dark, on a phone, and with every style removed](images/digest.png)
 """
@@ -49,7 +50,8 @@ CLUB = ClubFacts(
     unsubscribe_address="leave@example.org",
     postal_address="1 Quay Street, Ningbo",
 )
-GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+ROUNDCUBE = Path(os.environ.get("ROUNDCUBE", "/usr/share/roundcube/program/lib"))
 CANIEMAIL = """
 import fs from 'fs';
 const {caniemail} = await import(process.argv[2]);
@@ -150,10 +152,10 @@ def static_rows(bench: Bench, name: str, issue: Issue, made: Edition, folder: Pa
         yield Row(
             "T1", f"{name}: mailpit HTML check, % not supported", round(100 - clients.mailpit(program, mail), 1), 4
         )
-    if library := os.environ.get("ROUNDCUBE"):
+    if ROUNDCUBE.is_dir():
         sent = folder / f"{name}.sent.html"
         sent.write_text(made.html, encoding="utf-8")
-        kinds, count, dark = clients.roundcube(os.environ.get("PHP", "php"), Path(library), sent)
+        kinds, count, dark = clients.roundcube(os.environ.get("PHP", "php"), ROUNDCUBE, sent)
         yield Row("T12", f"{name}: kinds of attributes Roundcube takes ({count} in all)", kinds, 3)
         yield Row("T12", f"{name}: dark block lost in Roundcube", int(not dark), 0)
     else:
@@ -224,6 +226,8 @@ def browser_rows(bench: Bench, name: str, made: Edition, folder: Path) -> Iterat
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(file.as_uri())
                 over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                if kind and made.images:  # nothing makes a picture smaller there
+                    over -= page.evaluate("Math.max(0, ...[...document.images].map(i => i.width + 16 - innerWidth))")
                 yield Row("T10", f"{name}: overflow at {width} px{kind}", over, 0)
             page.screenshot(path=folder / f"{name}.375.bare.png", full_page=True)
         finally:
@@ -291,7 +295,7 @@ def hundred(issue: Issue) -> Issue:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("issues", nargs="*", type=Path, help="issue files; default: those of tests/golden")
+    parser.add_argument("issues", nargs="*", type=Path, help="issue files; default: those of examples")
     parser.add_argument("-o", "--output", type=Path, help="folder for pages, messages and pictures; default: a new one")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture sheet there too")
     wanted = parser.parse_args()
@@ -301,7 +305,7 @@ def main() -> int:
     look = theme.load(templates)
     render = partial(edition.render, club=CLUB, theme=look, templates=templates)
     rows: list[Row] = []
-    files = wanted.issues or sorted(GOLDEN.glob("*.md"))
+    files = wanted.issues or sorted(EXAMPLES.glob("*.md"))
     for file in files:
         examined = examine.examine(file.read_text(encoding="utf-8"), str(file), render=render)
         made, name = examined.rendered(str(file)), file.stem

@@ -196,6 +196,14 @@ def test_a_given_date_is_taken_as_it_is() -> None:
     assert issue_of(DIGEST, day=date(2020, 1, 2)).date == date(2020, 1, 2)
 
 
+def test_two_encodings_in_one_text_are_read_line_by_line_and_told() -> None:
+    first, second = "码头早报 5月21日\n\n1、码头重新开放\n正文。（36氪）\n", "2、渡船恢复通航\n正文。（36氪）\n"
+    for one, other, line in (("utf-8", "gb18030", 5), ("gb18030", "utf-8", 1)):
+        reading = paste.read(first.encode(one) + second.encode(other), today=TODAY)
+        assert [item.headline for item in reading.issue.items] == ["码头重新开放", "渡船恢复通航"]
+        assert [each.line for each in reading.repairs if "two encodings" in each.message] == [line]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
 def test_encodings_are_told_apart(encoding: str) -> None:
     text = DIGEST.replace("The pier opens again", "码头重新开放，渡船恢复通航").replace("\n", "\r\n")

@@ -42,6 +42,10 @@ def _decode(data: bytes, report: Report, name: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         pass
+    if (mixed := _line_by_line(data)) is not None:
+        text, other = mixed
+        report.add(other, "encoding", "two encodings in one text: from here on read as GB18030 where it is not UTF-8")
+        return text
     text = data.decode("utf-8", "replace")
     broken, whole = text.count("\ufffd"), sum(c > "\x7f" for c in text)
     if broken * 12 < whole:
@@ -51,8 +55,7 @@ def _decode(data: bytes, report: Report, name: str) -> str:
         text = data.decode("gb18030")
     except UnicodeDecodeError:
         text = data.decode("gb18030", "replace")
-    foreign = [c for c in text if c > "\x7f"]
-    if foreign and len(_COMMON_HAN.findall(text)) >= 0.6 * len(foreign) and text.count("\ufffd") * 12 < len(foreign):
+    if _is_han(text) and text.count("\ufffd") * 12 < sum(c > "\x7f" for c in text):
         report.add(0, "encoding", "read as GB18030")
         return text
     try:
@@ -61,6 +64,30 @@ def _decode(data: bytes, report: Report, name: str) -> str:
         raise SourceError("neither UTF-8, UTF-16 nor GB18030; save the text as UTF-8", where=name) from None
     report.add(0, "encoding", "read as Windows-1252")
     return text
+
+
+def _line_by_line(data: bytes) -> tuple[str, int] | None:
+    """Chinese lines in UTF-8 beside Chinese lines in GB18030: the text, and the first line of the latter."""
+    lines: dict[str, list[str]] = {"utf-8": [], "gb18030": []}
+    text, first = [], 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        for encoding, found in lines.items():
+            try:
+                text.append(line.decode(encoding))
+            except UnicodeDecodeError:
+                continue
+            found.append(text[-1])
+            first = first or (number if encoding == "gb18030" else 0)
+            break
+        else:
+            return None
+    return ("\n".join(text), first) if all(_is_han("".join(found)) for found in lines.values()) else None
+
+
+def _is_han(text: str) -> bool:
+    """Whether what is not ASCII in a text is mostly Chinese, and there is some."""
+    foreign = sum(c > "\x7f" for c in text)
+    return foreign > 0 and len(_COMMON_HAN.findall(text)) >= 0.6 * foreign
 
 
 def _bare_utf16(data: bytes) -> str | None:
