@@ -22,8 +22,8 @@ from mailer.store.schema import subscribers
 
 _DOCUMENT = type_coerce(subscribers.c.attributes, Text)
 MOST = 1e300  # no reader's number is above it
-# What SQLite takes for a number, so short that PostgreSQL can always make one of it.
-_NUMBER = r"^(?=.{1,200}$)[ \t-\r]*([+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?)[ \t-\r]*$"
+# What SQLite takes for a number. No look-ahead and no group: they take PostgreSQL ten times as long.
+_NUMBER = r"^[ \t-\r]*[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?[ \t-\r]*$"
 FEW = 5  # searches for as many values cost less than reading the JSON once
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -97,8 +97,8 @@ def _between_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(_Between, "postgresql")
 def _between_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     text, least, greatest = (compiler.process(clause, **kw) for clause in element.clauses)
-    number = f"CAST(substring({text} from '{_NUMBER}') AS double precision)"
-    return f"{number} BETWEEN {least} AND {greatest}"
+    text = f"left({text}, 200)"  # so that PostgreSQL can make a number of every text that looks like one
+    return f"CASE WHEN {text} ~ '{_NUMBER}' THEN CAST({text} AS double precision) END BETWEEN {least} AND {greatest}"
 
 
 def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
