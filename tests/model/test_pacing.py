@@ -149,6 +149,12 @@ def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
     assert pulse.taken("gmail.com", 199) == 0
 
 
+def test_an_answer_during_a_pause_makes_it_longer_but_never_shorter() -> None:
+    budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    assert budget.slowed(100, 300.0, "HL:IFC", 1010.0).blocked_until == 1310.0
+    assert budget.slowed(100, 5.0, "HL:IFC", 1010.0).blocked_until == 1060.0
+
+
 def test_a_limit_by_the_second_is_parted_evenly_and_each_part_is_given_up_before_another_gets_it() -> None:
     parts, alone = divide((), 10, "a", 0, (), 0.0)
     assert alone == 10
@@ -162,6 +168,13 @@ def test_a_limit_by_the_second_is_parted_evenly_and_each_part_is_given_up_before
     assert some == 3
     parts, _ = divide(parts, 10, "a", 5, (), 2.1)
     assert divide(parts, 10, "b", 3, (), 2.2)[1] == 5
+
+
+def test_who_has_no_part_yet_gets_none_of_what_others_hold_whatever_he_counts() -> None:
+    parts, _ = divide((), 10, "a", 0, (), 0.0)
+    parts, newcomer = divide(parts, 10, "b", 3, (), 1.0)
+    assert newcomer == 0
+    assert sum(part.share for part in parts) == 10
 
 
 def test_a_part_that_is_not_used_is_free_after_a_while_unless_its_worker_is_busy() -> None:
