@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import cssutils
@@ -68,7 +68,8 @@ def _squeeze(match: re.Match[str]) -> str:
     return match[0].replace("; ", ";").replace(", ", ",")
 
 
-def css_mistakes(css: str) -> list[tuple[int, str]]:
+@lru_cache(8)
+def css_mistakes(css: str) -> tuple[tuple[int, str], ...]:
     """Lines of `css` that cssutils drops, as (line, what it says): such a rule would silently never reach a reader."""
     with _collected() as records:
         cssutils.CSSParser(validate=False).parseString(css)
@@ -79,7 +80,7 @@ def css_mistakes(css: str) -> list[tuple[int, str]]:
         found.setdefault(line, message.split(" [")[0].rstrip("."))
     if len(found) > 1:
         found.pop(0, None)
-    return [(max(line, 1), message) for line, message in sorted(found.items())]
+    return tuple((max(line, 1), message) for line, message in sorted(found.items()))
 
 
 @contextmanager
