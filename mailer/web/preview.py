@@ -170,7 +170,7 @@ def _view(sheet: Sheet, kind: str) -> str:
     if edition is None:
         return _plain(sheet.error)
     if kind == "text":
-        return _plain(edition.text)
+        return _plain(edition.text, edition.lang)
     if kind == "source":
         return _plain(edition.program.compose(SAMPLE).decode("ascii"))
     page = _with_images(edition).replace("<head>", '<head><base target="_blank">', 1)
@@ -194,9 +194,10 @@ def _with_images(edition: Edition) -> str:
     return page
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, lang: str = "en") -> str:
     return (
-        '<!DOCTYPE html><meta charset="utf-8"><title>text</title><pre style="margin:16px;white-space:pre-wrap;'
+        f'<!DOCTYPE html><html lang="{escape(lang)}"><meta charset="utf-8"><title>text</title>'
+        '<pre style="margin:16px;white-space:pre-wrap;'
         f'font:14px/1.5 monospace;color:#222;background-color:#fff">{escape(text)}</pre>'
     )
 

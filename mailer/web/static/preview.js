@@ -79,6 +79,7 @@ async function show() {
   const sheet = state.sheets[chosen];
   const errors = sheet.findings.filter((finding) => finding.level === "error").length;
   document.title = (errors ? `(${errors}) ` : "") + (sheet.subject || sheet.name);
+  for (const id of ["inbox", "lines"]) document.getElementById(id).lang = sheet.lang;
   write("sender", sheet.sender);
   write("subject", sheet.subject || sheet.name);
   write("preheader", sheet.preheader);
