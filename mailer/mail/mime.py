@@ -21,6 +21,7 @@ MAX_TEXT = 1 << 16
 
 _FIELD = re.compile(r"^([!-9;-~]{1,76})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.M)
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*("(?:[^"\\]|\\.){0,300}"|[^\s;]{0,300})""")
+_BLANKS = " \t\n\r\f\v"  # not what str.strip() takes for one: a character of UTF-8 may end with the octet A0 or 85
 _UTF8_MARK = "\u00ef\u00bb\u00bf"  # as Latin-1 reads it
 _CHARSET = re.compile(
     r"(utf-?(7|8|16)|unicode-1-1-utf-7|us-ascii|iso-?(8859|2022)|windows-|cp\d|gb|big5|euc|koi8|shift|sjis|latin)[\w-]*"
@@ -103,7 +104,7 @@ def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:
             _fold_in(last, head[place : found.start()])
         last = fields.setdefault(found[1].lower(), [])
         value = found[2]
-        last.append(" ".join(map(str.strip, value.split("\n"))) if "\n" in value else value.strip())
+        last.append(" ".join(line.strip(_BLANKS) for line in value.split("\n")))
         place = found.end() + 1
     if last is None:
         return {}, text
@@ -114,8 +115,8 @@ def split(text: str) -> tuple[dict[str, tuple[str, ...]], str]:
 def _fold_in(values: list[str], stray: str) -> None:
     """Lines that are no field belong to the one before when it breaks off with a semicolon: folded without a blank."""
     for line in stray.split("\n", MAX_FIELDS)[:MAX_FIELDS]:
-        if values[-1].endswith(";") and line.strip():
-            values[-1] += " " + line.strip()
+        if values[-1].endswith(";") and line.strip(_BLANKS):
+            values[-1] += " " + line.strip(_BLANKS)
 
 
 def content_type(headers: Headers) -> tuple[str, dict[str, str]]:

@@ -361,3 +361,9 @@ def test_a_mail_is_of_its_kind(raw: bytes, kind: str) -> None:
 def test_a_mail_cut_anywhere_never_condemns_its_reader(raw: bytes, kind: str) -> None:
     for end in range(0, len(raw), 3):
         assert read_mail(raw[:end]).kind not in {"hard", "soft"} or kind == "delay"
+
+
+@pytest.mark.parametrize("subject", ["부재중 자동 회신", "Автоответ: о новостях"])  # whose last octets are A0 and 85
+def test_a_subject_in_raw_utf8_may_end_with_any_letter(subject: str) -> None:
+    raw = f"From: a@example.org\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n...\n"
+    assert read_mail(raw.encode()).kind == "auto-reply"
