@@ -192,6 +192,12 @@ def test_pictures_and_their_credits_are_left_out_with_a_report() -> None:
     assert [line.text for line in reading.unplaced] == ["▲ 图源：视觉库"]
 
 
+@pytest.mark.parametrize("bar", [" | ", "｜", " 丨"])
+def test_a_bar_before_a_labelled_source_belongs_to_neither(bar: str) -> None:
+    item = next(issue_of(f"码头早报 5月21日\n\n1、码头重新开放\n新增十二座码头。{bar}来源：码头邮报\n").items)
+    assert (item.body, item.source and item.source.name) == ("新增十二座码头。", "码头邮报")
+
+
 def test_a_given_date_is_taken_as_it_is() -> None:
     assert issue_of(DIGEST, day=date(2020, 1, 2)).date == date(2020, 1, 2)
 

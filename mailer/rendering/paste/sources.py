@@ -32,7 +32,8 @@ _REPORTER = re.compile(r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通�
 _BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
-    rf"^(.*[.!?。！？…”\"』」)）\s])\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$", re.IGNORECASE | re.DOTALL
+    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$",
+    re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
 _END_SAYS = re.compile(rf"^(.*[。！？…”])\s*据(?!了解|悉|统计|介绍|称)({_NAME})(?:报道|消息)?[。]?$", re.DOTALL)
@@ -138,7 +139,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         match = pattern.fullmatch(fold(plain))
         if match and width(match[2]) <= 40:
             name = plain[match.start(2) : match.end(2)].strip()
-            return links.cut(text, match[1]), name, tail_url, name
+            return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
     if match and match[1]:
         label = re.match(rf"\s*(?:{_LABELS})\s*[:：|｜丨]?\s*", fold(match[2]), re.IGNORECASE)
