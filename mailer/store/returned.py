@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.store.schema import deliveries, returned_mails
@@ -18,6 +18,11 @@ UNVERIFIED = "unverified"  # no token of ours: nobody's state changed
 REPLY = "reply"  # a person's answer, or a mail that says nothing
 FORWARDED = "forwarded"  # a person's answer, handed on
 PROBE = "probe"  # came back from a doctor's probe: about no reader
+
+_D = deliveries.c
+_DELIVERY = select(_D.id, _D.subscriber_id, _D.issue_id, _D.address, _D.domain, _D.state, _D.changed_at).where(
+    _D.id == bindparam("this")
+)  # built once: a log of a million mails asks a million times
 
 
 def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
@@ -84,7 +89,4 @@ def counts(conn: Connection) -> dict[str, int]:
 
 def delivery(conn: Connection, delivery_id: int) -> Any:
     """What a bounce needs to know of the delivery it is about, or None."""
-    d = deliveries.c
-    return conn.execute(
-        select(d.id, d.subscriber_id, d.issue_id, d.address, d.domain, d.state, d.changed_at).where(d.id == delivery_id)
-    ).first()
+    return conn.execute(_DELIVERY, {"this": delivery_id}).first()
