@@ -37,6 +37,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from mailer.model.delivery import Phase, State
 from mailer.model.routing import ANYBODY, Route
 from mailer.store.bulk import WAITS, among, append, batch, one_of
+from mailer.store.healing import heal_heard_of
 from mailer.store.holdings import held, stretches, under_way
 from mailer.store.journal import Mark
 from mailer.store.rendered import given, rendered
@@ -340,6 +341,7 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 .where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)
                 .values(**values)
             )
+    heal_heard_of(conn, [outcome.delivery.id for outcome in outcomes if outcome.state is State.UNCERTAIN], now)
     lines = [
         (
             outcome.delivery.id,
@@ -439,6 +441,7 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     by_journal = "accepted, by the worker's journal"
     _settle(conn, claim_id, relay, groups[Mark.ACCEPTED], State.ACCEPTED, by_journal, now)
     _settle(conn, claim_id, relay, groups[Mark.HANDED_OVER], State.UNCERTAIN, cause, now)
+    heal_heard_of(conn, groups[Mark.HANDED_OVER], now)
     release(conn, claim_id, groups[Mark.UNTOUCHED] + groups[Mark.ANSWERED], now)
     _lose(conn, claim_id, groups[Mark.COMPOSING], now)
     return True

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import func, select, update
 from support.cast import NOW, claim, later, new_edition, publish, reader
 
+from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.store import issues, ledger, reports, suppressions
+from mailer.store import bounces, issues, ledger, reports, suppressions
+from mailer.store.bounces import Bounce, Reader
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
@@ -102,6 +104,23 @@ def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Datab
     assert _states(db) == ["uncertain"]
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
     assert _states(db) == ["accepted"]
+
+
+@pytest.mark.parametrize(("via", "state"), [("log", "accepted"), ("lmtp", "accepted"), ("smtp", "uncertain")])
+@pytest.mark.parametrize("died", [True, False])
+def test_what_came_back_before_a_delivery_was_uncertain_proves_it_too(
+    db: Database, via: str, state: str, died: bool
+) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    with db.transaction() as conn:
+        said = Bounce(NOW, via, Diagnosis(Kind.NONE, "delivered"), "once", Reader.of(rows[0]))
+        bounces.append(conn, [said])
+    if died:
+        db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    else:
+        _record(db, claim_id, [_outcome(rows[0], State.UNCERTAIN, text="no answer")])
+    assert _states(db) == [state]
 
 
 def test_recording_the_same_outcome_twice_changes_nothing(db: Database) -> None:
