@@ -53,6 +53,9 @@ def _clusters(text: str) -> Iterator[tuple[bool, str]]:
 
     A blank beside a Chinese mark is no place to break either where the mark may not begin or end a line.
     """
+    if text.isascii():
+        yield from ((True, word) for word in text.split())
+        return
     whole, before = "", False
     for blank, piece in _pieces(text):
         if blank and whole and (_sticks(piece[0], _NEVER_FIRST) or _sticks(whole[-1], _NEVER_LAST)):

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 
 LINE = 75  # RFC 2045 6.7 rule 5 allows 76, one of which is the soft break's =
 _PLAIN = re.compile(r"(?!From )[A-Za-z0-9,:;()/@!?'_+\-][A-Za-z0-9 .,:;()/@!?'_+\-&#%]{0,73}")
-_BYTES = tuple(
-    "=0D" if byte == 13 else chr(byte) if 32 <= byte < 127 and byte != 61 else f"={byte:02X}" for byte in range(256)
-)
+_ESCAPED = {byte: f"={byte:02X}" for byte in range(256) if byte == 61 or not 32 <= byte < 127}
 _ASCII = bytes(range(128))
 _SHORT = 60
 
@@ -89,7 +87,7 @@ def quoted_printable(text: str) -> bytes:
 
 
 def _soft(line: str) -> str:
-    encoded = "".join([_BYTES[byte] for byte in line.encode("utf-8")])
+    encoded = line.encode("utf-8").decode("latin-1").translate(_ESCAPED)
     if encoded.endswith(" "):
         encoded = encoded[:-1] + "=20"
     if len(encoded) <= LINE and not encoded.startswith((".", "From ")):

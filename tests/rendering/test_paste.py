@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import SourceError
@@ -311,6 +311,7 @@ def test_binary_data_is_refused() -> None:
     st.text(max_size=300)
     | st.lists(st.sampled_from([*DIGEST.split("\n"), "一、", "来源：", "(", "> ", "①", "<p>", "---"])).map("\n".join)
 )
+@example("A<P>00000000000000000:0101\rA000:00000000000000000<P>1/A000<P>")  # a date cut out of a lead
 @settings(max_examples=200, deadline=None)
 def test_any_text_gives_an_issue_that_reads_back_or_a_source_error(text: str) -> None:
     with suppress(SourceError):

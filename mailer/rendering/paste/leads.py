@@ -53,7 +53,8 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
 
 def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
     parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in separator.split(text))
-    return [re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part]
+    bare = (re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part)
+    return [re.sub(" {2,}", " ", part) for part in bare]
 
 
 def _most_match(parts: list[str], headlines: Sequence[str], share: float = 0.51) -> bool:
