@@ -46,14 +46,13 @@ def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = Fals
     texts += [read_text(club, str(path)) for path in source.sisters(Path(texts[0][1]))]
     issues = _refuse_errors(club, texts)
     today = now.astimezone(club.settings.newsletter.zone).date()
-    editions, senders = [], []
-    for issue, (text, name) in zip(issues, texts, strict=True):
-        rendered = club.render(issue, now, corrected_on=today if corrected else None)
-        senders.append(f"{rendered.sender} <{club.sender_address}>")
+    made = [club.render(issue, now, corrected_on=today if corrected else None) for issue in issues]
+    editions = []
+    for rendered, (text, name) in zip(made, texts, strict=True):
         program = rendered.program.to_bytes()
         editions.append(
             NewEdition(
-                language=issue.lang,
+                language=rendered.lang,
                 file=Path(name).name,
                 source=text,
                 subject=rendered.subject,
@@ -66,7 +65,7 @@ def prepare(club: Club, reference: str, now: datetime, *, corrected: bool = Fals
             )
         )
     _refuse_unlawful(club)
-    return Draft(issues[0], issues, editions, senders[0])
+    return Draft(issues[0], issues, editions, f"{made[0].sender} <{club.sender_address}>")
 
 
 def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select
+from sqlalchemy import Column, Connection, Row, case, func, select
 
 from mailer.store.schema import editions, issues
 
@@ -44,21 +44,20 @@ def find(conn: Connection, slug: str, now: datetime) -> list[Row[Any]]:
 
 def written(conn: Connection, issue_ids: Collection[int]) -> dict[int, dict[str, str]]:
     """The text of the latest issue file of each issue, by language."""
-    e = editions.c
-    query = select(e.issue_id, e.language, e.source).where(e.issue_id.in_(issue_ids)).order_by(e.version)
-    found: dict[int, dict[str, str]] = {issue_id: {} for issue_id in issue_ids}
-    for row in conn.execute(query):
-        found[row.issue_id][row.language] = row.source
-    return found
+    return _latest(conn, editions.c.source, issue_ids)
 
 
 def subjects(conn: Connection, issue_ids: Collection[int]) -> dict[int, dict[str, str]]:
     """The Subject of the latest edition of each issue, by language."""
+    return _latest(conn, editions.c.subject, issue_ids)
+
+
+def _latest(conn: Connection, column: Column[str], issue_ids: Collection[int]) -> dict[int, dict[str, str]]:
     e = editions.c
-    query = select(e.issue_id, e.language, e.subject).where(e.issue_id.in_(issue_ids)).order_by(e.version)
+    query = select(e.issue_id, e.language, column).where(e.issue_id.in_(issue_ids)).order_by(e.version)
     found: dict[int, dict[str, str]] = {issue_id: {} for issue_id in issue_ids}
-    for row in conn.execute(query):
-        found[row.issue_id][row.language] = row.subject
+    for issue_id, language, value in conn.execute(query):
+        found[issue_id][language] = value
     return found
 
 

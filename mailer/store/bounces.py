@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.model.bounce import Diagnosis
+from mailer.store.engine import insert_new
 from mailer.store.schema import bounces, deliveries, subscribers
 
 STALE = "too old to act on"  # the note of a report that came after the age that counts
@@ -75,12 +75,7 @@ def append(conn: Connection, rows: Sequence[Bounce]) -> dict[str, int]:
     """Append what is new; returns the ids of the rows that were, by fingerprint."""
     if not rows:
         return {}
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    statement = (
-        dialect.insert(bounces)
-        .on_conflict_do_nothing(index_elements=["fingerprint"])
-        .returning(bounces.c.id, bounces.c.fingerprint)
-    )
+    statement = insert_new(conn, bounces, "fingerprint").returning(bounces.c.id, bounces.c.fingerprint)
     return {row.fingerprint: row.id for row in conn.execute(statement, [_row(row) for row in rows])}
 
 

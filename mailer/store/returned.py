@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from mailer.store.engine import insert_new
 from mailer.store.schema import deliveries, returned_mails
 
 RECEIVED = "received"  # durable, not yet read
@@ -27,19 +27,16 @@ _DELIVERY = select(_D.id, _D.subscriber_id, _D.issue_id, _D.address, _D.domain, 
 
 def keep(conn: Connection, raw: bytes, via: str, envelope_to: str, now: datetime) -> int | None:
     """Keep a mail; returns its id, or None when the very same mail is here already."""
-    statement = _insert(conn).values(_row(raw, via, envelope_to, now)).returning(returned_mails.c.id)
+    row = _row(raw, via, envelope_to, now)
+    statement = insert_new(conn, returned_mails, "digest").values(row).returning(returned_mails.c.id)
     found: int | None = conn.execute(statement).scalar()
     return found
 
 
 def keep_all(conn: Connection, mails: Sequence[tuple[bytes, str]], via: str, now: datetime) -> None:
     """Keep mails, each with its envelope's recipient; those that are here already change nothing."""
-    conn.execute(_insert(conn), [_row(raw, via, envelope_to, now) for raw, envelope_to in mails])
-
-
-def _insert(conn: Connection) -> Any:
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    return dialect.insert(returned_mails).on_conflict_do_nothing(index_elements=["digest"])
+    rows = [_row(raw, via, envelope_to, now) for raw, envelope_to in mails]
+    conn.execute(insert_new(conn, returned_mails, "digest"), rows)
 
 
 def _row(raw: bytes, via: str, envelope_to: str, now: datetime) -> dict[str, Any]:
