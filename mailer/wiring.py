@@ -365,15 +365,16 @@ class Club:
         """Where this host's workers keep their journals."""
         return self.folder / JOURNAL_FOLDER
 
-    def dispatcher(self, observer: Observer | None = None) -> Dispatcher:
+    def dispatcher(self, observer: Observer | None = None, *, letters_only: bool = False) -> Dispatcher:
         """A worker over all relays, with a name of its own."""
         from mailer.flows.compose import Composer
         from mailer.flows.dispatch import Dispatcher, Retry
         from mailer.flows.sign import SignAhead
         from mailer.store.journal import boot_id
-        from mailer.store.ledger import Worker
+        from mailer.store.ledger import CLERK, Worker
 
         host, sending = socket.gethostname(), self.settings.sending
+        name = f"{CLERK if letters_only else ''}{host}-{os.getpid()}-{secrets.token_hex(3)}"
         return Dispatcher(
             db=self.db,
             lanes=self.lanes(),
@@ -382,13 +383,14 @@ class Club:
             record_refusals=lambda *refused: self._judge(*refused),
             clock=self.clock,
             shared_clock=self.db.now,
-            worker=Worker(f"{host}-{os.getpid()}-{secrets.token_hex(3)}", host, os.getpid(), boot_id()),
+            worker=Worker(name, host, os.getpid(), boot_id()),
             journal_folder=self.journal_folder,
             retry=Retry(
                 tuple(timedelta(minutes=minutes) for minutes in sending.backoff_minutes),
                 timedelta(hours=sending.give_up_hours),
             ),
             observer=observer,
+            letters_only=letters_only,
         )
 
     @cached_property

@@ -24,7 +24,8 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     """Serve the web pages: signup, application, unsubscribe, archive.
 
     Put a web server with TLS before it, and name its address in [web] trusted_proxies. Without --worker letters wait
-    in the outbox for 'mailer dispatch'.
+    in the outbox for 'mailer dispatch', or until nobody has sent anything for a quarter of an hour: then they are
+    sent from here, with the one that tells the operators so.
     """
     import asyncio
     import contextlib

@@ -49,6 +49,10 @@ class Alerts:
                 self._post(conn, "many-signups", {"number": number, "time": self._local(now)}, now)
         return any(told)
 
+    def unheard(self) -> bool:
+        """Whether the letter that says that nobody sends waits because nobody sends."""
+        return self.db.read(alerts.is_unheard, self.clock())
+
     def _tell(self, conn: Connection, one: News, now: datetime) -> bool:
         issue = issues.by_id(conn, one.issue_id)
         counts = ledger.counts(conn, one.issue_id)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, not_, select
 
 from mailer.store.bulk import WAITS
-from mailer.store.schema import claims, deliveries, events, issues, to_millis
+from mailer.store.ledger import CLERK
+from mailer.store.schema import claims, deliveries, events, issues, letters, to_millis
 
+STALLED = "send-stalled"  # the kind of the letter
 WARNED = "warned"  # the kind of event that the watch over what comes back leaves
 TOLD = "alerted"  # the kind of event that remembers what was told
 NEWS_FOR = timedelta(days=1)  # what is older is no news: an updated program does not tell the past
@@ -74,10 +76,26 @@ def _paused(conn: Connection, now: datetime) -> list[News]:
     return [News("paused", row.id, row.at, row.state_cause) for row in conn.execute(query)]
 
 
+def is_unheard(conn: Connection, now: datetime) -> bool:
+    """Whether a letter that says that nobody sends waits because nobody sends."""
+    if _last_claim(conn) > now - STILL_FOR:
+        return False
+    d = deliveries.c
+    told = select(d.id).join(letters, letters.c.id == d.letter_id).where(letters.c.kind == STALLED)
+    return conn.execute(told.where(d.issue_id.is_(None), WAITS, d.due_at <= now).limit(1)).first() is not None
+
+
+def _last_claim(conn: Connection) -> datetime:
+    """When a worker that sends issues claimed something last."""
+    workers = select(claims.c.created_at).where(not_(claims.c.worker.startswith(CLERK, autoescape=True)))
+    last: datetime | None = conn.execute(workers.order_by(claims.c.id.desc()).limit(1)).scalar()
+    return last or datetime.min.replace(tzinfo=UTC)
+
+
 def _stalled(conn: Connection, now: datetime) -> list[News]:
     """Issues somebody waits for, when no worker has claimed anything for a while; told once a standstill."""
-    last = conn.execute(select(claims.c.created_at).order_by(claims.c.id.desc()).limit(1)).scalar()
-    if last is not None and last > now - STILL_FOR:
+    last = _last_claim(conn)
+    if last > now - STILL_FOR:
         return []
     d = deliveries.c
     query = (
@@ -87,7 +105,7 @@ def _stalled(conn: Connection, now: datetime) -> list[News]:
         .where(WAITS, d.due_at <= now - STILL_FOR)
         .group_by(issues.c.id)
     )
-    return [News("stalled", row.id, max(row.since, last or row.since)) for row in conn.execute(query)]
+    return [News("stalled", row.id, max(row.since, last)) for row in conn.execute(query)]
 
 
 def _warned(conn: Connection, now: datetime) -> list[News]:

@@ -58,6 +58,7 @@ from mailer.store.suppressions import is_suppressed
 
 MAX_LOSSES = 3
 LOCK = "restored"  # the worker of a claim that stands for a lock
+CLERK = "letters-"  # begins the name of a worker that sends letters only: no sign that issues are being sent
 LOCKED_FOR = timedelta(days=36500)
 WAITING = (State.PENDING, State.DEFERRED)
 ASIDE = {
@@ -128,10 +129,13 @@ class Sendable(NamedTuple):
     slug: str = ""
 
 
+LETTERS = Sendable(None)
+
+
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
     """Letters first, then the issues being sent whose time has come, oldest first."""
     rows = _sendable(conn).rows(conn, now=to_millis(now))
-    return [Sendable(None), *map(Sendable._make, rows)]
+    return [LETTERS, *map(Sendable._make, rows)]
 
 
 @rendered
@@ -573,12 +577,19 @@ def finish_issues(conn: Connection, now: datetime) -> list[str]:
     return [row.slug for row in rows]
 
 
+def next_letter_due(conn: Connection) -> datetime | None:
+    """When the next letter is due; None when none waits."""
+    due: datetime | None = conn.execute(
+        select(func.min(deliveries.c.due_at)).where(deliveries.c.issue_id.is_(None), WAITS)
+    ).scalar()
+    return due
+
+
 def next_due(conn: Connection) -> datetime | None:
     """When the next delivery of a running issue or letter is due; None when nothing waits."""
     d = deliveries.c
     running = select(issues.c.id).where(issues.c.state == "sending")
-    letters_due = select(func.min(d.due_at)).where(d.issue_id.is_(None), WAITS)
-    due = [conn.execute(letters_due).scalar()]
+    due = [next_letter_due(conn)]
     for (issue_id,) in conn.execute(running):
         start = conn.execute(select(issues.c.send_at).where(issues.c.id == issue_id)).scalar_one()
         first = conn.execute(select(func.min(d.due_at)).where(d.issue_id == issue_id, WAITS)).scalar()

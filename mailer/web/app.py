@@ -104,11 +104,19 @@ async def _tidy(made: Parts, club: Club) -> None:
 
 
 async def _watch(made: Parts, club: Club) -> None:
-    """Once a minute: tell the operators what needs them, also when no worker is there to do it."""
+    """Once a minute: tell the operators what needs them, also when no worker is there to do it.
+
+    That no worker is there is told over the relay from here, with the other letters that wait.
+    """
     while True:
         try:
             if await made.write(club.alerts.look):
                 await made.read(club.ping)
+            if await made.read(club.alerts.unheard):
+                log.warning("nobody sends: the letters that wait are sent from here, the issues are not")
+                sent = await club.dispatcher(letters_only=True).run()
+                if sent.error:
+                    log.warning("the letters could not be sent, either: %s", sent.error)
         except (MailerError, SQLAlchemyError) as error:
             log.warning("could not look for alerts, will try again in a minute: %s", type(error).__name__)
         await asyncio.sleep(WATCH_SECONDS)

@@ -16,6 +16,7 @@ from mailer.model.signup import mark
 from mailer.store import issues as issue_store
 from mailer.store import ledger, marks
 from mailer.store.engine import Database
+from mailer.store.ledger import CLERK, Worker
 from mailer.store.schema import claims, deliveries, events, issues, letters, subscribers
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
@@ -172,6 +173,17 @@ def test_readers_who_wait_while_nobody_works_are_told_once_a_standstill(desk: De
     desk.now += timedelta(minutes=16)
     desk.alerts.look()
     assert desk.kinds() == ["send-stalled", "send-stalled"]
+
+
+def test_who_sends_letters_only_does_not_end_a_standstill(desk: Desk) -> None:
+    desk.publish("pending")
+    desk.now += timedelta(minutes=16)
+    desk.alerts.look()
+    clerk = Worker(f"{CLERK}here", "h", 1, "")
+    desk.db.run(ledger.open_claim, clerk, "", desk.now, timedelta(minutes=2))
+    desk.now += timedelta(minutes=16)
+    desk.alerts.look()
+    assert desk.kinds() == ["send-stalled"]
 
 
 def test_an_updated_program_does_not_tell_the_past(desk: Desk) -> None:

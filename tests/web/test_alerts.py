@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.relay import Relay, stall
 
 from mailer.store import ledger
+from mailer.store.ledger import CLERK, Worker
 from mailer.web import app
 
 
@@ -42,3 +45,33 @@ async def test_a_database_that_is_away_does_not_end_the_watch(town_with: Any, mo
     monkeypatch.setattr(town.club, "alerts", Broken(), raising=False)
     async with town.app.router.lifespan_context(town.app):
         await asyncio.wait_for(again.wait(), 30)
+
+
+async def test_that_nobody_sends_is_told_over_the_relay_by_the_pages_themselves(
+    town_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WATCH_SECONDS", 0.01)
+    leaving = stall("quit")
+    async with Relay(leaving) as relay:
+        town = town_with(alerts={"to": ("ops@example.org",)}, relay={"url": f"smtp://127.0.0.1:{relay.port}"})
+        waits = town.deliver(town.add_reader(), town.add_issue(), "pending")
+        town.clock.forward(minutes=16)
+        async with town.app.router.lifespan_context(town.app):
+            await asyncio.wait_for(leaving.reached(), 30)
+            leaving.let_go()
+        assert relay.accepted == {"ops@example.org": 1}
+    assert town.delivery_state(waits) == "pending"
+
+
+def test_the_pages_do_not_send_for_a_worker_that_is_there(town_with: Any) -> None:
+    town = town_with(alerts={"to": ("ops@example.org",)})
+    town.deliver(town.add_reader(), town.add_issue(), "pending")
+    town.clock.forward(minutes=16)
+    assert not town.club.alerts.unheard()
+    town.club.alerts.look()
+    assert town.club.alerts.unheard()
+    town.db.run(ledger.open_claim, Worker("w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
+    assert not town.club.alerts.unheard()
+    town.clock.forward(minutes=16)
+    town.db.run(ledger.open_claim, Worker(f"{CLERK}w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
+    assert town.club.alerts.unheard()

@@ -79,6 +79,7 @@ class Books:
         sign: Sign | None = None,
         shared_clock: Callable[[Connection], datetime | None] = lambda conn: None,
         monotonic: Callable[[], float],
+        letters_only: bool = False,
     ) -> None:
         self.worker = worker
         self._db = db
@@ -89,6 +90,7 @@ class Books:
         self._shared_clock = shared_clock
         self._monotonic = monotonic
         self._folder = journal_folder
+        self._letters_only = letters_only
         self._high_water = HighWater(journal_folder)
         self.overdue: dict[str, int] = {}  # how many an issue's deadline cut off, by slug, not yet told
         self._metered: set[str] = set()  # the budgets that answers are charged to
@@ -117,7 +119,7 @@ class Books:
                 self._meter(lane, allowance)
                 if allowance.part == 0:
                     return None, allowance
-                for issue in ledger.sendable(conn, now):
+                for issue in [ledger.LETTERS] if self._letters_only else ledger.sendable(conn, now):
                     if rows := self._pick(conn, issue, limit, way, allowance, now):
                         break
                 else:
@@ -239,8 +241,8 @@ class Books:
         self._db.run(budgets.leave, self.worker.name, self.now())
 
     def next_due(self) -> datetime | None:
-        """When the next delivery is due; None when nothing waits."""
-        return self._db.read(ledger.next_due)
+        """When the next delivery is due that this worker would send; None when nothing waits."""
+        return self._db.read(ledger.next_letter_due if self._letters_only else ledger.next_due)
 
     # --- taking over -----------------------------------------------------------------------------------------
 

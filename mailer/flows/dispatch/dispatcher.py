@@ -54,6 +54,7 @@ class Dispatcher:
     `composer(conn, deliveries)` loads what a batch needs and gives the function that composes one message; `sign`
     makes the batch's signatures before it is sent, where we sign; `record_refusals` runs in the transaction that
     records the refusals. `monotonic` and `hop` are for a simulation, which has a clock and a database of its own.
+    `letters_only` leaves the issues to others.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Dispatcher:
         shared_clock: Callable[[DatabaseConnection], datetime | None] = lambda conn: None,
         monotonic: Callable[[], float] = uptime,
         hop: Hop = asyncio.to_thread,
+        letters_only: bool = False,
     ) -> None:
         self._books = Books(
             db=db,
@@ -83,6 +85,7 @@ class Dispatcher:
             sign=sign,
             shared_clock=shared_clock,
             monotonic=monotonic,
+            letters_only=letters_only,
         )
         self._observer = observer or Observer()
         self._desk = Desk(
