@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
+
+if TYPE_CHECKING:
+    from mailer.model.pacing import Slowed
 
 
 def print_json(value: Any) -> None:
@@ -53,6 +56,14 @@ def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
         return text
     seconds = (moment - now).total_seconds()
     return f"{text}, in {span(seconds)}" if seconds > 0 else f"{text}, {span(-seconds)} ago"
+
+
+def slowdown(slowed: Slowed, now: datetime) -> str:
+    """What is not sent to a relay or a provider, or how slowly, and why."""
+    pause = slowed.until - now.timestamp()
+    rate = f"{slowed.per_minute:.0f} a minute"
+    pace = f"nothing for {span(pause)}, then {rate}" if pause > 0 else f"at most {rate}"
+    return f"{slowed.key} is slowed: {pace}; it answered: {slowed.cause}"
 
 
 def to_the_second(moment: datetime, zone: ZoneInfo) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.output import at, counted, span, talk
+from mailer.cli.output import at, counted, slowdown, span, talk
 from mailer.errors import MailerError
+from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
 from mailer.model.delivery import State
 
@@ -184,6 +185,9 @@ class Alerting(Observer):
 
 def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | None = None) -> Tally:
     """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order. Raises SettingsError, StoreError."""
+    if not forever:  # else a wait of an hour would look like a hang
+        for each in report.slowed(club.db, club.clock()):
+            talk(slowdown(each, club.clock()))
     talker = Talk(total)
     dispatcher = club.dispatcher(Alerting(club, Journal(metrics) if forever else talker))
 

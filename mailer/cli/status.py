@@ -18,7 +18,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     import socket
     from dataclasses import asdict
 
-    from mailer.cli.output import at, counted, print_json, span, table, talk
+    from mailer.cli.output import at, counted, print_json, slowdown, span, table, talk
     from mailer.flows import control, report
     from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
@@ -88,9 +88,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         if cancelled := entry.counts[State.CANCELLED]:
             talk(f"{entry.issue.slug} did not go to {counted(cancelled, 'reader')}: 'mailer audit' says why")
     for each in slowed:
-        pause = f"nothing for {span(each.until - now.timestamp())}" if each.until > now.timestamp() else ""
-        rate = f"then {each.per_minute:.0f} a minute" if pause else f"at most {each.per_minute:.0f} a minute"
-        talk(f"{each.key} is slowed: {', '.join(filter(None, (pause, rate)))}; it answered: {each.cause}")
+        talk(slowdown(each, now))
     for worker in workers:
         left = (worker.leased_until - now).total_seconds()
         who = f"worker {worker.name} on {worker.host} (process {worker.pid})"

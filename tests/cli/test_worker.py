@@ -15,7 +15,9 @@ import pytest
 from support.command import data, mailer
 from support.relay import Relay, refuse
 
+from mailer.store import budgets
 from mailer.web.server import bind
+from mailer.wiring import Club
 
 ISSUE = (Path(__file__).parents[2] / "examples" / "issue-en.md").read_text(encoding="utf-8")
 
@@ -67,3 +69,17 @@ def test_a_worker_sends_counts_logs_and_drains(tmp_path: Path, monkeypatch: pyte
 
 def test_counters_are_for_a_worker_that_stays(tmp_path: Path) -> None:
     assert "--forever" in mailer(tmp_path, "dispatch", "--metrics", "127.0.0.1:1", code=2).stderr
+
+
+@pytest.mark.parametrize("command", ["dispatch", "status"])
+def test_who_is_slowed_and_why_is_said_before_anybody_waits_for_it(tmp_path: Path, command: str) -> None:
+    mailer(tmp_path, "init", "club")
+    club = Club.open(tmp_path / "club" / "mailer.toml")
+    (tmp_path / "club" / "one.md").write_text(ISSUE, encoding="utf-8")
+    mailer(tmp_path / "club", "subscribers", "add", "alice@example.com", "--consent", "paper")
+    mailer(tmp_path / "club", "publish", "one.md", "--yes", "--queue-only", "--at", "2999-01-01 08:00")
+    why = budgets.Slowdown(budgets.PROVIDER + "qq.com", 60, 1800.0, "550 Connection frequency limited")
+    club.db.run(budgets.settle, {}, [why], club.clock())
+    said = mailer(tmp_path / "club", command).stderr
+    assert "qq.com is slowed: nothing for" in said
+    assert "550 Connection frequency limited" in said
