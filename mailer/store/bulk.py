@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -74,6 +75,20 @@ def append(
     arrays = ", ".join(f"CAST(%s AS {table.c[name].type.compile(conn.dialect)}[])" for name in columns)
     statement = f"{into} SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
     return conn.exec_driver_sql(statement, tuple(map(_array, zip(*rows, strict=True)))).rowcount
+
+
+def add(conn: Connection, table: Table, **values: Any) -> int:
+    """Add one row, and say which number it got; values as `append` takes them."""
+    number: int = conn.exec_driver_sql(
+        _addition(conn.dialect.name, table.name, *values), tuple(values.values())
+    ).scalar_one()
+    return number
+
+
+@cache
+def _addition(database: str, table: str, *columns: str) -> str:
+    places = ", ".join(("?" if database == "sqlite" else "%s",) * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) RETURNING id"  # noqa: S608 - our own words
 
 
 def packed(values: Mapping[str, str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from mailer.store.schema import consents
-
-_APPEND = insert(consents)
+from mailer.store import bulk
+from mailer.store.schema import consents, to_millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,19 @@ class Step:
 
 def append(conn: Connection, subscriber_id: int, step: Step, now: datetime) -> None:
     """Record one step of one person."""
-    conn.execute(_APPEND, {"subscriber_id": subscriber_id, "at": now} | asdict(step))
+    bulk.add(
+        conn,
+        consents,
+        subscriber_id=subscriber_id,
+        at=to_millis(now),
+        action=step.action,
+        wording=step.wording,
+        language=step.language,
+        source=step.source,
+        client=step.client,
+        user_agent=step.user_agent,
+        detail=step.detail,
+    )
 
 
 def last(conn: Connection, subscriber_id: int, action: str | None = None) -> Row[tuple[object, ...]] | None:

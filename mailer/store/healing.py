@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Update, select, update
 
 from mailer.model.delivery import State
 from mailer.store.bulk import among
-from mailer.store.schema import bounces, deliveries
-
-# Built once: whoever unsubscribes waits for it, and putting a statement together takes as long as running it.
-_HEAL = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("this"), deliveries.c.state == State.UNCERTAIN)
-    .values(state=State.ACCEPTED, changed_at=bindparam("now"), cause=bindparam("proof"))
-)
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import Instant, bounces, deliveries, to_millis
 
 
 def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bool:
@@ -24,8 +18,18 @@ def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bo
 
     `evidence` says in a few words what proved it: a bounce, a complaint, a click, an unsubscribe, a relay's log.
     """
-    changed = conn.execute(_HEAL, {"this": delivery_id, "now": now, "proof": f"proved by {evidence}"[:500]})
-    return changed.rowcount == 1
+    proof = f"proved by {evidence}"[:500]
+    return _heal(conn).run(conn, this=delivery_id, now=to_millis(now), proof=proof).rowcount == 1
+
+
+@rendered
+def _heal(database: str) -> Update:
+    d = deliveries.c
+    return (
+        update(deliveries)
+        .where(d.id == given("this"), d.state == State.UNCERTAIN)
+        .values(state=State.ACCEPTED, changed_at=given("now", Instant), cause=given("proof"))
+    )
 
 
 def heal_heard_of(conn: Connection, delivery_ids: Sequence[int], now: datetime) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import CompoundSelect, Connection, bindparam, delete, func, insert, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, delete, func, literal_column, select, union_all
 
-from mailer.store.schema import rate_marks
+from mailer.store import bulk
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import Instant, rate_marks, to_millis
 
 
 def lock(conn: Connection, key: str) -> None:
@@ -26,19 +27,20 @@ def counts(conn: Connection, wanted: Sequence[tuple[str, datetime]]) -> list[int
         return [0] * len(wanted)
     values: dict[str, object] = {}
     for place, number in enumerate(asked):
-        values[f"key{place}"], values[f"since{place}"] = wanted[number]
-    found = {asked[row.place]: row.marks for row in conn.execute(_question(len(asked)), values)}
+        key, since = wanted[number]
+        values |= {f"key{place}": key, f"since{place}": to_millis(since)}
+    found = {asked[place]: marks for place, marks in _question(conn, len(asked)).rows(conn, **values)}
     return [found.get(number, 0) for number in range(len(wanted))]
 
 
-@cache
-def _question(size: int) -> CompoundSelect[Any]:
-    """The statement that counts under `size` keys: building it takes longer than asking it."""
+@rendered
+def _question(database: str, size: int) -> CompoundSelect[Any]:
+    """The statement that counts under `size` keys."""
     return union_all(
         *(
-            select(literal(place).label("place"), func.count().label("marks"))
+            select(literal_column(str(place)), func.count())
             .select_from(rate_marks)
-            .where(rate_marks.c.key == bindparam(f"key{place}"), rate_marks.c.at > bindparam(f"since{place}"))
+            .where(rate_marks.c.key == given(f"key{place}"), rate_marks.c.at > given(f"since{place}", Instant))
             for place in range(size)
         )
     )
@@ -46,9 +48,7 @@ def _question(size: int) -> CompoundSelect[Any]:
 
 def add(conn: Connection, keys: Iterable[str], now: datetime) -> None:
     """Set one mark for each key."""
-    rows = [{"key": key, "at": now} for key in keys]
-    if rows:
-        conn.execute(insert(rate_marks), rows)
+    bulk.append(conn, rate_marks, ("key", "at"), [(key, to_millis(now)) for key in keys])
 
 
 def purge(conn: Connection, before: datetime) -> int:

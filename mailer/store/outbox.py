@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Update, func, select, update
 
 from mailer.model.delivery import State
-from mailer.store.schema import deliveries, letters
-
-_LETTER = insert(letters).returning(letters.c.id)
-_DELIVERY = insert(deliveries).returning(deliveries.c.id)
-_FILL = update(letters).where(letters.c.id == bindparam("this")).values(content=bindparam("message"))
+from mailer.store import bulk
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import deliveries, letters, to_millis
 
 
 def post_letter(
@@ -33,28 +31,35 @@ def post_letter(
     `compose(delivery_id)` gives the finished message (CRLF, no line led by a dot), so that its links and its
     Message-ID carry the delivery's own tokens; every attempt sends exactly these bytes.
     """
-    letter = {
-        "kind": kind,
-        "subscriber_id": subscriber_id,
-        "application_id": application_id,
-        "content": b"",
-        "created_at": now,
-        "expires_at": expires_at,
-    }
-    letter_id = conn.execute(_LETTER, letter).scalar_one()
-    delivery = {
-        "letter_id": letter_id,
-        "subscriber_id": subscriber_id,
-        "address": address,
-        "domain": address.rpartition("@")[2].lower(),
-        "name": name,
-        "state": State.PENDING,
-        "due_at": due_at or now,
-        "changed_at": now,
-    }
-    delivery_id: int = conn.execute(_DELIVERY, delivery).scalar_one()
-    conn.execute(_FILL, {"this": letter_id, "message": compose(delivery_id)})
+    letter_id = bulk.add(
+        conn,
+        letters,
+        kind=kind,
+        subscriber_id=subscriber_id,
+        application_id=application_id,
+        content=b"",
+        created_at=to_millis(now),
+        expires_at=None if expires_at is None else to_millis(expires_at),
+    )
+    delivery_id = bulk.add(
+        conn,
+        deliveries,
+        letter_id=letter_id,
+        subscriber_id=subscriber_id,
+        address=address,
+        domain=address.rpartition("@")[2].lower(),
+        name=name,
+        state=State.PENDING.value,
+        due_at=to_millis(due_at or now),
+        changed_at=to_millis(now),
+    )
+    _fill(conn).run(conn, this=letter_id, message=compose(delivery_id))
     return delivery_id
+
+
+@rendered
+def _fill(database: str) -> Update:
+    return update(letters).where(letters.c.id == given("this")).values(content=given("message"))
 
 
 def posted_since(conn: Connection, kind: str, moment: datetime, limit: int) -> int:

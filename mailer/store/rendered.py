@@ -1,4 +1,4 @@
-"""Statements that run for every batch: rendered once, then given to the driver as they are."""
+"""Statements that run for every batch or every request: rendered once, then given to the driver as they are."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Update, delete, func, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
 from mailer.model.subscriber import EDGES
 from mailer.model.subscriber import State as Standing
 from mailer.store import erasure
+from mailer.store.rendered import given, rendered
 from mailer.store.schema import (
+    Instant,
     bounces,
     consents,
     deliveries,
@@ -20,35 +22,13 @@ from mailer.store.schema import (
     letters,
     subscribers,
     suppressions,
+    to_millis,
 )
 
 
 def _before(state: Standing) -> list[Standing]:
     """The states from which an edge leads to this one."""
     return [source for source, targets in EDGES.items() if state in targets]
-
-
-# Built once: people wait for them, and putting a statement together takes as long as running it.
-_REASONS = select(suppressions.c.reason).where(
-    suppressions.c.match_key == bindparam("key"),
-    suppressions.c.state == "active",
-    or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > bindparam("now")),
-)
-_ADDRESSEE = select(deliveries.c.subscriber_id, deliveries.c.state).where(deliveries.c.id == bindparam("this"))
-_LEAVE = (
-    update(subscribers)
-    .where(subscribers.c.id == bindparam("this"), subscribers.c.state.in_(_before(Standing.UNSUBSCRIBED)))
-    .values(state="unsubscribed", left_at=bindparam("now"))
-)
-_SET_ASIDE = (
-    update(deliveries)
-    .where(
-        deliveries.c.subscriber_id == bindparam("this"),
-        deliveries.c.issue_id.is_not(None),
-        deliveries.c.state.in_((State.PENDING, State.DEFERRED)),
-    )
-    .values(state=State.SUPPRESSED, changed_at=bindparam("now"), cause="unsubscribed")
-)
 
 
 def activate(conn: Connection, subscriber_id: int, now: datetime, language: str = "") -> bool:
@@ -66,10 +46,31 @@ def activate(conn: Connection, subscriber_id: int, now: datetime, language: str 
 
 def depart(conn: Connection, subscriber_id: int, now: datetime) -> bool:
     """Make a subscriber unsubscribed and set aside the copies not sent yet; False when there was nothing to change."""
-    if conn.execute(_LEAVE, {"this": subscriber_id, "now": now}).rowcount == 0:
+    this = {"this": subscriber_id, "now": to_millis(now)}
+    if _leave(conn).run(conn, **this).rowcount == 0:
         return False
-    conn.execute(_SET_ASIDE, {"this": subscriber_id, "now": now})
+    _set_aside(conn).run(conn, **this)
     return True
+
+
+@rendered
+def _leave(database: str) -> Update:
+    s = subscribers.c
+    return (
+        update(subscribers)
+        .where(s.id == given("this"), s.state.in_(_before(Standing.UNSUBSCRIBED)))
+        .values(state="unsubscribed", left_at=given("now", Instant))
+    )
+
+
+@rendered
+def _set_aside(database: str) -> Update:
+    d = deliveries.c
+    return (
+        update(deliveries)
+        .where(d.subscriber_id == given("this"), d.issue_id.is_not(None), d.state.in_((State.PENDING, State.DEFERRED)))
+        .values(state=State.SUPPRESSED, changed_at=given("now", Instant), cause="unsubscribed")
+    )
 
 
 def restore(conn: Connection, subscriber_id: int) -> bool:
@@ -109,8 +110,13 @@ def delivery(conn: Connection, delivery_id: int) -> Row[Any] | None:
 
 def addressee(conn: Connection, delivery_id: int) -> tuple[int | None, str]:
     """The subscriber a delivery is for, or None, and the delivery's state."""
-    found = conn.execute(_ADDRESSEE, {"this": delivery_id}).first()
-    return (None, "") if found is None else (found.subscriber_id, found.state)
+    found = _addressee(conn).rows(conn, this=delivery_id)
+    return (found[0].subscriber_id, found[0].state) if found else (None, "")
+
+
+@rendered
+def _addressee(database: str) -> Select[Any]:
+    return select(deliveries.c.subscriber_id, deliveries.c.state).where(deliveries.c.id == given("this"))
 
 
 def issue_slug(conn: Connection, delivery_id: int) -> str:
@@ -125,8 +131,18 @@ def issue_slug(conn: Connection, delivery_id: int) -> str:
 
 def suppression(conn: Connection, match_key: str, now: datetime) -> str:
     """The reason of an active suppression of this address, a person's will before an address's fault; "" for none."""
-    reasons = list(conn.execute(_REASONS, {"key": match_key, "now": now}).scalars())
+    reasons = [reason for (reason,) in _reasons(conn).rows(conn, key=match_key, now=to_millis(now))]
     return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
+
+
+@rendered
+def _reasons(database: str) -> Select[Any]:
+    s = suppressions.c
+    return select(s.reason).where(
+        s.match_key == given("key"),
+        s.state == "active",
+        or_(s.expires_at.is_(None), s.expires_at > given("now", Instant)),
+    )
 
 
 def expire(conn: Connection, before: datetime, now: datetime) -> int:

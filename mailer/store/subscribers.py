@@ -6,31 +6,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from mailer.mail.address import Address
 from mailer.model.subscriber import State, Subscriber
+from mailer.store import bulk
 from mailer.store.attributes import Either, Position
-from mailer.store.schema import subscriber_tags, subscribers
+from mailer.store.rendered import given, rendered
+from mailer.store.schema import subscriber_tags, subscribers, to_millis
 
-_BY_KEY = select(subscribers).where(subscribers.c.match_key == bindparam("key"))
 _BY_ID = select(subscribers).where(subscribers.c.id == bindparam("this"))
-_ADD = insert(subscribers).returning(subscribers.c.id)
 
 
 def find(conn: Connection, match_key: str) -> Subscriber | None:
     """The subscriber with this match key (mail.address.match_key), or None."""
-    return _one(conn, conn.execute(_BY_KEY, {"key": match_key}).one_or_none())
+    found = _number(conn).rows(conn, key=match_key)  # most who sign up are new: nothing is to be read of them
+    return get(conn, found[0].id) if found else None
+
+
+@rendered
+def _number(database: str) -> Select[Any]:
+    return select(subscribers.c.id).where(subscribers.c.match_key == given("key"))
 
 
 def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
     """The subscriber with this id, or None."""
-    return _one(conn, conn.execute(_BY_ID, {"this": subscriber_id}).one_or_none())
-
-
-def _one(conn: Connection, row: Row[Any] | None) -> Subscriber | None:
+    row = conn.execute(_BY_ID, {"this": subscriber_id}).one_or_none()
     return None if row is None else subscriber_of(row, tags_of(conn, [row.id]).get(row.id, ()))
 
 
@@ -78,19 +94,21 @@ def add(
     now: datetime,
 ) -> int:
     """Add a subscriber and return his id. The address must be new (find it first, in the same transaction)."""
-    row = {
-        "address": address.address,
-        "match_key": address.match_key,
-        "domain": address.domain,
-        "name": name,
-        "language": language,
-        "state": state,
-        "attributes": dict(attributes or {}),
-        "created_at": now,
-        "joined_at": now if state is State.ACTIVE else None,
-        "left_at": now if state is State.UNSUBSCRIBED else None,
-    }
-    subscriber_id: int = conn.execute(_ADD, row).scalar_one()
+    moment = to_millis(now)
+    subscriber_id = bulk.add(
+        conn,
+        subscribers,
+        address=address.address,
+        match_key=address.match_key,
+        domain=address.domain,
+        name=name,
+        language=language,
+        state=state.value,
+        attributes=bulk.packed(attributes or {}),
+        created_at=moment,
+        joined_at=moment if state is State.ACTIVE else None,
+        left_at=moment if state is State.UNSUBSCRIBED else None,
+    )
     add_tags(conn, subscriber_id, tags)
     return subscriber_id
 
