@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE_POLICY = (
@@ -23,6 +22,8 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "X-Permitted-Cross-Domain-Policies": "none",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cache-Control": "no-store",
 }
 
 
@@ -31,9 +32,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        self.headers = dict(_ALWAYS)
-        if https:
-            self.headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers = _ALWAYS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,11 +42,9 @@ class SecurityHeaders:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-                headers.setdefault("Cache-Control", "no-store")
+                own = message.get("headers", [])
+                set_already = {name.lower() for name, _ in own}
+                message["headers"] = [*own, *(pair for pair in self.headers if pair[0] not in set_already)]
             await send(message)
 
         await self.app(scope, receive, guarded)
