@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailer.model.tokens import Keyring, Purpose
+from mailer.model.tokens import LENGTH, Keyring, Purpose
 
 PATHS: Mapping[Purpose, str] = {
     Purpose.UNSUBSCRIBE: "u",
@@ -28,6 +28,21 @@ class WriteLetter(Protocol):
         """The letter `kind` (a folder under templates/letters) in `language` for one delivery."""
 
 
+class Link(str):
+    """A link that ends in a delivery's token: all of it that is not the same in the next letter of its kind."""
+
+    __slots__ = ()
+
+    @property
+    def token(self) -> str:
+        """The token."""
+        return self[-LENGTH:]
+
+    def with_token(self, token: str) -> str:
+        """The same link for another token."""
+        return self[:-LENGTH] + token
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """Makes the links of one delivery; `base_url` has no slash at its end."""
@@ -35,9 +50,9 @@ class Links:
     base_url: str
     keyring: Keyring
 
-    def to(self, purpose: Purpose, delivery_id: int) -> str:
+    def to(self, purpose: Purpose, delivery_id: int) -> Link:
         """The absolute link of `delivery_id` for `purpose`."""
-        return f"{self.base_url}/{PATHS[purpose]}/{self.keyring.sign(delivery_id, purpose)}"
+        return Link(f"{self.base_url}/{PATHS[purpose]}/{self.keyring.sign(delivery_id, purpose)}")
 
     def of_reader(self, delivery_id: int) -> dict[str, object]:
         """What every letter to a reader may link to: his own pages, and the club's."""

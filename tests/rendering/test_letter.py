@@ -1,14 +1,16 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
 
 from mailer.errors import AddressError, TemplateError
+from mailer.model.letter import Links
 from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering.letter import LetterWriter
 from mailer.rendering.templates import Templates
 
 KEYS = Keyring({1: b"k" * 32}, 1)
+LINKS = Links("https://x.example", KEYS)
 NOW = datetime(2026, 5, 21, 8, 0, tzinfo=UTC)
 FILES = {
     "subject.txt.j2": "Please confirm {{ what }}\n",
@@ -76,3 +78,62 @@ def test_what_cannot_be_written_is_refused(write):
 def test_a_letter_is_in_a_language_of_the_club_whatever_the_reader_chose(write, chosen, written):
     raw = write("confirm", chosen, "bob@example.com", "", 7, {"what": "it", "url": "u"})
     assert message_from_bytes(raw, policy=policy.default)["Content-Language"] == written
+
+
+def confirm(write, number: int, what: str = "it", language: str = "en"):
+    url = LINKS.to(Purpose.CONFIRM, number)
+    raw = write("confirm", language, f"r{number}@example.com", "", number, {"what": what, "url": url})
+    message = message_from_bytes(raw, policy=policy.default)
+    text, page = (part.get_content().replace("\r\n", "\n") for part in message.iter_parts())
+    assert not any(line.startswith(b".") for line in raw.split(b"\r\n"))
+    return message, text, page, url
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("what", ["it", "消息", "0link" + "0" * 21, "0link" + "9" * 21])
+def test_a_letter_that_comes_often_says_what_the_first_one_said_and_leads_where_its_own_links_lead(
+    write, language, what
+):
+    _, first_text, first_page, first_url = confirm(write, 1, what, language)
+    for number in (2, 3, 1_000_000):
+        message, text, page, url = confirm(write, number, what, language)
+        assert message["To"] == f"r{number}@example.com"
+        assert message["Message-ID"] == f"<{KEYS.sign(number, Purpose.MESSAGE)}@example.org>"
+        assert text == first_text.replace(first_url, url)
+        assert page == first_page.replace(first_url, url)
+        assert url in text
+        assert first_url not in message.as_string()
+
+
+def test_a_letter_that_comes_often_is_rendered_twice(write, monkeypatch):
+    rendered = []
+    render = Templates.render
+    monkeypatch.setattr(Templates, "render", lambda *a, **k: rendered.append(a[1]) or render(*a, **k))
+    for number in range(20):
+        confirm(write, number)
+    assert rendered.count("letters/confirm/body.html.j2") == 3  # once for the first, twice to make and to try it
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["for {{ address }}", "{{ url[-9:] }}", "{{ url|upper }}", "{% if address is defined %}{{ address }}{% endif %}"],
+)
+def test_a_template_that_does_more_with_what_is_one_readers_own_gets_it_each_time(write, tmp_path, own):
+    (tmp_path / "letters" / "confirm" / "body.txt.j2").write_text(own, encoding="utf-8")
+    for number in range(5):
+        _, text, _, url = confirm(write, number)
+        address = f"r{number}@example.com"
+        assert text.strip() in {f"for {address}", url[-9:], url.upper(), address}
+
+
+def test_a_changed_template_is_taken_up_within_a_minute(tmp_path, theme, club):
+    folder = tmp_path / "letters" / "confirm"
+    folder.mkdir(parents=True)
+    for name, words in FILES.items():
+        (folder / name).write_text(words, encoding="utf-8")
+    clock = iter([NOW] * 4 + [NOW + timedelta(minutes=1)])
+    write = LetterWriter(Templates(tmp_path), theme, club, KEYS, lambda: next(clock), ("en", "zh"))
+    before = [confirm(write, number)[1] for number in range(4)]
+    (folder / "body.txt.j2").write_text("Something new", encoding="utf-8")
+    assert all("Confirm it." in words for words in before)
+    assert confirm(write, 5)[1] == "Something new\n"
