@@ -29,6 +29,27 @@ def test_quotas_become_windows_and_zero_is_none() -> None:
     assert pacing.windows() == ()
     assert pacing.second_window(0.5) == Window(1, 2.0)
     assert pacing.second_window(10) == Window(10, 1.0)
+    assert pacing.second_window(2.5) == Window(2, 0.8)
+
+
+def test_a_message_leaves_a_window_when_exactly_its_length_has_passed() -> None:
+    assert used(((1000.0, 5),), MINUTE, 1059.75) == 5
+    assert used(((1000.0, 5),), MINUTE, 1060.0) == 0
+
+
+def test_a_moment_is_kept_to_a_quarter_second_until_that_is_less_than_a_64th_of_its_age_and_so_on() -> None:
+    kept = charge((), 1, 1000.1)
+    assert kept == ((1000.25, 1),)
+    assert charge(kept, 1, 1032.0)[0] == (1000.25, 1)  # 31.75 s old
+    assert charge(kept, 1, 1032.25)[0] == (1000.5, 1)  # 32 s: two quarters are its 64th
+    assert charge(kept, 1, 1064.0)[0] == (1000.5, 1)
+    assert charge(kept, 1, 1064.25)[0] == (1001.0, 1)
+
+
+def test_after_a_day_and_a_64th_of_it_nothing_is_remembered() -> None:
+    last = pacing.LONGEST * 65 / 64
+    assert [count for _, count in charge(((1024.0, 5),), 1, 1024.0 + last - 1)] == [5, 1]
+    assert [count for _, count in charge(((1024.0, 5),), 1, 1024.0 + last)] == [1]
 
 
 def test_what_is_under_way_counts_like_what_was_sent() -> None:
@@ -62,8 +83,8 @@ def test_nothing_is_forgotten_before_its_window_has_passed_nor_much_later(
 
 def test_a_full_day_is_remembered_in_a_few_hundred_slots() -> None:
     usage: pacing.Usage = ()
-    for step in range(4000):
-        usage = charge(usage, 3, 1_800_000_000.0 + step * 25)
+    for step in range(1500):
+        usage = charge(usage, 3, 1_800_000_000.0 + step * 60)
     assert len(usage) < 800
 
 
@@ -115,6 +136,9 @@ def test_what_was_under_way_and_taken_after_all_raises_what_is_known_to_be_possi
     budget = Budget().slowed(57, 60.0, "HL:IFC", 1000.0)
     assert budget.charged(4, 1000.2, taken=3).learned(1060.0) == 60.0
     assert budget.charged(4, 1061.0, taken=3).rate == 57
+    assert budget.charged(4, 1000.2).rate == 57
+    assert budget.charged(4, 1060.0, taken=3).rate == 57
+    assert budget.charged(0, 1000.2, taken=3) is budget
     assert Budget().charged(4, 1000.0, taken=3).rate == 0
 
 
@@ -134,6 +158,37 @@ def test_throttled_again_soon_it_halves_and_pauses_longer_each_time() -> None:
     assert budget.rate == pacing.LEAST_RATE
 
 
+def test_throttled_again_after_five_minutes_is_like_the_first_time() -> None:
+    first = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    soon = first.slowed(80, 60.0, "HL:IFC", 1060.0 + pacing.AGAIN_WITHIN - 1)
+    late = first.slowed(80, 60.0, "HL:IFC", 1060.0 + pacing.AGAIN_WITHIN)
+    assert (soon.rate, soon.strikes, soon.blocked_until - soon.slowed_at) == (40.0, 2, 120.0)
+    assert (late.rate, late.strikes, late.blocked_until - late.slowed_at) == (80, 1, 60.0)
+    again = late.slowed(80, 60.0, "HL:IFC", late.blocked_until + 1)
+    assert (again.strikes, again.blocked_until - again.slowed_at) == (2, 120.0)
+
+
+def test_what_was_learned_before_still_holds_when_more_was_taken_meanwhile() -> None:
+    first = Budget().slowed(50, 60.0, "HL:IFC", 1000.0)
+    assert round(first.slowed(90, 60.0, "HL:IFC", 1060.0 + 600).rate, 6) == 50.5
+    assert first.slowed(90, 60.0, "HL:IFC", 1060.0 + pacing.FORGOTTEN_AFTER).rate == 90
+
+
+def test_a_pause_the_provider_asks_for_is_kept_however_long() -> None:
+    budget = Budget().slowed(100, 7200.0, "try again in 2 hours", 1000.0)
+    assert budget.blocked_until == 8200.0
+    assert budget.slowed(100, 7200.0, "try again in 2 hours", 8201.0).blocked_until == 15401.0
+
+
+def test_a_provider_is_slowed_during_its_pause_and_while_something_learned_holds() -> None:
+    budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
+    assert budget.is_slowed(1059.0)
+    assert budget.is_slowed(1060.0)
+    assert Budget(blocked_until=1060.0).is_slowed(1059.0)
+    assert not Budget(blocked_until=1060.0).is_slowed(1060.0)
+    assert not Budget().is_slowed(1000.0)
+
+
 def test_quiet_minutes_raise_the_rate_and_half_an_hour_forgets_it() -> None:
     budget = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
     assert round(budget.learned(1060.0 + 600), 6) == 101.0
@@ -147,6 +202,17 @@ def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
         pulse.beat(["qq.com"], second)
     assert 25 <= pulse.taken("qq.com", 199) <= 35
     assert pulse.taken("gmail.com", 199) == 0
+
+
+def test_the_pulse_counts_by_tens_of_seconds_and_no_longer_than_a_minute() -> None:
+    pulse = Pulse()
+    pulse.beat(["qq.com", "relay"], 0)
+    pulse.beat(["qq.com"], 9)
+    pulse.beat(["qq.com"], 10)
+    assert [pulse.taken("qq.com", now) for now in (10, 59, 60, 69, 70)] == [3, 3, 1, 1, 0]
+    assert pulse.taken("relay", 10) == 1
+    pulse.beat(["qq.com"], 60)
+    assert pulse.taken("qq.com", 60) == 2
 
 
 def test_an_answer_during_a_pause_makes_it_longer_but_never_shorter() -> None:
@@ -170,6 +236,15 @@ def test_a_limit_by_the_second_is_parted_evenly_and_each_part_is_given_up_before
     assert divide(parts, 10, "b", 3, (), 2.2)[1] == 5
 
 
+def test_what_cannot_be_parted_evenly_goes_to_the_first() -> None:
+    parts: tuple[pacing.Part, ...] = ()
+    for _ in range(2):
+        for worker in "cab":
+            parts, _ = divide(parts, 11, worker, 0, (), 1.0)
+    assert {part.worker: part.share for part in parts} == {"a": 4, "b": 4, "c": 3}
+    assert {part.until for part in parts} == {1.0 + pacing.PART_SECONDS}
+
+
 def test_who_has_no_part_yet_gets_none_of_what_others_hold_whatever_he_counts() -> None:
     parts, _ = divide((), 10, "a", 0, (), 0.0)
     parts, newcomer = divide(parts, 10, "b", 3, (), 1.0)
@@ -182,6 +257,8 @@ def test_a_part_that_is_not_used_is_free_after_a_while_unless_its_worker_is_busy
     later = pacing.PART_SECONDS + 1
     assert divide(parts, 10, "b", 0, {"a"}, later)[1] == 0
     assert divide(parts, 10, "b", 0, (), later)[1] == 10
+    assert divide(parts, 10, "b", 0, (), pacing.PART_SECONDS - 0.5)[1] == 0
+    assert divide(parts, 10, "b", 0, (), pacing.PART_SECONDS)[1] == 10
 
 
 @settings(max_examples=200, deadline=None)
