@@ -26,6 +26,9 @@ from mailer.store.reports import Holder, Uncertain
 if TYPE_CHECKING:
     from mailer.mail.dkim import Signer
 
+RATE_OVER = timedelta(minutes=1)
+ENOUGH = 10  # messages in it from which on the first tells when a send began or went on
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -77,7 +80,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How one issue's sending goes: `per_second` over the last minute, `finish_at` at that rate.
+    """How one issue's sending goes: `per_second` over the last minute or since it goes on, `finish_at` at that rate.
 
     `next_try` is when the next of those who were deferred is due, while it is being sent.
     """
@@ -175,8 +178,11 @@ def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
     counts = ledger.counts(conn, issue.id)
     if issue.state != "sending":
         return Progress(issue, counts, 0.0, None, None)
-    seconds = max(1.0, min(60.0, (now - max(issue.send_at, issue.frozen_at)).total_seconds()))
-    rate = reports.accepted_since(conn, issue.id, now - timedelta(seconds=seconds)) / seconds
+    since = max(issue.send_at, issue.frozen_at, now - RATE_OVER)
+    accepted, first = reports.accepted_since(conn, issue.id, since)
+    if first and accepted >= ENOUGH:  # it may have gone on, or begun, only then
+        since = first
+    rate = accepted / max(1.0, (now - since).total_seconds())
     waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
     finish_at = now + timedelta(seconds=waiting / rate) if rate else None
     next_try = reports.next_try(conn, issue.id) if counts[State.DEFERRED] else None

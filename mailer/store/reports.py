@@ -245,17 +245,15 @@ def bounces_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
     )
 
 
-def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> int:
-    """How many deliveries of an issue were accepted since a moment: the rate's numerator."""
-    return conn.execute(
-        select(func.count())
-        .select_from(deliveries)
-        .where(
-            deliveries.c.issue_id == issue_id,
-            deliveries.c.state == State.ACCEPTED,
-            deliveries.c.changed_at >= moment,
+def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> tuple[int, datetime | None]:
+    """How many deliveries of an issue were accepted since a moment, and when the first of them was."""
+    d = deliveries.c
+    number, first = conn.execute(
+        select(func.count(), func.min(d.changed_at)).where(
+            d.issue_id == issue_id, d.state == State.ACCEPTED, d.changed_at >= moment
         )
-    ).scalar_one()
+    ).one()
+    return number, first
 
 
 def workers_now(conn: Connection) -> list[Holder]:

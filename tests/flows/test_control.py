@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from support.cast import NOW, claim, later, publish, reader
 
 from mailer.errors import UsageError
@@ -11,6 +12,7 @@ from mailer.model.delivery import Phase, State
 from mailer.store import ledger
 from mailer.store.engine import Database
 from mailer.store.ledger import Outcome, Sendable, Worker
+from mailer.store.schema import issues
 
 WORKER = Worker("w1", "host", 1, "boot")
 LEASE = timedelta(seconds=120)
@@ -61,3 +63,19 @@ def test_progress_tells_when_the_next_deferred_reader_is_due(db: Database) -> No
     control.pause(db, "214", "op", NOW)
     (entry,), _ = report.progress(db, NOW)
     assert entry.next_try is None
+
+
+def test_the_rate_is_that_of_the_last_minute_or_since_the_send_goes_on(db: Database) -> None:
+    _sent(db, *[State.ACCEPTED] * report.ENOUGH, *[State.PENDING] * 20)
+    rates = [report.progress(db, later(seconds=after))[0][0].per_second for after in (0, 5, 59, 61)]
+    assert rates == [report.ENOUGH, report.ENOUGH / 5, report.ENOUGH / 59, 0]
+    (entry,), _ = report.progress(db, later(seconds=5))
+    assert entry.finish_at == later(seconds=5 + 10)
+
+
+def test_a_few_messages_in_a_minute_are_not_taken_for_a_send_that_has_just_begun(db: Database) -> None:
+    _sent(db, State.ACCEPTED, State.ACCEPTED, State.PENDING)
+    with db.transaction() as conn:
+        conn.execute(update(issues).values(send_at=later(seconds=-300), frozen_at=later(seconds=-300)))
+    (entry,), _ = report.progress(db, later(seconds=2))
+    assert entry.per_second == 2 / 60
