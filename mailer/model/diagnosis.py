@@ -13,8 +13,9 @@ from functools import lru_cache
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.phrasebook import GAP, SAID, Phrasebook, find, openings
-from mailer.model.rules.codes import CODES, GENERAL, PAIRS, STATUS
+from mailer.model.pairs import said_of_it, said_of_sender
+from mailer.model.phrasebook import Phrasebook, find, openings
+from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
 from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES
 
@@ -49,6 +50,10 @@ _STEPS: tuple[tuple[Phase, str], ...] = (
 )
 _STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
 
+# Postfix's access(5): with 5.7.1 it is somebody's table or policy service that says the words which follow.
+_ACCESS = "recipient address rejected"
+_POLICIES = frozenset({"policyviolation", "securityerror", "rejected", "filtered"})
+_VAGUE = ("mailbox unavailable", "mailbox not available", "account is not available")  # RFC 5321: for whatever reason
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 # Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
 _HEDGES = (
@@ -119,30 +124,36 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
         if reason == "mesgtoobig" and status == "5.2.3":
             return "exceedlimit", f"{rule}; with {status}"
         if reason:
-            return reason, rule
+            about_us = reason == "userunknown" and not said.isascii() and said_of_sender(said)
+            return ("rejected", about_us) if about_us else (reason, rule)
     reason, rule = _DEAD.first(said, begun)
     if reason:
+        if about_us := said_of_sender(said):
+            return "rejected", about_us
+        if status == "5.2.1" and any(words in said for words in _VAGUE):
+            return "suspend", f"status {status}; {rule} leaves it open"
         if phase is None and status[:3] not in {"5.2", "5.7"} and _ECHOED.search(said):
             phase = Phase.RCPT
-        return _place(reason, rule, status, phase)
+        policy = status.startswith("5.7.") and (_ACCESS in said or _LATE.first(said, begun)[0] in _POLICIES)
+        return _place(reason, rule, status, phase, policy)
     reason, rule = _LATE.first(said, begun)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
         return "hostunknown", f"{rule}; with {status}"
     if reason == "systemerror" and phase is Phase.GREETING:  # refused before a word was said: it is about us
         return "blocked", f"{rule}; in the greeting"
     if not reason and status[2:] in GENERAL:
-        reason, rule = _paired(said)
+        reason, rule = said_of_it(said)
         if reason == "userunknown":
-            return _place(reason, rule, status, phase)
+            return _place(reason, rule, status, phase, False)
     return reason or "undefined", rule
 
 
-def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[str, str]:
+def _place(reason: str, rule: str, status: str, phase: Phase | None, policy: bool) -> tuple[str, str]:
     """Whether "no such user" or "no such host" is believed, by the step and the status it came with.
 
-    Believed of the RCPT step, and with a status about the address; said after the content it is a filter's word,
-    before RCPT it is about our sender; with 4.x.x it may pass. At an unknown step, without such a status, it
-    counts as a filter's: better one letter too many than a reader lost.
+    Believed of the RCPT step, unless a policy is named beside it, and with a status about the address; said after
+    the content it is a filter's word, before RCPT it is about our sender; with 4.x.x it may pass. At an unknown step,
+    without such a status, it counts as a filter's: better one letter too many than a reader lost.
     """
     if status.startswith("4.") and reason == "hostunknown":
         return "networkerror", f"{rule}; with {status}"
@@ -150,7 +161,7 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None) -> tuple[st
         return "rejected", f"{rule}; before RCPT"
     if reason != "userunknown" or ".1." in status[1:4] or status[2:] in _MOVED:
         return reason, rule
-    if status.startswith("5.7."):  # RFC 3463 3.8: security or policy, whatever the words say
+    if status.startswith("5.7.") and (policy or phase is not Phase.RCPT):  # RFC 3463 3.8: security or policy
         return "filtered", f"{rule}; with {status}"
     if phase in _AFTER_RECIPIENT:
         return "filtered", f"{rule}; after DATA"
@@ -168,26 +179,7 @@ def _by_codes(status: str, code: int) -> tuple[str, str]:
     return "undefined", "nothing known"
 
 
-_PAIRS = tuple(
-    (reason, tuple(map(str.strip, things.split("|"))), tuple(map(str.strip, verbs.split("|"))))
-    for reason, things, verbs in PAIRS
-)
 _PROVIDERS, _WORDS, _DEAD, _LATE = map(Phrasebook, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
-
-
-def _paired(said: str) -> tuple[str, str]:
-    """A thing and what is said of it, close together in either order."""
-    for reason, things, verbs in _PAIRS:
-        for verb in verbs:
-            start = find(verb, said, 0, len(said))
-            while start >= 0:
-                before = said[max(0, start - GAP) : start].rpartition(SAID)[2]
-                near = before + said[start : start + len(verb) + GAP].partition(SAID)[0]
-                for thing in things:
-                    if thing in near and find(thing, near, 0, len(near)) >= 0:
-                        return reason, f"{thing} + {verb}"
-                start = find(verb, said, start + len(verb), len(said))
-    return "", ""
 
 
 def _status_in(said: str) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from mailer.mail import arf, autoreply, dsn, mime, returned, ses
 from mailer.mail.mime import Headers, Mail
 from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
+from mailer.model.delivery import Phase
 from mailer.model.diagnosis import classify, phase_of
+from mailer.model.notice import ANSWER, about, addresses, knows, lists_somebody, named_in, of_something_else
 from mailer.model.notice_words import DELAYED, FAILED, GIVEN_UP, TITLES, Expression, pattern
 
 MAX_NOTICE = 12000
@@ -84,37 +86,14 @@ _FAILED = Expression(
     r"|[45]\d\d[ -]+#?[45]\.\d\.\d",  # in a language that nobody here reads
     FAILED,
 )
-_ADDRESS = re.compile(r"(?<![\w.+=%-])[\w.!#$%&'*+/=?^`{|}~-]{1,128}@(?:[A-Za-z0-9-]{1,63}\.){0,8}[A-Za-z0-9-]{1,63}")
-_SYSTEM = re.compile(
-    r"(mailer-?daemon|postmaster|abuse|support|helpdesk|help|admin|hostmaster|noc|root|webmaster|info"
-    r"|majordomo|double-bounce|[\w.+-]{1,60}-(ctl|admin|owner|request|subscribe|unsubscribe))@",
-    re.I,
-)
-_NOISE = re.compile(
-    r"\b(from|sender|contact|e-?mail us|questions?|assistance|reply|message[- ]id|mail from"
-    r"|send .{0,20} to|write to|on behalf of|subject|id)\b[^@]{0,40}$",
-    re.I,
-)
-_LEAD = re.compile(
-    r"^[\s<>*\-.(\"'|:]*$|was addressed,? $|mailing list <$"
-    r"|^\d{3}[ -](\d\.\d\.\d )?<?$|generated from <?$|smtp[=:]$|recipient[^@]{0,30}$"
-    r"|\b(to|rcpt to|recipients?|address(es)?|user|for|account|failed|mailbox|deliver\w*)\b[^@]{0,30}$",
-    re.I,
-)
 _REJECTED = re.compile(r"(automatically|was) rejected|quota|not delivered|could not be delivered", re.I)
 _WISHES = frozenset({"unsubscribe", "退订", "退訂", "取消订阅", "取消訂閱"})
 _SYSTEM_FIELDS = frozenset({"x-failed-recipients", "x-mlserver"})  # Exim; fml
-_ANSWER = re.compile(r"(?<![\d.])[45]\d\d[ -]|(?<![\d.])[45]\.\d\.\d")
 _UNFINISHED = re.compile(r"\s*\d{3}-")  # the first line of several: the rest stands in the notice
-_QUOTED_FIELD = re.compile(r"[ \t>]*(to|cc|from|subject|sent|date|message-id|reply-to|sender)[ \t]*:", re.I)
-_BARE = re.compile(
-    r"following (?:recipient|address|user)[^:]{0,200}:\s*\n((?:[ \t]+[\w.+-]{2,64}[ \t]*(?:\n|$)){1,20})", re.I
-)
 _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})  # RFC 3464 2.3.3
 _PERSONS = re.compile(
     r"\s*(re|fwd?|aw|wg|tr|sv|vs|rv|enc|antw|\u56de\u590d|\u7b54\u590d|\u8f6c\u53d1)\s*[:\uff1a]", re.I
 )
-_ALONE = re.compile(r"[\s<>*(\"']*$")
 _DELAYED = Expression(
     r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
     r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
@@ -216,14 +195,14 @@ def _notification(notice: str) -> Reading | None:
 def _complaint(mail: Mail, original: Headers) -> Reading | None:
     report = arf.find(mail, original)
     if report:
-        recipients = report.recipients or _addresses(original.get("to", ()))
+        recipients = report.recipients or addresses(original.get("to", ()))
         kind = Kind.COMPLAINT if report.complaint or report.opt_out else Kind.NONE
         diagnosis = Diagnosis(kind, "feedback", "", f"Feedback-Type: {report.type} ({report.source})")
         results = tuple(Result(recipient, diagnosis) for recipient in recipients)
         return Reading(kind, "feedback", results, COMPLAINT_REPORT, original, opt_out=report.opt_out)
     if "x-apple-unsubscribe" in mail.headers or mail.header("subject").strip().lower() in _WISHES:
         diagnosis = Diagnosis(Kind.COMPLAINT, "feedback", "", "a mail that asks to unsubscribe (RFC 2369 3.2)")
-        results = tuple(Result(address, diagnosis) for address in _addresses(mail.headers.get("from", ()))[:1])
+        results = tuple(Result(address, diagnosis) for address in addresses(mail.headers.get("from", ()))[:1])
         return Reading(Kind.COMPLAINT, "feedback", results, "unsubscribe by mail", original, opt_out=True)
     return None
 
@@ -246,7 +225,7 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     results = [_result(status, notice, len(statuses)) for status in statuses]
     named = [result for result in results if result.recipient]
     if not named:
-        fallback = _candidates(mail, notice, original) or list(_addresses(original.get("to", ())))
+        fallback = named_in(mail, notice, original) or list(addresses(original.get("to", ())))
         named = [Result(address, results[0].diagnosis, results[0].text) for address in fallback[:20]]
     return _summed(tuple(named or results), _STATUS_REPORT, original)
 
@@ -258,7 +237,7 @@ def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
         diagnosis = Diagnosis(Kind.NONE, "delivered", status.status, f"Action: {status.action}")
         return Result(recipient, diagnosis, status.diagnostic)
     said = status.diagnostic
-    words = _about(notice, recipient, count)
+    words = about(notice, recipient, count)
     diagnosis = _diagnose(said, words, status.status)
     if delayed:
         diagnosis = replace(diagnosis, kind=Kind.DELAY)
@@ -282,57 +261,56 @@ def _diagnose(said: str, words: str, status: str) -> Diagnosis:
     return diagnosis if diagnosis.reason != "undefined" else other
 
 
-def _about(notice: str, recipient: str, count: int) -> str:
-    """The words of a notice about one recipient; all of them when it is the only one."""
-    if count == 1 or not recipient:
-        return notice[:3000]
-    start = notice.lower().find(recipient.lower())
-    if start < 0:
-        return ""
-    near = notice[start : start + 600]
-    others = (found for found in _ADDRESS.finditer(near, len(recipient)) if recipient.lower() not in found[0].lower())
-    other = next(others, None)
-    return near[: other.start()] if other else near
-
-
 def _from_text(mail: Mail, notice: str, original: Headers) -> Reading:
     headers = mail.headers
     subject = mail.header("subject")
     system = _is_system(mail) and not _is_persons(mail)
     if system and not (_is_daemon(mail) or headers.keys() & _SYSTEM_FIELDS):  # its title alone says so
-        system = bool(original) or bool(_ANSWER.search(notice)) or _lists_somebody(mail, notice)
+        system = bool(original) or bool(ANSWER.search(notice)) or lists_somebody(mail, notice)
     failed = _FAILED.stands_in(notice) or bool(_SUBJECT.search(subject[:300]))
-    candidates = _candidates(mail, notice, original) if system and failed else []
+    candidates = named_in(mail, notice, original) if system and failed else []
     if not candidates and system and failed:
-        candidates = list(_addresses(original.get("to", ())))[:5]
+        candidates = list(addresses(original.get("to", ())))[:5]
     if autoreply.is_automatic(mail, notice) and not (candidates and _is_notice(mail, notice, original)):
         return Reading(Kind.AUTO_REPLY, "vacation", (), "auto-reply (RFC 3834)", original)
     if not candidates:
         return Reading(Kind.NONE, "", (), _NOTHING, original)
     delayed = _DELAYED.stands_in(notice) and not _FINAL.stands_in(notice)
     results = []
+    general: Diagnosis | None = None
     for address in candidates:
-        words = _about(notice, address, len(candidates))
-        diagnosis = classify(words)
-        if diagnosis.reason == "undefined" and len(candidates) > 1:
-            diagnosis = classify(notice)
+        words = about(notice, address, len(candidates))
+        diagnosis = _verdict(mail, address, words)
         if diagnosis.reason == "undefined":
-            titled = classify(subject)
-            diagnosis = titled if titled.reason != "systemerror" else diagnosis
+            general = general or _general(subject, notice if len(candidates) > 1 else words)
+            diagnosis = general
         results.append(
             Result(address, replace(diagnosis, kind=Kind.DELAY) if delayed else diagnosis, words[:500].strip())
         )
     return _summed(tuple(results), _WORDS, original)
 
 
-def _lists_somebody(mail: Mail, notice: str) -> bool:
-    """Whether an address that is not the author's own stands on a line by itself, as in no sentence of a person's."""
-    author = _lowered(mail.headers, "from")
-    for line in notice.split("\n")[:400]:
-        named = {address.lower() for address in _ADDRESS.findall(line[:500])}
-        if named - author and not _ADDRESS.sub("", line[:500]).strip(" \t<>*\"'(),;:."):
-            return True
-    return False
+def _general(subject: str, notice: str) -> Diagnosis:
+    """What a whole notice, or else its title, says of recipients of whom nothing is said one by one."""
+    diagnosis = classify(notice)
+    if diagnosis.reason == "undefined":
+        titled = classify(subject)
+        diagnosis = titled if titled.reason != "systemerror" else diagnosis
+    return diagnosis
+
+
+def _verdict(mail: Mail, address: str, words: str) -> Diagnosis:
+    """What the words about an address mean: "not found" is a dead address only where nothing else is meant."""
+    step = phase_of(words)
+    diagnosis = classify(words, phase=step)
+    if step is None and diagnosis.reason == "filtered" and knows(mail, address, words):
+        step = Phase.RCPT
+        diagnosis = classify(words, phase=step)
+    if diagnosis.kind is Kind.HARD:
+        elsewhere, others = of_something_else(words)
+        if elsewhere and not any(classify(each, phase=step).kind is Kind.HARD for each in others):
+            return replace(diagnosis, kind=Kind.SOFT, reason="filtered", rule=f"{diagnosis.rule}; of something else")
+    return diagnosis
 
 
 def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:
@@ -340,66 +318,6 @@ def _is_notice(mail: Mail, notice: str, original: Headers) -> bool:
     if original or "x-failed-recipients" in mail.headers:
         return True
     return bool(_is_daemon(mail) and _SUBJECT.search(mail.header("subject")))
-
-
-def _candidates(mail: Mail, notice: str, original: Headers) -> list[str]:
-    """The addresses a notice is about: named in a header, standing alone, or following a telling word."""
-    named = [address for value in mail.headers.get("x-failed-recipients", ()) for address in _ADDRESS.findall(value)]
-    if named:
-        meant = [address for address in _in_words(mail, notice, original) if address in _sent_to(original)]
-        unlike = not _sent_to(original) & {address.lower() for address in named}
-        return meant if meant and unlike and len(named) == 1 else list(dict.fromkeys(named))[:100]
-    return _in_words(mail, notice, original) or _bare_names(mail, notice)
-
-
-def _in_words(mail: Mail, notice: str, original: Headers) -> list[str]:
-    ours = _lowered(mail.headers, "to", "cc", "delivered-to", "x-original-to", "from")
-    ours |= _lowered(original, "from", "return-path", "sender", "reply-to")
-    sent = _sent_to(original)
-    found: dict[str, int] = {}
-    for line in notice.split("\n")[:400]:
-        for match in _ADDRESS.finditer(line[:1000]):
-            whole = match[0].strip(".'`").lower()
-            address = whole.removeprefix("smtp=")  # as Exchange writes addresses in X.400 clothes
-            if "." in address.rpartition("@")[2]:
-                score = _score(address, line[: match.start() + len(whole) - len(address)], ours, sent)
-                found[address] = max(score, found.get(address, 0))
-    best = max(found.values(), default=0)
-    return [address for address, score in found.items() if score >= min(best, 3) and score > 0][:100]
-
-
-def _bare_names(mail: Mail, notice: str) -> list[str]:
-    """Local parts listed without a domain: they are of the system that says so."""
-    domain = next(iter(_addresses(mail.headers.get("from", ()))), "").partition("@")[2]
-    listed = _BARE.search(notice) if domain else None
-    return [f"{name}@{domain}" for name in listed[1].split()[:20]] if listed else []
-
-
-def _sent_to(original: Headers) -> set[str]:
-    return _lowered(original, "to", "cc", "x-original-to", "delivered-to", "x-apparently-to")
-
-
-def _lowered(headers: Headers, *names: str) -> set[str]:
-    return {address.lower() for name in names for address in _addresses(headers.get(name, ()))}
-
-
-def _score(address: str, before: str, ours: set[str], sent: set[str]) -> int:
-    """How surely a notice is about an address: 3 it stands where recipients stand, 1 it is merely named, 0 not."""
-    quoted = _QUOTED_FIELD.match(before)
-    alone = bool(_LEAD.search(before)) and not quoted
-    if address in ours and address not in sent:
-        return 2 if _ALONE.match(before) and not _SYSTEM.match(address) else 0
-    if address in sent:
-        return 4 if alone else 1 if quoted else 3
-    if _SYSTEM.match(address):  # readers are called info@ too, but then they stand on a line of their own
-        return 2 if _ALONE.match(before) else 0
-    if _NOISE.search(before) and "generated from" not in before:
-        return 0
-    return 3 if alone else 1
-
-
-def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(address for value in values[:20] for address in _ADDRESS.findall(value[:4000])))[:100]
 
 
 _RANK = {Kind.COMPLAINT: 5, Kind.HARD: 4, Kind.SOFT: 3, Kind.DELAY: 2, Kind.AUTO_REPLY: 1, Kind.NONE: 0}

@@ -37,7 +37,8 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "userunknown",
         "user | recipient | rcpt | mailbox | mail box | account | address | alias | box | e-mail | email | local part",
         "not exist | no exist | no exists | don't exist | not found | not be found | unknown | not known | invalid | "
-        "no such | not valid | not have an account | not user of | not of this | never existed | no longer here",
+        "no such | not valid | not have an account | not user of | not of this | never existed | no longer here | "
+        "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use",
     ),
     (
         "blocked",

@@ -294,6 +294,13 @@ PROVIDER_CODES: Table = (
         """,
     ),
     ("userunknown", "Yandex: as seen in its refusals (not looked up)", "no such user!"),
+    (
+        "userunknown",
+        "Mail.ru: its refusals of a mailbox of its own, which come after the content too",
+        "local mailbox*user not found",
+    ),
+    ("suspend", "Mail.ru: its refusals of a mailbox of its own", "local mailbox*account is disabled"),
+    ("notaccept", "hMailServer: the notice of a domain without servers", "no mail servers appear to exist"),
     ("suspend", "Google: support.google.com/a/answer/3726730", "?p=disableduser | ?p=inactiveuser"),
     ("mailboxfull", "Google: support.google.com/a/answer/3726730", "?p=overquota | inbox is out of storage"),
     ("notcompliantrfc", "Google: support.google.com/a/answer/3726730", "?p=rfcmessagenoncompliant"),

@@ -320,7 +320,8 @@ DEAD_PHRASES: Table = (
         non esiste | n'existe pas | existiert nicht | unbekannter empfänger | missing home directory |
         unavailable mail user | address invalid | not found in ldap | no such mail drop | no one with that |
         recipient not allowed | sconosciut | inesistente | destinatario errato | nie ma takiego |
-        handle mail for that user
+        handle mail for that user | nobody by that name | nobody with that name | no one by that name |
+        account*been removed | mailbox*been removed | account was removed | mailbox was removed
         """,
     ),
 )

@@ -1,0 +1,73 @@
+"""A thing and what is said of it: how words are read that no table lists, in English and in other languages."""
+
+from __future__ import annotations
+
+import re
+
+from mailer.model.phrasebook import GAP, SAID, find
+from mailer.model.rules.codes import PAIRS
+from mailer.model.rules.tongues import TONGUES
+
+Words = tuple[str, ...]
+
+
+def _listed(words: str) -> Words:
+    return tuple(word.strip() for word in words.split("|"))
+
+
+_ENGLISH = tuple((reason, _listed(things), _listed(verbs)) for reason, things, verbs in PAIRS)
+_ABROAD = tuple(
+    (
+        _listed(tongue.reader),
+        (
+            ("mailboxfull", _listed(tongue.full)),
+            ("suspend", _listed(tongue.off)),
+            ("userunknown", _listed(tongue.gone)),
+        ),
+    )
+    for tongue in TONGUES
+)
+_SENDERS = (
+    (
+        _listed("you sent it from | you sent from | you wrote from | your own address | return address | from address"),
+        _listed("not exist | not found | unknown | not known | invalid | not valid | not accept"),
+    ),
+    *((_listed(tongue.sender), _listed(f"{tongue.gone} | {tongue.refused}")) for tongue in TONGUES),
+)
+_SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
+
+
+def said_of_it(said: str) -> tuple[str, str]:
+    """(reason, rule) by a thing and what is said of it, close together in either order; empty when there is none."""
+    for reason, things, verbs in _ENGLISH:
+        if rule := _paired(said, things, verbs):
+            return reason, rule
+    for things, sayings in _ABROAD:
+        if any(thing in said for thing in things):
+            for reason, verbs in sayings:
+                if rule := _paired(said, things, verbs):
+                    return reason, rule
+    return "", ""
+
+
+def said_of_sender(said: str) -> str:
+    """The rule by which it is said of the sender, in one clause, and not of the reader; or ""."""
+    for things, verbs in _SENDERS:
+        if any(thing in said for thing in things):
+            for clause in _SENTENCE.split(said):
+                if rule := _paired(clause, things, verbs):
+                    return rule
+    return ""
+
+
+def _paired(said: str, things: Words, verbs: Words) -> str:
+    for verb in verbs:
+        start = find(verb, said, 0, len(said))
+        while start >= 0:
+            before = said[max(0, start - GAP) : start].rpartition(SAID)[2]
+            near = before + said[start : start + len(verb) + GAP].partition(SAID)[0]
+            for thing in things:
+                if thing in near and find(thing, near, 0, len(near)) >= 0:
+                    return f"{thing} + {verb}"
+            start = find(verb, said, start + len(verb), len(said))
+    return ""
