@@ -13,7 +13,7 @@ import structlog
 
 _ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[\w.-]*\w")
 _LEVELS_WITH_ADDRESSES = frozenset({"debug"})
-_BY_STRANGERS = ("mailer.web", "uvicorn", "python_multipart")
+_BY_STRANGERS = ("mailer.web", "uvicorn", "python_multipart", "mail.log")
 _SECONDS = 60.0
 
 

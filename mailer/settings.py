@@ -259,6 +259,9 @@ class BounceSettings(Section):
     log: str = Field("", description="The local Postfix's log, such as /var/log/mail.log, for `mailer bounces log`.")
     topic_arns: tuple[str, ...] = Field((), description="SNS topics whose notifications are believed.")
     max_age_days: int = Field(30, ge=1, description="Reports older than this are recorded, not acted on.")
+    keep_days: int = Field(
+        365, ge=1, description="Days after which a returned mail's text is dropped; what a suppression rests on stays."
+    )
 
 
 class LegalSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -126,16 +127,18 @@ class TakeIn:
                 return Taken("repeat", reading, sentence="the very same mail was taken before")
             return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
 
-    def read_kept(self, limit: int = 50) -> int:
-        """Read mails that were only kept so far; returns how many."""
+    def read_kept(self, limit: int = 50) -> Counter[str]:
+        """Read mails that were only kept so far; returns how many by state, and how many were beyond our bounds."""
         rows = self.db.read(returned.unread, limit)
         if not rows:
             self.catch_up()
         readings = [read_mail(row.content) for row in rows]
+        counts = Counter(cut=sum(reading.cut for reading in readings))
         with self.db.transaction() as conn:
             for row, reading in zip(rows, readings, strict=True):
-                self._read(conn, row.id, row.content, reading, row.via, row.envelope_to, row.at)
-        return len(rows)
+                taken = self._read(conn, row.id, row.content, reading, row.via, row.envelope_to, row.at)
+                counts[taken.state] += 1
+        return +counts
 
     def catch_up(self) -> None:
         """Judge the issues nobody has looked at since their last report; at the end of a run."""

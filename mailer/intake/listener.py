@@ -6,6 +6,8 @@ A mail is durable before its 250; everybody else gets 550, so the door neither r
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, AnyStr
 
@@ -21,6 +23,8 @@ MAX_LINE = 1 << 16  # returned mail breaks the 1,000 octets of RFC 5321 4.5.3.1.
 MAX_CONNECTIONS = 40  # times MAX_SIZE is what a flood can make us hold
 TOGETHER = 50
 
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd tells of every connection
+
 Mail = tuple[bytes, str]  # (mail, recipient)
 Keep = Callable[[Sequence[Mail]], None]  # raises when the mails could not be made durable; then none of them is
 
@@ -34,13 +38,12 @@ class Door:
         self._waiting: list[tuple[Mail, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.connections = 0
-        self.taken = 0
-        self.refused = 0
+        self.turned_away: Counter[str] = Counter()  # by why: what strangers can cause without end
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         """250 for a return path we signed, 550 for everybody else (RFC 5321 3.6.2)."""
         if not self._welcome(address):
-            self.refused += 1
+            self.turned_away["refused"] += 1
             return "550 5.1.1 no such return path"
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 too many recipients"
@@ -52,8 +55,8 @@ class Door:
         try:
             await asyncio.gather(*(self._durable((envelope.content, recipient)) for recipient in envelope.rcpt_tos))
         except Exception:
+            self.turned_away["put_off"] += 1
             return "451 4.3.0 cannot keep it now, try again"
-        self.taken += 1
         return "250 2.0.0 kept"
 
     async def _durable(self, mail: Mail) -> None:
@@ -95,6 +98,7 @@ class _Counted:
 
     def connection_made(self, transport: Any) -> None:
         if self.event_handler.connections >= MAX_CONNECTIONS:
+            self.event_handler.turned_away["too_many_connections"] += 1
             transport.write(b"421 4.3.2 too many connections, try again\r\n")
             transport.close()
             return

@@ -1,12 +1,13 @@
 """The log of a local Postfix: what the receiving servers said of the mails our relay took.
 
-Lines are read from a file or the journal (`journalctl -t postfix/smtp -o short`); a mail is known by its queue
+Lines are read from a file or the journal (`journalctl -o short`, `short-iso`, `json`); a mail is known by its queue
 id, and a queue id by the Message-ID that cleanup logged for it. Lines of no interest cost one comparison. A file is
 read from where the last run stopped, through a rotation.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -99,7 +100,7 @@ def read(lines: Iterable[str], queued: dict[str, str] | None = None) -> Iterator
     for line in lines:
         if "postfix" not in line:
             continue
-        line = line[:MAX_LINE]
+        line = (_entry(line) if line.startswith("{") else line)[:MAX_LINE]
         if "message-id=" in line:
             found = _CLEANUP.search(line)
             if found:
@@ -114,3 +115,14 @@ def read(lines: Iterable[str], queued: dict[str, str] | None = None) -> Iterator
             found = _REMOVED.search(line)
             if found:
                 queue.pop(found[1], None)
+
+
+def _entry(line: str) -> str:
+    """An entry of `journalctl -o json` as syslog would write it; a MESSAGE that is not UTF-8 comes as its octets."""
+    try:
+        entry = json.loads(line)
+        said = entry["MESSAGE"]
+        said = said if isinstance(said, str) else bytes(said).decode("utf-8", "replace")
+        return f"{entry['SYSLOG_IDENTIFIER']}[{int(entry['_PID'])}]: {said}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""

@@ -156,15 +156,23 @@ def _is_system(mail: Mail) -> bool:
 
 def _is_persons(mail: Mail) -> bool:
     """Whether a mail that only its subject makes look like a bounce is an answer, a forward, or a list's about them."""
-    if _is_daemon(mail) or mail.headers.keys() & _SYSTEM_FIELDS:
-        return False
     subject = mail.header("subject")[:300].strip()
     prefix = _PERSONS.match(subject)
+    answers = bool(mail.headers.keys() & {"in-reply-to", "references"})
+    if _is_daemon(mail) or mail.headers.keys() & _SYSTEM_FIELDS:
+        return bool(prefix) and answers and _is_written(mail)
     said = _SUBJECT.search(subject, prefix.end() if prefix else 0)
     begins = said is not None and said.start() - (prefix.end() if prefix else 0) <= 1
     if prefix:
-        return begins or bool(mail.headers.keys() & {"in-reply-to", "references"})
+        return begins or answers
     return "list-id" in mail.headers and not begins
+
+
+def _is_written(mail: Mail) -> bool:
+    """Whether what a postmaster's address answered was written by a person: no system says so, no server is quoted."""
+    null = mail.headers.get("return-path", ("",))[0].strip() == "<>"
+    marked = mail.headers.keys() & {"auto-submitted", "x-failed-recipients", "x-loop"}
+    return not (null or marked or any(ANSWER.search(part.text[:MAX_NOTICE]) for part in mail.parts))
 
 
 def _is_daemon(mail: Mail) -> bool:

@@ -1,4 +1,4 @@
-"""Returned mail as it came: kept before anything is made of it, and for as long as nobody throws it away."""
+"""Returned mail as it came: kept before anything is made of it, its text for a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from mailer.store.engine import insert_new
-from mailer.store.schema import deliveries, returned_mails
+from mailer.store.schema import bounces, deliveries, returned_mails, subscribers, suppressions
 
 RECEIVED = "received"  # durable, not yet read
 READ = "read"
@@ -87,3 +87,32 @@ def counts(conn: Connection) -> dict[str, int]:
 def delivery(conn: Connection, delivery_id: int) -> Any:
     """What a bounce needs to know of the delivery it is about, or None."""
     return conn.execute(_DELIVERY, {"this": delivery_id}).first()
+
+
+def forget(conn: Connection, before: datetime, at_once: int = 1000) -> int:
+    """Drop the text of what came before a moment and was read, but for the evidence against suppressed readers.
+
+    The rows stay, with their digests: the same mail taken once more is still a repeat. Returns how many were emptied.
+    """
+    r = returned_mails.c
+    his = subscribers.c.id == bounces.c.subscriber_id
+    stands = (suppressions.c.match_key == subscribers.c.match_key) & (suppressions.c.state != "lifted")
+    leaned_on = set(
+        conn.scalars(
+            select(bounces.c.raw_id)
+            .where(bounces.c.raw_id.is_not(None))
+            .join(subscribers, his)
+            .join(suppressions, stands)
+        )
+    )
+    kept = select(r.id, r.at).where(r.content != b"", r.state != RECEIVED).order_by(r.id).limit(at_once)
+    last, emptied = 0, 0
+    while rows := conn.execute(kept.where(r.id > last)).all():
+        last = rows[-1].id
+        old = [row.id for row in rows if row.at < before]
+        going = [each for each in old if each not in leaned_on]
+        conn.execute(update(returned_mails).where(r.id.in_(going)).values(content=b"", envelope_to=""))
+        emptied += len(going)
+        if len(old) < len(rows):
+            break
+    return emptied

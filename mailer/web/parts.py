@@ -22,6 +22,7 @@ from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
 from mailer.rendering.translation import choose, own_name, translator
 from mailer.settings import JoinSettings
+from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
 from mailer.web.threads import Threads
 from mailer.wiring import Club
@@ -56,9 +57,11 @@ class Parts:
         self.write, self.read = self._threads.write, self._threads.read
 
     def tidy(self) -> dict[str, int]:
-        """What time undoes: links, applications and network addresses past their days. Returns the counts."""
+        """What time undoes: links, applications, network addresses, returned mail past their days; the counts."""
         join = self.settings.join
         done = self.join.expire(purge_days=join.purge_days, retention_days=self.settings.legal.retention_days)
+        old = self.clock() - timedelta(days=self.settings.bounces.keep_days)
+        done["returned_mails"] = self.db.run(returned.forget, old)
         return done | self.apply.expire(
             purge_days=join.purge_days, review_days=join.review_days, answer_days=join.answer_days
         )

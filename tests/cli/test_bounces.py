@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import delete, insert
 
 from mailer.cli import main
+from mailer.cli.returned import LINE_SECONDS, Diary
+from mailer.intake.listener import Door
+from mailer.model.tokens import Purpose
+from mailer.store.schema import deliveries, suppressions
+from mailer.wiring import Club
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "bounces"
 
@@ -50,3 +58,42 @@ def test_a_report_without_a_token_is_kept_and_shown_as_unverified(club: Path) ->
     assert result.output.startswith("unverified: hard, userunknown")
     assert "dave@example.org (unverified)" in runner.invoke(main, ["bounces", "list", "--unverified"]).output
     assert "0 differ" in runner.invoke(main, ["bounces", "judge", "--replay"]).output
+
+
+def test_a_replay_prints_one_object_a_reader(club: Path) -> None:
+    runner = CliRunner()
+    assert runner.invoke(main, ["subscribers", "add", "dave@example.org"]).exit_code == 0
+    here = Club.open(club / "mailer.toml")
+    who, now = {"address": "dave@example.org", "domain": "example.org"}, datetime.now(UTC)
+    with here.db.transaction() as conn:
+        row = insert(deliveries).values(id=1, subscriber_id=1, due_at=now, changed_at=now, state="accepted", **who)
+        conn.execute(row)
+    path = f"b+{here.keyring.sign(1, Purpose.BOUNCE)}@bounces.club.example.com"
+    mail = str(SAMPLES / "postfix-unknown-user.eml")
+    assert "suppress" in runner.invoke(main, ["bounces", "take", mail, "--to", path]).output
+    with here.db.transaction() as conn:
+        conn.execute(delete(suppressions))
+    result = runner.invoke(main, ["bounces", "judge", "--replay", "--json"])
+    assert json.loads(result.stdout) == {
+        "address": "dave@example.org",
+        "change": "would be suppressed",
+        "reason": "userunknown",
+        "why": "the receiving server says that there is no such address",
+    }
+    assert "5.1.1 5.1.1" not in runner.invoke(main, ["subscribers", "show", "dave@example.org"]).output
+
+
+def test_a_flood_of_forged_reports_is_one_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    door = Door(lambda _: False, lambda _: None)
+    diary = Diary(door)
+    for second in range(60):
+        door.turned_away["refused"] += 1000
+        diary.add(Counter(unverified=1000, cut=1))
+        diary.tell(float(second))
+    diary.tell(LINE_SECONDS)
+    diary.tell(2 * LINE_SECONDS)  # nothing new: nothing said
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["unverified"], line["refused"]) for line in lines] == [
+        ("bounces.taken", 1000, 1000),
+        ("bounces.taken", 59000, 59000),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from mailer.flows.probe import Probe, came_back
 from mailer.flows.rejudge import replay
 from mailer.flows.relay_log import take_file, take_log, take_stream
 from mailer.intake import relay_log
+from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.carriers import PROBES
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose
-from mailer.store import schema, suppressions
+from mailer.store import returned, schema, suppressions
+from mailer.store.bounces import Bounce, Reader, append
 from mailer.store.engine import Database
 from mailer.store.schema import bounces, deliveries, returned_mails, subscribers
 
@@ -228,7 +231,7 @@ def test_a_complaint_is_never_lifted_by_a_new_consent(db: Database, journey: Tak
 def test_a_kept_mail_is_read_after_a_crash(db: Database, journey: TakeIn, dave: int) -> None:
     journey.keep([(sample("postfix-unknown-user"), path_of(dave))], "lmtp")
     assert not stopped(db)
-    assert TakeIn(db, RING, lambda: NOW).read_kept() == 1
+    assert TakeIn(db, RING, lambda: NOW).read_kept() == {"read": 1}
     assert stopped(db)
     with db.reading() as conn:
         assert conn.execute(select(returned_mails.c.state)).scalar_one() == "read"
@@ -282,6 +285,32 @@ def test_a_mail_that_waited_in_the_relays_queue_is_known_after_the_log_was_rotat
     assert take_file(db, RING, file, NOW).seen == {}
 
 
+@pytest.mark.parametrize("form", ["short", "short-iso", "json", "bytes"])
+def test_the_journal_is_read_in_every_form_it_is_printed_in(db: Database, dave: int, form: str) -> None:
+    printed = [printed_by_journalctl(line, form) for line in lines_of(dave)]
+    noise = [
+        "-- Boot 5f2a --\n",
+        "{\n",
+        '{"MESSAGE":null,"SYSLOG_IDENTIFIER":"postfix/smtp"}\n',
+        "{" * 5000 + "postfix\n",
+    ]
+    assert take_stream(db, RING, [*noise, *printed], NOW).seen == {"bounced": 1}
+    assert stopped(db)
+
+
+def printed_by_journalctl(line: str, form: str) -> str:
+    """A syslog line as `journalctl -o` prints it; a message with octets that are no UTF-8 comes as numbers in JSON."""
+    tag, _, message = line[len("Mar  2 08:00:01 relay ") :].rstrip().partition(": ")
+    name, _, pid = tag.rstrip("]").partition("[")
+    if form == "short":
+        return line
+    if form == "short-iso":
+        return f"2026-03-02T08:00:01+0000 relay {tag}: {message}\n"
+    said = list(message.encode()) if form == "bytes" else message
+    entry = {"__REALTIME_TIMESTAMP": "1772438401000000", "SYSLOG_IDENTIFIER": name, "_PID": pid, "MESSAGE": said}
+    return json.dumps(entry) + "\n"
+
+
 def test_a_mail_that_waited_between_two_pipes_is_known_too(db: Database, dave: int) -> None:
     taken, answered = lines_of(dave)
     foreign = taken.replace("4XyZ12aBcD", "4Foreign12").replace(RING.sign(dave, Purpose.MESSAGE), "a" * 26)
@@ -321,3 +350,34 @@ def test_a_replay_shows_what_another_judgement_would_change_and_applies_it_when_
     assert stopped(db)
     db.run(suppressions.lift, DAVE, NOW, "operator")
     assert list(replay(db, NOW)) == []  # what a person lifted is not brought back
+
+
+def test_the_text_of_old_mail_is_dropped_but_not_what_a_suppression_rests_on(
+    db: Database, journey: TakeIn, dave: int
+) -> None:
+    carol = db.run(reader, "carol@example.net")
+    journey.take(sample("postfix-unknown-user"), "imap", path_of(dave))
+    journey.take(sample("human-reply"), "imap", path_of(carol))
+    journey.take(sample("qq-mailbox-not-found"), "imap")
+    journey.keep([(b"not yet read", path_of(carol))], "lmtp")
+    assert db.run(returned.forget, NOW, 1) == 0
+    assert db.run(returned.forget, NOW + timedelta(days=1), 1) == 2
+    with db.reading() as conn:
+        lengths = conn.execute(select(returned_mails.c.state, returned_mails.c.content)).all()
+    assert {state for state, content in lengths if content} == {"read", "received"}
+    assert journey.take(sample("human-reply"), "imap", path_of(carol)).state == "repeat"
+    db.run(suppressions.lift, DAVE, NOW, "operator")
+    assert db.run(returned.forget, NOW + timedelta(days=1), 1) == 1
+
+
+def test_a_replay_says_who_would_be_held_until_our_own_look_up_decides(db: Database, dave: int) -> None:
+    gone = Diagnosis(Kind.HARD, "hostunknown", "5.1.2", "test")
+    with db.transaction() as conn:
+        who = returned.delivery(conn, dave)
+        for day in (0, 4, 8):
+            at = NOW + timedelta(days=day)
+            append(conn, [Bounce(at, "imap", gone, f"test:{day}", Reader.of(who))])
+    assert [found.change for found in replay(db, NOW + timedelta(days=9))] == ["would be held"]
+    list(replay(db, NOW + timedelta(days=9), apply=True))
+    with db.reading() as conn:
+        assert conn.execute(select(schema.suppressions.c.state)).scalar_one() == "held"

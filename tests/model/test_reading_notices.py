@@ -195,3 +195,13 @@ def test_a_person_whose_title_is_about_deliveries_is_no_mail_system(words: str) 
         f"From: Dave <dave@example.org>\nSubject: Failed deliveries at Rotterdam\n\n{words}\n\nDave\ndave@example.org\n"
     )
     assert (read_mail(raw.encode()).kind, read_mail(raw.encode()).recipients) == (Kind.NONE, ())
+
+
+def test_what_a_postmaster_wrote_himself_is_a_persons_answer() -> None:
+    body = "Hello, I could not open the second link, is there an error?\n\n> To: dave@example.org\n> news of today\n"
+    head = "From: Dave <postmaster@example.org>\nSubject: Re: News of today\nIn-Reply-To: <1@club.example.com>\n"
+    reading = read_mail(f"Return-Path: <postmaster@example.org>\n{head}\n{body}".encode())
+    assert (reading.kind, reading.recipients) == (Kind.NONE, ())
+    assert read_mail(f"Return-Path: <>\n{head}\nUnknown user: dave@example.org\n".encode()).kind is Kind.HARD
+    quoting = "550 - no such user here\n RCPT TO: dave@example.org\n"
+    assert read_mail(f"{head}\n{quoting}".encode()).recipients == ("dave@example.org",)
