@@ -40,11 +40,12 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
         for incoming in mailbox.read(place):
             taken = journey.take(incoming.raw, incoming.via, envelope_to)
             incoming.done()
+            what = taken.sentence + ("; read in part: beyond our bounds" if taken.reading.cut else "")
             value = {"state": taken.state, "kind": taken.reading.kind, "reason": taken.reading.reason}
             click.echo(
-                json.dumps({**value, "what": taken.sentence})
+                json.dumps({**value, "what": what})
                 if as_json
-                else f"{taken.state}: {taken.reading.kind}, {taken.reading.reason or '-'}; {taken.sentence}"
+                else f"{taken.state}: {taken.reading.kind}, {taken.reading.reason or '-'}; {what}"
             )
         journey.catch_up()
     except OSError as error:

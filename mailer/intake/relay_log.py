@@ -123,6 +123,6 @@ def _entry(line: str) -> str:
         entry = json.loads(line)
         said = entry["MESSAGE"]
         said = said if isinstance(said, str) else bytes(said).decode("utf-8", "replace")
-        return f"{entry['SYSLOG_IDENTIFIER']}[{int(entry['_PID'])}]: {said}"
+        return f"{entry['SYSLOG_IDENTIFIER']}[0]: {said}"
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""

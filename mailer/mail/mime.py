@@ -30,6 +30,8 @@ _WORD = re.compile(r"=\?([\w-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0,200
 
 Headers = Mapping[str, tuple[str, ...]]
 
+_ENDS = ("\n", ".", "!", "?", "\xe3\x80\x82", ">", ")", "-")  # of a text whose last line has no line end
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -44,7 +46,8 @@ class Part:
 class Mail:
     """A mail as read: `headers` by lower-case name, leaves in order, `cut` when a bound was passed.
 
-    `unfinished` is a report without its closing delimiter (RFC 2046 5.1.1): what came may be half of it.
+    `unfinished` is a report without its closing delimiter (RFC 2046 5.1.1), or a text that breaks off in the midst
+    of a line: what came may be half of it.
     """
 
     headers: Headers
@@ -84,7 +87,7 @@ def read(raw: bytes) -> Mail:
             break
         parts.append(part)
     boundary = parameters.get("boundary", "")
-    unfinished = kind == "multipart/report" and f"--{boundary}--" not in body
+    unfinished = f"--{boundary}--" not in body if kind == "multipart/report" else not cut and not body.endswith(_ENDS)
     return Mail(headers, kind, tuple(parts), cut or len(parts) >= MAX_PARTS, parameters, unfinished)
 
 

@@ -112,3 +112,12 @@ def test_no_such_user_with_a_security_status_is_believed_of_rcpt_unless_a_policy
 def test_a_mailbox_unavailable_is_disabled_when_the_status_says_so() -> None:
     assert classify("550 5.2.1 Mailbox unavailable (in reply to RCPT TO command)").reason == "suspend"
     assert classify("550 5.1.1 Mailbox unavailable (in reply to RCPT TO command)").reason == "userunknown"
+
+
+@pytest.mark.parametrize(
+    "broken", ["the user does not exist", "the user does not exist,", "the user does not exist or h"]
+)
+def test_a_notice_that_breaks_off_in_a_line_costs_nobody_his_place(broken: str) -> None:
+    words = f"From: postmaster@example.org\nSubject: Undelivered mail\n\nNot delivered to dave@example.org: {broken}"
+    assert read_mail(words.encode()).kind is Kind.SOFT
+    assert read_mail(f"{words}.".encode()).kind is Kind.HARD
