@@ -12,6 +12,9 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,128}@[^\s<>()\[\]\"',;:]{1,255}")
 _START = re.compile(r"^[ \t>]*(original-recipient|final-recipient|x-actual-recipient|action)[ \t]*:", re.I | re.M)
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 
+# What sendmail's milters and gateways write where others write Diagnostic-Code: <host #5.0.0 smtp; 550 ...>
+_FURTHER = re.compile(r"\s*<\S{0,255} #[245]\.\d{1,3}\.\d{1,3} (.{1,2000})>\s*$", re.S)
+
 
 @dataclass(frozen=True, slots=True)
 class RecipientStatus:
@@ -62,7 +65,9 @@ def _status(fields: dict[str, tuple[str, ...]]) -> RecipientStatus:
     names = ("original-recipient", "x-actual-recipient", "final-recipient")
     recipients = tuple(dict.fromkeys(filter(None, (address_in(value(name)) for name in names))))
     status = _STATUS.search(value("status"))
-    diagnostic = re.sub(r"^\s*[\w-]{1,20}\s*;\s*", "", value("diagnostic-code"))
+    further = _FURTHER.match(value("x-supplementary-info"))
+    said = value("diagnostic-code") or (further[1] if further else "")
+    diagnostic = re.sub(r"^\s*[\w-]{1,20}\s*;\s*", "", said)
     action = re.match(r"[a-z]+", value("action").lower())
     return RecipientStatus(
         recipients, action[0] if action else "", status[1] if status else "", diagnostic, value("remote-mta")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from mailer.mail.reply import Reply
-from mailer.model.bounce import DEAD, Diagnosis, Family, Kind, kind_of
+from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
 from mailer.model.pairs import said_of_it, said_of_sender
 from mailer.model.phrasebook import Phrasebook, find, openings
@@ -97,6 +97,8 @@ def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None 
     reason, rule = _by_words(said, status, phase)
     if reason == "undefined":
         reason, rule = _by_codes(status, code)
+        if FAMILY.get(reason) is Family.NO_SUCH_ADDRESS and phase in _BEFORE_RECIPIENT:
+            reason, rule = "rejected", f"{rule}; before RCPT"
     kind = kind_of(reason)
     if kind is Kind.HARD and status.startswith("4."):
         kind = Kind.SOFT  # RFC 3463 section 2: class 4 is a persistent *transient* failure

@@ -40,7 +40,7 @@ _SUPPOSED = Expression(
     r"\b(may|might|maybe|possibl[ey]|perhaps|probabl[ey]|either|likely|reasons? (include|are)|whether|oder|soit)\b",
     (
         ("de", "möglich | vielleicht | eventuell"),
-        ("fr", "peut-être | peut être | possible"),
+        ("fr", "peut-être | possible"),
         ("es", "quizá | puede que | posible"),
         ("pt", "talvez | possíve"),
         ("it", "forse | potrebbe | oppure | possibil"),

@@ -120,16 +120,15 @@ def read_mail(raw: bytes) -> Reading:
     if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "final-recipient" in original.lower():
         reading = _status_report(mail, original, reading.original) or reading  # quoted by who forwarded it
     if mail.unfinished and reading.kind is Kind.HARD:
-        reading = _doubted(reading)
+        reading = _doubted(reading, said=reading.form == _STATUS_REPORT or mail.type != "multipart/report")
     return replace(reading, cut=mail.cut, by_person=_is_persons(mail))
 
 
-def _doubted(reading: Reading) -> Reading:
-    """A report that came without its end condemns nobody, unless the status that it begins with does."""
+def _doubted(reading: Reading, *, said: bool) -> Reading:
+    """What came without its end condemns nobody, unless a status does that was `said` before it broke off."""
     results = tuple(
         replace(result, diagnosis=replace(result.diagnosis, kind=Kind.SOFT, rule=f"{result.diagnosis.rule}; cut short"))
-        if result.diagnosis.kind is Kind.HARD
-        and not (reading.form == _STATUS_REPORT and result.diagnosis.status[:2] == "5.")
+        if result.diagnosis.kind is Kind.HARD and not (said and result.diagnosis.status[:2] == "5.")
         else result
         for result in reading.results
     )

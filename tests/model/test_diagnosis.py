@@ -47,3 +47,8 @@ def test_a_notice_that_leaves_it_open_is_judged_by_the_answer_it_quotes(quoted: 
 def test_a_new_owner_of_a_mailbox_is_nobody_we_know() -> None:
     assert classify("550 5.7.17 user unknown").kind is Kind.HARD
     assert classify("550 5.7.1 user unknown").reason == "filtered"
+
+
+def test_a_code_by_itself_said_before_the_recipient_was_named_is_about_the_sender() -> None:
+    assert classify_reply(Reply(551, ("Main account unavailable",)), Phase.MAIL).reason == "rejected"
+    assert classify_reply(Reply(551, ("not here",)), Phase.RCPT).kind is Kind.HARD

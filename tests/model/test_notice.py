@@ -13,6 +13,7 @@ GONE = [
     ("Returned mail", "We could not deliver to\n\n dave@example.org\n\nThe address is not registered on our system."),
     ("Undelivered", "Sent to dave@example.org, an account which has been removed: could not be delivered."),
     ("Unzustellbar", "Ihre Mail an dave@example.org wurde nicht zugestellt. Der Empfänger ist hier nicht bekannt."),
+    ("Non remis", "Votre message à dave@example.org ne peut être remis : utilisateur inexistant."),
     ("Non remis", "Votre message n'a pas été remis à <dave@example.org> : ce destinataire est introuvable."),
     ("Mensaje no entregado", "No se pudo entregar a dave@example.org. Ese usuario no se encuentra en el servidor."),
     ("Mancata consegna", "Non consegnato a dave@example.org: la casella non risulta presso di noi."),

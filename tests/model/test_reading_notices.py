@@ -205,3 +205,13 @@ def test_what_a_postmaster_wrote_himself_is_a_persons_answer() -> None:
     assert read_mail(f"Return-Path: <>\n{head}\nUnknown user: dave@example.org\n".encode()).kind is Kind.HARD
     quoting = "550 - no such user here\n RCPT TO: dave@example.org\n"
     assert read_mail(f"{head}\n{quoting}".encode()).recipients == ("dave@example.org",)
+
+
+def test_a_diagnosis_under_another_name_is_read() -> None:
+    report = (
+        "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; gw.example.org\n\n"
+        "Final-Recipient: rfc822; dave@example.org\nAction: failed\nStatus: 5.0.0\n"
+        "X-Supplementary-Info: <mx.example.org #5.0.0 smtp; 550 5.1.1 <dave@example.org> User unknown>\n--b--\n"
+    )
+    reading = read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"'))
+    assert (reading.kind, reading.results[0].text) == (Kind.HARD, "550 5.1.1 <dave@example.org> User unknown")

@@ -29,7 +29,7 @@ TONGUES = (
         "nicht bekannt | unbekannt | existiert nicht | nicht existiert | nicht gefunden | nicht vorhanden"
         "| gibt es nicht | ungültig | kein postfach | kein benutzer | nicht vergeben"
         "| nicht mehr vergeben | nicht (mehr) vergeben | nicht registriert | nicht eingerichtet",
-        "voll. | voll und | ist voll | überfüllt | überschritten | erschöpft",
+        "voll. | voll und | ist voll | überfüllt | überschritten | erschöpft | kein freier | keinen freien",
         "deaktiviert | gesperrt | stillgelegt | nicht mehr aktiv",
         "abgelehnt | abgewiesen | blockiert | nicht erlaubt",
     ),

@@ -32,7 +32,7 @@ PHRASES: Table = (
         has too many messages on | exceeding receiving limits | disk quota | mailbox*out of space |
         exceeded its*space | skrzynka*pełna | přeplněn | zuviele mails | boîte de réception*pleine |
         posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間 | over storage limit |
-        user has insufficient
+        user has insufficient | no room left | no more room
         """,
     ),
     (
@@ -169,7 +169,7 @@ PHRASES: Table = (
         垃圾邮件 | spam*reject | spam*block | rejected*spam | blocked*spam | spam | url*blacklist |
         body part contains | spamscore | spam policy | surbl | uribl | dblist | contains a blacklisted |
         content*denied | content*filter | bogus content | cyberoam | appears to be unsolicited |
-        this message has been blocked because it contains | ジャンク
+        this message has been blocked because it contains | ジャンク | 迷惑メール | スパム | спам | 스팸
         """,
     ),
     (
@@ -321,7 +321,8 @@ DEAD_PHRASES: Table = (
         unavailable mail user | address invalid | not found in ldap | no such mail drop | no one with that |
         recipient not allowed | sconosciut | inesistente | destinatario errato | nie ma takiego |
         handle mail for that user | nobody by that name | nobody with that name | no one by that name |
-        account*been removed | mailbox*been removed | account was removed | mailbox was removed
+        not one of our | nobody called | no one called | account*been removed |
+        mailbox*been removed | account was removed | mailbox was removed
         """,
     ),
 )
