@@ -11,6 +11,7 @@ _PIECE = re.compile(
     rf"|[!-;=?-~]{{{LONGEST + 1},}}",
     re.DOTALL | re.IGNORECASE,
 )
+_LONG = re.compile(rf">(?:[!-;=?-~]{{0,{LONGEST}}}+[^!-~])*+[!-;=?-~]{{{LONGEST + 1}}}")  # between tags
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
 
 
@@ -19,6 +20,8 @@ def breakable(page: str, unbroken: str) -> str:
 
     `unbroken` is a pattern of words that stay whole. Nothing inside tags, styles and comments is touched.
     """
+    if not _LONG.search(page, max(0, page.find("<body"))):
+        return page
     unit = re.compile(rf"{unbroken}|&#?\w+;|.")
 
     def replaced(match: re.Match[str]) -> str:

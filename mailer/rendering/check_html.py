@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-import lxml.html  # type: ignore[import-untyped]
+import lxml.html
 from lxml.html import HtmlElement
 
 from mailer.model.issue import Issue

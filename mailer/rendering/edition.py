@@ -27,7 +27,7 @@ ARCHIVED = "../i/"  # the web page of an issue or a reader's copy is one level b
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
 SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26))
 
-_INLINED = re.compile(r"(?<!\[if mso\]>)<style>(.*?)</style>", re.DOTALL)
+_INLINED = re.compile(r"<style>(?<!\[if mso\]><style>)(.*?)</style>", re.DOTALL)
 _ANCHOR = re.compile(r'<(h[23]) id="n\d+"')  # webmail drops anchors; they are for the archive
 _PERMALINK = re.compile(r'(<h[23] id="(n\d+)"[^>]*>(?:<span class="n"[^>]*>)?)(\d+\.)')
 _MAIL_MARKS = re.compile(r"<!--/?mail-->\n?")

@@ -21,7 +21,7 @@ EMBEDDED = "cid:"
 ROOM = 536  # pixels between the margins of the page
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]|$")
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_IN_MAIL = r'(?<=src=")(?:cid:({digest})@[^"]*|{base}/i/({digest}))(?=")'
+_IN_MAIL = r'src="(?:cid:({digest})@[^"]*|{base}/i/({digest}))"'
 
 
 def is_file(url: str) -> bool:
@@ -96,7 +96,7 @@ def content_id(image: Image, domain: str) -> str:
 def hosted(page: str, base_url: str, prefix: str) -> str:
     """A mail's page for the browser: its pictures, embedded or not, come from `prefix` and their digest."""
     pattern = _IN_MAIL.format(digest="[0-9a-f]{32}", base=re.escape(base_url))
-    return re.sub(pattern, lambda match: prefix + (match[1] or match[2]), page)
+    return re.sub(pattern, lambda match: f'src="{prefix}{match[1] or match[2]}"', page)
 
 
 def _read(folder: Path, name: str) -> Image | tuple[str, str]:

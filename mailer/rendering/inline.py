@@ -10,11 +10,14 @@ from functools import cache, lru_cache
 from typing import Any
 
 import cssutils
+from lxml import etree
 from premailer import Premailer
 
 _DISABLED = ("align", "valign", "width", "height", "bgcolor")
-_RULES: dict[tuple[str, int], tuple[list[Any], list[Any]]] = {}
-_MOST_RULES = 64
+_MARK = Premailer.attribute_name
+_PATHS_ALONE = re.compile(r"[\w.>\s-]+")  # types, classes, descendants and children: no selector sees a neighbour
+_MOST_WAYS = 5000
+_MOST_SHEETS = 64
 _STYLE = re.compile(r' style="[^"]*"')
 _SILENT = logging.getLogger("mailer.css.silent")
 _SILENT.addHandler(logging.NullHandler())
@@ -22,16 +25,61 @@ _SILENT.propagate = False
 
 
 class _Inliner(Premailer):  # type: ignore[misc]
-    """Premailer that remembers what it made of a stylesheet: the same few themes are inlined again and again."""
+    """Premailer that reads a stylesheet once."""
 
     def _parse_style_rules(self, css_body: str, ruleset_index: int) -> tuple[list[Any], list[Any]]:
-        key = css_body, ruleset_index
-        if key not in _RULES:
-            if len(_RULES) >= _MOST_RULES:
-                _RULES.clear()
-            _RULES[key] = super()._parse_style_rules(css_body, ruleset_index)
-        rules, left = _RULES[key]
+        rules, left = _rules(css_body, ruleset_index)
         return [*rules], [*left]
+
+
+class _Way:
+    """A way down from the top of a page, and the style premailer gave the element at its end."""
+
+    __slots__ = ("further", "known", "style")
+
+    def __init__(self) -> None:
+        self.known = False
+        self.style: str | None = None
+        self.further: dict[tuple[str, str | None, str | None], _Way] = {}
+
+
+class _Sheet:
+    """What premailer made of one stylesheet, kept because the same few themes are inlined again and again.
+
+    Where its selectors see no more of an element than the way down to it (tags, classes and styles of its own), pages
+    alike in their ways are alike in their styles: premailer runs when a page has a way that is new, on the whole page.
+    """
+
+    def __init__(self, css: str) -> None:
+        rules, left = _rules(css, 0)
+        self.learns = not left and all(_PATHS_ALONE.fullmatch(selector) for _, selector, _ in rules)
+        self.top = _Way()
+        self._count = 0
+
+    def ways(self, page: etree._Element) -> list[tuple[etree._Element, _Way]]:
+        """Every element with the way to it."""
+        if self._count > _MOST_WAYS:
+            self.top, self._count = _Way(), 0
+        found = {page.getparent(): self.top}
+        for element in page.iter(etree.Element):
+            way = found[element.getparent()]
+            kind = element.tag, element.get("class"), element.get("style")
+            if kind not in way.further:
+                way.further.setdefault(kind, _Way())
+                self._count += 1
+            found[element] = way.further[kind]
+        del found[page.getparent()]
+        return [*found.items()]
+
+
+@lru_cache(_MOST_SHEETS)
+def _rules(css: str, index: int) -> tuple[list[Any], list[Any]]:
+    return Premailer._parse_style_rules(_premailer(), css, index)  # type: ignore[no-any-return]
+
+
+@lru_cache(_MOST_SHEETS)
+def _sheet(css: str) -> _Sheet:
+    return _Sheet(css)
 
 
 @cache
@@ -42,13 +90,45 @@ def _quiet() -> None:
 
 
 def inline(html: str) -> str:
-    """`html` with every rule of its plain `<style>` blocks in style attributes.
+    """`html` with every rule of its plain `<style>` block in style attributes.
 
     Blocks with data-premailer="ignore" are kept byte for byte (without the mark), `!important` included; nothing is
     fetched, no link is touched and no attribute is invented.
     """
+    html = html.strip()
+    page = etree.fromstring(html, etree.HTMLParser())
+    tree = page.getroottree()
+    _apply(page)
+    whole = tree if html.startswith(tree.docinfo.doctype) else page
+    made = etree.tostring(whole, method="html", encoding="utf-8").decode()
+    return _STYLE.sub(_squeeze, made)
+
+
+def _apply(page: etree._Element) -> None:
+    styles = [*page.iter("style")]
+    plain = [style for style in styles if not style.attrib]
+    kept = [style for style in styles if dict(style.attrib) == {_MARK: "ignore"}]
+    if len(plain) != 1 or len(plain) + len(kept) < len(styles) or page.find("head") is None:
+        _premailer().transform(page)
+        return
+    sheet = _sheet(plain[0].text or "")
+    ways = sheet.ways(page) if sheet.learns else []
+    if not ways or not all(way.known for _, way in ways):
+        _premailer().transform(page)
+        for element, way in ways:
+            way.style, way.known = element.get("style"), True
+        return
+    plain[0].getparent().remove(plain[0])
+    for style in kept:
+        del style.attrib[_MARK]
+    for element, way in ways:
+        if way.style is not None:
+            element.set("style", way.style)
+
+
+def _premailer() -> _Inliner:
     _quiet()
-    premailer = _Inliner(
+    return _Inliner(
         keep_style_tags=False,
         strip_important=False,
         remove_classes=False,
@@ -61,7 +141,6 @@ def inline(html: str) -> str:
         cache_css_parsing=True,
         cssutils_logging_level=logging.CRITICAL,
     )
-    return _STYLE.sub(_squeeze, premailer.transform(html, pretty_print=False))
 
 
 def _squeeze(match: re.Match[str]) -> str:

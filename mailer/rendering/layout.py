@@ -162,15 +162,15 @@ class _Writer:
 
     def _other(self, source: str, lang: str = "") -> str:
         """The language of a text that is not in the issue's, else ""."""
-        if source.isascii() and not self._chinese and not lang:
+        if not lang and (" " not in source.strip() if self._chinese else source.isascii()):
             return ""
-        letters = [character for character in source if character.isalpha()]
-        han = sum(map(markdown.is_cjk, letters))
-        if lang and lang != self._lang and lang.startswith("zh") == (han * 3 > len(letters)):
+        share = markdown.cjk_share(source)
+        if lang and lang != self._lang and lang.startswith("zh") == (share * 3 > 1):
             return lang
         if self._chinese:
-            return "en" if not han and len(letters) > 15 and " " in source.strip() else ""
-        return language.han_tag(source) if han * 3 > len(letters) else ""
+            latin = not share and " " in source.strip() and sum(map(str.isalpha, source)) > 15
+            return "en" if latin else ""
+        return language.han_tag(source) if share * 3 > 1 else ""
 
     def _runs(self, made: str) -> str:
         if self._chinese or made.isascii():

@@ -15,8 +15,8 @@ from mailer.model.letter import Link
 from mailer.model.tokens import LENGTH, Keyring, Purpose
 from mailer.rendering import text
 from mailer.rendering.facts import ClubFacts
+from mailer.rendering.inline import inline
 from mailer.rendering.message import multipart
-from mailer.rendering.skeleton import inline_alike
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.transfer import Encoded
@@ -102,7 +102,7 @@ class LetterWriter:
         """Subject, text and page of one letter."""
         subject = " ".join(self._templates.render(f"{folder}/subject.txt.j2", **context).split())
         context = {**context, "subject": subject}
-        page = inline_alike(self._templates.render(f"{folder}/body.html.j2", **context))
+        page = inline(self._templates.render(f"{folder}/body.html.j2", **context))
         return subject, _tidy(self._templates.render(f"{folder}/body.txt.j2", **context)), page
 
     def _slotted(

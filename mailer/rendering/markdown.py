@@ -6,6 +6,7 @@ place first, with `merge_tags.replace`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ TAGS = frozenset(
 )
 ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}}
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
+_CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,13 @@ def _lenient_parser() -> MarkdownIt:
     return parser
 
 
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(tags=set(TAGS), attributes=ATTRIBUTES, url_schemes=set(SCHEMES), link_rel=None)
+
+
 def _clean(html: str) -> str:
-    return nh3.clean(html, tags=set(TAGS), attributes=ATTRIBUTES, url_schemes=set(SCHEMES), link_rel=None).strip()
+    return _cleaner().clean(html).strip()
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
@@ -146,15 +153,13 @@ def _is_mark(character: str) -> bool:
 
 def is_cjk(character: str) -> bool:
     """Whether a character is Han, kana, Hangul or their punctuation."""
-    code = ord(character)
-    return (
-        0x2E80 <= code <= 0x9FFF
-        or 0xAC00 <= code <= 0xD7AF
-        or 0xF900 <= code <= 0xFAFF
-        or 0xFE30 <= code <= 0xFE4F
-        or 0xFF00 <= code <= 0xFFEF
-        or 0x20000 <= code <= 0x3FFFF
-    )
+    return _CJK.match(character) is not None
+
+
+def cjk_share(text: str) -> float:
+    """The share of such characters among the letters of a text, 0 for a text without letters."""
+    found = "".join(_CJK.findall(text))
+    return sum(map(str.isalpha, found)) / max(1, sum(map(str.isalpha, text))) if found else 0.0
 
 
 def _images(blocks: list[Token]) -> Iterator[Token]:

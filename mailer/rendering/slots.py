@@ -9,7 +9,6 @@ from mailer.model.issue import Issue
 from mailer.rendering import merge_tags
 from mailer.rendering.message import Part, Place, Slot
 
-_HREF = re.compile(r'(?:href|src)="[^"]*"')
 _PLAIN_URL = re.compile(r"(?:https?://|mailto:)[!-=?-~]+")
 
 
@@ -43,10 +42,8 @@ class Slots:
 
     def split_html(self, page: str) -> Part:
         """The page cut at the words; those inside a link's address are escaped as parts of a URL."""
-        inside = [match.span() for match in _HREF.finditer(page) if self.word.search(match[0])]
         return tuple(
-            self._slot(piece, Place.URL if any(a <= at < b for a, b in inside) else Place.HTML)
-            for at, piece in self._cut(page)
+            self._slot(piece, Place.URL if _in_address(page, at) else Place.HTML) for at, piece in self._cut(page)
         )
 
     def split_text(self, plain: str) -> Part:
@@ -78,3 +75,9 @@ class Slots:
             return Slot(what, Place.TOKEN)
         name = what.field.removeprefix(merge_tags.ATTRIBUTE)
         return Slot(name, place, what.joiner or "", what.default or "")
+
+
+def _in_address(page: str, at: int) -> bool:
+    """Whether what stands at a place of the page is inside a tag, in the address of a link or picture."""
+    quote = page.rfind('"', 0, at)
+    return page.rfind("<", 0, at) > page.rfind(">", 0, at) and page.endswith(('href="', 'src="'), 0, quote + 1)

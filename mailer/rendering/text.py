@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import accumulate
 
 COLUMNS = 72
 _NEVER_FIRST = frozenset("，。、；：？！）》」』】〉〕”’…—·％%!),.:;?]}》々ー～")
 _NEVER_LAST = frozenset("（《「『【〈〔“‘([{￥¥$")
+_TAG_OR_TEXT = re.compile(r'<(?P<end>/?)(?P<name>\w+)(?P<rest>[^>"]*(?:"[^"]*"[^>"]*)*)>|(?P<text>[^<]+)')
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+_BLANKS = re.compile(r"[ \t\n\r\f]+")
 _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "pre", "ul", "ol", "hr", "table"})
 
 
 def width(text: str) -> int:
     """Display columns of `text`: wide and full-width characters take two, marks that combine none."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns, text))
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
+@lru_cache(8192)
 def _columns(character: str) -> int:
     if unicodedata.east_asian_width(character) in "WF":
         return 2
@@ -32,66 +37,43 @@ def wrap(text: str, first: str = "", rest: str = "", columns: int = COLUMNS) -> 
     Lines break at blanks and between Chinese characters, never before a closing mark or after an opening one
     (kinsoku). What cannot be broken, an address for instance, may be longer.
     """
+    text = " ".join(text.split())
     lines: list[str] = []
-    line, used, lead = "", 0, first
-    room = columns - width(first)
-    for blank, cluster in _clusters(text):
-        size = width(cluster)
-        gap = 1 if blank and line else 0
-        if line and used + gap + size > room:
-            lines.append(lead + line)
-            line, used, lead = "", 0, rest
-            room, gap = columns - width(rest), 0
-        line += " " * gap + cluster
-        used += gap + size
-    lines.append(lead + line)
+    lead, room, start = first, columns - width(first), 0
+    reach = _reach(text)
+    while (end := reach(start, room)) < len(text):
+        cut = next((at for at in range(end, start, -1) if _may_break(text, at)), 0)
+        cut = cut or next((at for at in range(end + 1, len(text)) if _may_break(text, at)), len(text))
+        lines.append(lead + text[start:cut])
+        lead, room, start = rest, columns - width(rest), cut + text.startswith(" ", cut)
+    if start < len(text) or not lines:
+        lines.append(lead + text[start:])
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _clusters(text: str) -> Iterator[tuple[bool, str]]:
-    """Pieces that must not be broken, each with whether a blank stood before it.
+def _reach(text: str) -> Callable[[int, int], int]:
+    """How far into the text a line goes that begins at a place and has so many columns."""
+    if text.isascii():
+        return lambda start, room: start + max(room, 0)
+    upto = [0, *accumulate(map(_columns, text))]
+    return lambda start, room: bisect_right(upto, upto[start] + room) - 1
+
+
+def _may_break(text: str, at: int) -> bool:
+    """Whether a line may end before the character at this place, which is not the first.
 
     A blank beside a Chinese mark is no place to break either where the mark may not begin or end a line.
     """
-    if text.isascii():
-        yield from ((True, word) for word in text.split())
-        return
-    whole, before = "", False
-    for blank, piece in _pieces(text):
-        if blank and whole and (_sticks(piece[0], _NEVER_FIRST) or _sticks(whole[-1], _NEVER_LAST)):
-            whole += f" {piece}"
-            continue
-        if whole:
-            yield before, whole
-        whole, before = piece, blank
-    if whole:
-        yield before, whole
+    left, right = text[at - 1], text[at]
+    if right == " ":
+        return not (_sticks(text[at + 1], _NEVER_FIRST) or _sticks(left, _NEVER_LAST))
+    if left == " " or right in _NEVER_FIRST or left in _NEVER_LAST or not _columns(right):
+        return False
+    return _columns(left) == 2 or _columns(right) == 2
 
 
 def _sticks(mark: str, marks: frozenset[str]) -> bool:
     return not mark.isascii() and mark in marks
-
-
-def _pieces(text: str) -> Iterator[tuple[bool, str]]:
-    """What has no blank in it and no place between Chinese characters to break at."""
-    for word in text.split():
-        if word.isascii():
-            yield True, word
-            continue
-        blank = True
-        piece = ""
-        for character in word:
-            if piece and _may_break(piece[-1], character):
-                yield blank, piece
-                piece, blank = "", False
-            piece += character
-        yield blank, piece
-
-
-def _may_break(left: str, right: str) -> bool:
-    if right in _NEVER_FIRST or left in _NEVER_LAST or _columns(right) == 0:
-        return False
-    return _columns(left) == 2 or _columns(right) == 2
 
 
 def underline(title: str, mark: str) -> str:
@@ -117,14 +99,18 @@ class Links:
 def from_html(fragment: str, links: Links) -> str:
     """A sanitised fragment (of Markdown origin) as wrapped text; paragraphs are parted by an empty line."""
     reader = _Reader(links)
-    reader.feed(fragment)
-    reader.close()
+    for tag in _TAG_OR_TEXT.finditer(str(fragment)):
+        if tag["text"]:
+            reader.write(html.unescape(tag["text"]))
+        elif tag["end"]:
+            reader.close(tag["name"])
+        else:
+            reader.open(tag["name"], {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(tag["rest"])})
     return "\n\n".join(reader.finish())
 
 
-class _Reader(HTMLParser):
+class _Reader:
     def __init__(self, links: Links) -> None:
-        super().__init__(convert_charrefs=True)
         self._links = links
         self._blocks: list[str] = []
         self._text = ""
@@ -140,8 +126,7 @@ class _Reader(HTMLParser):
         self._flush()
         return self._blocks
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
+    def open(self, tag: str, values: dict[str, str]) -> None:
         if tag in _BLOCKS:
             self._flush()
         if tag in {"ul", "ol"}:
@@ -164,7 +149,7 @@ class _Reader(HTMLParser):
         elif tag == "img" and values.get("alt"):
             self._text += f"[{values['alt']}]"
 
-    def handle_endtag(self, tag: str) -> None:
+    def close(self, tag: str) -> None:
         if tag == "a" and self._href:
             label = self._text[self._label :].strip()
             if self._links.first(self._href) and self._href != label:
@@ -179,8 +164,8 @@ class _Reader(HTMLParser):
         elif tag == "pre":
             self._verbatim = False
 
-    def handle_data(self, data: str) -> None:
-        self._text += data if self._verbatim else re.sub(r"[ \t\n\r\f]+", " ", data)
+    def write(self, text: str) -> None:
+        self._text += text if self._verbatim else _BLANKS.sub(" ", text)
 
     def _flush(self) -> None:
         text, self._text = self._text.strip("\n") if self._verbatim else self._text.strip(), ""

@@ -13,7 +13,10 @@ from collections.abc import Sequence
 
 LINE = 75  # RFC 2045 6.7 rule 5 allows 76, one of which is the soft break's =
 _PLAIN = re.compile(r"(?!From )[A-Za-z0-9,:;()/@!?'_+\-][A-Za-z0-9 .,:;()/@!?'_+\-&#%]{0,73}")
-_ESCAPED = {byte: f"={byte:02X}" for byte in range(256) if byte == 61 or not 32 <= byte < 127}
+_ESCAPABLE = re.compile(rb"[^\n -~]")
+_PIECE = re.compile(r".{1,75}(?<!=)(?<!=.)")  # no escape cut in two
+_SOFTENED = re.compile(r"^(?:.{76,}|\..*|From .*|.* )$", re.MULTILINE)
+_ROW = re.compile(rb".{1,76}")
 _ASCII = bytes(range(128))
 _SHORT = 60
 
@@ -83,29 +86,25 @@ def encode(pieces: Sequence[str | int]) -> Encoded:
 
 def quoted_printable(text: str) -> bytes:
     """`text` with LF line ends in quoted-printable with CRLF (RFC 2045 6.7), no line dot-led, none over 76."""
-    return "\r\n".join(_soft(line) for line in text.split("\n")).encode("ascii")
+    raw = text.encode("utf-8").replace(b"=", b"=3D")
+    encoded = _ESCAPABLE.sub(lambda match: b"=%02X" % ord(match[0]), raw).decode("ascii")
+    return _SOFTENED.sub(lambda match: _soft(match[0]), encoded).replace("\n", "\r\n").encode("ascii")
 
 
 def _soft(line: str) -> str:
-    encoded = line.encode("utf-8").decode("latin-1").translate(_ESCAPED)
-    if encoded.endswith(" "):
-        encoded = encoded[:-1] + "=20"
-    if len(encoded) <= LINE and not encoded.startswith((".", "From ")):
-        return encoded
-    lines: list[str] = []
-    while True:
-        if encoded.startswith("."):
-            encoded = "=2E" + encoded[1:]
-        elif encoded.startswith("From "):
-            encoded = "=46" + encoded[1:]
-        if len(encoded) <= LINE:
-            lines.append(encoded)
-            return "=\r\n".join(lines)
-        cut = LINE
-        if "=" in encoded[cut - 2 : cut]:
-            cut = encoded.rindex("=", 0, cut)
-        lines.append(encoded[:cut])
-        encoded = encoded[cut:]
+    """An escaped line in pieces of at most 75, none of which begins with what a relay would change."""
+    if line.endswith(" "):
+        line = line[:-1] + "=20"
+    made = "\n" + "=\n".join(_PIECE.findall(line))
+    if "\n." not in made and "\nFrom " not in made:
+        return made[1:]
+    pieces = []
+    while line:
+        if line.startswith((".", "From ")):
+            line = f"={ord(line[0]):02X}{line[1:]}"
+        pieces.append(next(_PIECE.finditer(line))[0])
+        line = line[len(pieces[-1]) :]
+    return "=\n".join(pieces)
 
 
 def soft(value: str) -> bytes:
@@ -123,6 +122,7 @@ def _aligned(raw: bytes, head: int) -> tuple[bytes, bytes, bytes]:
 
 def base64_lines(raw: bytes) -> bytes:
     """Bytes in base64, 57 of them a line, each line with CRLF (RFC 2045 6.8)."""
-    if len(raw) <= 57:
-        return b2a_base64(raw, newline=False) + b"\r\n" if raw else b""
-    return b"".join([b2a_base64(raw[start : start + 57], newline=False) + b"\r\n" for start in range(0, len(raw), 57)])
+    coded = b2a_base64(raw, newline=False)
+    if len(coded) <= 76:
+        return coded + b"\r\n" if coded else b""
+    return b"\r\n".join(_ROW.findall(coded)) + b"\r\n"

@@ -1,3 +1,10 @@
+from html import escape
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.rendering import inline as room
 from mailer.rendering.inline import css_mistakes, inline
 
 PAGE = """<!DOCTYPE html>
@@ -37,3 +44,64 @@ def test_inlining_often_adds_no_log_handlers():
     for _ in range(5):
         inline(PAGE)
     assert [len(logging.getLogger(name).handlers) for name in ("CSSUTILS", "mailer.css.silent")] == before
+
+
+CSS = "p{color:red} .a p{color:#ee0} .a > b{margin-top:0} .a .b{color:blue} td .a{width:1px} b{top:1px !important}"
+LEAVES = st.tuples(st.sampled_from(["p", "b", "i", "br"]), st.sampled_from(["", "a", "b", "a b"]), st.just(()))
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.tuples(
+        st.sampled_from(["div", "blockquote", "b"]), st.sampled_from(["", "a", "b", "b a"]), st.lists(inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def _written(tree):
+    tag, classes, inner = tree
+    own = ' style="color:green"' if len(inner) == 2 else ""
+    return f'<{tag} class="{classes}"{own}>' + "".join(map(_written, inner)) + ("" if tag == "br" else f"x</{tag}>")
+
+
+def _page(body, css=CSS):
+    kept = '<style data-premailer="ignore">@media print{p{color:#000 !important}}</style>'
+    return f"<!DOCTYPE html><html><head><style>{css}</style>{kept}</head><body>{body}</body></html>"
+
+
+def _afresh(page):
+    room._sheet.cache_clear()
+    return inline(page)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TREES, min_size=2, max_size=4))
+def test_what_was_learned_from_other_pages_is_what_premailer_would_say(trees):
+    pages = [_page(_written(tree)) for tree in trees] + [_page("".join(map(_written, trees)))]
+    afresh = [_afresh(page) for page in pages]
+    room._sheet.cache_clear()
+    assert [inline(page) for page in [*pages, *pages]] == [*afresh, *afresh]
+
+
+def test_premailer_runs_once_for_pages_that_are_alike_in_their_ways(monkeypatch):
+    runs = []
+    transform = room.Premailer.transform
+    monkeypatch.setattr(room.Premailer, "transform", lambda *given: runs.append(given) or transform(*given))
+    room._sheet.cache_clear()
+    made = [inline(_page(f"<p class=a>{escape(word)}</p>" * times)) for times, word in enumerate(("", "R&D", "高"), 1)]
+    assert len(runs) == 1
+    assert made[2].count('<p class="a" style="color:red">高</p>') == 3
+    inline(_page("<div><p class=a>below something else</p></div>"))
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("css", ["p:first-child{color:red}", "p + p{color:red}", "p[lang]{color:red}", "#x{color:red}"])
+def test_a_style_that_depends_on_more_than_the_way_is_asked_for_each_time(css):
+    pages = [_page(body, css) for body in ("<p>a</p>", "<p>a</p><p>b</p>", "<p lang=zh>a</p>", "<p id=x>a</p>")]
+    afresh = [_afresh(page) for page in pages]
+    assert len({page.count("color:red") for page in afresh}) > 1 or "first-child" in css
+    assert [inline(page) for page in [*pages, *pages]] == [*afresh, *afresh]
+
+
+def test_a_style_block_for_one_medium_is_left_as_it_is():
+    page = _page("<p>a</p>").replace('<style data-premailer="ignore">', '<style data-premailer="ignore" media="print">')
+    assert [inline(page) for _ in range(2)] == [_afresh(page)] * 2

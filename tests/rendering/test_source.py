@@ -191,8 +191,10 @@ def test_writing_a_written_issue_changes_nothing() -> None:
     assert canonical.write(source.read(text)) == text
 
 
-words = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=30).map(
-    lambda text: " ".join(text.split())
+words = (
+    st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=30)
+    .map(lambda text: " ".join(text.split()))
+    .filter(lambda text: not source._control_characters([text]))
 )
 named = words.filter(bool)
 prose = st.lists(named, max_size=3).map("\n\n".join).filter(lambda text: "```" not in text and "~~~" not in text)
