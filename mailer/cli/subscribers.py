@@ -72,7 +72,8 @@ def import_(
             meaning = layout(_ask_for_consent(file))
         if table.guess:
             output.talk(f"{file}: {table.guess}")
-        gc.freeze()  # what was loaded stays: the collector need not look at it again for every few rows
+        gc.freeze()  # what was loaded stays: the collector need not look at it again,
+        gc.set_threshold(10_000, 50, 50)  # nor every few rows at those in memory
         findings = _Findings(club, file, dry_run)
         with _progress() as progress:
             journey = Import(

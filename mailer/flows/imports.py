@@ -1,12 +1,14 @@
-"""The journey of a list from elsewhere: rows -> entries -> verdicts -> subscribers, a few thousand to a transaction."""
+"""The journey of a list from elsewhere: rows -> entries -> verdicts -> subscribers, some thousand to a transaction."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,11 +19,10 @@ from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
 
-CHUNK = 2000
+CHUNK = 10_000  # two are in memory: one is being read while the one before it is written
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What there is to say about one row."""
 
     line: int
@@ -89,46 +90,54 @@ class Import:
     def run(self, rows: Iterable[Row], *, dry_run: bool = False) -> Summary:
         """Import the rows; with `dry_run` only say what would happen. Raises StoreError, with earlier chunks kept."""
         reading = iter(rows)
-        while chunk := list(islice(reading, CHUNK)):
-            entries = self._read(chunk)
-            if entries:
-                judged = self._db.read(self._judge, entries) if dry_run else self._db.run(self._take, entries)
-                for entry, verdict, text in judged:
-                    self._tell(entry.line, verdict, text)
-            self._progress(self._summary.rows)
+        with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
+            before: tuple[list[Finding], Future[list[Finding]]] | None = None
+            while any(chunk := self._read(islice(reading, CHUNK))):
+                self._tell(before)
+                entries, refused = chunk
+                before = refused, writer.submit(self._judge if dry_run else self._take, entries)
+            self._tell(before)
         if not dry_run:
             with self._db.transaction() as conn:
                 detail = {"file": self._file, **self._summary.as_data()}
                 roster.record(conn, "imported", detail, actor=self._actor, now=self._clock())
         return self._summary
 
-    def _read(self, rows: Sequence[Row]) -> list[Entry]:
-        """The entries of a chunk; rows that cannot be read and repeated addresses are noted."""
-        entries = []
+    def _read(self, rows: Iterable[Row]) -> tuple[list[Entry], list[Finding]]:
+        """The entries of a chunk, and what there is to say about rows that have none."""
+        entries, refused = [], []
         for row in rows:
             try:
                 if row.fault:
                     raise Fault(row.fault)
                 entry = self._layout.read(row.line, row.cells)
             except Fault as fault:
-                self._tell(row.line, Verdict.REFUSED, str(fault))
+                refused.append(Finding(row.line, Verdict.REFUSED, str(fault)))
                 continue
             first = self._seen.note(entry.address.match_key, row.line)
             if first:
-                self._tell(row.line, Verdict.DUPLICATE, f"the same address as on line {first}; the first one counts")
+                same = f"the same address as on line {first}; the first one counts"
+                refused.append(Finding(row.line, Verdict.DUPLICATE, same))
             else:
                 entries.append(entry)
-        return entries
+        return entries, refused
 
-    def _tell(self, line: int, verdict: Verdict, text: str) -> None:
-        self._summary.counts[verdict] += 1
-        if text:
-            self._note(Finding(line, verdict, text))
+    def _tell(self, chunk: tuple[list[Finding], Future[list[Finding]]] | None) -> None:
+        """Count a chunk once it is written, and say what there is to say."""
+        if chunk is None:
+            return
+        refused, judged = chunk
+        for finding in (*refused, *judged.result()):
+            self._summary.counts[finding.verdict] += 1
+            if finding.text:
+                self._note(finding)
+        self._progress(self._summary.rows)
 
-    def _judge(self, conn: Connection, entries: Sequence[Entry]) -> list[tuple[Entry, Verdict, str]]:
-        return [(entry, verdict, text) for entry, _, verdict, text in self._weigh(conn, entries)]
+    def _judge(self, entries: Sequence[Entry]) -> list[Finding]:
+        with self._db.reading() as conn:
+            return [finding for _, _, finding in self._weigh(conn, entries)]
 
-    def _weigh(self, conn: Connection, entries: Sequence[Entry]) -> list[tuple[Entry, Known | None, Verdict, str]]:
+    def _weigh(self, conn: Connection, entries: Sequence[Entry]) -> list[tuple[Entry, Known | None, Finding]]:
         """Each entry with the subscriber it meets, what becomes of it, and what there is to say."""
         now = self._clock()
         keys = [entry.address.match_key for entry in entries]
@@ -139,7 +148,8 @@ class Import:
         for entry, key in zip(entries, keys, strict=True):
             found = known.get(key)
             verdict = judge(entry, found, suppressed=key in suppressed, erased=key in erased)
-            weighed.append((entry, found, verdict, _said(entry, found, verdict, suppressed.get(key, ""))))
+            said = "" if verdict in _PLAIN else _said(entry, found, verdict, suppressed.get(key, ""))
+            weighed.append((entry, found, Finding(entry.line, verdict, said)))
         return weighed
 
     def _erased(self, conn: Connection, keys: Sequence[str], now: datetime) -> set[str]:
@@ -148,26 +158,31 @@ class Import:
         by_tombstone = {stone: key for key in keys for stone in tombstones(key, self._keyring)}
         return {by_tombstone[stone] for stone in roster.suppressed(conn, list(by_tombstone), now)}
 
-    def _take(self, conn: Connection, entries: Sequence[Entry]) -> list[tuple[Entry, Verdict, str]]:
+    def _take(self, entries: Sequence[Entry]) -> list[Finding]:
         """Judge a chunk and write what follows, in one transaction."""
         now = self._clock()
-        weighed = self._weigh(conn, entries)
-        new = [entry for entry, _, verdict, _ in weighed if verdict is Verdict.ADDED]
-        if new:
-            roster.add_all(conn, new, file=self._file, now=now)
-        for entry, found, verdict, _ in weighed:
-            if found is None:
-                continue
-            if verdict is Verdict.UPDATED:
-                roster.change(conn, found, entry)
-            elif verdict is Verdict.LEFT and signups.depart(conn, found.id, now):
-                step = consents.Step("withdrawn", source=entry.source or "import", detail=f"{self._file}:{entry.line}")
-                consents.append(conn, found.id, step, now)
-        return [(entry, verdict, text) for entry, _, verdict, text in weighed]
+        with self._db.transaction() as conn:
+            weighed = self._weigh(conn, entries)
+            new = [entry for entry, _, finding in weighed if finding.verdict is Verdict.ADDED]
+            if new:
+                roster.add_all(conn, new, file=self._file, now=now)
+            for entry, found, finding in weighed:
+                if found is None:
+                    continue
+                if finding.verdict is Verdict.UPDATED:
+                    roster.change(conn, found, entry)
+                elif finding.verdict is Verdict.LEFT and signups.depart(conn, found.id, now):
+                    detail = f"{self._file}:{entry.line}"
+                    step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
+                    consents.append(conn, found.id, step, now)
+        return [finding for _, _, finding in weighed]
+
+
+_PLAIN = (Verdict.ADDED, Verdict.UNCHANGED)
 
 
 def _said(entry: Entry, found: Known | None, verdict: Verdict, reason: str) -> str:
-    """What there is to say about an entry, as a clause; "" for the plain cases."""
+    """What there is to say about an entry, as a clause; "" for no more than the verdict."""
     match verdict:
         case Verdict.UNSUBSCRIBED:
             return "kept out: this reader unsubscribed"

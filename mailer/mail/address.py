@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailer.errors import AddressError
 
@@ -17,8 +17,7 @@ _PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?=[^.]*[A-Za-z]\
 _RESERVED = (".arpa", ".invalid", ".local", ".localhost", ".onion")  # RFC 6761, 6762, 7686: never reached by mail
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An address we would mail.
 
     `address` is as typed, but for a domain in letters beyond ASCII, which becomes its A-labels; `match_key` is

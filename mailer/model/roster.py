@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from mailer.errors import AddressError, ImportFileError
 from mailer.mail.address import Address, parse
 from mailer.model.subscriber import State, attribute_name, fault_in_text, language_tag, split_tags
 
-_KNOWN = {"email", "name", "language", "tags", "status", "consent_source", "consent_at"}
+_KNOWN = ("email", "name", "language", "tags", "status", "consent_source", "consent_at")
+_REMEMBERED = 4096  # lists tell few days, again and again
 _STATES = {"": State.ACTIVE, **{state.value: state for state in (State.ACTIVE, State.PENDING, State.UNSUBSCRIBED)}}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one row says about one reader. `source` and `consented_at` tell where and when he agreed."""
 
     line: int
@@ -28,7 +31,7 @@ class Entry:
     state: State = State.ACTIVE
     source: str = ""
     consented_at: datetime | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
 
 
 class Verdict(StrEnum):
@@ -87,7 +90,7 @@ def judge(entry: Entry, found: Known | None, *, suppressed: bool, erased: bool) 
 
 
 class FirstLines:
-    """The line on which each key came first: an open-addressed table of hashes, some 24 octets a key.
+    """The line on which each key came first: an open-addressed table of hashes, some 20 octets a key.
 
     A dictionary of a million addresses would take more memory than the whole import may.
     """
@@ -96,7 +99,7 @@ class FirstLines:
         self._mask = 4095
         self._count = 0
         self._hashes = array("q", bytes(8 * 4096))
-        self._lines = array("L", bytes(array("L").itemsize * 4096))
+        self._lines = array("I", bytes(array("I").itemsize * 4096))
 
     def note(self, key: str, line: int) -> int:
         """The line of an earlier note of `key`; 0 when there was none, and then `line` (at least 1) is kept."""
@@ -120,7 +123,7 @@ class FirstLines:
         hashes, lines = self._hashes, self._lines
         self._mask = self._mask * 2 + 1
         self._hashes = array("q", bytes(8 * (self._mask + 1)))
-        self._lines = array("L", bytes(lines.itemsize * (self._mask + 1)))
+        self._lines = array("I", bytes(lines.itemsize * (self._mask + 1)))
         for number, line in zip(hashes, lines, strict=True):
             if line:
                 place = self._place(number)
@@ -145,9 +148,12 @@ class Layout:
         self.consent = consent
         self._zone = zone
         self._now = now
-        self._width = len(headings)
+        self._moment = lru_cache(_REMEMBERED)(self._moment_of)
         names = _meanings(headings, renames)
         self._places = {name: place for place, name in enumerate(names) if name in _KNOWN}
+        self._email, self._name, self._language, self._tags, self._status, self._source, self._at = (
+            self._places.get(name, len(names)) for name in _KNOWN
+        )
         self._attributes = [(name, place) for place, name in enumerate(names) if name and name not in _KNOWN]
         if "email" not in self._places:
             if any("@" in heading for heading in headings):
@@ -171,35 +177,32 @@ class Layout:
             for place, cell in enumerate(cells):
                 if fault := fault_in_text(cell):
                     raise Fault(f"{self._heading(place)} {fault}")
+        cells = [*cells, ""]  # what no column tells
         try:
-            address = parse(self._cell(cells, "email"))
+            address = parse(cells[self._email])
         except AddressError as error:
             raise Fault(str(error)) from None
-        language = language_tag(self._cell(cells, "language"))
+        language = language_tag(cells[self._language])
         if language is None:
-            raise Fault(f"language {self._cell(cells, 'language')!r} is no language tag such as en or zh-CN")
-        status = self._cell(cells, "status").lower()
+            raise Fault(f"language {cells[self._language]!r} is no language tag such as en or zh-CN")
+        status = cells[self._status].lower()
         state = _STATES.get(status)
         if state is None:
             raise Fault(f"status {status!r} is unknown; use active, pending or unsubscribed")
-        source = self._cell(cells, "consent_source") or self.consent
+        source = cells[self._source] or self.consent
         if not source and state is not State.UNSUBSCRIBED:
             raise Fault("no consent_source, and no --consent given for such rows")
         return Entry(
             line,
             address,
-            self._cell(cells, "name"),
+            cells[self._name],
             language,
-            split_tags(self._cell(cells, "tags")),
+            split_tags(cells[self._tags]),
             state,
             source,
-            self._moment(self._cell(cells, "consent_at")),
+            self._moment(cells[self._at]),
             {name: cells[place] for name, place in self._attributes if cells[place]},
         )
-
-    def _cell(self, cells: Sequence[str], name: str) -> str:
-        place = self._places.get(name)
-        return "" if place is None else cells[place]
 
     def _heading(self, place: int) -> str:
         for name, at in (*self._places.items(), *self._attributes):
@@ -207,7 +210,7 @@ class Layout:
                 return name
         return f"cell {place + 1}"
 
-    def _moment(self, text: str) -> datetime | None:
+    def _moment_of(self, text: str) -> datetime | None:
         if not text:
             return None
         try:

@@ -72,7 +72,7 @@ def fault_in_text(text: str) -> str:
         unsafe = _UNSAFE.search(text)
         if unsafe:
             return _name_of_character(unsafe[0])
-        if _ENCODED_WORD.search(text):
+        if "=?" in text and _ENCODED_WORD.search(text):
             return "holds an encoded header word"
     if len(text) > MAX_FIELD_OCTETS or len(text.encode()) > MAX_FIELD_OCTETS:
         return f"is longer than {MAX_FIELD_OCTETS} octets"
@@ -115,6 +115,7 @@ def tag_name(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+@lru_cache(maxsize=1024)
 def split_tags(text: str) -> tuple[str, ...]:
     """The tags in a `;`-separated cell (a full-width `；` too), each once, in order."""
     return tuple(dict.fromkeys(tag for tag in map(tag_name, re.split("[;；]", text)) if tag)) if text else ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import json.encoder
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -16,9 +18,9 @@ from mailer.store.schema import deliveries
 # Word for word the condition of the partial index: SQLite takes it for nothing else, least of all for a parameter.
 WAITS = text("deliveries.waits")
 
-_ROWS = 80  # to a statement of SQLite, which takes 999 values in its older versions
+_ROWS = 80  # to a statement of SQLite: few enough for the 999 values that its older versions take
 
-_PACK = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_TEXT = json.encoder.encode_basestring  # a text in quotes, as `json.dumps(..., ensure_ascii=False)` writes it
 
 
 def among(conn: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
@@ -66,15 +68,22 @@ def append(
     """
     into = f"INSERT INTO {table.name} ({', '.join(columns)})"
     if conn.dialect.name == "sqlite":
-        places, added = f"({', '.join('?' * len(columns))})", 0
-        for start in range(0, len(rows), _ROWS):
-            some = rows[start : start + _ROWS]
+        places, added, start = f"({', '.join('?' * len(columns))})", 0, 0
+        most = _most_values(conn) // len(columns)
+        while some := rows[start : start + (most if len(rows) - start >= most else _ROWS)]:
+            start += len(some)
             statement = f"{into} VALUES {', '.join([places] * len(some))} {otherwise}"
             added += conn.exec_driver_sql(statement, tuple(chain.from_iterable(some))).rowcount
         return added
     arrays = ", ".join(f"CAST(%s AS {table.c[name].type.compile(conn.dialect)}[])" for name in columns)
     statement = f"{into} SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
     return conn.exec_driver_sql(statement, tuple(map(_array, zip(*rows, strict=True)))).rowcount
+
+
+def _most_values(conn: Connection) -> int:
+    """How many values SQLite takes at once. While it works on a statement, other threads have the interpreter."""
+    most: int = conn.connection.driver_connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # type: ignore[union-attr]
+    return most
 
 
 def add(conn: Connection, table: Table, **values: Any) -> int:
@@ -93,7 +102,7 @@ def _addition(database: str, table: str, *columns: str) -> str:
 
 def packed(values: Mapping[str, str]) -> str:
     """A JSON object as `append` takes it."""
-    return _PACK(values) if values else "{}"
+    return f"{{{','.join([f'{_TEXT(name)}:{_TEXT(value)}' for name, value in sorted(values.items())])}}}"
 
 
 def new_ids(conn: Connection, table: str, count: int) -> Iterable[int]:
@@ -113,4 +122,4 @@ def make_room(conn: Connection, megabytes: int = 48) -> None:
     """
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql(f"PRAGMA cache_size = -{megabytes * 1024:d}")
-        conn.exec_driver_sql("PRAGMA wal_autocheckpoint = 10000")  # pages: 40 MB
+        conn.exec_driver_sql("PRAGMA wal_autocheckpoint = 25000")  # pages: 100 MB

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import lru_cache
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -80,7 +81,7 @@ _CONSENT = ("subscriber_id", "at", "action", "language", "source", "detail")
 
 
 def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
-    agreed = to_millis(entry.consented_at) if entry.consented_at else now
+    agreed = _agreed(entry.consented_at, entry.consented_at.tzinfo)[0] if entry.consented_at else now
     return (
         number,
         entry.address.address,
@@ -97,8 +98,14 @@ def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
 
 
 def _consent(number: int, entry: Entry, file: str, now: int) -> tuple[object, ...]:
-    agreed = f"; agreed {entry.consented_at.isoformat()}" if entry.consented_at else ""
+    agreed = _agreed(entry.consented_at, entry.consented_at.tzinfo)[1] if entry.consented_at else ""
     return (number, now, "imported", entry.language, entry.source, f"{file}:{entry.line}{agreed}")
+
+
+@lru_cache(4096)
+def _agreed(moment: datetime, zone: tzinfo | None) -> tuple[int, str]:
+    """When somebody agreed: in milliseconds, and as the record of consents says it, in the list's own zone."""
+    return to_millis(moment), f"; agreed {moment.isoformat()}"
 
 
 def change(conn: Connection, found: Known, entry: Entry) -> None:

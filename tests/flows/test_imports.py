@@ -287,3 +287,19 @@ def test_one_reader_is_added_tagged_shown_and_removed(db: Database) -> None:
     assert [row["action"] for row in history["consents"]] == ["added", "withdrawn"]
     with pytest.raises(UsageError, match="unsubscribed"):
         flow.add(db, RING, "bob@example.com", name="", language="", tags=(), source="x", actor="op", now=NOW)
+
+
+def test_what_there_is_to_say_comes_in_the_order_of_the_chunks(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 2)
+    bring(db, "email\na@example.com\nb@example.com\n")
+    summary, findings = bring(
+        db, "email,name\nbad,\na@example.com,Ann\nb@example.com,Bob\nB@example.com,\nc@example.com,\nworse,\n"
+    )
+    assert [(finding.line, finding.verdict) for finding in findings] == [
+        (2, Verdict.REFUSED),
+        (3, Verdict.UPDATED),
+        (5, Verdict.DUPLICATE),
+        (4, Verdict.UPDATED),
+        (7, Verdict.REFUSED),
+    ]
+    assert counts(summary) == {"updated": 2, "added": 1, "duplicate": 1, "refused": 2}
