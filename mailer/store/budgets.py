@@ -7,6 +7,7 @@ that was not used is free at once. Rows are locked in the order of their keys, a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, func, select, update
 from mailer.model.delivery import State
 from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of
 from mailer.store.breaker import first_since
+from mailer.store.bulk import among
 from mailer.store.engine import insert_new
 from mailer.store.holdings import under_way
 from mailer.store.schema import attempts, budgets, claims, deliveries, from_millis
@@ -147,6 +149,14 @@ def settle(
             lately = max(why.taken, _accepted_lately(conn, row.key, now))
             budget = budget.slowed(lately, why.pause, why.cause, moment)
         conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
+
+
+def charge(conn: Connection, relay: str, delivery_ids: Sequence[int], now: datetime) -> None:
+    """Charge what a dead worker may have sent over a relay, whatever became of it."""
+    domains = conn.execute(select(deliveries.c.domain).where(among(conn, delivery_ids))).scalars()
+    sent = Counter(PROVIDER + group_of(domain) for domain in domains)
+    sent[RELAY + relay] = len(delivery_ids)
+    settle(conn, sent, (), now)
 
 
 def _accepted_lately(conn: Connection, key: str, now: datetime) -> int:

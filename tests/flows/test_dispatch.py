@@ -24,12 +24,14 @@ from mailer.flows import control
 from mailer.flows.dispatch import Tally, books, connection, desk
 from mailer.flows.dispatch import dispatcher as dispatching
 from mailer.model.delivery import State
+from mailer.model.pacing import Window
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import budgets, issues, ledger
-from mailer.store.budgets import Wish
+from mailer.store.budgets import PROVIDER, Slowdown, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
-from mailer.store.ledger import Claimed
+from mailer.store.journal import Journal, Mark
+from mailer.store.ledger import Claimed, Sendable, Worker
 from mailer.store.outbox import post_letter
 from mailer.store.schema import claims, deliveries, subscribers
 from mailer.store.schema import issues as issues_table
@@ -304,12 +306,13 @@ async def test_a_relay_that_comes_back_is_told_of_once_and_its_error_forgotten(s
 
 async def test_a_standing_connection_goes_on_while_others_are_refused(stage: Stage, monkeypatch: Any) -> None:
     monkeypatch.setattr(lanes, "BREAKER_SECONDS", (60.0,))
-    gate = stall("dot", times=1)
-    async with Relay(gate, max_connections=1) as relay:
+    gate, others = stall("dot", times=1), closing("connect", "421 Too many connections", skip=1, waiting=True)
+    async with Relay(gate, others) as relay:
         run = asyncio.create_task(stage.dispatcher(relay, connections=2).run())
         async with asyncio.timeout(20):
             await gate.reached()
-            await stage.seen.until(lambda: bool(stage.seen.down))  # the second one; nothing is opened for a minute
+            others.let_go()
+            await stage.seen.until(lambda: bool(stage.seen.down))  # nothing is opened for a minute
             gate.let_go()
             await run
         assert stage.counts() == {"accepted": stage.readers}
@@ -847,6 +850,34 @@ async def test_a_claim_is_settled_only_by_who_can_know(stage: Stage) -> None:
         counts = stage.counts()
         assert counts["accepted"] == sum(relay.accepted.values())
         stage.agree(relay)
+
+
+@pytest.mark.parametrize("marks", [{0: Mark.ACCEPTED, 1: Mark.HANDED_OVER, 2: Mark.ANSWERED, 3: Mark.COMPOSING}, None])
+async def test_what_a_dead_worker_may_have_sent_counts_against_the_limits(
+    stage: Stage, marks: dict[int, Mark] | None
+) -> None:
+    """Whoever takes over charges it, also one that has only just begun and knows of no limit yet."""
+    quotas, group = (Window(10, 3600.0),), Slowdown(PROVIDER + "example.com", 90, 0.0, "451 slow down")
+    folder = stage.folder / "journal"
+    folder.mkdir()
+    with stage.db.transaction() as conn:
+        budgets.allowance(conn, "main", quotas, stage.now)
+        budgets.settle(conn, {}, [group], stage.now)
+        dead = ledger.open_claim(conn, Worker("w0", "here", 1, "boot"), str(folder), stage.now, books.LEASE, "main")
+        rows = ledger.pick(conn, Sendable(stage.issue_id), 6, stage.now)
+        ledger.assign(conn, dead, rows, stage.now)
+    if marks is not None:
+        journal = Journal(folder, dead, [row.id for row in rows])
+        for position, mark in marks.items():
+            journal.mark(position, mark)
+        journal.close()
+    stage.now += books.LEASE
+    async with Relay() as relay:
+        await stage.dispatcher(relay)._inherit()
+    allowance = stage.db.run(budgets.allowance, "main", quotas, stage.now)
+    begun = 6 if marks is None else 3
+    assert allowance.relay == 10 - begun
+    assert allowance.providers == {"example.com": 35 - begun}  # a third of a minute's, and a little more
 
 
 def _waits(act: str) -> str:

@@ -144,7 +144,8 @@ def test_what_was_under_way_and_taken_after_all_raises_what_is_known_to_be_possi
 
 def test_answers_to_what_was_under_way_do_not_slow_twice() -> None:
     once = Budget().slowed(100, 60.0, "HL:IFC", 1000.0)
-    assert once.slowed(100, 60.0, "HL:IFC", 1001.0).rate == once.rate
+    assert once.slowed(100, 60.0, "HL:IFC", 1059.9).rate == once.rate
+    assert once.slowed(100, 60.0, "HL:IFC", 1060.0).rate == once.rate / 2
 
 
 def test_throttled_again_soon_it_halves_and_pauses_longer_each_time() -> None:

@@ -26,11 +26,12 @@ from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.holdings import held
-from mailer.store.journal import Journal
+from mailer.store.journal import Journal, Mark
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
 from mailer.transport.lane import Lane
 
 LEASE = timedelta(seconds=120)
+BEGUN = (Mark.HANDED_OVER, Mark.ACCEPTED, Mark.ANSWERED)  # what a relay has seen
 HESITANT_SECONDS = 600.0  # for so long a domain counts as one that makes people wait
 
 Compose = Callable[[Claimed], Outgoing]
@@ -267,12 +268,15 @@ class Books:
             died = "died after handing it over" if here else "was lost with its claim"
             cause = f"worker {claim.worker} {died}"
             with self._db.transaction() as conn:
-                under_way = len(held(conn, claim.id))
+                under_way = held(conn, claim.id)
                 taken = ledger.take_over(conn, claim.id, marks, cause, now)
                 ledger.repeat_uncertain(conn, now)
                 uncertain = len(held(conn, claim.id, State.UNCERTAIN))
-                if taken and RELAY + claim.relay in self._metered:
-                    budgets.settle(conn, {RELAY + claim.relay: under_way}, (), now)
+                if taken:
+                    begun = (
+                        under_way if marks is None else [number for number in under_way if marks.get(number) in BEGUN]
+                    )
+                    budgets.charge(conn, claim.relay, begun, now)
             if taken:
                 settled.append(Inherited(claim.worker, cause, uncertain))
                 if here:
