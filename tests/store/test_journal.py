@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.store.journal import Journal, Mark, is_alive, read
+from mailer.store.journal import Journal, Mark, boot_id, is_alive, read
 
 KILLED = """
 import os, signal, sys
@@ -64,3 +64,8 @@ def test_a_journal_that_cannot_be_laid_leaves_nothing_behind(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["7.journal"]
     first.remove()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_system_that_does_not_tell_its_boot_has_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: open("/nowhere/boot_id").read())  # noqa: SIM115
+    assert boot_id() == ""

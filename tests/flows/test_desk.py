@@ -1,0 +1,150 @@
+"""The desk of a worker's connections: what is taken from it, what goes back, what an answer means for others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.cast import NOW
+
+from mailer.flows.dispatch.batch import Batch, Work
+from mailer.flows.dispatch.desk import UNANSWERED, Desk, Observer
+from mailer.flows.dispatch.outcome import Retry
+from mailer.mail.reply import Reply
+from mailer.model.delivery import Phase, Result, State
+from mailer.store.budgets import PROVIDER, RELAY
+from mailer.store.journal import Journal
+from mailer.store.ledger import Claimed, Worker
+from mailer.transport.lane import Lane
+from mailer.transport.smtp import SmtpRelay
+from mailer.transport.url import parse
+
+TAKEN = Result(Phase.DOT, Reply(250, ("ok",)))
+THROTTLED = Result(Phase.RCPT, Reply(550, ("Connection frequency limited",)))
+NOT_HEARD = Result(Phase.DOT, None, "the connection was lost")
+
+
+class Table:
+    """A desk with one lane, work on it, and a clock that stands still."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1000.0
+        server = SmtpRelay(parse("smtp://127.0.0.1:1"), name="main")
+        self.lane = Lane(server, connections=2, return_path=lambda token: token)
+        self.desk = Desk(
+            lanes=[self.lane],
+            worker=Worker("w", "here", 1, "boot"),
+            retry=Retry(),
+            observer=Observer(),
+            now=lambda: NOW + timedelta(seconds=self.now),
+            monotonic=lambda: self.now,
+        )
+        self._folder = folder
+        self._numbers = itertools.count(1)
+
+    def work(self, *domains: str, claimed_at: float = 1000.0, issue: int | None = 7) -> list[Work]:
+        """A claim of a reader at each domain."""
+        first = next(self._numbers) * 100
+        rows = [
+            Claimed(first + place, issue, 1, None, 1, f"r@{domain}", domain, "", {}, 0, None)
+            for place, domain in enumerate(domains)
+        ]
+        journal = Journal(self._folder, first, [row.id for row in rows])
+        batch = Batch(first, rows, _never, journal, claimed_at, claimed_at + 120, len(rows))
+        return [Work(batch, place, row) for place, row in enumerate(rows)]
+
+    def answer(self, work: Work, result: Result) -> None:
+        self.desk.answered(self.lane, work, result, self.now, 5)
+
+
+def _never(row: Claimed) -> object:
+    raise NotImplementedError
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path)
+
+
+def test_work_is_taken_for_a_second_after_its_claim_and_goes_back_then(table: Table) -> None:
+    old, fresh = table.work("a.example", claimed_at=998.9) + table.work("a.example", claimed_at=999.0)
+    table.lane.ready.extend([old, fresh])
+    assert table.desk.take(table.lane, table.now) is fresh
+    assert table.desk.page.released == [old]
+    assert table.desk.take(table.lane, table.now) is None
+
+
+def test_the_dispatcher_is_woken_when_half_of_a_claim_is_left(table: Table) -> None:
+    table.lane.ready.extend(table.work("a.example", "a.example", "a.example"))
+    table.lane.low_water = 1
+    table.desk.take(table.lane, table.now)
+    assert not table.desk.changed.is_set()
+    table.desk.take(table.lane, table.now)
+    assert table.desk.changed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("unlike", "room"),
+    [
+        (lambda lane: None, True),
+        (lambda lane: setattr(lane, "claim_at", 1000.1), False),
+        (lambda lane: setattr(lane, "claim_at", 1000.0), True),
+        (lambda lane: lane.failed(1000.0), False),
+        (lambda lane: lane.ready.extend([1]), True),
+        (lambda lane: lane.ready.extend([1, 2]), False),
+    ],
+)
+def test_more_is_claimed_for_a_relay_that_is_up_when_half_of_its_work_is_gone(
+    table: Table, unlike: Callable[[Lane], object], room: bool
+) -> None:
+    assert table.lane.most(1.0, 1000) == 2
+    unlike(table.lane)
+    assert table.desk.has_room(table.lane) is room
+
+
+def test_what_a_provider_takes_of_what_was_under_way_when_it_throttled_counts_as_possible(table: Table) -> None:
+    for work in table.work("qq.com", "foxmail.com"):
+        table.answer(work, TAKEN)
+    refused, under_way, other = table.work("qq.com", "foxmail.com", "example.com")
+    table.answer(refused, THROTTLED)
+    key = PROVIDER + "qq.com"
+    assert table.desk.page.slowdowns[key].taken == 2
+    table.answer(other, TAKEN)
+    assert table.desk.page.slowdowns[key].taken == 2
+    table.answer(under_way, TAKEN)
+    assert table.desk.page.slowdowns[key].taken == 3
+    assert RELAY + "main" not in table.desk.page.slowdowns
+
+
+def test_a_throttle_sends_back_what_is_ready_for_the_provider_and_nothing_else(table: Table) -> None:
+    refused, foxmail, other = table.work("qq.com", "foxmail.com", "example.com")
+    table.lane.ready.extend([foxmail, other])
+    table.answer(refused, THROTTLED)
+    assert table.desk.page.released == [foxmail]
+    assert list(table.lane.ready) == [other]
+    assert table.desk.changed.is_set()
+
+
+def test_answers_that_stay_away_one_after_the_other_pause_the_issue_and_one_answer_begins_anew(table: Table) -> None:
+    lost = table.work(*["a.example"] * (2 * UNANSWERED))
+    for work in lost[: UNANSWERED - 1]:
+        table.answer(work, NOT_HEARD)
+    table.answer(table.work("a.example")[0], TAKEN)
+    for work in lost[UNANSWERED:-1]:
+        table.answer(work, NOT_HEARD)
+    assert table.desk.page.pauses == {}
+    ready = table.work("a.example") + table.work("a.example", issue=8)
+    table.lane.ready.extend(ready)
+    table.answer(lost[-1], NOT_HEARD)
+    assert table.desk.page.pauses == {7: f"main took {UNANSWERED} messages in a row without an answer"}
+    assert (table.desk.page.released, list(table.lane.ready)) == (ready[:1], ready[1:])
+    assert table.desk.tally[State.UNCERTAIN] == 2 * UNANSWERED - 1
+
+
+def test_letters_without_an_answer_pause_nothing(table: Table) -> None:
+    for work in table.work(*["a.example"] * UNANSWERED, issue=None):
+        table.answer(work, NOT_HEARD)
+    assert table.desk.page.pauses == {}
