@@ -19,7 +19,7 @@ _WISH = re.compile(r"\s*unsubscribe\s+([a-z2-7]{26})\s*", re.I)
 
 _CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
     ("return path", Purpose.BOUNCE, re.compile(r"(?<![a-z0-9])b[+-]([a-z2-7]{26})(?![a-z0-9])", re.I)),
-    ("Message-ID", Purpose.MESSAGE, re.compile(r"(?<![a-z0-9])([a-z2-7]{26})@", re.I)),
+    ("Message-ID", Purpose.MESSAGE, re.compile(r"(?<![a-z0-9+-])([a-z2-7]{26})@", re.I)),
     ("List-Unsubscribe", Purpose.UNSUBSCRIBE, re.compile(r"/u/([a-z2-7]{26})(?![a-z0-9])", re.I)),
 )
 

@@ -103,6 +103,13 @@ def test_a_forged_report_changes_nobody(db: Database, journey: TakeIn, dave: int
         assert {row.delivery_id for row in conn.execute(select(bounces))} == {None}
 
 
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each is not Purpose.BOUNCE])
+def test_a_token_for_another_purpose_in_a_return_path_is_none(db: Database, journey: TakeIn, purpose: Purpose) -> None:
+    other = RING.sign(db.run(reader), purpose)
+    raw = sample("postfix-unknown-user", path=other) + f"Return-Path: <b+{other}@club.example.com>\n".encode()
+    assert journey.take(raw, "imap", f"b+{other}@club.example.com").state == "unverified"
+
+
 def test_a_victims_address_in_the_body_of_a_genuine_report_is_only_evidence(db: Database, journey: TakeIn) -> None:
     with db.transaction() as conn:
         mallory, _ = reader(conn, "mallory@example.org"), reader(conn)
