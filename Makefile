@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 # Wheels only, each with its hash: nothing unpinned is fetched or built.
-INSTALL := $(if $(UV),$(UV) pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
+INSTALL := $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
 LOCKED := $(INSTALL) --require-hashes --only-binary :all: -r
 OURSELVES := $(INSTALL) --no-deps --no-build-isolation -e .
+# Hundreds of commands are started, some where Python is told not to keep what it compiles.
+COMPILE := $(BIN)/python -m compileall -q mailer tests/support
 EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
 
 BENCHMARKS := compose dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
@@ -19,9 +21,11 @@ help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what does; do printf '%-18s %s\n' "$$what" "$$does"; done
 
 demo: .stamp/runtime  ## set everything up and run the whole journey on this machine
+	@$(COMPILE)
 	$(BIN)/mailer demo
 
 test: .stamp/dev  ## set everything up and run all tests (PYTEST_ARGS="-k word" for some)
+	@$(COMPILE)
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 check: lint types contracts  ## lint, types, contracts between the rooms, docs
