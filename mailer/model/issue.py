@@ -21,7 +21,7 @@ class Item:
     """One story. `headline` is plain text, `body` CommonMark with merge tags, `lang` a BCP 47 tag.
 
     `lead` is None for a story that is not among the issue's leads, "" for one whose headline is the lead,
-    else the shorter wording that stands in the title.
+    else the shorter wording that stands in the title. `own` says that it has no source because it is the club's own.
     """
 
     headline: str
@@ -30,6 +30,7 @@ class Item:
     lead: str | None = None
     lang: str = ""
     line: int = 0
+    own: bool = field(default=False, compare=False)
 
     @property
     def lead_text(self) -> str:

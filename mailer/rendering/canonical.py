@@ -94,7 +94,7 @@ def _item(item: Item, issue_lang: str) -> list[str]:
         blocks.append(_body(item.body))
     if item.source:
         blocks.append(source_word(issue_lang) + _source(item.source))
-    elif split_source(item.body.split("\n"), 0)[0] != item.body:
+    elif item.own or split_source(item.body.split("\n"), 0)[0] != item.body:
         blocks.append(source_word(issue_lang) + NO_SOURCE)
     return blocks
 

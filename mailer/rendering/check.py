@@ -30,6 +30,7 @@ _BROKEN_TAG = re.compile(
     r"|small|span|strong|style|sub|sup|svg|table|tbody|td|th|title|tr|u|ul|video|audio)\b[^<>]*>",
     re.I,
 )
+_TABLE = re.compile(r"^.*\|.*\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.MULTILINE)
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _STRAY = re.compile(r"[\s,.;:!?，。；：！？、'\"’”]+")
 _NUMBERED = re.compile(r"\d{1,3}\s*[.、)）](?!\d)")
@@ -101,8 +102,9 @@ def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
 def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     seen: list[Item] = []
     for item in issue.items:
-        if item.source is None:
-            yield warning("I03", item.line, "the item has no source.", "End it with a line: Source: NAME.")
+        if item.source is None and not item.own:
+            fix = "End it with a line: Source: NAME, or Source: - where it is your own story."
+            yield warning("I03", item.line, "the item has no source.", fix)
         if _FINAL_STOP.search(item.headline) and not _ABBREVIATION.search(item.headline):
             yield warning("I05", item.line, "the headline ends in a full stop.", "Delete it.")
         if _NUMBERED.match(item.headline):
@@ -199,6 +201,17 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         if passage.markdown and re.search(r"\*\*|(?<!\w)__(?=\w)", markdown.plain_text(passage.text)):
             fix = "Put the stars directly at the words: **bold**."
             yield warning("I11", passage.line, "** or __ stays in the text and is shown.", fix)
+
+
+def _tables(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    for passage in passages:
+        if not passage.markdown or not _TABLE.search(passage.text):
+            continue
+        for block in markdown.tokens(passage.text):
+            if block.type == "inline" and block.map and (table := _TABLE.search(block.content)):
+                line = passage.line + block.map[0] + block.content.count("\n", 0, table.start())
+                fix = "Write it as a list, or show it as a picture."
+                yield warning("I23", line, "a table is shown as it is written, with its bars and dashes.", fix)
 
 
 def _box(line: str) -> str:
@@ -298,5 +311,5 @@ def _names(
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (
-    _items, _leads, _leftovers, _quotes, _call, check_links, _merge,
+    _items, _leads, _leftovers, _tables, _quotes, _call, check_links, _merge,
 )  # fmt: skip

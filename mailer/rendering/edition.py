@@ -21,7 +21,6 @@ from mailer.rendering.slots import Slots
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 
-MOST_TEXT = 500_000
 SUBJECT_COLUMNS = 90
 ARCHIVED = "../i/"  # the web page of an issue or a reader's copy is one level below the root
 PURPOSES = ("message", "unsubscribe", "preferences", "view", "apply")
@@ -69,11 +68,8 @@ def render(
     """Render and compile. The same arguments give the same bytes; `frozen_at` is the Date (default: the issue's day).
     With `corrected_on` the public page says that the text was corrected then; the mail does not.
 
-    Raises SourceError for a merge tag nobody knows or a text far too long for a mail, TemplateError for a mistake in
-    the theme.
+    Raises SourceError for a merge tag nobody knows, TemplateError for a mistake in the theme.
     """
-    if sum(len(item.body) for item in issue.items) + len(issue.intro) > MOST_TEXT:
-        raise SourceError(f"the issue has over {MOST_TEXT:,} characters, which no inbox shows; split it into several")
     slots = Slots(issue)
     pictures = [*issue.images.values(), *([theme.logo] if theme.logo else [])]
     subject = subject_of(issue, club.label_prefix)

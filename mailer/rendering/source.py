@@ -280,6 +280,7 @@ class _Body:
             lead=attributes.get("lead"),
             lang=language.canonical_tag(lang) if lang else language.detect(headline, self.lang or "en"),
             line=opened.line,
+            own=source is None and body != _strip_blank(opened.lines),
         )
 
     def _attributes(self, text: str, line: int) -> tuple[str, dict[str, str]]:

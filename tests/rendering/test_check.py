@@ -33,6 +33,18 @@ def test_an_item_without_source_or_an_http_link_is_a_warning_only() -> None:
     assert ids("### One {lead}\n\n[x](http://example.com)\n") == [("I03", "warning", 7), ("L02", "warning", 9)]
 
 
+def test_a_story_of_ones_own_says_so() -> None:
+    assert ids("### One {lead}\n\nIt opened. (For good)\n\nSource: -\n") == []
+
+
+def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
+    table = "| a | b |\n|---|:-:|\n| 1 | 2 |\n"
+    body = NORMAL.replace("It opened", "It opened.\n\nSee:\n" + table + "\nIt opened")
+    assert ids(body) == [("I23", "warning", 12)]
+    assert ids(NORMAL.replace("It opened", "```\n" + table + "```\nIt opened")) == []
+    assert ids(NORMAL.replace("It opened", "a | b\n\n---\n\nIt opened")) == []
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

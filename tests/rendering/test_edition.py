@@ -136,12 +136,6 @@ def test_an_unknown_merge_tag_is_refused_not_sent(issue, club, theme, templates)
         edition.render(broken, club=club, theme=theme, templates=templates)
 
 
-def test_a_text_no_inbox_would_show_is_refused(issue, club, theme, templates):
-    huge = replace(issue, sections=(Section("", (Item("All of it", "word " * 200_000),)),))
-    with pytest.raises(SourceError, match="split it"):
-        edition.render(huge, club=club, theme=theme, templates=templates)
-
-
 def test_a_long_title_is_cut_between_headlines_for_the_subject(issue):
     items = tuple(Item(f"Headline number {n} of the morning", lead="") for n in range(9))
     subject = subject_of(replace(issue, sections=(Section("", items),)))

@@ -161,6 +161,12 @@ def test_a_mistake_in_the_text_names_its_line_and_a_way_out(body: str, line: int
     assert (caught.value.where, says in caught.value.message) == (f"issue:{line}", True)
 
 
+def test_that_a_story_is_ones_own_is_kept() -> None:
+    text = canonical.write(with_body("### One\n\nIt closed.\n\nSource: -\n"))
+    assert text.endswith("It closed.\n\nSource: -\n")
+    assert canonical.write(source.read(text)) == text
+
+
 def test_what_is_no_issue_file_points_to_the_importer() -> None:
     with pytest.raises(SourceError, match="mailer issue import"):
         source.read("1. One\ntext\n")
