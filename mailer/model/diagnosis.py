@@ -54,6 +54,19 @@ _STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEP
 _ACCESS = "recipient address rejected"
 _POLICIES = frozenset({"policyviolation", "securityerror", "rejected", "filtered"})
 _VAGUE = ("mailbox unavailable", "mailbox not available", "account is not available")  # RFC 5321: for whatever reason
+# What makes of "no such user" something that may pass or is about us, where no status says otherwise.
+_BESIDE = (
+    "too many",
+    "greylist",
+    "graylist",
+    "temporar",
+    "try again later",
+    "try later",
+    "callback",
+    "callout",
+    "whitelist",
+)
+_CHANGED = {"userunknown": "filtered", "hostunknown": "networkerror"}
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 # Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
 _HEDGES = (
@@ -136,6 +149,9 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
             return "suspend", f"status {status}; {rule} leaves it open"
         if phase is None and status[:3] not in {"5.2", "5.7"} and _ECHOED.search(said):
             phase = Phase.RCPT
+        beside = next((words for words in _BESIDE if words in said), "") if ".1." not in status[1:4] else ""
+        if beside and reason in _CHANGED:
+            return _CHANGED[reason], f"{rule}; beside {beside!r}"
         policy = status.startswith("5.7.") and (_ACCESS in said or _LATE.first(said, begun)[0] in _POLICIES)
         return _place(reason, rule, status, phase, policy)
     reason, rule = _LATE.first(said, begun)

@@ -52,3 +52,17 @@ def test_a_new_owner_of_a_mailbox_is_nobody_we_know() -> None:
 def test_a_code_by_itself_said_before_the_recipient_was_named_is_about_the_sender() -> None:
     assert classify_reply(Reply(551, ("Main account unavailable",)), Phase.MAIL).reason == "rejected"
     assert classify_reply(Reply(551, ("not here",)), Phase.RCPT).kind is Kind.HARD
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "Too many unknown recipients",
+        "temporary failure: user database not found, no such user",
+        "callback to the sender failed: no such user",
+        "the user is unknown to us yet, greylisted",
+    ],
+)
+def test_no_such_user_beside_what_is_about_us_or_may_pass_is_no_dead_address(beside: str) -> None:
+    assert classify_reply(Reply(550, (beside,)), Phase.RCPT).kind is Kind.SOFT
+    assert classify_reply(Reply(550, ("5.1.1 no such user, temporarily",)), Phase.RCPT).kind is Kind.HARD

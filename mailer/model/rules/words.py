@@ -93,7 +93,8 @@ PHRASES: Table = (
         "speeding",
         "RFC 7505; Google, Yahoo, Postfix, Yandex, QQ",
         """
-        rate limit | ratelimit | rate-limit | too many errors | too much recipient | out of allow rcpt |
+        rate limit | ratelimit | rate-limit | too many errors | too many invalid |
+        too many unknown | too much recipient | out of allow rcpt |
         frequency too high | exceed the limit*per | mails per | rcpt*maximum threshold | try again slower |
         sending too fast | too fast | too quickly | too frequently | too many messages | too many emails | throttl |
         receiving mail at a rate | rate that prevents | unusual rate | excessive rate | rate exceeded |
@@ -241,7 +242,8 @@ PHRASES: Table = (
         "RFC 3463 X.1.7, X.1.8; Postfix, Sendmail, Yahoo",
         """
         sender address rejected | domain of sender address | sender rejected | sender domain | sender*does not exist |
-        sender verif | sender address | invalid sender | bad sender | sender denied | sender not |
+        sender verif | mail from unknown | reply-to address | sender address | invalid sender |
+        bad sender | sender denied | sender not |
         from: domain is invalid | valid from | unknown sender | purported responsible | sender*blocked |
         sender*blacklisted | to/from an address that has been blacklisted | rejected*return path | return address |
         not a member | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
