@@ -52,11 +52,11 @@ def said_of_it(said: str) -> tuple[str, str]:
 
 def said_of_sender(said: str) -> str:
     """The rule by which it is said of the sender, in one clause, and not of the reader; or ""."""
-    for things, verbs in _SENDERS:
-        if any(thing in said for thing in things):
-            for clause in _SENTENCE.split(said):
-                if rule := _paired(clause, things, verbs):
-                    return rule
+    named = [(things, verbs) for things, verbs in _SENDERS if any(thing in said for thing in things)]
+    for clause in _SENTENCE.split(said) if named else ():
+        for things, verbs in named:
+            if any(thing in clause for thing in things) and (rule := _paired(clause, things, verbs)):
+                return rule
     return ""
 
 
