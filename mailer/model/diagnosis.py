@@ -170,13 +170,16 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None, policy: boo
     """Whether "no such user" or "no such host" is believed, by the step and the status it came with.
 
     Believed of the RCPT step, unless a policy is named beside it, and with a status about the address; said after
-    the content it is a filter's word, before RCPT it is about our sender; with 4.x.x it may pass. At an unknown step,
-    without such a status, it counts as a filter's: better one letter too many than a reader lost.
+    the content it is a filter's word or about our domain, before RCPT it is about our sender; with 4.x.x it may
+    pass. At an unknown step, without such a status, it counts as a filter's: better one letter too many than a
+    reader lost.
     """
     if status.startswith("4.") and reason == "hostunknown":
         return "networkerror", f"{rule}; with {status}"
     if phase in _BEFORE_RECIPIENT:
         return "rejected", f"{rule}; before RCPT"
+    if reason == "hostunknown" and phase in _AFTER_RECIPIENT:  # a server of the reader's domain: it means ours
+        return "rejected", f"{rule}; after DATA"
     if reason != "userunknown" or ".1." in status[1:4] or status[2:] in _MOVED:
         return reason, rule
     if status.startswith("5.7.") and (policy or phase is not Phase.RCPT):  # RFC 3463 3.8: security or policy

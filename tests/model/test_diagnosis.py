@@ -66,3 +66,9 @@ def test_a_code_by_itself_said_before_the_recipient_was_named_is_about_the_sende
 def test_no_such_user_beside_what_is_about_us_or_may_pass_is_no_dead_address(beside: str) -> None:
     assert classify_reply(Reply(550, (beside,)), Phase.RCPT).kind is Kind.SOFT
     assert classify_reply(Reply(550, ("5.1.1 no such user, temporarily",)), Phase.RCPT).kind is Kind.HARD
+
+
+def test_a_domain_that_a_server_does_not_find_once_it_has_the_content_is_ours() -> None:
+    words = "550 Domain may not exist or DNS check failed"
+    assert classify(f"{words} (in reply to end of DATA command)").reason == "rejected"
+    assert classify(f"{words}: domain not found (in reply to RCPT TO command)").kind is Kind.HARD

@@ -323,7 +323,7 @@ DEAD_PHRASES: Table = (
         unavailable mail user | address invalid | not found in ldap | no such mail drop | no one with that |
         recipient not allowed | sconosciut | inesistente | destinatario errato | nie ma takiego |
         handle mail for that user | nobody by that name | nobody with that name | no one by that name |
-        not one of our | nobody called | no one called | account*been removed |
+        nosuchuser | unresolvable address | not one of our | nobody called | no one called | account*been removed |
         mailbox*been removed | account was removed | mailbox was removed
         """,
     ),
