@@ -126,6 +126,7 @@ def test_other_closing_parentheses_are_text(ending: str) -> None:
         ("码头报 2025年12月31日", date(2025, 12, 31)),
         ("码头报 12月31日", date(2025, 12, 31)),
         ("码头报 五月二十一日", date(2026, 5, 21)),
+        ("碼頭報（二〇二六年五月廿一日）", date(2026, 5, 21)),
         ("码头报 5.21", date(2026, 5, 21)),
         ("码头报 20260521", date(2026, 5, 21)),
         ("碼頭報 民國115年5月21日（四）", date(2026, 5, 21)),
@@ -184,6 +185,63 @@ def test_the_words_of_a_link_in_the_call_are_its_label() -> None:
         "Become a member",
         "https://pier.example.com/join",
     )
+
+
+CLOCKED = """{0}
+08:15 {1}The pier opens again. (Pier Post)
+08:02 {1}Boats for hire by the hour. (Sea News)
+07:40 {1}A ferry is sold. (Quay Times)
+"""
+
+
+def test_the_time_of_day_before_a_tickers_items_is_removed_and_the_date_kept() -> None:
+    for head, day in (("Pier News, 21 May 2026", date(2026, 5, 21)), ("Pier News", TODAY)):
+        issue = issue_of(CLOCKED.format(head, ""))
+        assert issue.date == day
+        assert [item.headline for item in issue.items][0] == "The pier opens again"
+    assert "chat" in kinds(CLOCKED.format("Pier News", ""))
+    text = CLOCKED.format("港口快讯", "【开航】").replace("\n0", "\n05-21 0")
+    assert issue_of(text).date == date(2026, 5, 21)
+    assert [item.headline for item in issue_of(text).items] == ["开航"] * 3
+
+
+def test_a_programme_with_times_is_no_digest() -> None:
+    with pytest.raises(SourceError):
+        issue_of("Programme, 21 May 2026\n08:15 Welcome in the hall\n09:00 Opening (Room 2)\n10:30 Lunch for all\n")
+
+
+def test_a_call_between_two_items_is_the_call_where_none_is_behind_them() -> None:
+    between = DIGEST.replace("2. Boats", "---\nApply to join the club: https://club.example/join\n---\n2. Boats")
+    issue = issue_of(between)
+    assert [item.source and item.source.name for item in issue.items] == ["Pier Post", "Pier Post"]
+    assert (issue.cta and issue.cta.url, issue.items and list(issue.items)[0].body) == (
+        "https://club.example/join",
+        "Boards were laid all winter.",
+    )
+    reading = paste.read(between + "Register here: https://club.example/last\n", today=TODAY)
+    assert reading.issue.cta and reading.issue.cta.url == "https://club.example/last"
+    assert any("between two items" in dropped.message for dropped in reading.unplaced)
+
+
+def test_what_follows_the_last_of_one_line_items_is_not_part_of_it() -> None:
+    items = "".join(f"• Boat {n} is sold — it goes to a museum in {n} weeks. (Pier Post)\n" for n in (1, 2, 3))
+    reading = paste.read(f"Pier News, 21 May 2026\n\n{items}\nFurther reading\nhttps://x.example/1\n", today=TODAY)
+    last = list(reading.issue.items)[-1]
+    assert (last.headline, last.body) == ("Boat 3 is sold", "It goes to a museum in 3 weeks.")
+    assert last.source and last.source.name == "Pier Post"
+    assert {dropped.text for dropped in reading.unplaced} == {"Further reading", "https://x.example/1"}
+
+
+def test_a_short_line_of_a_quoted_mail_goes_on_in_small_letters() -> None:
+    quoted = "\n".join(
+        f"> {line}" for line in DIGEST.replace("Boards were laid ", "Boards of oak were laid in place\n").split("\n")
+    )
+    assert list(issue_of(quoted).items)[0].body == "Boards of oak were laid in place all winter."
+
+
+def test_the_formal_three_is_known_in_traditional_characters() -> None:
+    items = "".join(f"{mark}、船{mark}出售\n下周交付。（港報）\n" for mark in "壹貳參")
+    assert len(list(issue_of(f"碼頭報 5月21日\n{items}").items)) == 3
 
 
 def test_pictures_and_their_credits_are_left_out_with_a_report() -> None:

@@ -135,10 +135,19 @@ class _Reader:
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = self._end(found)
         read_foot(head, self.lines[end:], self.today, self.report)
-        items = Gatherer(self.lines, self.report, self.notes).gather(found, end)
+        gatherer = Gatherer(self.lines, self.report, self.notes)
+        items = gatherer.gather(found, end)
         self._refuse_what_is_no_digest(found, head, items)
-        cta = call.read(self.lines[end:], self.report, self.defaults.cta, self.defaults.apply_url)
-        return self._reading(found, head, items, cta)
+        return self._reading(found, head, items, self._call(gatherer.calls, self.lines[end:]))
+
+    def _call(self, between: list[Line], behind: list[Line]) -> CallToAction | None:
+        """The call to action behind the last item, else the one between two items."""
+        asked = (self.report, self.defaults.cta, self.defaults.apply_url)
+        if (cta := call.read(behind, *asked)) is None:
+            return call.read(between, *asked)
+        for line in between:
+            self.report.drop(line.number, "call to action between two items dropped", links.strip(line.text)[0])
+        return cta
 
     def _footnotes(self) -> dict[str, Note]:
         """Name and address of lines such as `[2] https://...` by number, taken out where the text refers to them."""
@@ -180,6 +189,8 @@ class _Reader:
     def _end(self, found: outline.Outline) -> int:
         """The index behind the last item: its source, or where the page's foot or the call to action begins."""
         start = max(found.starts)
+        if self._is_one_line(found, start):
+            return start + 1
         index = start + 1
         while index < len(self.lines):
             text = self.lines[index].text
@@ -197,6 +208,13 @@ class _Reader:
                 return index
             index += 1
         return index
+
+    def _is_one_line(self, found: outline.Outline, last: int) -> bool:
+        """Whether the last item is complete on its line: it has its source, the others nothing below theirs."""
+        starts = sorted(found.starts)
+        below = (i for i in range(starts[0], last) if i not in found.starts and i not in found.titles)
+        bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
+        return bare and sources.source_at_end(found.starts[last], lenient=False) is not None
 
     def _is_above_text(self, start: int, index: int) -> bool:
         """Whether a source stands directly between the last headline and its text."""

@@ -41,7 +41,7 @@ _PATTERNS = (
     ),
     ("hanparen", re.compile(rf"[(（〔［\[]([{_HAN}]{{1,3}})[)）〕］\]]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
-    ("formal", re.compile(rf"([{_FORMAL}])(?:\s*[、.．:：]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：]\s*|\s+)(\S.*)")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (
         "part",
@@ -116,6 +116,7 @@ def _chinese(text: str) -> int:
     if text.isdecimal():
         return int(text)
     digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
+    text = text.replace("参", "叁")
     if text in _FORMAL or text in _STEMS:
         return (_FORMAL if text in _FORMAL else _STEMS).index(text) + 1
     tens, ten, ones = text.rpartition("十")

@@ -60,7 +60,8 @@ _FOOT_ANYWHERE = re.compile(
 _GREETING = re.compile(
     r"^(?:[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
     r"|$|[|｜·]))|大家早|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
-    r"|good (?:morning|evening|day)|hello|hi\b|dear|here(?: i|['’])s\b"
+    r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
+    r"|hello|hi\b|dear|here(?: i|['’])s\b"
     r"|(?:please )?find (?:below|attached)|below (?:is|are)\b"
     r"|以下是|下面是)",
     re.IGNORECASE,
@@ -124,6 +125,11 @@ def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str,
             kept = text[at + len(match[2]) :] if at > 0 else match[3]
             return match[1].strip(), match[2].strip(), kept.strip()
     return None
+
+
+def begun(text: str) -> str:
+    """A text that went on behind a dash in small letters, as a sentence of its own begins."""
+    return text[:1].upper() + text[1:] if re.match(r"[a-z]+(?![^\s,:'’-])", text) else text
 
 
 def is_strong_call(text: str) -> bool:

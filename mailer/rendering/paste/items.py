@@ -38,6 +38,7 @@ class Gatherer:
         self.notes = notes
         self.in_headlines = False
         self.colons = False
+        self.calls: list[Line] = []  # what asks to join between two items
 
     def gather(self, found: Outline, end: int) -> dict[int, Gathered]:
         """The items by the index of their first line; `end` is the index behind the last one."""
@@ -128,6 +129,8 @@ class Gatherer:
                 self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
             elif found := sources.source_line(line.text):
                 named.append((*found, line.number))
+            elif (named or _is_told(item)) and _asks_to_join(line.text):
+                self.calls.append(line)
             elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
@@ -181,7 +184,7 @@ class Gatherer:
             return parted[1]
         if dashed := grammar.dashed(text, sourced=found is not None, colons=self.colons):
             self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
-            item.paragraphs.append(dashed[2])
+            item.paragraphs.append(grammar.begun(dashed[2]))
             return dashed[0]
         match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
         if (
@@ -228,6 +231,14 @@ class Gatherer:
         """A text without the number of a footnote at its end, and that footnote's name and address."""
         match = re.search(r"\s*\[\^?(\d{1,3})\]$", text)
         return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
+
+
+def _is_told(item: Gathered) -> bool:
+    return bool(item.paragraphs) and sources.source_at_end(item.paragraphs[-1], lenient=False) is not None
+
+
+def _asks_to_join(text: str) -> bool:
+    return grammar.is_join(text) and grammar.is_strong_call(text) and links.strip(text)[1] != ""
 
 
 def _host(url: str) -> str:

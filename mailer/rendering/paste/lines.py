@@ -59,6 +59,9 @@ _SPEAKER = re.compile(
 _SPEAKER_ABOVE = re.compile(
     r"([^\s:：,，。]{1,20})\s+(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?()"
 )
+_CLOCK = re.compile(
+    r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
+)
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 _URL = re.compile(
@@ -81,6 +84,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean, forward = _without_forwarding(clean, report)
     clean = _without_speakers(clean, report)
     clean = [line for line in clean if not _is_stamp(line, forward, report)]
+    clean = _without_clocks(clean, forward, report)
     if not html:
         clean = _unwrap(clean, report, narrowest)
         clean = [replace(line, text=_mark_links(line, report)) for line in clean]
@@ -161,7 +165,8 @@ def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
     pattern = max((_SPEAKER, _SPEAKER_ABOVE), key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
     said = [(line, match) for line in lines if (match := pattern.fullmatch(line.text))]
     names = [match[1] for _, match in said]
-    if len(said) < 2 or (pattern is _SPEAKER_ABOVE and len(set(names)) == len(names)):
+    alone = len(said) == 1 and pattern is _SPEAKER and next((line for line in lines if line.text), None) is said[0][0]
+    if (len(said) < 2 and not alone) or (pattern is _SPEAKER_ABOVE and len(set(names)) == len(names)):
         return lines
     teller = max(names, key=names.count)
     report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
@@ -177,6 +182,18 @@ def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
         else:
             kept.append(replace(line, text=match[2].strip()) if match else line)
     return kept
+
+
+def _without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
+    """A ticker's items without the time of day before each."""
+    timed = {line: match for line in lines if (match := _CLOCK.fullmatch(line.text))}
+    if len(timed) < 3:
+        return lines
+    first, match = next(iter(timed.items()))
+    if match[1] and not forward.sent:
+        forward.sent, forward.date_line = match[1], first.number
+    report.add(first.number, "chat", f"time of day removed from {len(timed)} lines")
+    return [replace(line, text=timed[line][2]) if line in timed else line for line in lines]
 
 
 def _is_stamp(line: Line, forward: Forward, report: Report) -> bool:
@@ -212,7 +229,7 @@ def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             and (
                 (previous_line in full)
                 or (wrapped and _was_full(line.text, previous, widest) and _continues(last.text, line.text))
-                or _runs_on(last.text, line.text, previous)
+                or _runs_on(last.text, line.text, previous, min(45, narrowest))
             )
         ):
             glue = "" if _is_wide(last.text[-1]) or _is_wide(line.text[0]) else " "
@@ -258,10 +275,10 @@ def _was_full(text: str, previous: int, widest: int) -> bool:
     return previous >= 0.55 * widest and previous + 1 + width(text.split()[0]) > 0.85 * widest
 
 
-def _runs_on(last: str, text: str, previous: int) -> bool:
+def _runs_on(last: str, text: str, previous: int, narrowest: int) -> bool:
     """Whether a line ends in the middle of a sentence that goes on in small letters."""
     small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
-    return small and 45 <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
+    return small and narrowest <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
 
 
 def _is_wide(character: str) -> bool:
@@ -289,6 +306,7 @@ def _mark_links(line: Line, report: Report) -> str:
 def _undecorated(line: Line) -> Line:
     """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
     text = re.sub(r"([*_])([(（][^()（）*_]+[)）])\1$", r"\2", line.text)
+    text = re.sub(r"(?<=[.!?。！？])\s?_([^_]{2,40})_$", r" (\1)", text)  # a name behind the last full stop
     line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:
