@@ -198,7 +198,7 @@ def test_the_time_of_day_before_a_tickers_items_is_removed_and_the_date_kept() -
     for head, day in (("Pier News, 21 May 2026", date(2026, 5, 21)), ("Pier News", TODAY)):
         issue = issue_of(CLOCKED.format(head, ""))
         assert issue.date == day
-        assert [item.headline for item in issue.items][0] == "The pier opens again"
+        assert next(item.headline for item in issue.items) == "The pier opens again"
     assert "chat" in kinds(CLOCKED.format("Pier News", ""))
     text = CLOCKED.format("港口快讯", "【开航】").replace("\n0", "\n05-21 0")
     assert issue_of(text).date == date(2026, 5, 21)
@@ -214,12 +214,13 @@ def test_a_call_between_two_items_is_the_call_where_none_is_behind_them() -> Non
     between = DIGEST.replace("2. Boats", "---\nApply to join the club: https://club.example/join\n---\n2. Boats")
     issue = issue_of(between)
     assert [item.source and item.source.name for item in issue.items] == ["Pier Post", "Pier Post"]
-    assert (issue.cta and issue.cta.url, issue.items and list(issue.items)[0].body) == (
+    assert (issue.cta and issue.cta.url, issue.items and next(iter(issue.items)).body) == (
         "https://club.example/join",
         "Boards were laid all winter.",
     )
     reading = paste.read(between + "Register here: https://club.example/last\n", today=TODAY)
-    assert reading.issue.cta and reading.issue.cta.url == "https://club.example/last"
+    assert reading.issue.cta
+    assert reading.issue.cta.url == "https://club.example/last"
     assert any("between two items" in dropped.message for dropped in reading.unplaced)
 
 
@@ -228,7 +229,8 @@ def test_what_follows_the_last_of_one_line_items_is_not_part_of_it() -> None:
     reading = paste.read(f"Pier News, 21 May 2026\n\n{items}\nFurther reading\nhttps://x.example/1\n", today=TODAY)
     last = list(reading.issue.items)[-1]
     assert (last.headline, last.body) == ("Boat 3 is sold", "It goes to a museum in 3 weeks.")
-    assert last.source and last.source.name == "Pier Post"
+    assert last.source
+    assert last.source.name == "Pier Post"
     assert {dropped.text for dropped in reading.unplaced} == {"Further reading", "https://x.example/1"}
 
 
@@ -236,7 +238,7 @@ def test_a_short_line_of_a_quoted_mail_goes_on_in_small_letters() -> None:
     quoted = "\n".join(
         f"> {line}" for line in DIGEST.replace("Boards were laid ", "Boards of oak were laid in place\n").split("\n")
     )
-    assert list(issue_of(quoted).items)[0].body == "Boards of oak were laid in place all winter."
+    assert next(iter(issue_of(quoted).items)).body == "Boards of oak were laid in place all winter."
 
 
 def test_the_formal_three_is_known_in_traditional_characters() -> None:
