@@ -171,6 +171,7 @@ def test_a_themes_logo_stands_above_every_issue_and_travels_in_the_mail(tmp_path
     templates = Templates(tmp_path)
     made = edition.render(issue, club=club, theme=themes.load(templates), templates=templates)
     assert re.search(r'<img src="cid:[0-9a-f]{32}@example.org" alt="Quay News" width="120" height="30"', made.html)
+    assert re.search(r'alt="Quay News"[^>]*background-color:#fff"', made.html)  # dark ink stays visible in dark mode
     message = message_from_bytes(made.program.compose(SAMPLE), policy=policy.default)
     assert [part.get_content_type() for part in message.walk()][-1] == "image/png"
     assert 'src="../i/' in made.archive_html
