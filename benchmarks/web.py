@@ -111,6 +111,15 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
     return status, await reader.readexactly(length)
 
 
+async def healthy(port: int) -> None:
+    """Wait until the pages are there."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"200" in await reader.readline()
+    await reader.read()
+    writer.close()
+
+
 async def rush(port: int, requests: list[tuple[str, bytes]], connections: int) -> tuple[float, list[float]]:
     """Send all requests over some connections; seconds altogether and each request's seconds."""
     todo = iter(requests)
@@ -159,6 +168,7 @@ def main() -> None:
         server = multiprocessing.Process(target=serve, args=(club.folder, listening))
         server.start()
         try:
+            asyncio.run(healthy(port))
             links = [f"/u/{club.keyring.sign(number, Purpose.UNSUBSCRIBE)}" for number in numbers]
             leaving = [(link, b"List-Unsubscribe=One-Click") for link in links]
             seconds, took = asyncio.run(rush(port, leaving, args.connections))

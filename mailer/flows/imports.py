@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,8 @@ from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
 
-CHUNK = 10_000  # two are in memory: one is being read while the one before it is written
+CHUNK = 2500  # two are in memory: one is being read while the one before it is written
+OTHERS_SECONDS = 0.015  # long enough for who waits to ask whether SQLite is free
 
 
 class Finding(NamedTuple):
@@ -175,6 +177,8 @@ class Import:
                     detail = f"{self._file}:{entry.line}"
                     step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
                     consents.append(conn, found.id, step, now)
+        if self._db.is_sqlite and len(entries) > CHUNK // 2:
+            time.sleep(OTHERS_SECONDS)  # whoever leaves meanwhile, or sends, gets his turn before the next chunk
         return [finding for _, _, finding in weighed]
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 
 from mailer.errors import SettingsError, StoreError
@@ -20,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_ONLY = "mailer_read_only"
+ASK_SECONDS = 0.005  # between two questions whether SQLite is free
 
 
 def _to_json(value: Any) -> str:
@@ -48,13 +53,19 @@ class Database:
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self._here = threading.local()  # .group: the one whose steps this thread is calling
+        # Of this thread: .group, the one whose steps it is calling; .busy_seconds, where it must not wait as long.
+        self._here = threading.local()
         try:
-            self.engine = (
-                _open_sqlite(parsed, busy_seconds) if self.is_sqlite else _open_postgres(parsed, still_seconds)
-            )
+            if self.is_sqlite:
+                self.engine = _open_sqlite(parsed, busy_seconds, self._here)
+            else:
+                self.engine = _open_postgres(parsed, still_seconds)
         except (exc.NoSuchModuleError, ModuleNotFoundError):
             raise SettingsError(_no_driver(parsed.get_backend_name())) from None
+
+    def hurry(self, busy_seconds: float) -> None:
+        """In this thread, wait only so long for others to let go of SQLite: somebody waits for what it does."""
+        self._here.busy_seconds = busy_seconds
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -155,22 +166,58 @@ def _outcome(step: Callable[[], T]) -> T | Exception:
         return error
 
 
-def _open_sqlite(url: URL, busy_seconds: float) -> Engine:
+def _open_sqlite(url: URL, busy_seconds: float, here: threading.local) -> Engine:
     engine = create_engine(
         url, json_serializer=_to_json, json_deserializer=_from_json, connect_args={"timeout": busy_seconds}
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
+    def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        record.info["file"] = file = connection.execute("PRAGMA database_list").fetchone()[2]
+        record.info["same"] = _identity(file)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
+        if _identity(connection.info["file"]) != connection.info["same"]:  # what is written would be in no file
+            raise StoreError("the file was replaced while it was open; stop this program and start it again")
+        if _only_reads(connection):
+            connection.exec_driver_sql("BEGIN")
+            return
+        sqlite: Any = connection.connection.driver_connection
+        sqlite.execute("PRAGMA busy_timeout = 0")
+        try:
+            _take_turn(sqlite, getattr(here, "busy_seconds", busy_seconds))
+            if not sqlite.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            sqlite.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}")
 
     return engine
+
+
+def _identity(file: str) -> tuple[int, int]:
+    """What tells a file from another under the same name; zeros for none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def _take_turn(sqlite: sqlite3.Connection, seconds: float) -> None:
+    """Begin to write as soon as nobody else does, unless that takes too long.
+
+    SQLite itself asks ten times a second, and would ask in vain while somebody writes again and again.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(sqlite3.OperationalError):
+            sqlite.execute("BEGIN IMMEDIATE")
+            return
+        time.sleep(ASK_SECONDS)
 
 
 def _open_postgres(url: URL, still_seconds: float) -> Engine:
@@ -204,7 +251,7 @@ def _no_driver(backend: str) -> str:
 def insert_new(conn: Connection, table: Table, *key: str) -> Any:
     """An INSERT that passes over rows whose `key` columns exist already."""
     if conn.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing(index_elements=key)
+        return sqlite_dialect.insert(table).on_conflict_do_nothing(index_elements=key)
     return postgresql.insert(table).on_conflict_do_nothing(index_elements=key)
 
 

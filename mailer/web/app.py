@@ -45,7 +45,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        every = [asyncio.create_task(_tidy(made, club)), asyncio.create_task(_watch(made, club))]
+        every = [asyncio.create_task(step(made, club)) for step in (_warm_up, _tidy, _watch)]
         yield
         for task in every:
             task.cancel()
@@ -90,6 +90,14 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
     app.router.redirect_slashes = False  # it would redirect to whatever the Host header says, an unsubscribe too
     app.state.parts = made
     return app
+
+
+async def _warm_up(made: Parts, club: Club) -> None:
+    """Let the first visitor wait no longer than the others, and the operator hear at once of a letter that is wrong."""
+    try:
+        await made.read(made.join.rehearse, made.languages)
+    except MailerError as error:
+        log.error("the confirm letter cannot be written, so nobody can sign up: %s", error)
 
 
 async def _tidy(made: Parts, club: Club) -> None:

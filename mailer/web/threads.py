@@ -14,6 +14,7 @@ from mailer.store.engine import Database
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BUSY_SECONDS = 4.0  # a mail client that unsubscribes with one click hears a 503 before it hangs up, and tries again
 TOGETHER = 100  # requests at most whose steps share a transaction, so that other processes get their turn
 
 
@@ -30,8 +31,8 @@ class Threads:
         self._threads = 1 if db.is_sqlite else 8
         self._busy = 0  # writers under way; like the queue, of the event loop's thread alone
         self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
-        self._writers = ThreadPoolExecutor(self._threads, thread_name_prefix="write")
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="read")
+        self._writers = ThreadPoolExecutor(self._threads, "write", db.hurry, (BUSY_SECONDS,))
+        self._readers = ThreadPoolExecutor(4, "read", db.hurry, (BUSY_SECONDS,))
 
     async def write(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a journey's step that writes; it has committed when this returns."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,35 @@ def test_a_locked_database_is_waited_for_and_then_named(sqlite_url: str) -> None
     with pytest.raises(StoreError, match="locked"):
         _status(sqlite_url)
     holder.close()
+
+
+def test_a_thread_in_a_hurry_waits_less_for_a_lock_and_the_others_as_long_as_ever(sqlite_url: str) -> None:
+    database = Database(sqlite_url, busy_seconds=600)
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    hurried = ThreadPoolExecutor(1, initializer=database.hurry, initargs=(0.05,))
+    with ThreadPoolExecutor(1) as threads, hurried:
+        with pytest.raises(StoreError, match="locked"):
+            hurried.submit(database.run, _change).result()
+        patient = threads.submit(database.run, _change)
+        holder.close()
+        assert patient.result() is None
+    database.close()
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_a_file_that_was_replaced_or_removed_meanwhile_takes_nothing_more(sqlite_url: str, put_back: bool) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    database = Database(sqlite_url)
+    database.run(_change)
+    copy = file.with_name("backup.db")
+    copy.write_bytes(file.read_bytes())
+    file.unlink()
+    if put_back:
+        copy.rename(file)
+    with pytest.raises(StoreError, match="replaced while it was open"):
+        database.run(_change)
+    database.close()
 
 
 def test_a_database_that_may_only_be_read_is_named(sqlite_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import update
 
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store.schema import editions
+from mailer.web import threads
 
 
 @pytest.fixture
@@ -132,6 +134,32 @@ def test_when_the_database_is_away_nobody_is_told_that_he_left(town: Any, link: 
     with town.db.transaction() as conn:
         conn.exec_driver_sql("ALTER TABLE gone RENAME TO subscribers")
     assert town.person("alice@example.com").state == "active"
+
+
+def test_while_another_program_holds_the_database_nobody_is_told_that_he_left(
+    town_with: Any, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "BUSY_SECONDS", 0.05)
+    town = town_with()
+    link = town.link(town.deliver(town.add_reader(), town.add_issue()), Purpose.UNSUBSCRIBE, "u")
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    assert town.client.post(link).status_code == 503
+    assert town.person("alice@example.com").state == "active"
+    holder.close()
+    assert town.client.post(link).status_code == 200
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_who_left_keeps_the_preferences_he_had(town: Any, link: str) -> None:
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+    form = {"action": "save", "language": "zh", "pause": "yes", "sections": "shown", "want_1": "World"}
+    town.client.post(page, data=form | {"language": "en"})
+    town.client.post(link)
+    before = town.everything()
+    for changed in (form, {"action": "save"}, form | {"want_2": "Trade"}):
+        assert town.client.post(page, data=changed).status_code == 200
+    assert town.everything() == before
 
 
 def test_preferences_pause_and_leave_but_never_bring_back(town: Any, link: str) -> None:

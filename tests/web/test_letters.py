@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 from datetime import timedelta
@@ -13,7 +14,8 @@ from sqlalchemy import select
 
 from mailer.rendering.templates import shipped_folder
 from mailer.store.schema import letters
-from mailer.web.app import create_app
+from mailer.web.app import _warm_up, create_app
+from mailer.web.parts import Parts
 
 KINDS = sorted(path.name for path in (shipped_folder() / "letters").iterdir() if path.is_dir())
 VALUES = {
@@ -98,3 +100,16 @@ def test_a_lost_link_is_mailed_to_a_reader_of_whatever_language(town: Any, chose
         message = read(conn.execute(select(letters.c.content)).scalar_one())
     assert message["Content-Language"] == ("en" if chosen == "de" else "zh")
     app.state.parts.close()
+
+
+def test_a_letter_that_cannot_be_written_is_told_when_the_pages_start(
+    town: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = town.club.folder / "templates" / "letters" / "confirm"
+    own.mkdir(parents=True)
+    (own / "body.txt.j2").write_text("{{ nonsense }}")
+    before = town.everything()
+    asyncio.run(_warm_up(Parts(town.club, town.club.write_letter, answer_after=timedelta(0)), town.club))
+    assert town.everything() == before
+    assert "nobody can sign up" in caplog.text
+    assert "nonsense" in caplog.text
