@@ -201,6 +201,7 @@ def test_tokens_cut_changed_foreign_or_for_something_else_open_nothing(target: A
 )
 def test_who_never_ends_a_request_is_hung_up_on(target: Any, monkeypatch: pytest.MonkeyPatch, words: bytes) -> None:
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(forms, "BODY_SECONDS", 0.1)
     host, _, port = target.base.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as line:
         line.sendall(words)
