@@ -22,6 +22,11 @@ def check_links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     """Every finding on the issue's links and pictures."""
     for link in all_links(issue, passages):
         yield from _link(link)
+    for passage in passages:
+        if passage.markdown:
+            for url, line in markdown.bare_addresses(passage.text, line=passage.line):
+                fix = "Put it between angle brackets: <https://...>."
+                yield warning("L10", line, f"the address {url[:60]!r} is no link that readers can open.", fix)
 
 
 def all_links(issue: Issue, passages: list[Passage]) -> list[Link]:

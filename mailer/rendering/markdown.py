@@ -24,6 +24,7 @@ TAGS = frozenset(
 )
 ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}}
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
+_ADDRESS = re.compile(r"https?://[\w.-]+[^\s<>\"“”()（），。；、]*")
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+")
 
 
@@ -81,6 +82,19 @@ def links(markdown: str, *, line: int = 1) -> list[Link]:
     for block in _lenient_parser().parse(markdown):
         if block.type == "inline" and block.children:
             found.extend(_links_of(block.children, line + (block.map[0] if block.map else 0)))
+    return found
+
+
+def bare_addresses(markdown: str, *, line: int = 1) -> list[tuple[str, int]]:
+    """The web addresses in running text that are no links, each with its line."""
+    found: list[tuple[str, int]] = []
+    for block in tokens(markdown) if "://" in markdown else ():
+        at, linked = line + (block.map[0] if block.map else 0), 0
+        for token in block.children or []:
+            at += token.type in ("softbreak", "hardbreak")
+            linked += token.nesting * token.type.startswith("link_")
+            if token.type == "text" and not linked:
+                found += [(url, at) for url in _ADDRESS.findall(token.content)]
     return found
 
 

@@ -33,6 +33,11 @@ def test_an_item_without_source_or_an_http_link_is_a_warning_only() -> None:
     assert ids("### One {lead}\n\n[x](http://example.com)\n") == [("I03", "warning", 7), ("L02", "warning", 9)]
 
 
+def test_an_address_that_is_a_link_or_code_is_none_of_the_bare_ones() -> None:
+    written = "<https://x.example/a>, [https://x.example/b](https://x.example/b) and `https://x.example/c`"
+    assert found(NORMAL.replace("Monday", written)) == []
+
+
 def test_a_story_of_ones_own_says_so() -> None:
     assert ids("### One {lead}\n\nIt opened. (For good)\n\nSource: -\n") == []
 
@@ -48,6 +53,7 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        (NORMAL.replace("Monday", "Monday\nat https://x.example/a"), ("L10", "warning", 10)),
         (NORMAL + "### Two ends.\n\nSource: Post\n", ("I05", "warning", 13)),
         (NORMAL + "### 2. Two\n\nSource: Post\n", ("I16", "warning", 13)),
         (
