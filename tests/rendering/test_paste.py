@@ -246,6 +246,11 @@ def test_the_formal_three_is_known_in_traditional_characters() -> None:
     assert len(list(issue_of(f"碼頭報 5月21日\n{items}").items)) == 3
 
 
+def test_one_word_above_the_items_is_no_lead() -> None:
+    items = "".join(f"{n}、{name}出售\n下周交付。（港报）\n" for n, name in enumerate(("渡船", "平台乙", "吊车"), 1))
+    assert issue_of(f"码头报\n5月21日\n|平台\n{items}").leads == ()
+
+
 def test_pictures_and_their_credits_are_left_out_with_a_report() -> None:
     reading = paste.read(DIGEST.replace("(Pier Post)\n2", "\n▲ 图源：视觉库\nSource: Pier Post\n2"), today=TODAY)
     assert next(reading.issue.items).body == "Boards were laid all winter."

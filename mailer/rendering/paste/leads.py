@@ -85,6 +85,8 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
     scores = []
     for number, lead in enumerate(leads):
         terms = _terms(lead)
+        if len(leads) == len(terms) == 1:
+            continue  # one word alone is the title of a section, not a lead
         for index, other in enumerate(known):
             score = _score(terms, other, weight)
             if score >= THRESHOLD:
