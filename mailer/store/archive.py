@@ -14,14 +14,14 @@ _SHOWN = ("sending", "paused", "finished")
 
 
 def listed(conn: Connection, now: datetime, limit: int, offset: int = 0) -> list[Row[Any]]:
-    """Published issues, newest first; `corrected_at` is the moment of the last correction, or None."""
+    """Published issues with an edition, newest first; `corrected_at` is the moment of the last correction, or None."""
     i, e = issues.c, editions.c
     corrected = (
         select(func.max(e.frozen_at)).where(e.issue_id == i.id, e.version > 1).scalar_subquery().label("corrected_at")
     )
     query = (
         select(i.id, i.slug, i.title, i.number, i.date, i.send_at, i.frozen_at, corrected)
-        .where(i.state.in_(_SHOWN), i.send_at <= now)
+        .where(i.state.in_(_SHOWN), i.send_at <= now, i.id.in_(select(e.issue_id)))
         .order_by(i.date.desc(), i.id.desc())
         .limit(limit)
         .offset(offset)

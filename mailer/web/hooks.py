@@ -16,10 +16,9 @@ from mailer.errors import UsageError
 from mailer.flows.bounce import TakeIn
 from mailer.intake.amazon import Certificates, Fetch, fetch
 from mailer.mail import sns
+from mailer.web import forms
 from mailer.web.parts import parts
 from mailer.wiring import Club
-
-BODY_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class Sns:
     async def __call__(self, request: Request) -> Response:
         """200 once the notification is in the database; 403 for what is not Amazon's or not our topic's."""
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(forms.BODY_SECONDS):
                 body = await request.body()
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("too slow\n", 408)

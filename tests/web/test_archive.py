@@ -55,6 +55,19 @@ def test_a_corrected_edition_replaces_the_first(town: Any) -> None:
     assert town.client.get("/archive/2026-11-23").text == "<p>better"
 
 
+def test_an_issue_whose_edition_is_lost_is_passed_over_by_list_and_feed(town: Any) -> None:
+    town.add_issue("2026-11-20", "Whole")
+    lost = town.add_issue("2026-11-21", "Lost")
+    with town.db.transaction() as conn:
+        conn.execute(editions.delete().where(editions.c.issue_id == lost))
+    for path in ("/archive", "/feed.xml"):
+        page = town.client.get(path)
+        assert page.status_code == 200
+        assert "Whole" in page.text
+        assert "Lost" not in page.text
+    assert town.client.get("/archive/2026-11-21").status_code == 404
+
+
 def test_the_feed_is_atom(town: Any) -> None:
     for day in (20, 21):
         town.add_issue(f"2026-11-{day}", f"Day {day} & <b>")
