@@ -24,7 +24,7 @@ from mailer.settings import Settings
 from mailer.store import migrate
 from mailer.store.engine import Database
 from mailer.store.schema import deliveries, issues, letters, subscribers
-from mailer.web.app import create_app
+from mailer.web.app import create_app, warm_up
 from mailer.web.server import bind, make_server
 from mailer.wiring import Club, new_key, system_clock
 
@@ -149,7 +149,9 @@ def show(name: str, seconds: float, took: list[float], target: int) -> None:
 def serve(folder: Path, listening: socket.socket) -> None:
     """The pages, in a process of their own."""
     club = Club(folder, settings_for(folder))
-    make_server(create_app(club, club.write_letter, answer_after=timedelta(0))).run(sockets=[listening])
+    app = create_app(club, club.write_letter, answer_after=timedelta(0))
+    warm_up(app)
+    make_server(app).run(sockets=[listening])
 
 
 def main() -> None:

@@ -31,13 +31,14 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     import contextlib
 
     from mailer import logs
-    from mailer.web.app import create_app
+    from mailer.web.app import create_app, warm_up
     from mailer.web.server import bind, make_server
 
     club = open_club(ctx)
     logs.setup()
     club.ping_url  # noqa: B018 - a mistake in it is told now
     app = create_app(club, club.write_letter)
+    warm_up(app)
     listening = bind(listen or club.settings.web.listen)
     host, port = listening.getsockname()[:2]
     base = club.settings.web.base_url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from jinja2 import (
     TemplateSyntaxError,
     nodes,
 )
+from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -81,6 +83,13 @@ class Templates:
             why = _clause(error) or type(error).__name__
             raise TemplateError(f"a template cannot be filled in: {why}", where=self._where(error, name)) from None
         return "".join(pieces)
+
+    def compile_all(self, prefix: str) -> None:
+        """Compile the templates whose names begin so, before somebody waits for one; mistakes are told at their use."""
+        for name in self._environment.list_templates(filter_func=lambda name: name.startswith(prefix)):
+            self._environment.begin()
+            with suppress(JinjaError, UnicodeDecodeError):
+                self._environment.get_template(name)
 
     def exists(self, name: str) -> bool:
         """Whether there is a template of this name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,7 +46,7 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        every = [asyncio.create_task(step(made, club)) for step in (_warm_up, _tidy, _watch)]
+        every = [asyncio.create_task(step(made, club)) for step in (_tidy, _watch)]
         yield
         for task in every:
             task.cancel()
@@ -92,12 +93,19 @@ def create_app(club: Club, write_letter: WriteLetter, *, answer_after: timedelta
     return app
 
 
-async def _warm_up(made: Parts, club: Club) -> None:
-    """Let the first visitor wait no longer than the others, and the operator hear at once of a letter that is wrong."""
+def warm_up(app: Starlette) -> None:
+    """Let the first visitor wait no longer than the others, and the operator hear at once of a letter that is wrong.
+
+    For a process that is there to serve: what is loaded by now is not looked at for garbage any more, which would keep
+    everybody waiting for a fifth of a second every now and then.
+    """
+    made: Parts = app.state.parts
     try:
-        await made.read(made.join.rehearse, made.languages)
+        made.warm_up()
     except MailerError as error:
         log.error("the confirm letter cannot be written, so nobody can sign up: %s", error)
+    gc.collect()
+    gc.freeze()
 
 
 async def _tidy(made: Parts, club: Club) -> None:

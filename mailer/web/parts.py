@@ -56,6 +56,14 @@ class Parts:
         self._threads = Threads(self.db)
         self.write, self.read = self._threads.write, self._threads.read
 
+    def warm_up(self) -> None:
+        """Do at once what else the first visitors would wait for. Raises TemplateError for a letter that is wrong."""
+        self.templates.compile_all("pages/")
+        for language in self.languages:
+            own_name(language)
+            translator(language)
+        self.join.rehearse(self.languages)
+
     def tidy(self) -> dict[str, int]:
         """What time undoes: links, applications, network addresses, returned mail past their days; the counts."""
         join = self.settings.join

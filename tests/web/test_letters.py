@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import email
 import email.policy
 from datetime import timedelta
@@ -14,8 +13,7 @@ from sqlalchemy import select
 
 from mailer.rendering.templates import shipped_folder
 from mailer.store.schema import letters
-from mailer.web.app import _warm_up, create_app
-from mailer.web.parts import Parts
+from mailer.web.app import create_app, warm_up
 
 KINDS = sorted(path.name for path in (shipped_folder() / "letters").iterdir() if path.is_dir())
 VALUES = {
@@ -109,7 +107,15 @@ def test_a_letter_that_cannot_be_written_is_told_when_the_pages_start(
     own.mkdir(parents=True)
     (own / "body.txt.j2").write_text("{{ nonsense }}")
     before = town.everything()
-    asyncio.run(_warm_up(Parts(town.club, town.club.write_letter, answer_after=timedelta(0)), town.club))
+    warm_up(create_app(town.club, town.club.write_letter))
     assert town.everything() == before
     assert "nobody can sign up" in caplog.text
     assert "nonsense" in caplog.text
+
+
+def test_a_page_that_is_wrong_keeps_nobody_from_the_others(town: Any) -> None:
+    own = town.club.folder / "templates" / "pages"
+    own.mkdir(parents=True)
+    (own / "lost-link.html.j2").write_text("{% if %}")
+    warm_up(create_app(town.club, town.club.write_letter))
+    assert town.client.get("/subscribe").status_code == 200
