@@ -24,6 +24,7 @@ from mailer.transport.url import parse
 
 TAKEN = Result(Phase.DOT, Reply(250, ("ok",)))
 THROTTLED = Result(Phase.RCPT, Reply(550, ("Connection frequency limited",)))
+REFUSED = Result(Phase.RCPT, Reply(550, ("5.1.1 No such user",)))
 NOT_HEARD = Result(Phase.DOT, None, "the connection was lost")
 
 
@@ -128,11 +129,14 @@ def test_a_throttle_sends_back_what_is_ready_for_the_provider_and_nothing_else(t
     assert table.desk.changed.is_set()
 
 
-def test_answers_that_stay_away_one_after_the_other_pause_the_issue_and_one_answer_begins_anew(table: Table) -> None:
+@pytest.mark.parametrize("answer", [TAKEN, REFUSED])
+def test_answers_that_stay_away_one_after_the_other_pause_the_issue_and_one_answer_begins_anew(
+    table: Table, answer: Result
+) -> None:
     lost = table.work(*["a.example"] * (2 * UNANSWERED))
     for work in lost[: UNANSWERED - 1]:
         table.answer(work, NOT_HEARD)
-    table.answer(table.work("a.example")[0], TAKEN)
+    table.answer(table.work("a.example")[0], answer)
     for work in lost[UNANSWERED:-1]:
         table.answer(work, NOT_HEARD)
     assert table.desk.page.pauses == {}
