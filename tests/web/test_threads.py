@@ -104,3 +104,23 @@ async def test_when_the_commit_fails_everybody_is_told_so(small_door: Door) -> N
     assert [type(answer) for answer in answers] == [StoreError] * 3
     event.remove(small_door.db.engine, "commit", full)
     assert small_door.marked() == []
+
+
+def test_whoever_asks_from_another_event_loop_is_answered_too(small_door: Door) -> None:
+    """As where a page is served twice in one process: the writer that is free is free for both."""
+    small_door.go.set()
+    answers: list[list[str | BaseException]] = []
+
+    def ask(name: str) -> None:
+        async def one_after_the_other() -> None:
+            async with asyncio.timeout(PATIENCE):
+                answers.extend([await small_door.write(f"{name}{number}") for number in range(100)])
+
+        asyncio.run(one_after_the_other())
+
+    both = [threading.Thread(target=ask, args=(name,)) for name in "ab"]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert len(answers) == len(small_door.marked()) == 200
