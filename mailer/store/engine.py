@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from mailer.errors import SettingsError, StoreError
@@ -186,14 +185,14 @@ def _open_sqlite(url: URL, busy_seconds: float, here: threading.local) -> Engine
         if _only_reads(connection):
             connection.exec_driver_sql("BEGIN")
             return
-        sqlite: Any = connection.connection.driver_connection
-        sqlite.execute("PRAGMA busy_timeout = 0")
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA busy_timeout = 0")
         try:
-            _take_turn(sqlite, getattr(here, "busy_seconds", busy_seconds))
-            if not sqlite.in_transaction:
+            _take_turn(raw, getattr(here, "busy_seconds", busy_seconds))
+            if not raw.in_transaction:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
-            sqlite.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}")
+            raw.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}")
 
     return engine
 
@@ -207,7 +206,7 @@ def _identity(file: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _take_turn(sqlite: sqlite3.Connection, seconds: float) -> None:
+def _take_turn(raw: sqlite3.Connection, seconds: float) -> None:
     """Begin to write as soon as nobody else does, unless that takes too long.
 
     SQLite itself asks ten times a second, and would ask in vain while somebody writes again and again.
@@ -215,7 +214,7 @@ def _take_turn(sqlite: sqlite3.Connection, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with suppress(sqlite3.OperationalError):
-            sqlite.execute("BEGIN IMMEDIATE")
+            raw.execute("BEGIN IMMEDIATE")
             return
         time.sleep(ASK_SECONDS)
 
@@ -248,11 +247,15 @@ def _no_driver(backend: str) -> str:
     return f"[database] url: {backend} is not supported; use sqlite:///subscribers.db or postgresql://user@host/name"
 
 
+def insert(conn: Connection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, which each database has in a form of its own."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
 def insert_new(conn: Connection, table: Table, *key: str) -> Any:
     """An INSERT that passes over rows whose `key` columns exist already."""
-    if conn.dialect.name == "sqlite":
-        return sqlite_dialect.insert(table).on_conflict_do_nothing(index_elements=key)
-    return postgresql.insert(table).on_conflict_do_nothing(index_elements=key)
+    return insert(conn, table).on_conflict_do_nothing(index_elements=key)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from mailer.store.engine import insert
 from mailer.store.schema import log_places
 
 
@@ -38,6 +38,5 @@ def put(conn: Connection, path: str, place: LogPlace, now: datetime) -> None:
         "queued": dict(place.queued),
         "at": now,
     }
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(log_places).values(path=path, **values)
+    statement = insert(conn, log_places).values(path=path, **values)
     conn.execute(statement.on_conflict_do_update(index_elements=["path"], set_=values))
