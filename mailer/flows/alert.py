@@ -64,14 +64,14 @@ class Alerts:
             "frozen": issue.frozen,
             "counts": counts,
             "waiting": sum(counts[state] for state in UNFINISHED),
-            "time": self._local(now if one.what == "stalled" else one.at),
+            "time": self._local(now if one.what == alerts.STALLED else one.at),
             "minutes": int((now - one.at).total_seconds() / 60),
             "cause": one.cause,
             "causes": one.cause.split("\n"),
             "late": bool(issue.deadline and issue.deadline <= one.at and counts[State.CANCELLED]),
             "well": well,
         }
-        self._post(conn, f"send-{one.what}", values, now)
+        self._post(conn, alerts.letter_kind(one.what), values, now)
         return well
 
     def _rush(self, conn: Connection, now: datetime) -> int:

@@ -12,7 +12,7 @@ from mailer.store.bulk import WAITS
 from mailer.store.ledger import CLERK
 from mailer.store.schema import claims, deliveries, events, issues, letters, to_millis
 
-STALLED = "send-stalled"  # the kind of the letter
+STALLED = "stalled"
 WARNED = "warned"  # the kind of event that the watch over what comes back leaves
 TOLD = "alerted"  # the kind of event that remembers what was told
 NEWS_FOR = timedelta(days=1)  # what is older is no news: an updated program does not tell the past
@@ -30,6 +30,11 @@ class News:
     at: datetime
     cause: str = ""
     events: tuple[int, ...] = ()  # the events a letter gathers
+
+
+def letter_kind(what: str) -> str:
+    """The kind of the letter that tells it."""
+    return f"send-{what}"
 
 
 def lock(conn: Connection) -> None:
@@ -81,7 +86,7 @@ def is_unheard(conn: Connection, now: datetime) -> bool:
     if _last_claim(conn) > now - STILL_FOR:
         return False
     d = deliveries.c
-    told = select(d.id).join(letters, letters.c.id == d.letter_id).where(letters.c.kind == STALLED)
+    told = select(d.id).join(letters, letters.c.id == d.letter_id).where(letters.c.kind == letter_kind(STALLED))
     return conn.execute(told.where(d.issue_id.is_(None), WAITS, d.due_at <= now).limit(1)).first() is not None
 
 
@@ -105,7 +110,7 @@ def _stalled(conn: Connection, now: datetime) -> list[News]:
         .where(WAITS, d.due_at <= now - STILL_FOR)
         .group_by(issues.c.id)
     )
-    return [News("stalled", row.id, max(row.since, last)) for row in conn.execute(query)]
+    return [News(STALLED, row.id, max(row.since, last)) for row in conn.execute(query)]
 
 
 def _warned(conn: Connection, now: datetime) -> list[News]:
