@@ -108,6 +108,7 @@ async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
                 try:
                     while some := await asyncio.to_thread(journey.read_kept):
                         diary.add(some)
+                        diary.tell(loop.time())
                 except StoreError as error:
                     output.talk(f"mailer: {error}; trying again")
                     await asyncio.sleep(5)
