@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from mailer.model.phrasebook import GAP, SAID, find
 from mailer.model.rules.codes import PAIRS
@@ -11,8 +12,20 @@ from mailer.model.rules.tongues import TONGUES
 Words = tuple[str, ...]
 
 
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
 def _listed(words: str) -> Words:
-    return tuple(word.strip() for word in words.split("|"))
+    """The words between the `|`, and as they are written where only ASCII passes, as in an answer by SMTP."""
+    each = [word.strip() for word in words.split("|")]
+    return tuple(dict.fromkeys((*each, *(word.translate(_GERMAN) for word in each), *map(_bare, each))))
+
+
+def _bare(word: str) -> str:
+    """A word without its accents; what is not Latin stays as it is."""
+    bare = "".join(part for part in unicodedata.normalize("NFKD", word) if not unicodedata.combining(part))
+    bare = bare.translate(str.maketrans("łøı", "loi"))
+    return bare if bare.isascii() else word
 
 
 _ENGLISH = tuple((reason, _listed(things), _listed(verbs)) for reason, things, verbs in PAIRS)
@@ -34,11 +47,13 @@ _SENDERS = (
     ),
     *((_listed(tongue.sender), _listed(f"{tongue.gone} | {tongue.refused}")) for tongue in TONGUES),
 )
+_STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
 
 
 def said_of_it(said: str) -> tuple[str, str]:
     """(reason, rule) by a thing and what is said of it, close together in either order; empty when there is none."""
+    said = _STEP.sub(" ", said)
     for reason, things, verbs in _ENGLISH:
         if rule := _paired(said, things, verbs):
             return reason, rule

@@ -72,3 +72,7 @@ def test_a_domain_that_a_server_does_not_find_once_it_has_the_content_is_ours() 
     words = "550 Domain may not exist or DNS check failed"
     assert classify(f"{words} (in reply to end of DATA command)").reason == "rejected"
     assert classify(f"{words}: domain not found (in reply to RCPT TO command)").kind is Kind.HARD
+
+
+def test_the_name_of_a_command_is_nothing_of_which_something_is_said() -> None:
+    assert classify("552 the limit is passed (in reply to RCPT TO command)").reason == "mailboxfull"

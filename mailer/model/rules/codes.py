@@ -18,10 +18,15 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "is full | full. | exceed | over its | out of space | no space | exhausted | not enough | overflow | overdrawn",
     ),
     (
+        "mailboxfull",
+        "mailbox | mail box | inbox | storage | disk | space",
+        "used up | reached its | reached the maximum | maximum size | no more mail",
+    ),
+    (
         "suspend",
         "user | account | mailbox | mail box | recipient | address",
         "disabled | suspend | locked | frozen | inactive | closed | forbid | expired | deactivated | terminated | "
-        "on hold | archived",
+        "on hold | archived | not activated | not yet activated | lapsed | ceased",
     ),
     (
         "mesgtoobig",
@@ -35,15 +40,23 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "userunknown",
-        "user | recipient | rcpt | mailbox | mail box | account | address | alias | box | e-mail | email | local part",
+        "user | recipient | rcpt | mailbox | mail box | mail-box | account | address | alias | box | e-mail | email | "
+        "local part | local-part | customer | subscriber",
         "not exist | no exist | no exists | don't exist | not found | not be found | unknown | not known | invalid | "
         "no such | not valid | not have an account | not user of | not of this | never existed | no longer here | "
-        "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use",
+        "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use | "
+        "unrecognized | unrecognised | not here | not on this | not on file | not on our | not defined | not assigned | "
+        "never created | not belong | not a mailbox",
     ),
     (
         "blocked",
         "ip | client | host | server | network | connection | ip address",
         "blocked | banned | forbidden | denied | refused | rejected | not welcome | black",
+    ),
+    (
+        "filtered",
+        "user | recipient | rcpt | mailbox | account | address",
+        "reject | refus | denied | denies | not allowed | not permitted | not ok | restricted | not accept",
     ),
     (
         "spamdetected",

@@ -312,7 +312,8 @@ PROVIDER_CODES: Table = (
         "Microsoft: learn.microsoft.com, non-delivery-reports-in-exchange-online",
         """
         resolver.adr.recipnotfound | resolver.adr.recipientnotfound | resolver.adr.exrecipnotfound |
-        recipient address rejected: access denied | resolver.adr.invalidinsmtp
+        5.4.1*recipient address rejected: access denied | recipient address rejected: access denied. as(20 |
+        resolver.adr.invalidinsmtp
         """,
     ),
     (
@@ -409,9 +410,10 @@ PROVIDER_CODES: Table = (
         "QQ: its return codes (smtp.codes/qq)",
         """
         connection frequency limited | ip frequency limited | domain frequency limited | frequency limit |
-        mailbox unavailable or access denied
+        mailbox unavailable or access denied [
         """,
     ),
+    ("filtered", "Cox and others: which of the two it is, is left open", "mailbox unavailable or access denied"),
     ("spamdetected", "QQ: its return codes (smtp.codes/qq)", "mail content denied | suspected spam"),
     ("blocked", "QQ: its return codes (smtp.codes/qq)", "suspected bounce attacks | connection denied"),
     (

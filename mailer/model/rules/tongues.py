@@ -25,7 +25,7 @@ TONGUES = (
     Tongue(
         "de",
         "absender",
-        "empfänger | adresse | postfach | benutzer | konto | mailbox | speicher",
+        "empfänger | adressat | adresse | postfach | benutzer | konto | mailbox | speicher",
         "nicht bekannt | unbekannt | existiert nicht | nicht existiert | nicht gefunden | nicht vorhanden"
         "| gibt es nicht | ungültig | kein postfach | kein benutzer | nicht vergeben"
         "| nicht mehr vergeben | nicht (mehr) vergeben | nicht registriert | nicht eingerichtet",

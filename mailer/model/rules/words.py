@@ -32,7 +32,8 @@ PHRASES: Table = (
         has too many messages on | exceeding receiving limits | disk quota | mailbox*out of space |
         exceeded its*space | skrzynka*pełna | přeplněn | zuviele mails | boîte de réception*pleine |
         posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間 | over storage limit |
-        user has insufficient | no room left | no more room
+        user has insufficient | no room left | no more room | mailbox size limit | mailbox limit |
+        mailbox*maximum size | mailbox has reached | inbox has reached | storage limit | user*no space left
         """,
     ),
     (
@@ -185,7 +186,7 @@ PHRASES: Table = (
         relaying mail | relay rejected | not local host | not an open relay | no relay | local user only |
         insecure mail relay | as a relay | relay this message | routing denied | cannot relay | not a gateway |
         non-local e-mail | credentials for relay | relay mail | send email directly to our servers | don't relay |
-        do not relay
+        do not relay | allowed to relay | not authorized to relay | unauthorized relay
         """,
     ),
     (
@@ -246,7 +247,7 @@ PHRASES: Table = (
         bad sender | sender denied | sender not |
         from: domain is invalid | valid from | unknown sender | purported responsible | sender*blocked |
         sender*blacklisted | to/from an address that has been blacklisted | rejected*return path | return address |
-        not a member | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
+        not a member of the | not a member of this | not a member of group | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
         address that has been | not accept mail from | cannot accept mail from | not allowed to post |
         you do not have permission | not have permission | not allowed to send | you are not allowed |
         unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
@@ -255,7 +256,8 @@ PHRASES: Table = (
         will be permanently deferred | bogus mail from | bouncedeny | senderfilterconfig | emetteur invalide |
         third-party dsn | unsigned dsn | fully qualified email address | registered gateway user | not owned by user |
         returned mail not accepted | recursive cname | sender email address | mail sending denied | is spoofed |
-        members-only | closed mailing list | not subscribed to this | only accepting mail from specific
+        members-only | closed mailing list | not subscribed to this | only accepting mail from specific |
+        sender*has no a, | sender*has no mx | sender*has no dns
         """,
     ),
 )
@@ -324,7 +326,10 @@ DEAD_PHRASES: Table = (
         recipient not allowed | sconosciut | inesistente | destinatario errato | nie ma takiego |
         handle mail for that user | nobody by that name | nobody with that name | no one by that name |
         nosuchuser | unresolvable address | not one of our | nobody called | no one called | account*been removed |
-        mailbox*been removed | account was removed | mailbox was removed
+        mailbox*been removed | account was removed | mailbox was removed | no mailbox | no mail-box | no one here |
+        cannot deliver mail for | not a member of domain | wrong user | wrong recipient |
+        incorrect user | incorrect recipient | mailbox deleted | account deleted |
+        left the company | no longer employed | not a mailbox | several matches found in domino directory
         """,
     ),
 )
@@ -355,6 +360,13 @@ LATE_PHRASES: Table = (
         verification failure | server authentication | smtp authentication | login attempts | log in with |
         log in through | username and password | failed to authenticate | incorrect authentication |
         application-specific password
+        """,
+    ),
+    (
+        "filtered",
+        "Postfix, access(5): one recipient refused without a word why; with 5.4.1 it is Exchange's directory",
+        """
+        recipient address rejected: access denied
         """,
     ),
     (
