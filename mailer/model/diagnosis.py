@@ -13,7 +13,7 @@ from functools import lru_cache
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.pairs import said_of_it, said_of_sender
+from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
 from mailer.model.phrasebook import Phrasebook, find, openings
 from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
@@ -107,7 +107,7 @@ def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None 
     status = "" if status in _HEDGES else status
     code = code or _code_in(said)
     phase = phase or _phase_in(said)
-    reason, rule = _by_words(said, status, phase)
+    reason, rule = _by_words(said, status, phase, code)
     if reason == "undefined":
         reason, rule = _by_codes(status, code)
         if FAMILY.get(reason) is Family.NO_SUCH_ADDRESS and phase in _BEFORE_RECIPIENT:
@@ -132,7 +132,7 @@ def plain(text: str) -> str:
     return said
 
 
-def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
+def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[str, str]:
     begun = openings(said)
     for book in (_PROVIDERS, _WORDS):
         reason, rule = book.first(said, begun)
@@ -157,10 +157,14 @@ def _by_words(said: str, status: str, phase: Phase | None) -> tuple[str, str]:
     reason, rule = _LATE.first(said, begun)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
         return "hostunknown", f"{rule}; with {status}"
-    if reason == "systemerror" and phase is Phase.GREETING:  # refused before a word was said: it is about us
+    if (
+        reason == "systemerror" and phase in {Phase.CONNECT, Phase.GREETING} and code >= 500
+    ):  # refused before a word was said
         return "blocked", f"{rule}; in the greeting"
     if not reason and status[2:] in GENERAL:
         reason, rule = said_of_it(said)
+        if not reason and phase is Phase.RCPT and status[2:3] != "7" and (rule := said_to_rcpt(said)):
+            reason = "userunknown"
         if reason == "userunknown":
             return _place(reason, rule, status, phase, False)
     return reason or "undefined", rule

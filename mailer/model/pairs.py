@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from mailer.model.phrasebook import GAP, SAID, find
-from mailer.model.rules.codes import PAIRS
+from mailer.model.rules.codes import PAIRS, UNLESS, UNSAID
 from mailer.model.rules.tongues import TONGUES
 
 Words = tuple[str, ...]
@@ -47,6 +47,8 @@ _SENDERS = (
     ),
     *((_listed(tongue.sender), _listed(f"{tongue.gone} | {tongue.refused}")) for tongue in TONGUES),
 )
+_UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
+MAX_ANSWER = 160
 _STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
 
@@ -63,6 +65,14 @@ def said_of_it(said: str) -> tuple[str, str]:
                 if rule := _paired(said, things, verbs):
                     return reason, rule
     return "", ""
+
+
+def said_to_rcpt(said: str) -> str:
+    """The rule by which a short answer to RCPT says that nobody is there without naming him, or ""."""
+    answer = _STEP.sub(" ", said).rpartition(SAID)[2]
+    if len(answer) > MAX_ANSWER or any(find(other, answer, 0, len(answer)) >= 0 for other in _UNLESS):
+        return ""
+    return next((f"(the reader) + {verb}" for verb in _UNSAID if find(verb, answer, 0, len(answer)) >= 0), "")
 
 
 def said_of_sender(said: str) -> str:

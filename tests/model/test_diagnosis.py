@@ -76,3 +76,20 @@ def test_a_domain_that_a_server_does_not_find_once_it_has_the_content_is_ours() 
 
 def test_the_name_of_a_command_is_nothing_of_which_something_is_said() -> None:
     assert classify("552 the limit is passed (in reply to RCPT TO command)").reason == "mailboxfull"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "unknown error",
+        "key not found",
+        "your IP is not known to us",
+        "no such file",
+        "5.7.1 not found",
+        "x " * 90 + "unknown",
+    ],
+)
+def test_what_is_unknown_at_rcpt_is_not_the_reader_where_another_thing_is_named_or_may_be(answer: str) -> None:
+    assert classify_reply(Reply(550, (answer,)), Phase.RCPT).kind is Kind.SOFT
+    assert classify_reply(Reply(550, ("unknown",)), Phase.RCPT).kind is Kind.HARD
+    assert classify_reply(Reply(550, ("unknown",)), Phase.DOT).kind is Kind.SOFT

@@ -45,8 +45,8 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "not exist | no exist | no exists | don't exist | not found | not be found | unknown | not known | invalid | "
         "no such | not valid | not have an account | not user of | not of this | never existed | no longer here | "
         "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use | "
-        "unrecognized | unrecognised | not here | not on this | not on file | not on our | not defined | not assigned | "
-        "never created | not belong | not a mailbox",
+        "unrecognized | unrecognised | not here | not on this | not on file | not on our | not defined | "
+        "not assigned | never created | not belong | not a mailbox | not present | unkown",
     ),
     (
         "blocked",
@@ -64,6 +64,15 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "reject | blocked | refus | denied | forbidden | not welcome | suspicious | harmful | phish | unwanted | "
         "bulk | mass mail",
     ),
+)
+
+# In a short answer to RCPT the reader need not be named: these words are said of him, unless another thing is named.
+UNSAID = "unknown | unkown | not known | not found | not present | not in use | no such | not exist | nonexistent"
+UNLESS = (
+    "sender | from | ip | host | client | server | domain | command | helo | ehlo | dns | mx | spf | dkim | dmarc | "
+    "key | certificate | signature | error | reason | problem | fail | internal | policy | service | protocol | "
+    "option | parameter | method | header | file | directory | database | table | map | lookup | record | route | "
+    "relay | queue | transport | mailer | temporar | later"
 )
 
 # Status codes that leave the matter open (RFC 3463: X.0, and the catch-alls 5.0 and 7.1).

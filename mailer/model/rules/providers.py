@@ -27,6 +27,14 @@ PROVIDER_CODES: Table = (
         """,
     ),
     (
+        "userunknown",
+        "Google, Proofpoint Essentials, ZeroSpam: smtpfieldmanual.com, 550, 553 and 554",
+        """
+        recipient address*is not a valid rfc | user email address is marked as invalid | not in recipient list |
+        recipient mailbox unallocated
+        """,
+    ),
+    (
         "notcompliantrfc",
         "Google: support.google.com/a/answer/3726730",
         """
@@ -257,7 +265,7 @@ PROVIDER_CODES: Table = (
         """,
     ),
     ("notaccept", "RFC 7505", "null mx | nullmx | indicated no smtp service | find a mail exchanger"),
-    ("userunknown", "Cisco AsyncOS: refusals of its recipient access table and directory", "#5.1.0 address rejected"),
+    ("userunknown", "Cisco AsyncOS: refusals of its recipient access table and directory", "5.1.0 address rejected"),
     (
         "networkerror",
         "Google, Postfix: the domain's name servers did not answer",

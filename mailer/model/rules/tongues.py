@@ -28,6 +28,7 @@ TONGUES = (
         "empfänger | adressat | adresse | postfach | benutzer | konto | mailbox | speicher",
         "nicht bekannt | unbekannt | existiert nicht | nicht existiert | nicht gefunden | nicht vorhanden"
         "| gibt es nicht | ungültig | kein postfach | kein benutzer | nicht vergeben"
+        "| keine person | nicht mehr verfügbar"
         "| nicht mehr vergeben | nicht (mehr) vergeben | nicht registriert | nicht eingerichtet",
         "voll. | voll und | ist voll | überfüllt | überschritten | erschöpft | kein freier | keinen freien",
         "deaktiviert | gesperrt | stillgelegt | nicht mehr aktiv",

@@ -33,7 +33,8 @@ PHRASES: Table = (
         exceeded its*space | skrzynka*pełna | přeplněn | zuviele mails | boîte de réception*pleine |
         posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間 | over storage limit |
         user has insufficient | no room left | no more room | mailbox size limit | mailbox limit |
-        mailbox*maximum size | mailbox has reached | inbox has reached | storage limit | user*no space left
+        mailbox*maximum size | mailbox has reached | inbox has reached | storage limit | user*no space left |
+        quota not sufficient
         """,
     ),
     (
@@ -186,7 +187,8 @@ PHRASES: Table = (
         relaying mail | relay rejected | not local host | not an open relay | no relay | local user only |
         insecure mail relay | as a relay | relay this message | routing denied | cannot relay | not a gateway |
         non-local e-mail | credentials for relay | relay mail | send email directly to our servers | don't relay |
-        do not relay | allowed to relay | not authorized to relay | unauthorized relay
+        do not relay | allowed to relay | not authorized to relay | unauthorized relay |
+        relaying disallowed | relay disallowed
         """,
     ),
     (
@@ -217,7 +219,8 @@ PHRASES: Table = (
         mailbox*not accepting messages | user*not accepting messages | account*not accepting messages | unpaid |
         mailbox frozen | user account is unavailable | billing | is currently suspended | destinataire archivee |
         archived recipient | konto*zablokowan | 계정*정지 | deaktiviert | desactivee | désactivée | disattivat |
-        inactivo | inutilizzo | falta de uso | nieaktywn | due to inactivity | not currently being accepted for
+        inactivo | inutilizzo | falta de uso | nieaktywn | due to inactivity | not currently being accepted for |
+        administratively disabled
         """,
     ),
     (
@@ -247,7 +250,8 @@ PHRASES: Table = (
         bad sender | sender denied | sender not |
         from: domain is invalid | valid from | unknown sender | purported responsible | sender*blocked |
         sender*blacklisted | to/from an address that has been blacklisted | rejected*return path | return address |
-        not a member of the | not a member of this | not a member of group | null sender | empty envelope sender | bounce*not accept | mail from*not exist |
+        not a member of the | not a member of this | not a member of group | null sender | empty envelope sender |
+        bounce*not accept | mail from*not exist |
         address that has been | not accept mail from | cannot accept mail from | not allowed to post |
         you do not have permission | not have permission | not allowed to send | you are not allowed |
         unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
@@ -277,7 +281,8 @@ DEAD_PHRASES: Table = (
         host address lookup failed | no route to domain | illegal host | bad domain | recipient domain must exist |
         mail domain mentioned in email address is unknown | unroutable address | nonexistent domain |
         nonexistentdomain | remote domain doesn't exist | dominio no existe | dominio non esiste |
-        domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown
+        domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown |
+        domain is not hosted | domain not in use | domain is not in use
         """,
     ),
     (
