@@ -79,7 +79,7 @@ def allowance(
     known = {row.key: _budget(row) for row in rows if not row.key.startswith(SECOND)}
     slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
     own = known.get(key, Budget())
-    if not own.limits(quotas, moment) and moment >= own.blocked_until and not slowed:
+    if not quotas and not own.is_slowed(moment) and not slowed:
         return Allowance(part=part)
     over_relay, of_group = _held(conn, relay)
     providers = {

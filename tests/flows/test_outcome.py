@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from support.cast import NOW
 
-from mailer.flows.dispatch.outcome import Conclusion, Retry, conclude
+from mailer.flows.dispatch.outcome import MOST_TEXT, Conclusion, Retry, conclude, quarantined, taken
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result, State
 from mailer.store.ledger import Claimed
@@ -16,9 +16,13 @@ MINUTE = timedelta(minutes=1)
 DOWN = Reply(451, ("4.3.2 System not accepting messages",))
 
 
-def ending(result: Result, *, tries: int = 0, elsewhere: bool = False, letter: bool = False) -> Conclusion:
+def claimed(*, tries: int = 0, letter: bool = False, deferred_at: datetime | None = None) -> Claimed:
     issue, of_letter = (None, 7) if letter else (1, None)
-    row = Claimed(1, issue, issue, of_letter, 1, "a@example.com", "example.com", "", {}, tries, None)
+    return Claimed(1, issue, issue, of_letter, 1, "a@example.com", "example.com", "", {}, tries, deferred_at)
+
+
+def ending(result: Result, *, tries: int = 0, elsewhere: bool = False, letter: bool = False) -> Conclusion:
+    row = claimed(tries=tries, letter=letter)
     return conclude(row, "main", result, Retry(), NOW, elsewhere=elsewhere, millis=5)
 
 
@@ -78,6 +82,48 @@ def test_a_dot_without_an_answer_is_uncertain_and_nothing_follows_from_it() -> N
 def test_what_would_come_more_than_two_days_after_the_first_deferral_is_given_up() -> None:
     late = Result(Phase.RCPT, DOWN)
     assert ending(late, tries=3).outcome.state is State.DEFERRED
-    row = Claimed(1, 1, 1, None, 1, "a@example.com", "example.com", "", {}, 3, NOW - timedelta(hours=47, minutes=1))
-    given_up = conclude(row, "main", late, Retry(), NOW, elsewhere=False, millis=5).outcome
-    assert given_up.state is State.FAILED
+    for minutes_left, state in (
+        (59, State.FAILED),
+        (60, State.FAILED),
+        (61, State.DEFERRED),
+    ):  # the next try is in an hour
+        row = claimed(tries=3, deferred_at=NOW - timedelta(hours=48) + timedelta(minutes=minutes_left))
+        assert conclude(row, "main", late, Retry(), NOW, elsewhere=False, millis=5).outcome.state is state
+
+
+def test_what_was_taken_is_written_down_as_the_relay_said_it() -> None:
+    row, said = claimed(), Reply(250, ("2.0.0 queued as ABC",))
+    outcome = taken(row, "main", Result(Phase.DOT, said), NOW, 5)
+    assert (outcome.delivery, outcome.state, outcome.at, outcome.relay) == (row, State.ACCEPTED, NOW, "main")
+    assert (outcome.phase, outcome.code, outcome.status) == (Phase.DOT, 250, "2.0.0")
+    assert (outcome.text, outcome.millis, outcome.due_at, outcome.throttled) == (said.text, 5, None, False)
+
+
+def test_a_message_that_could_not_be_composed_fails_with_what_broke_it_cut_short() -> None:
+    row = claimed()
+    outcome = quarantined(row, ValueError("no such name " * 100), NOW)
+    assert (outcome.delivery, outcome.state, outcome.phase) == (row, State.FAILED, Phase.CONNECT)
+    assert outcome.text.startswith("quarantined: the message could not be composed (ValueError: no such name ")
+    assert len(outcome.text) == MOST_TEXT
+
+
+def test_a_transaction_that_never_began_is_tried_again_after_the_first_step() -> None:
+    found = ending(Result(Phase.AUTH, Reply(454, ("4.7.0 Temporary authentication failure",))))
+    assert (found.outcome.state, found.pause, found.throttle) == (State.PENDING, "", None)
+    assert found.outcome.due_at == NOW + 5 * MINUTE
+
+
+def test_a_letter_that_never_began_waits_as_an_issue_does() -> None:
+    found = ending(Result(Phase.AUTH, None, "connection lost"), letter=True)
+    assert (found.outcome.state, found.outcome.due_at) == (State.PENDING, NOW + 5 * MINUTE)
+
+
+def test_an_answer_out_of_place_is_no_refusal_of_the_reader() -> None:
+    found = ending(Result(Phase.DATA, Reply(250, ("2.0.0 what for?",))))
+    assert (found.outcome.state, found.refusal) == (State.DEFERRED, None)
+
+
+def test_a_throttle_before_any_reader_defers_what_was_under_way_though_it_says_for_good() -> None:
+    found = ending(Result(Phase.MAIL, Reply(550, ("Connection frequency limited",))))
+    assert found.throttle is not None
+    assert (found.outcome.state, found.pause) == (State.DEFERRED, "")

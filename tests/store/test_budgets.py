@@ -41,7 +41,32 @@ def issue_id(db: Database) -> int:
 
 
 def test_without_quotas_and_throttles_nothing_is_limited(db: Database) -> None:
-    assert _left(db, quotas=()) is None
+    free = db.run(budgets.allowance, "main", (), NOW)
+    assert (free.relay, free.part, free.providers, free.wait) == (None, None, {}, 0.0)
+
+
+def test_within_its_quotas_nothing_waits(db: Database) -> None:
+    assert db.run(budgets.allowance, "main", QUOTAS, NOW).wait == 0.0
+
+
+def test_what_slows_another_relay_or_slowed_a_provider_once_limits_nothing(db: Database) -> None:
+    db.run(
+        budgets.settle,
+        {},
+        [Slowdown(RELAY + "backup", 60, 300.0, "454"), Slowdown(PROVIDER + "qq.com", 60, 60.0, "550")],
+        NOW,
+    )
+    assert db.run(budgets.allowance, "main", (), later(seconds=10)).providers == {"qq.com": 0}
+    forgotten = db.run(budgets.allowance, "main", QUOTAS, later(hours=2))
+    assert (forgotten.relay, forgotten.providers) == (10, {})
+
+
+def test_the_wait_is_for_whatever_is_free_first(db: Database, issue_id: int) -> None:
+    assert _left(db) == 10
+    claim_id, rows = _claim(db, issue_id, 10)
+    _record(db, claim_id, rows, 0)
+    db.run(budgets.settle, {}, [Slowdown(PROVIDER + "qq.com", 60, 300.0, "550 Connection frequency limited")], NOW)
+    assert 49 <= db.run(budgets.allowance, "main", QUOTAS, later(seconds=10)).wait <= 51
 
 
 def test_what_another_worker_holds_is_not_there_to_claim(db: Database, issue_id: int) -> None:
@@ -111,6 +136,19 @@ def test_workers_part_a_limit_by_the_second_and_leave_theirs_to_the_others(db: D
     assert ask("w2", 5, 3) == 5  # the relay counts what w1 sent last
     assert ask("w2", 5, 4.1) == 10
     assert db.read(budgets.slowed, later(seconds=5)) == []
+
+
+def test_parting_a_limit_by_the_second_leaves_what_was_sent_alone(db: Database, issue_id: int) -> None:
+    assert _left(db) == 10
+    claim_id, rows = _claim(db, issue_id, 4)
+    _record(db, claim_id, rows, 0)
+    db.run(ledger.end_claim, claim_id, NOW)
+    assert db.run(budgets.allowance, "main", QUOTAS, later(seconds=1), Wish("w1", 10, 0)).part == 10
+    db.run(budgets.allowance, "backup", (), later(seconds=1), Wish("w1", 10, 0))
+    db.run(budgets.leave, "w1", later(seconds=2))
+    assert _left(db, 3) == 6
+    for relay in ("main", "backup"):
+        assert db.run(budgets.allowance, relay, (), later(seconds=5), Wish("w2", 10, 0)).part == 10
 
 
 def test_a_busy_worker_keeps_its_part_however_long_its_messages_take(db: Database, issue_id: int) -> None:

@@ -44,7 +44,7 @@ def conclude(
     verdict, reply = rules.judge(result), result.reply
     state, due_at, pause = verdict.state, None, ""
     throttle = throttle_of(reply, result.phase, row.domain) if reply else None
-    about_us = verdict.blame is Blame.SENDER and state is State.PENDING
+    about_us = verdict.blame is Blame.SENDER
     if throttle or (about_us and row.issue_id is None):  # a letter has nobody to pause and resume it
         state = State.DEFERRED
     if state is State.DEFERRED:
