@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
@@ -11,6 +12,7 @@ from mailer.store import budgets, holdings, ledger
 from mailer.store.budgets import PROVIDER, RELAY, Slowdown, Wish
 from mailer.store.engine import Database
 from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.store.schema import deliveries
 
 QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
 
@@ -114,10 +116,53 @@ def test_a_throttled_provider_is_limited_over_all_its_domains(db: Database, issu
     assert held.providers["qq.com"] == after.providers["qq.com"] - 5
 
 
+def test_a_throttle_answer_learns_from_what_all_workers_saw_taken_in_the_last_minute(
+    db: Database, issue_id: int
+) -> None:
+    def taken(count: int, seconds: float, state: State = State.ACCEPTED) -> None:
+        claim_id, rows = _claim(db, issue_id, count, f"w{seconds}")
+        now = later(seconds=seconds)
+        outcomes = [Outcome(row, state, now, "main", Phase.DOT, 250, due_at=later(days=1)) for row in rows]
+        db.run(ledger.record, claim_id, outcomes, now)
+
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id % 5 == 0).values(domain="example.com"))
+    taken(5, 0)
+    taken(15, 30)
+    taken(3, 40, State.DEFERRED)
+    slow = [
+        Slowdown(key, 0, 60.0, "550 frequency limited") for key in (PROVIDER + "qq.com", RELAY + "main", RELAY + "b")
+    ]
+    db.run(budgets.settle, {}, slow, later(seconds=60))
+    seen = {each.key: each.per_minute for each in db.read(budgets.slowed, later(seconds=61))}
+    assert seen == {"qq.com": 12, "main": 15, "b": 6}
+
+
+def test_a_throttle_answer_alone_charges_nothing(db: Database) -> None:
+    key = PROVIDER + "qq.com"
+    db.run(budgets.settle, {}, [Slowdown(key, 57, 10.0, "550 frequency limited")], NOW)
+    assert db.run(budgets.allowance, "main", (), later(seconds=11)).providers == {"qq.com": 22}
+
+
+def test_what_a_dead_worker_may_have_sent_is_charged_to_its_relay_and_to_each_provider(
+    db: Database, issue_id: int
+) -> None:
+    db.run(budgets.settle, {}, [Slowdown(PROVIDER + "qq.com", 57, 10.0, "550 frequency limited")], NOW)
+    assert _left(db) == 10
+    claim_id, rows = _claim(db, issue_id, 4)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id == rows[0].id).values(domain="example.com"))
+    db.run(ledger.release, claim_id, [row.id for row in rows], NOW)
+    db.run(budgets.charge, "main", [row.id for row in rows], later(seconds=1))
+    charged = db.run(budgets.allowance, "main", QUOTAS, later(seconds=11))
+    assert (charged.relay, charged.providers) == (6, {"qq.com": 19})
+
+
 def test_what_is_taken_during_the_pause_raises_the_rate_that_is_learned(db: Database) -> None:
     key = PROVIDER + "qq.com"
     db.run(budgets.settle, {}, [Slowdown(key, 57, 60.0, "550 frequency limited")], NOW)
     db.run(budgets.settle, {key: 4}, (), later(seconds=1), {key: 3})
+    db.run(budgets.settle, {key: 4}, (), later(seconds=2))
     (seen,) = db.read(budgets.slowed, later(seconds=60))
     assert round(seen.per_minute) == 60
 
