@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from support.cast import NOW
 
+from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Batch, Work
 from mailer.flows.dispatch.desk import UNANSWERED, Desk, Observer
 from mailer.flows.dispatch.outcome import Retry
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result, State
 from mailer.store.budgets import PROVIDER, RELAY
-from mailer.store.journal import Journal
-from mailer.store.ledger import Claimed, Worker
+from mailer.store.journal import Journal, Mark, read
+from mailer.store.ledger import Claimed, Outcome, Worker
 from mailer.transport.lane import Lane
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse
@@ -28,18 +29,30 @@ REFUSED = Result(Phase.RCPT, Reply(550, ("5.1.1 No such user",)))
 NOT_HEARD = Result(Phase.DOT, None, "the connection was lost")
 
 
+class _Listener(Observer):
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def relay_down(self, name: str, error: RelayError) -> None:
+        self._told.append(f"{name} is down: {error}")
+
+    def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        self._told.append(f"{outcome.state} by {worker.name}")
+
+
 class Table:
     """A desk with one lane, work on it, and a clock that stands still."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
+        self.told: list[str] = []
         server = SmtpRelay(parse("smtp://127.0.0.1:1"), name="main")
         self.lane = Lane(server, connections=2, return_path=lambda token: token)
         self.desk = Desk(
             lanes=[self.lane],
             worker=Worker("w", "here", 1, "boot"),
             retry=Retry(),
-            observer=Observer(),
+            observer=_Listener(self.told),
             now=lambda: NOW + timedelta(seconds=self.now),
             monotonic=lambda: self.now,
         )
@@ -152,3 +165,89 @@ def test_letters_without_an_answer_pause_nothing(table: Table) -> None:
     for work in table.work(*["a.example"] * UNANSWERED, issue=None):
         table.answer(work, NOT_HEARD)
     assert table.desk.page.pauses == {}
+
+
+def test_a_relay_that_is_up_and_has_limits_left_is_able(table: Table) -> None:
+    assert table.desk.able() == {"main": 1}
+    table.lane.within_limits = False
+    assert table.desk.able() == {}
+    table.lane.within_limits = True
+    table.lane.failed(table.now)
+    assert table.desk.able() == {}
+
+
+def test_a_connection_that_stands_closes_the_breaker_and_clears_what_is_wrong(table: Table) -> None:
+    table.desk.not_opened(table.lane, RelayError("nobody answers", phase="connect"))
+    assert str(table.desk.tally.error) == "nobody answers"
+    table.now += 1
+    table.desk.opened(table.lane)
+    assert (table.lane.sessions, table.lane.failures, table.desk.tally.error) == (1, 0, None)
+
+
+def test_where_no_connection_stands_the_work_goes_back_and_people_are_told_once(table: Table) -> None:
+    (work,) = table.work("a.example")
+    table.lane.ready.append(work)
+    for _ in range(2):  # a second connection that was refused at the same moment says nothing new
+        table.desk.not_opened(table.lane, RelayError("nobody answers", phase="connect"))
+    assert (table.desk.page.released, list(table.lane.ready)) == ([work], [])
+    assert table.told == ["main is down: nobody answers"]
+    assert (table.lane.failures, table.desk.stopping) == (1, False)
+
+
+def test_a_relay_that_allows_fewer_connections_goes_on_with_those_it_has(table: Table) -> None:
+    (work,) = table.work("a.example")
+    table.lane.ready.append(work)
+    table.desk.opened(table.lane)
+    table.desk.not_opened(table.lane, RelayError("too many connections", phase="greeting"))
+    assert (table.desk.tally.error, list(table.lane.ready)) == (None, [work])
+
+
+def test_what_only_other_settings_can_mend_ends_the_run_though_a_connection_stands(table: Table) -> None:
+    assert not table.desk.stopping
+    table.desk.opened(table.lane)
+    table.desk.not_opened(table.lane, RelayError("wrong password", phase="auth", permanent=True))
+    assert str(table.desk.tally.error) == "wrong password"
+    assert table.desk.stopping
+    assert table.desk.changed.is_set()
+    assert not table.desk.ended.is_set()
+
+
+def test_what_is_put_back_is_all_that_is_ready_unless_some_is_chosen(table: Table) -> None:
+    first, second = table.work("a.example", "b.example")
+    table.lane.ready.extend([first, second])
+    table.desk.put_back(table.lane, lambda row: row.domain == "b.example")
+    assert (table.desk.page.released, list(table.lane.ready)) == ([second], [first])
+    table.desk.put_back(table.lane)
+    assert (table.desk.page.released, list(table.lane.ready)) == ([second, first], [])
+
+
+def test_each_answer_is_written_down_counted_and_told(table: Table) -> None:
+    taken, refused, broken = table.work("a.example", "b.example", "c.example")
+    table.answer(taken, TAKEN)
+    table.answer(refused, REFUSED)
+    table.desk.not_composed(table.lane, broken, ValueError("no name"))
+    written = table.desk.page.entries
+    assert [(entry.outcome.delivery, entry.outcome.state) for entry in written] == [
+        (taken.row, State.ACCEPTED),
+        (refused.row, State.FAILED),
+        (broken.row, State.FAILED),
+    ]
+    assert [entry.refusal is not None for entry in written] == [False, True, False]
+    assert written[0].outcome.at == NOW + timedelta(seconds=table.now)
+    assert table.told == ["accepted by w", "failed by w", "failed by w"]
+    assert (table.lane.recorded, table.desk.tally[State.FAILED], table.desk.tally[State.ACCEPTED]) == (3, 2, 1)
+    assert (table.desk.tally.paused, table.desk.tally.overdue) == (0, 0)
+
+
+def test_the_journal_says_whose_answer_was_heard(table: Table) -> None:
+    works = table.work("a.example", "b.example", "c.example", "d.example")
+    taken, refused, lost, broken = works
+    for work in works[:3]:
+        work.mark(Mark.HANDED_OVER)
+    table.answer(taken, TAKEN)
+    table.answer(refused, REFUSED)
+    table.answer(lost, NOT_HEARD)
+    table.desk.not_composed(table.lane, broken, ValueError("no name"))
+    found = read(taken.batch.journal.path, taken.batch.id)
+    assert found is not None
+    assert [found[work.row.id] for work in works] == [Mark.ACCEPTED, Mark.ANSWERED, Mark.HANDED_OVER, Mark.ANSWERED]
