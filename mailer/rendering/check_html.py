@@ -230,7 +230,8 @@ def _hex(style: str) -> str:
 def _unused(edition: Edition) -> Iterator[Finding]:
     """Classes of the stylesheets that neither the page nor its template ever gives to anything."""
     styles = edition.css + "".join(_STYLE_BLOCK.findall(edition.html))
-    given = set(re.findall(r"[\w-]+", edition.template + " ".join(_CLASS.findall(edition.html))))
+    template = edition.template.read_text(encoding="utf-8") if edition.template else ""
+    given = set(re.findall(r"[\w-]+", template + " ".join(_CLASS.findall(edition.html))))
     for name in sorted(set(re.findall(r"\.([A-Za-z_][\w-]*)(?=[^{}]*\{)", styles)) - given):
         yield warning("H23", 0, f"The class {name} is styled and never used.", "Delete the rule, or correct its name.")
 

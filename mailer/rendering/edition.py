@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 
 from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
@@ -29,10 +30,7 @@ SAMPLE = Personal("reader@example.com", tokens=dict.fromkeys(PURPOSES, "a" * 26)
 _INLINED = re.compile(r"<style>(?<!\[if mso\]><style>)(.*?)</style>", re.DOTALL)
 _ANCHOR = re.compile(r'<(h[23]) id="n\d+"')  # webmail drops anchors; they are for the archive
 _PERMALINK = re.compile(r'(<h[23] id="(n\d+)"[^>]*>(?:<span class="n"[^>]*>)?)(\d+\.)')
-_MAIL_MARKS = re.compile(r"<!--/?mail-->\n?")
-_PAGE_MARKS = re.compile(r"<!--/?page-->\n?")
-_PAGE_ONLY = re.compile(r"<!--page-->.*?<!--/page-->\n?", re.DOTALL)
-_MAIL_ONLY = re.compile(r"<!--mail-->.*?<!--/mail-->\n?", re.DOTALL)
+_RESERVED = re.compile(r"\n<!--(mail|page)-->(\n.*?)\n<!--/\1-->(?=\n)", re.DOTALL)  # on lines of their own
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Edition:
 
     `html` and `text` are both parts as a reader without a name would get them, with sample links; `archive_html` is the
     public page: nothing personal in it, an anchor `n1`, `n2` ... per item. `css` is what was inlined, `images` are
-    what the web pages have to have, `template` is the page's template as written, `sender` the name in From.
+    what the web pages have to have, `template` is the file of the page's template, `sender` the name in From.
     """
 
     lang: str
@@ -52,7 +50,7 @@ class Edition:
     program: Program
     css: str = ""
     images: tuple[Image, ...] = ()
-    template: str = ""
+    template: Path | None = None
     sender: str = ""
 
 
@@ -76,13 +74,13 @@ def render(
     context = lay_out(issue, subject, club, theme, slots, corrected_on)
     template = f"{theme.folder}/{issue.template}.html.j2"
     written = templates.render(template, **context)
+    file = templates.path(template)
     if "<body" not in written.lower():
-        raise TemplateError("makes no page: it has no <body>", where=str(templates.path(template)))
+        raise TemplateError("makes no page: it has no <body>", where=str(file))
     page = breakable(inline(written), slots.word.pattern)
     plain = text_part(context)
-    mail = _ANCHOR.sub(r"<\1", _PAGE_ONLY.sub("", _MAIL_MARKS.sub("", page)))
-    html_part, plain_part = slots.split_html(mail), slots.split_text(plain)
-    public = slots.split_html(slots.without_origin(_permalinks(_PAGE_MARKS.sub("", _MAIL_ONLY.sub("", page)))))
+    html_part, plain_part = slots.split_html(_ANCHOR.sub(r"<\1", _kept(page, "mail"))), slots.split_text(plain)
+    public = slots.split_html(slots.without_origin(_permalinks(_kept(page, "page"))))
     identifier = club.list_id or list_headers.list_id(club.newsletter, club.domain)
     frame = Frame(
         sender=(club.sender_name or club.newsletter, club.sender_address),
@@ -105,9 +103,7 @@ def render(
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)
     shown = tuple({image.digest: image for image in pictures}.values())
-    return Edition(
-        issue.lang, subject, html, plain, archived, program, css, shown, templates.read(template), frame.sender[0]
-    )
+    return Edition(issue.lang, subject, html, plain, archived, program, css, shown, file, frame.sender[0])
 
 
 def _attached(pictures: Sequence[Image], club: ClubFacts) -> list[Attachment]:
@@ -116,6 +112,11 @@ def _attached(pictures: Sequence[Image], club: ClubFacts) -> list[Attachment]:
         Attachment(images.content_id(image, club.domain), image.kind, image.content)
         for _, image in sorted(embedded.items())
     ]
+
+
+def _kept(page: str, reader: str) -> str:
+    """The page without what the template reserves for the other of `mail` and `page`, and without the marks."""
+    return _RESERVED.sub(lambda match: match[2] if match[1] == reader else "", page)
 
 
 def _permalinks(page: str) -> str:

@@ -18,7 +18,6 @@ _MARK = Premailer.attribute_name
 _PATHS_ALONE = re.compile(r"[\w.>\s-]+")  # types, classes, descendants and children: no selector sees a neighbour
 _MOST_WAYS = 5000
 _MOST_SHEETS = 64
-_STYLE = re.compile(r' style="[^"]*"')
 _SILENT = logging.getLogger("mailer.css.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -100,8 +99,8 @@ def inline(html: str) -> str:
     tree = page.getroottree()
     _apply(page)
     whole = tree if html.startswith(tree.docinfo.doctype) else page
-    made = etree.tostring(whole, method="html", encoding="utf-8").decode()
-    return _STYLE.sub(_squeeze, made)
+    made: str = etree.tostring(whole, method="html", encoding="utf-8").decode()
+    return made
 
 
 def _apply(page: etree._Element) -> None:
@@ -109,12 +108,12 @@ def _apply(page: etree._Element) -> None:
     plain = [style for style in styles if not style.attrib]
     kept = [style for style in styles if dict(style.attrib) == {_MARK: "ignore"}]
     if len(plain) != 1 or len(plain) + len(kept) < len(styles) or page.find("head") is None:
-        _premailer().transform(page)
+        _transform(page)
         return
     sheet = _sheet(plain[0].text or "")
     ways = sheet.ways(page) if sheet.learns else []
     if not ways or not all(way.known for _, way in ways):
-        _premailer().transform(page)
+        _transform(page)
         for element, way in ways:
             way.style, way.known = element.get("style"), True
         return
@@ -124,6 +123,13 @@ def _apply(page: etree._Element) -> None:
     for element, way in ways:
         if way.style is not None:
             element.set("style", way.style)
+
+
+def _transform(page: etree._Element) -> None:
+    _premailer().transform(page)
+    for element in page.iter(etree.Element):
+        if style := element.get("style"):
+            element.set("style", style.replace("; ", ";").replace(", ", ","))
 
 
 def _premailer() -> _Inliner:
@@ -141,10 +147,6 @@ def _premailer() -> _Inliner:
         cache_css_parsing=True,
         cssutils_logging_level=logging.CRITICAL,
     )
-
-
-def _squeeze(match: re.Match[str]) -> str:
-    return match[0].replace("; ", ";").replace(", ", ",")
 
 
 @lru_cache(8)

@@ -9,7 +9,7 @@ from mailer.model.issue import Issue
 from mailer.rendering import merge_tags
 from mailer.rendering.message import Part, Place, Slot
 
-_PLAIN_URL = re.compile(r"(?:https?://|mailto:)[!-=?-~]+")
+_URL_SO_FAR = re.compile(r"(?:https?://|mailto:)[!-=?-~]*$")
 
 
 class Slots:
@@ -48,9 +48,8 @@ class Slots:
 
     def split_text(self, plain: str) -> Part:
         """The same for the text part."""
-        inside = [match.span() for match in _PLAIN_URL.finditer(plain)]
         return tuple(
-            self._slot(piece, Place.URL if any(a <= at < b for a, b in inside) else Place.TEXT)
+            self._slot(piece, Place.URL if _URL_SO_FAR.search(plain, plain.rfind("\n", 0, at) + 1, at) else Place.TEXT)
             for at, piece in self._cut(plain)
         )
 

@@ -146,6 +146,12 @@ class _Environment(ImmutableSandboxedEnvironment):
         tree: nodes.Template = _Counting().visit(super()._parse(source, name, filename))
         return tree
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Most of what a template asks for is in dictionaries, where looking for a method first takes far longer."""
+        if type(obj) is dict and attribute in obj and not hasattr(dict, attribute):
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         self._step()
         return super().call(context, obj, *args, **kwargs)

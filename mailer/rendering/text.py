@@ -8,14 +8,13 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 COLUMNS = 72
 _NEVER_FIRST = frozenset("，。、；：？！）》」』】〉〕”’…—·％%!),.:;?]}》々ー～")
 _NEVER_LAST = frozenset("（《「『【〈〔“‘([{￥¥$")
 _TAG_OR_TEXT = re.compile(r'<(?P<end>/?)(?P<name>\w+)(?P<rest>[^>"]*(?:"[^"]*"[^>"]*)*)>|(?P<text>[^<]+)')
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
-_BLANKS = re.compile(r"[ \t\n\r\f]+")
 _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "pre", "ul", "ol", "hr", "table"})
 
 
@@ -42,8 +41,7 @@ def wrap(text: str, first: str = "", rest: str = "", columns: int = COLUMNS) -> 
     lead, room, start = first, columns - width(first), 0
     reach = _reach(text)
     while (end := reach(start, room)) < len(text):
-        cut = next((at for at in range(end, start, -1) if _may_break(text, at)), 0)
-        cut = cut or next((at for at in range(end + 1, len(text)) if _may_break(text, at)), len(text))
+        cut = _cut(text, start, end)
         lines.append(lead + text[start:cut])
         lead, room, start = rest, columns - width(rest), cut + text.startswith(" ", cut)
     if start < len(text) or not lines:
@@ -57,6 +55,16 @@ def _reach(text: str) -> Callable[[int, int], int]:
         return lambda start, room: start + max(room, 0)
     upto = [0, *accumulate(map(_columns, text))]
     return lambda start, room: bisect_right(upto, upto[start] + room) - 1
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """Where a line that begins at `start` is broken: at the last place up to `end` where it may be, else the next."""
+    if text.isascii():
+        before = text.rfind(" ", start + 1, end + 1)
+        found = before if before > 0 else text.find(" ", end + 1)
+        return found if found > 0 else len(text)
+    places = chain(range(end, start, -1), range(end + 1, len(text)))
+    return next((at for at in places if _may_break(text, at)), len(text))
 
 
 def _may_break(text: str, at: int) -> bool:
@@ -165,7 +173,7 @@ class _Reader:
             self._verbatim = False
 
     def write(self, text: str) -> None:
-        self._text += text if self._verbatim else _BLANKS.sub(" ", text)
+        self._text += text if self._verbatim else text.replace("\n", " ")
 
     def _flush(self) -> None:
         text, self._text = self._text.strip("\n") if self._verbatim else self._text.strip(), ""

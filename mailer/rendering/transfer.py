@@ -13,9 +13,8 @@ from collections.abc import Sequence
 
 LINE = 75  # RFC 2045 6.7 rule 5 allows 76, one of which is the soft break's =
 _PLAIN = re.compile(r"(?!From )[A-Za-z0-9,:;()/@!?'_+\-][A-Za-z0-9 .,:;()/@!?'_+\-&#%]{0,73}")
-_ESCAPABLE = re.compile(rb"[^\n -~]")
-_PIECE = re.compile(r".{1,75}(?<!=)(?<!=.)")  # no escape cut in two
-_SOFTENED = re.compile(r"^(?:.{76,}|\..*|From .*|.* )$", re.MULTILINE)
+_ESCAPABLE = re.compile(r"[^ -~]")
+_CHANGED = (".", "From ")
 _ROW = re.compile(rb".{1,76}")
 _ASCII = bytes(range(128))
 _SHORT = 60
@@ -86,25 +85,29 @@ def encode(pieces: Sequence[str | int]) -> Encoded:
 
 def quoted_printable(text: str) -> bytes:
     """`text` with LF line ends in quoted-printable with CRLF (RFC 2045 6.7), no line dot-led, none over 76."""
-    raw = text.encode("utf-8").replace(b"=", b"=3D")
-    encoded = _ESCAPABLE.sub(lambda match: b"=%02X" % ord(match[0]), raw).decode("ascii")
-    return _SOFTENED.sub(lambda match: _soft(match[0]), encoded).replace("\n", "\r\n").encode("ascii")
+    return "\r\n".join(map(_line, text.split("\n"))).encode("ascii")
 
 
-def _soft(line: str) -> str:
-    """An escaped line in pieces of at most 75, none of which begins with what a relay would change."""
+def _line(line: str) -> str:
+    """A line escaped, in pieces of at most 75, none of which begins with what a relay would change."""
+    line = line.replace("=", "=3D")
+    if not (line.isascii() and line.isprintable()):
+        line = _ESCAPABLE.sub(lambda match: "".join([f"={byte:02X}" for byte in match[0].encode()]), line)
     if line.endswith(" "):
         line = line[:-1] + "=20"
-    made = "\n" + "=\n".join(_PIECE.findall(line))
-    if "\n." not in made and "\nFrom " not in made:
-        return made[1:]
-    pieces = []
-    while line:
-        if line.startswith((".", "From ")):
-            line = f"={ord(line[0]):02X}{line[1:]}"
-        pieces.append(next(_PIECE.finditer(line))[0])
-        line = line[len(pieces[-1]) :]
-    return "=\n".join(pieces)
+    if len(line) <= LINE and not line.startswith(_CHANGED):
+        return line
+    pieces, at = [], 0
+    while at < len(line):
+        piece = line[at : at + LINE]
+        if piece.startswith(_CHANGED):
+            piece, at = f"={ord(piece[0]):02X}{piece[1 : LINE - 2]}", at - 2
+        whole, escape, digits = piece.rpartition("=")
+        if escape and len(digits) < 2:
+            piece = whole
+        pieces.append(piece)
+        at += len(piece)
+    return "=\r\n".join(pieces)
 
 
 def soft(value: str) -> bytes:

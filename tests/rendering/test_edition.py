@@ -193,6 +193,13 @@ def test_hostile_texts_stay_texts(issue, club, theme, templates):
         reader.feed(page)
         assert "script" not in reader.seen
         assert "mrg0z" in page
+        assert "javascript:alert(1)" in page  # the story's text: a mark of the template's in the title hides nothing
+
+
+def test_a_text_that_looks_like_an_attribute_stays_as_it_was_written(issue, club, theme, templates):
+    shown = 'He wrote style="color: red; margin: 0, 1" there.'
+    told = replace(issue, sections=(Section("", (Item("What he wrote", shown),)),))
+    assert shown in edition.render(told, club=club, theme=theme, templates=templates).html
 
 
 def test_the_date_of_the_message_is_the_freeze(issue, club, theme, templates):
