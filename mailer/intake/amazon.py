@@ -57,6 +57,8 @@ class Certificates:
                 found = self._fetch(url)
             except OSError as error:
                 raise UsageError(f"the certificate of Amazon SNS cannot be fetched: {type(error).__name__}") from None
+            if b"-----BEGIN CERTIFICATE-----" not in found:  # kept, it would refuse Amazon until the next start
+                raise UsageError("what was fetched as the certificate of Amazon SNS is none; try again")
             if len(self._kept) >= MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[url] = found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_SIZE = 1 << 18
+_SUBTYPES = ("bounceSubType", "complaintSubType", "complaintFeedbackType", "delayType", "bounceType")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,13 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A notification: `type` is bounce, complaint, delivery ... in lower case; `headers` those of our mail."""
+    """A notification or event: `type` is bounce, complaint, deliverydelay, delivery, reject ... in lower case.
+
+    `subtypes` are Amazon's own words for it, the narrow before the wide; `headers` those of our mail.
+    """
 
     type: str
-    subtype: str
+    subtypes: tuple[str, ...]
     recipients: tuple[Recipient, ...]
     headers: Mapping[str, tuple[str, ...]]
 
@@ -39,12 +43,12 @@ def read(text: str) -> Notification | None:
     kind = inner.get("notificationType") or inner.get("eventType")
     if not isinstance(kind, str):
         return None
-    body = inner.get(kind.lower())
-    body = body if isinstance(body, dict) else {}
-    listed = body.get("bouncedRecipients") or body.get("complainedRecipients") or body.get("recipients") or []
+    body, mail = _dict(inner.get(kind[:1].lower() + kind[1:])), _dict(inner.get("mail"))
+    names = ("bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients")
+    listed = next((body[name] for name in names if body.get(name)), mail.get("destination"))
     recipients = [found for each in _list(listed)[:100] if (found := _recipient(each))]
-    subtype = str(body.get("bounceType") or body.get("complaintFeedbackType") or "").lower()
-    return Notification(kind.lower(), subtype, tuple(recipients), _headers(inner.get("mail")))
+    subtypes = tuple(body[name].lower() for name in _SUBTYPES if isinstance(body.get(name), str))
+    return Notification(kind.lower(), subtypes, tuple(recipients), _headers(mail))
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -53,6 +57,10 @@ def _object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _list(value: object) -> list[Any]:
@@ -68,9 +76,9 @@ def _recipient(each: object) -> Recipient | None:
     return Recipient(each["emailAddress"], words["action"], words["status"], words["diagnosticCode"])
 
 
-def _headers(mail: object) -> dict[str, tuple[str, ...]]:
+def _headers(mail: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for each in _list(mail.get("headers") if isinstance(mail, dict) else None)[:200]:
+    for each in _list(mail.get("headers"))[:200]:
         if isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("value"), str):
             name = each["name"].lower()
             found[name] = (*found.get(name, ()), each["value"])

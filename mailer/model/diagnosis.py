@@ -204,6 +204,11 @@ def _by_codes(status: str, code: int) -> tuple[str, str]:
     return "undefined", "nothing known"
 
 
+def names_nobody(status: str) -> bool:
+    """Whether a status says by itself that there is no such address or domain (RFC 3463 3.2)."""
+    return status.startswith("5.") and FAMILY.get(STATUS.get(status[2:], "")) in DEAD
+
+
 _PROVIDERS, _WORDS, _DEAD, _LATE = map(Phrasebook, (PROVIDER_CODES, PHRASES, DEAD_PHRASES, LATE_PHRASES))
 
 

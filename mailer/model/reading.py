@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 
 from mailer.mail import arf, autoreply, dsn, mime, returned, ses
 from mailer.mail.mime import Headers, Mail
-from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind
+from mailer.model.bounce import FAMILY, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.diagnosis import classify, phase_of
+from mailer.model.diagnosis import classify, names_nobody, phase_of
 from mailer.model.notice import ANSWER, about, addresses, knows, lists_somebody, named_in, of_something_else
 from mailer.model.notice_words import DELAYED, FAILED, GIVEN_UP, TITLES, Expression, pattern
+from mailer.model.rules.amazon import SES_EVENTS, SES_NO_COMPLAINT, SES_SUBTYPES
 
 MAX_NOTICE = 12000
 COMPLAINT_REPORT = "complaint report"
 _STATUS_REPORT = "delivery status (RFC 3464)"
+_STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _WORDS = "a notice in words"
 _NOTHING = "nothing that concerns a delivery"
 
@@ -95,7 +97,8 @@ _PERSONS = re.compile(
     r"\s*(re|fwd?|aw|wg|tr|sv|vs|rv|enc|antw|\u56de\u590d|\u7b54\u590d|\u8f6c\u53d1)\s*[:\uff1a]", re.I
 )
 _DELAYED = Expression(
-    r"warning message only|this is a warning|do not need to resend|no need to resend|has been delayed"
+    r"warning message only|this is a warning|not need to re-?send|no need to re-?send|has been delayed"
+    r"|temporary failure report"
     r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
     r"|still being (tried|attempted)|will be retried"
     r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily"
@@ -119,16 +122,25 @@ def read_mail(raw: bytes) -> Reading:
         reading = inner if inner.form == _STATUS_REPORT else reading
     if reading.form in {_WORDS, _NOTHING} and _is_system(mail) and "final-recipient" in original.lower():
         reading = _status_report(mail, original, reading.original) or reading  # quoted by who forwarded it
-    if mail.unfinished and reading.kind is Kind.HARD:
+    if mail.unfinished and reading.kind is Kind.HARD and not (reading.form == _STATUS_REPORT and _is_whole(mail)):
         reading = _doubted(reading, said=reading.form == _STATUS_REPORT or mail.type != "multipart/report")
     return replace(reading, cut=mail.cut, by_person=_is_persons(mail))
+
+
+def _is_whole(mail: Mail) -> bool:
+    """Whether a mail broke off behind its report: another part follows, or the empty line after the last recipient."""
+    for place, part in enumerate(mail.parts, 1):
+        _, named, rest = part.text.lower().rpartition("final-recipient")
+        if named:
+            return place < len(mail.parts) or "\n\n" in rest
+    return False
 
 
 def _doubted(reading: Reading, *, said: bool) -> Reading:
     """What came without its end condemns nobody, unless a status does that was `said` before it broke off."""
     results = tuple(
         replace(result, diagnosis=replace(result.diagnosis, kind=Kind.SOFT, rule=f"{result.diagnosis.rule}; cut short"))
-        if result.diagnosis.kind is Kind.HARD and not (said and result.diagnosis.status[:2] == "5.")
+        if result.diagnosis.kind is Kind.HARD and not (said and names_nobody(result.diagnosis.status))
         else result
         for result in reading.results
     )
@@ -187,16 +199,26 @@ def _notification(notice: str) -> Reading | None:
     if found is None:
         return None
     form = "notification (Amazon SES)"
-    if found.type != "bounce":
-        kind, reason = (Kind.COMPLAINT, "feedback") if found.type == "complaint" else (Kind.NONE, "delivered")
-        diagnosis = Diagnosis(kind, reason, "", f"notificationType: {found.type}")
-        results = tuple(Result(each.address, diagnosis, each.diagnostic) for each in found.recipients)
-        return Reading(kind, reason, results, form, found.headers)
-    statuses = [
-        dsn.RecipientStatus((each.address,), each.action, each.status, each.diagnostic) for each in found.recipients
-    ]
-    results = tuple(_result(status, "", len(statuses)) for status in statuses)
+    results = tuple(_told(found, each) for each in found.recipients)
     return _summed(results, form, found.headers) if results else Reading(Kind.NONE, "", (), form, found.headers)
+
+
+def _told(found: ses.Notification, each: ses.Recipient) -> Result:
+    """What Amazon says of one recipient: the receiving server's words before Amazon's own for it."""
+    if found.type not in {"bounce", "deliverydelay"}:
+        kind, reason = SES_EVENTS.get(found.type, (Kind.NONE, ""))
+        if found.type == "complaint" and any(word in SES_NO_COMPLAINT for word in found.subtypes):
+            kind = Kind.NONE
+        rule = ", ".join((f"notificationType: {found.type}", *found.subtypes))
+        return Result(each.address, Diagnosis(kind, reason, "", rule), each.diagnostic)
+    action = "delayed" if found.type == "deliverydelay" else each.action
+    result = _result(dsn.RecipientStatus((each.address,), action, each.status, each.diagnostic), "", 1)
+    own = next((word for word in found.subtypes if word in SES_SUBTYPES), "")
+    if own and not result.diagnosis.by_words and result.diagnosis.kind is not Kind.NONE:
+        reason = SES_SUBTYPES[own]
+        kind = kind_of(reason, delayed=action == "delayed")
+        return replace(result, diagnosis=replace(result.diagnosis, kind=kind, reason=reason, rule=f"Amazon SES: {own}"))
+    return result
 
 
 def _complaint(mail: Mail, original: Headers) -> Reading | None:
@@ -220,7 +242,7 @@ def _is_receipt(mail: Mail) -> bool:
 
 def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None:
     for part in mail.parts:
-        if part.type in {"message/delivery-status", "message/global-delivery-status"}:
+        if part.type in _STATUS_PARTS:
             statuses = dsn.read(part.text)
             break
     else:

@@ -167,10 +167,13 @@ def _judge_days(facts: Sequence[Fact], family: Family, rule: Days, history: Hist
     return Verdict(Action.SUPPRESS, events[-1].reason, why, until)
 
 
+_UNEXPLAINED = frozenset({Family.UNCLEAR, Family.SUPPRESSED})  # a relay's own list does not say why either
+
+
 def _points(facts: Iterable[Fact], readings: Sequence[datetime], policy: Policy, now: datetime) -> float:
     """Half a point a day with an unexplained failure; reading, or 30 quiet days, wipes the slate."""
     points, last = 0.0, None
-    counted = [fact for fact in facts if fact.family is Family.UNCLEAR or fact.reason == "expired"]
+    counted = [fact for fact in facts if fact.family in _UNEXPLAINED or fact.reason == "expired"]
     for fact in counted:
         if last is not None:
             if fact.at.date() == last.date():

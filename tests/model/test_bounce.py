@@ -108,6 +108,7 @@ def test_a_policy_block_never_suppresses_the_reader(reason: str) -> None:
 def test_unexplained_failures_need_ten_days_and_a_quiet_month_forgives() -> None:
     assert judge(History(days(*range(9), reason="undefined")), NOW).action is Action.RECORD
     assert judge(History(days(*range(10), reason="undefined")), NOW).action is Action.SUPPRESS
+    assert judge(History(days(*range(10), reason="suppressed")), NOW).action is Action.SUPPRESS
     assert judge(History(days(*range(31, 60), reason="undefined")), NOW).action is Action.RECORD
 
 

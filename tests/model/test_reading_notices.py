@@ -215,3 +215,34 @@ def test_a_diagnosis_under_another_name_is_read() -> None:
     )
     reading = read_mail(notice(report, 'Content-Type: multipart/report; boundary="b"'))
     assert (reading.kind, reading.results[0].text) == (Kind.HARD, "550 5.1.1 <dave@example.org> User unknown")
+
+
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        ("550 Mailbox unavailable", " or access denied - <dave@example.org>"),
+        ("Host or domain name not found", ". Name service error for name=x: Host not found, try again"),
+        ("550 user unknown", " to us yet: greylisted, try again"),
+    ],
+)
+def test_half_an_answer_condemns_nobody_where_the_status_does_not(said: str, rest: str) -> None:
+    body = (
+        "--b\n\nNot delivered.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n"
+        f"Final-Recipient: rfc822; dave@example.org\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; {said}"
+    )
+    head = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"'
+    after_rcpt = f"{said} (in reply to RCPT TO command)"
+    assert read_mail(notice(body, head)).kind is Kind.SOFT
+    assert read_mail(notice(f"{body}{rest}\n\n--b--\n", head)).kind is Kind.SOFT
+    assert (
+        read_mail(notice(body.replace(said, after_rcpt) + "\n\n--b\nContent-Type: message/rfc822\n\nTo: d", head)).kind
+        is Kind.HARD
+    )
+
+
+def test_a_delay_notice_without_its_report_is_a_delay() -> None:
+    words = (
+        "A message is delayed for more than 4 hours for:\n\ndave@example.org: No MX found for domain\n\n"
+        "This is only a temporary failure report. You DO NOT NEED to re-send the message.\n"
+    )
+    assert read_mail(notice(words)).kind is Kind.DELAY

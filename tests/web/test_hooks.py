@@ -18,7 +18,9 @@ from sqlalchemy import insert, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from mailer.errors import UsageError
 from mailer.flows.bounce import TakeIn
+from mailer.intake.amazon import Certificates
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import suppressions
 from mailer.store.engine import Database
@@ -218,3 +220,12 @@ def test_no_other_link_is_ever_fetched(client: TestClient, amazon: Amazon, link:
 def test_without_a_certificate_amazon_is_asked_to_come_again(client: TestClient, amazon: Amazon, dave: int) -> None:
     amazon.answer = None
     assert client.post("/hooks/sns", json=post(Message=bounce(dave))).status_code == 503
+
+
+def test_what_is_no_certificate_is_not_kept() -> None:
+    answers = iter([b"<html>please log in</html>", certificate()])
+    moments = iter([0.0, 0.0, 10.0, 10.0])
+    kept = Certificates(lambda _: next(answers), lambda: next(moments))
+    with pytest.raises(UsageError, match="is none"):
+        kept.get(PEM)
+    assert kept.get(PEM) == kept.get(PEM) != b""

@@ -10,6 +10,13 @@ from __future__ import annotations
 Table = tuple[tuple[str, str, str], ...]
 
 PROVIDER_CODES: Table = (
+    (
+        "suppressed",
+        "Amazon SES: docs.aws.amazon.com/ses, sending-email-suppression-list",
+        """
+        on the suppression list | from the suppression list | amazon ses has suppressed
+        """,
+    ),
     ("rejected", "Google Groups: notices in every language", "groups.google.com/support"),
     (
         "authfailure",
