@@ -415,13 +415,17 @@ def _edition_now() -> ColumnElement[int]:
 
 def open_claims(conn: Connection) -> list[OpenClaim]:
     """All claims that have not ended, oldest first."""
+    return [
+        OpenClaim(number, worker, host, boot, journal, relay, from_millis(until))
+        for number, worker, host, boot, journal, relay, until in _open(conn).rows(conn)
+    ]
+
+
+@rendered
+def _open(database: str) -> Select[Any]:
     c = claims.c
-    rows = conn.execute(
-        select(c.id, c.worker, c.host, c.boot, c.journal, c.relay, c.leased_until)
-        .where(c.ended_at.is_(None))
-        .order_by(c.id)
-    )
-    return [OpenClaim(*row) for row in rows]
+    facts = (c.id, c.worker, c.host, c.boot, c.journal, c.relay, c.leased_until)
+    return select(*facts).where(c.ended_at.is_(None)).order_by(c.id)
 
 
 def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
@@ -550,6 +554,22 @@ def _overdue(database: str) -> Select[Any]:
     return select(issues.c.id, issues.c.slug).where(issues.c.state == "sending", late)
 
 
+def has_endings(conn: Connection, now: datetime) -> bool:
+    """Whether `finish_issues` may have something to do: asked every second while nothing is due, so one look only."""
+    return bool(_endings(conn).rows(conn, now=to_millis(now)))
+
+
+@rendered
+def _endings(database: str) -> Select[Any]:
+    waits = _waits_of_it()
+    over = and_(issues.c.state == "sending", issues.c.send_at <= given("now", Instant), not_(waits))
+    return select(issues.c.id).where(or_(over, and_(issues.c.state == "cancelled", waits))).limit(1)
+
+
+def _waits_of_it() -> ColumnElement[bool]:
+    return select(true()).where(deliveries.c.issue_id == issues.c.id, WAITS).correlate(issues).exists()
+
+
 def finish_issues(conn: Connection, now: datetime) -> list[str]:
     """Mark the issues as finished that have nothing pending, attempting or deferred; returns their slugs.
 
@@ -567,10 +587,9 @@ def finish_issues(conn: Connection, now: datetime) -> list[str]:
     locked = select(issues.c.id).where(*ready).order_by(issues.c.send_at, issues.c.id).with_for_update()
     sending = set(conn.execute(locked).scalars())
     sending -= set(conn.execute(select(d.issue_id).where(under_way(conn)).distinct()).scalars())
-    waits = select(true()).where(d.issue_id == issues.c.id, WAITS).correlate(issues).exists()
     rows = conn.execute(
         update(issues)
-        .where(issues.c.id.in_(sending), *ready, not_(waits))
+        .where(issues.c.id.in_(sending), *ready, not_(_waits_of_it()))
         .values(state="finished", finished_at=now)
         .returning(issues.c.slug)
     )
@@ -579,22 +598,25 @@ def finish_issues(conn: Connection, now: datetime) -> list[str]:
 
 def next_letter_due(conn: Connection) -> datetime | None:
     """When the next letter is due; None when none waits."""
-    due: datetime | None = conn.execute(
-        select(func.min(deliveries.c.due_at)).where(deliveries.c.issue_id.is_(None), WAITS)
-    ).scalar()
-    return due
+    ((first,),) = _next_letter_due(conn).rows(conn)
+    return None if first is None else from_millis(first)
+
+
+@rendered
+def _next_letter_due(database: str) -> Select[Any]:
+    return select(func.min(deliveries.c.due_at)).where(deliveries.c.issue_id.is_(None), WAITS)
 
 
 def next_due(conn: Connection) -> datetime | None:
     """When the next delivery of a running issue or letter is due; None when nothing waits."""
-    d = deliveries.c
-    running = select(issues.c.id).where(issues.c.state == "sending")
-    due = [next_letter_due(conn)]
-    for (issue_id,) in conn.execute(running):
-        start = conn.execute(select(issues.c.send_at).where(issues.c.id == issue_id)).scalar_one()
-        first = conn.execute(select(func.min(d.due_at)).where(d.issue_id == issue_id, WAITS)).scalar()
-        due.append(max(first, start) if first else None)
-    return min((moment for moment in due if moment is not None), default=None)
+    due = [from_millis(max(first, start)) for first, start in _next_due(conn).rows(conn) if first is not None]
+    return min([*due, *filter(None, [next_letter_due(conn)])], default=None)
+
+
+@rendered
+def _next_due(database: str) -> Select[Any]:
+    first = select(func.min(deliveries.c.due_at)).where(deliveries.c.issue_id == issues.c.id, WAITS).correlate(issues)
+    return select(first.scalar_subquery(), issues.c.send_at).where(issues.c.state == "sending")
 
 
 def counts(conn: Connection, issue_id: int) -> dict[str, int]:

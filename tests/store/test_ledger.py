@@ -301,6 +301,33 @@ def test_an_issue_is_finished_when_nothing_of_it_waits(db: Database) -> None:
     assert db.run(ledger.finish_issues, NOW) == []
 
 
+def test_one_look_tells_whether_an_issue_may_have_ended(db: Database) -> None:
+    assert not db.read(ledger.has_endings, NOW)
+    issue_id = _publish(db, 1, send_at=later(hours=1))
+    due = later(hours=1)
+    assert not db.read(ledger.has_endings, due)  # its reader waits
+    claim_id, rows = _claim(db, issue_id, minutes=60)
+    assert not db.read(ledger.has_endings, later(minutes=59))  # its time has not come
+    assert db.read(ledger.has_endings, due)
+    assert db.run(ledger.finish_issues, due) == []  # he is in a worker's hands
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
+    assert db.run(ledger.finish_issues, due) == ["2026-05-21-214"]
+    assert not db.read(ledger.has_endings, due)
+
+
+def test_what_was_given_back_to_a_cancelled_issue_is_seen_and_cancelled_too(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    with db.transaction() as conn:
+        issues.set_state(conn, issue_id, ("sending",), "cancelled", "", "op", NOW)
+    assert not db.read(ledger.has_endings, NOW)
+    db.run(ledger.release, claim_id, [rows[0].id], NOW)
+    assert db.read(ledger.has_endings, NOW)
+    assert db.run(ledger.finish_issues, NOW) == []
+    assert _states(db) == ["cancelled"]
+    assert not db.read(ledger.has_endings, NOW)
+
+
 def test_failed_deliveries_can_be_sent_again_by_the_operator(db: Database) -> None:
     issue_id = _publish(db, 1)
     claim_id, rows = _claim(db, issue_id)

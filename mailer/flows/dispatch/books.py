@@ -235,7 +235,8 @@ class Books:
 
     def finish_issues(self) -> list[str]:
         """Close the issues that have nothing left to send; returns their slugs."""
-        return self._db.run(ledger.finish_issues, self.now())
+        now = self.now()
+        return self._db.run(ledger.finish_issues, now) if self._db.read(ledger.has_endings, now) else []
 
     def leave(self) -> None:
         """Give what others may use of limits by the second to them."""
