@@ -10,8 +10,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, any_, cast, func, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, ColumnElement, Connection, Table, Text, any_, cast, func, literal, select, text
 
 from mailer.store.schema import deliveries
 

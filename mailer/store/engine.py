@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from mailer.errors import SettingsError, StoreError
@@ -249,8 +249,11 @@ def _no_driver(backend: str) -> str:
 
 def insert(conn: Connection, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT, which each database has in a form of its own."""
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    if conn.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # an eighth of a command's start, which SQLite has no use for
+
+    return postgresql.insert(table)
 
 
 def insert_new(conn: Connection, table: Table, *key: str) -> Any:

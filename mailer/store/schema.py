@@ -7,6 +7,7 @@ them alike. Attempts, consents, bounces, reviews, suppressions and events are lo
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -87,7 +88,7 @@ subscribers = Table(
     Column("left_at", Instant),
     Column("paused_until", Instant),
     Index("ix_subscribers_state", "state"),
-    Index("ix_subscribers_paused", "paused_until", sqlite_where=_PAUSED, postgresql_where=_PAUSED),
+    Index("ix_subscribers_paused", "paused_until", sqlite_where=_PAUSED),
     Index("ix_subscribers_domain", "domain"),
 )
 
@@ -231,12 +232,7 @@ claims = Table(
     Column("created_at", Instant, nullable=False),
     Column("leased_until", Instant, nullable=False),
     Column("ended_at", Instant),
-    Index(
-        "ix_claims_open",
-        "leased_until",
-        sqlite_where=text("ended_at IS NULL"),
-        postgresql_where=text("ended_at IS NULL"),
-    ),
+    Index("ix_claims_open", "leased_until", sqlite_where=text("ended_at IS NULL")),
 )
 
 _WAITS = text("waits")
@@ -268,15 +264,9 @@ deliveries = Table(
     Column("changed_at", Instant, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),  # why it stands where it stands: the last reply, a reason
     UniqueConstraint("issue_id", "subscriber_id"),
-    Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_WAITS),
     Index("ix_deliveries_subscriber", "subscriber_id"),
-    Index(
-        "ix_deliveries_letter",
-        "letter_id",
-        sqlite_where=text("letter_id IS NOT NULL"),
-        postgresql_where=text("letter_id IS NOT NULL"),
-    ),
-    postgresql_with={"fillfactor": 50},  # each row is changed twice at least: on its own page while there is room
+    Index("ix_deliveries_letter", "letter_id", sqlite_where=text("letter_id IS NOT NULL")),
 )
 
 attempts = Table(
@@ -346,12 +336,7 @@ suppressions = Table(
     Column("actor", Text, nullable=False, server_default=""),  # who or what decided
     Column("lifted_at", Instant),
     Column("lifted_by", Text, nullable=False, server_default=""),
-    Index(
-        "ix_suppressions_active",
-        "match_key",
-        sqlite_where=text("state = 'active'"),
-        postgresql_where=text("state = 'active'"),
-    ),
+    Index("ix_suppressions_active", "match_key", sqlite_where=text("state = 'active'")),
 )
 
 events = Table(
@@ -408,3 +393,13 @@ log_places = Table(
     Column("queued", JSON, nullable=False, server_default="{}"),  # queue id -> token, of mails still in the queue
     Column("at", Instant, nullable=False),
 )
+
+
+def complete(database: str) -> MetaData:
+    """All tables, with what PostgreSQL has to be told besides: to name it loads its dialect, which takes a while."""
+    if database == "postgresql":
+        for index in chain.from_iterable(table.indexes for table in metadata.tables.values()):
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+        # each row is changed twice at least: on its own page while there is room
+        deliveries.dialect_options["postgresql"]["with"] = {"fillfactor": 50}
+    return metadata

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from mailer.store.schema import Instant, metadata
+from mailer.store.schema import Instant, complete
 
 
 def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
@@ -18,7 +18,7 @@ def run(connection: Any) -> None:
     """Run what alembic was asked to, on this connection."""
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=complete(connection.dialect.name),
         render_item=render_item,
         render_as_batch=context.config.attributes.get("batch", True),
         transactional_ddl=True,  # true of SQLite, too, as we begin transactions ourselves
