@@ -39,6 +39,9 @@ class _Listener(Observer):
     def outcome(self, outcome: Outcome, worker: Worker) -> None:
         self._told.append(f"{outcome.state} by {worker.name}")
 
+    def slowed(self, name: str, pause: float, cause: str) -> None:
+        self._told.append(f"{name} is slowed for {pause:g} s")
+
 
 class Table:
     """A desk with one lane, work on it, and a clock that stands still."""
@@ -48,8 +51,9 @@ class Table:
         self.told: list[str] = []
         server = SmtpRelay(parse("smtp://127.0.0.1:1"), name="main")
         self.lane = Lane(server, connections=2, return_path=lambda token: token)
+        self.other = Lane(server, connections=2, return_path=lambda token: token, within_limits=False)
         self.desk = Desk(
-            lanes=[self.lane],
+            lanes=[self.lane, self.other],
             worker=Worker("w", "here", 1, "boot"),
             retry=Retry(),
             observer=_Listener(self.told),
@@ -251,3 +255,28 @@ def test_the_journal_says_whose_answer_was_heard(table: Table) -> None:
     found = read(taken.batch.journal.path, taken.batch.id)
     assert found is not None
     assert [found[work.row.id] for work in works] == [Mark.ACCEPTED, Mark.ANSWERED, Mark.HANDED_OVER, Mark.ANSWERED]
+
+
+def test_a_throttle_of_the_relay_itself_sends_back_all_that_is_ready_for_it_and_nothing_of_another(
+    table: Table,
+) -> None:
+    refused, waiting, elsewhere = table.work("qq.com", "example.com", "example.org")
+    table.lane.ready.append(waiting)
+    table.other.ready.append(elsewhere)
+    table.answer(
+        refused, Result(Phase.MAIL, Reply(454, ("Throttling failure: Maximum sending rate exceeded " + "x" * 600,)))
+    )
+    assert table.desk.page.released == [waiting]
+    assert list(table.other.ready) == [elsewhere]
+    (slowdown,) = table.desk.page.slowdowns.values()
+    assert (slowdown.key, len(slowdown.cause)) == (RELAY + "main", 500)
+    assert table.told == ["deferred by w", f"main is slowed for {slowdown.pause:g} s"]
+
+
+def test_a_throttle_of_a_provider_sends_back_its_readers_from_every_relay(table: Table) -> None:
+    refused, waiting, elsewhere, other = table.work("qq.com", "foxmail.com", "qq.com", "example.com")
+    table.lane.ready.append(waiting)
+    table.other.ready.extend([elsewhere, other])
+    table.answer(refused, THROTTLED)
+    assert table.desk.page.released == [waiting, elsewhere]
+    assert list(table.other.ready) == [other]

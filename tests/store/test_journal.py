@@ -1,6 +1,8 @@
 """The journal of a claim: what a dead worker leaves behind."""
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -53,8 +55,9 @@ def test_a_damaged_journal_is_not_believed(tmp_path: Path, damage: bytes) -> Non
 def test_a_removed_journal_is_neither_alive_nor_readable(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 7, [1])
     journal.remove()
-    assert not is_alive(journal.path)
+    assert is_alive(journal.path) is False
     assert read(journal.path, 7) is None
+    journal.remove()  # nothing that is gone already is missed
 
 
 def test_a_journal_that_cannot_be_laid_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -64,6 +67,49 @@ def test_a_journal_that_cannot_be_laid_leaves_nothing_behind(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["7.journal"]
     first.remove()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_leaves_neither_a_file_nor_a_descriptor_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="No space left"):
+        Journal(tmp_path, 7, [1])
+    assert os.listdir(tmp_path) == []
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_closed_journal_stays_and_is_nobodys(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    journal = Journal(tmp_path, 7, [5, 9])
+    journal.mark(1, Mark.HANDED_OVER)
+    assert is_alive(journal.path) is True
+    journal.close()
+    journal.close()
+    assert is_alive(journal.path) is False
+    assert os.listdir("/proc/self/fd") == before
+    assert read(journal.path, 7) == {5: Mark.UNTOUCHED, 9: Mark.HANDED_OVER}
+
+
+def test_only_its_owner_reads_a_journal_and_its_marks_mean_the_same_to_every_version(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 7, [5])
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+    assert [(mark.name, mark.value) for mark in Mark] == [
+        ("UNTOUCHED", 0),
+        ("COMPOSING", 1),
+        ("HANDED_OVER", 2),
+        ("ACCEPTED", 3),
+        ("ANSWERED", 4),
+    ]
+    journal.close()
+    written = journal.path.read_bytes()
+    for damaged in (b"mailer-2" + written[8:], written + b"\0", written[:-1], written[:-1] + b"\5"):
+        journal.path.write_bytes(damaged)
+        assert read(journal.path, 7) is None
 
 
 def test_a_system_that_does_not_tell_its_boot_has_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
