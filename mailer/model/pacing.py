@@ -145,7 +145,7 @@ class Budget:
     def learned(self, now: float) -> float:
         """The learned rate by now, a little more every minute; 0 when there is none or it is forgotten."""
         quiet = max(0.0, now - max(self.slowed_at, self.blocked_until))
-        return 0.0 if not self.rate or quiet >= FORGOTTEN_AFTER else self.rate * (1 + INCREASE * quiet / 60)
+        return 0.0 if quiet >= FORGOTTEN_AFTER else self.rate * (1 + INCREASE * quiet / 60)
 
     def is_slowed(self, now: float) -> bool:
         """Whether anything learned still holds."""
@@ -156,7 +156,7 @@ class Budget:
         rate = self.learned(now)
         if not rate:
             return list(quotas)
-        evenly = Window(max(1, math.ceil(rate * LEARNED_WINDOW / 60 * UNEVEN)), LEARNED_WINDOW)
+        evenly = Window(math.ceil(rate * LEARNED_WINDOW / 60 * UNEVEN), LEARNED_WINDOW)
         return [*quotas, Window(int(rate), 60.0), evenly]
 
     def allowance(self, quotas: Sequence[Window], held: int, now: float) -> int | None:
@@ -186,7 +186,7 @@ class Budget:
 
         What was under way when a pause began, and was taken after all, belongs to what is known to be possible.
         """
-        rate = self.rate + taken if self.rate and now < self.blocked_until else self.rate
+        rate = self.rate + taken if now < self.blocked_until else self.rate
         return replace(self, usage=charge(self.usage, count, now), rate=rate) if count else self
 
     def slowed(self, taken: int, pause: float, cause: str, now: float) -> Budget:
@@ -197,7 +197,7 @@ class Budget:
         """
         if now < self.blocked_until:
             return replace(self, blocked_until=max(self.blocked_until, now + pause))
-        again = bool(self.strikes) and now - self.blocked_until < AGAIN_WITHIN
+        again = now - self.blocked_until < AGAIN_WITHIN
         strikes = self.strikes + 1 if again else 1
         before = self.learned(now)
         rate = min(before, taken) if before else taken

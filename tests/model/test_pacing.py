@@ -24,9 +24,21 @@ def test_every_domain_stands_in_one_group_and_a_group_is_named_after_its_first()
     assert all(group == domains[0] for group, domains in pacing.PROVIDERS.items())
 
 
+def test_the_domains_of_a_group_are_all_it_was_named_for() -> None:
+    assert all(
+        pacing.domains_of(group_of(domain)) == domains for domains in pacing.PROVIDERS.values() for domain in domains
+    )
+    assert pacing.domains_of("harbour.example") == ("harbour.example",)
+
+
 def test_quotas_become_windows_and_zero_is_none() -> None:
     assert pacing.windows(per_hour=500) == (Window(500, 3600.0),)
     assert pacing.windows() == ()
+    assert pacing.windows(per_minute=1, per_hour=2, per_day=3) == (
+        Window(1, 60.0),
+        Window(2, 3600.0),
+        Window(3, 86400.0),
+    )
     assert pacing.second_window(0.5) == Window(1, 2.0)
     assert pacing.second_window(10) == Window(10, 1.0)
     assert pacing.second_window(2.5) == Window(2, 0.8)
@@ -121,6 +133,21 @@ def test_the_wait_ends_when_something_may_begin(count: int, later: float) -> Non
     wait = budget.wait([MINUTE], 1000.0 + later)
     assert budget.allowance([MINUTE], 0, 1000.0 + later + wait + 0.001)
     assert wait == 0 or budget.allowance([MINUTE], 0, 1000.0 + later + wait - 0.01) == 0
+
+
+def test_the_wait_is_for_as_many_as_must_leave_and_no_more() -> None:
+    budget = Budget().charged(30, 1000.0).charged(30, 1030.0)
+    assert budget.wait([MINUTE], 1040.0) == 20.0
+    assert budget.charged(30, 1035.0).wait([MINUTE], 1040.0) == 50.0
+    assert budget.wait([Window(61, 60.0)], 1040.0) == 0.0
+    assert budget.wait([MINUTE, Window(60, 3600.0)], 1040.0) == 3560.0
+
+
+def test_a_learned_rate_holds_by_the_minute_and_evenly_within_it_once_the_pause_is_over() -> None:
+    budget = Budget().slowed(57, 60.0, "HL:IFC", 1000.0)
+    assert budget.limits([MINUTE], 1060.0) == [MINUTE, Window(57, 60.0), Window(22, 20.0)]
+    assert budget.allowance([], 0, 1059.9) == 0
+    assert budget.allowance([], 0, 1060.0) == 22
 
 
 def test_a_throttle_answer_pauses_then_slows_to_what_was_taken() -> None:
