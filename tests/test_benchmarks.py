@@ -38,7 +38,8 @@ def test_the_product_needs_a_fifth_of_the_cpu_of_a_message_built_for_each_reader
 
 def test_a_message_takes_four_round_trips_in_lockstep_and_one_pipelined(figures: dict[str, Any]) -> None:
     assert target(figures, "own sink, 50 ms: round trips a message, lockstep") == 4
-    assert 1 <= target(figures, "own sink, 50 ms: round trips a message, pipelined") <= 1.1
+    # A sink that takes half a second for one, as on a machine of many tests, is told of one at a time for a while.
+    assert 1 <= target(figures, "own sink, 50 ms: round trips a message, pipelined") <= 1.25
 
 
 def test_every_message_reads_as_if_rendered_for_its_reader_alone(figures: dict[str, Any]) -> None:
