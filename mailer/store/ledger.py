@@ -280,13 +280,23 @@ def _renew(database: str) -> ReturningUpdate[Any]:
 
 def latest_claim(conn: Connection) -> int:
     """The greatest number given to a claim so far, by any worker; 0 when there was none."""
-    return conn.execute(select(func.max(claims.c.id))).scalar() or 0
+    ((latest,),) = _latest(conn).rows(conn)
+    return latest or 0
+
+
+@rendered
+def _latest(database: str) -> Select[Any]:
+    return select(func.max(claims.c.id))
 
 
 def is_locked(conn: Connection) -> bool:
     """Whether a worker found that a backup was restored, and nobody has reconciled since."""
-    locks = select(claims.c.id).where(claims.c.ended_at.is_(None), claims.c.worker == LOCK)
-    return conn.execute(locks.limit(1)).first() is not None
+    return bool(_locks(conn).rows(conn))
+
+
+@rendered
+def _locks(database: str) -> Select[Any]:
+    return select(claims.c.id).where(claims.c.ended_at.is_(None), claims.c.worker == LOCK).limit(1)
 
 
 def lock(conn: Connection, now: datetime) -> None:
