@@ -46,7 +46,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "no such | not valid | not have an account | not user of | not of this | never existed | no longer here | "
         "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use | "
         "unrecognized | unrecognised | not here | not on this | not on file | not on our | not defined | "
-        "not assigned | never created | not belong | not a mailbox | not present | unkown",
+        "not assigned | never created | not belong | not a mailbox | not present | not listed | unkown",
     ),
     (
         "blocked",

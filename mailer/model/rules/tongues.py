@@ -51,7 +51,7 @@ TONGUES = (
         "no existe | desconocid | no se encontró | no se encuentra | no encontrad "
         "| inexistente | no válid | no es válid | no está registrad | ya no existe",
         "llen | superad | excedid | sin espacio",
-        "desactivad | suspendid | bloquead | deshabilitad",
+        "desactivad | suspendid | bloquead | deshabilitad | no activ | inactiv",
         "rechazad | no autorizad | no permitid",
     ),
     Tongue(

@@ -156,7 +156,8 @@ PHRASES: Table = (
         conversion required | unrepairable | nested*attachment | mime structure | mime complexity |
         header size exceeds | cannot be parsed | charset*not allowed | improper use of 8-bit | invalid mime |
         improperly-formatted | unnecessary base64 | with attachments or embedded | containing images or |
-        number of attachments | individual header size | header name limit
+        number of attachments | individual header size | header name limit | invalid structure | error in header |
+        header line format
         """,
     ),
     (
@@ -282,7 +283,7 @@ DEAD_PHRASES: Table = (
         mail domain mentioned in email address is unknown | unroutable address | nonexistent domain |
         nonexistentdomain | remote domain doesn't exist | dominio no existe | dominio non esiste |
         domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown |
-        domain is not hosted | domain not in use | domain is not in use
+        domain is not hosted | domain not in use | domain is not in use | domain invalid | domain is invalid
         """,
     ),
     (
@@ -291,7 +292,8 @@ DEAD_PHRASES: Table = (
         """
         does not accept mail | domain does not accept | null mx | nullmx | no mx record |
         not accepting network messages | host does not receive | no mail service | server does not accept mail |
-        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx | no mx found
+        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx | no mx found |
+        no valid mx | no mx hosts
         """,
     ),
     (
@@ -334,7 +336,8 @@ DEAD_PHRASES: Table = (
         mailbox*been removed | account was removed | mailbox was removed | no mailbox | no mail-box | no one here |
         cannot deliver mail for | not a member of domain | wrong user | wrong recipient |
         incorrect user | incorrect recipient | mailbox deleted | account deleted |
-        left the company | no longer employed | not a mailbox | several matches found in domino directory
+        left the company | no longer employed | is unknown at | unknown at host | not found in directory |
+        not found in the directory | not a mailbox | several matches found in domino directory
         """,
     ),
 )
@@ -427,7 +430,8 @@ LATE_PHRASES: Table = (
         not yet been delivered | delivery*delayed | retry | max retries | exceeded maximum delivery time |
         delivery attempts | no connection | not yet received | connect to | unreachable | aborted after*hour |
         failing for a long time | has not been collected | did not respond | multiple retries |
-        could not find a gateway | failed to deliver to domain | no action is required on your part | queue too long
+        could not find a gateway | failed to deliver to domain | no action is required on your part | queue too long |
+        long failure period
         """,
     ),
     (
