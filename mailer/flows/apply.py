@@ -209,7 +209,7 @@ class Apply:
             if decision is Decision.APPROVE:
                 person = subscribers.find(conn, application.match_key)
                 if person is not None and person.state != "erased":
-                    subscribers.add_tags(conn, person.id, ["member", application.kind])
+                    subscribers.retag(conn, person.id, add=["member", application.kind])
             self._post(conn, _LETTER_FOR[decision], application, now, note=note.strip())
             return True
 

@@ -20,7 +20,8 @@ from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
 
-CHUNK = 2500  # two are in memory: one is being read while the one before it is written
+WINDOW = 20_000  # rows sorted at a time; two windows are in memory: one is being read while the other is written
+CHUNK = 2500  # rows to a transaction
 OTHERS_SECONDS = 0.015  # long enough for who waits to ask whether SQLite is free
 
 
@@ -62,8 +63,9 @@ class Import:
     """One list being imported.
 
     `layout` says what its columns mean, `file` is how the record of consents calls it, `note` is told what there is
-    to say about single rows (in the order of the chunks), `progress` the number of rows done. Every chunk is one
-    transaction, and repeating an import that broke off changes nothing twice.
+    to say about single rows, in their order, `progress` the number of rows done. Every chunk of a window, sorted by
+    match key, is one transaction: it writes few pages of the index then. Repeating an import that broke off changes
+    nothing twice.
     """
 
     def __init__(
@@ -94,9 +96,9 @@ class Import:
         reading = iter(rows)
         with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
             before: tuple[list[Finding], Future[list[Finding]]] | None = None
-            while any(chunk := self._read(islice(reading, CHUNK))):
+            while any(window := self._read(islice(reading, WINDOW))):
                 self._tell(before)
-                entries, refused = chunk
+                entries, refused = window
                 before = refused, writer.submit(self._judge if dry_run else self._take, entries)
             self._tell(before)
         if not dry_run:
@@ -106,7 +108,7 @@ class Import:
         return self._summary
 
     def _read(self, rows: Iterable[Row]) -> tuple[list[Entry], list[Finding]]:
-        """The entries of a chunk, and what there is to say about rows that have none."""
+        """The entries of a window, sorted, and what there is to say about rows that have none."""
         entries, refused = [], []
         for row in rows:
             try:
@@ -122,14 +124,15 @@ class Import:
                 refused.append(Finding(row.line, Verdict.DUPLICATE, same))
             else:
                 entries.append(entry)
+        entries.sort(key=_match_key)
         return entries, refused
 
-    def _tell(self, chunk: tuple[list[Finding], Future[list[Finding]]] | None) -> None:
-        """Count a chunk once it is written, and say what there is to say."""
-        if chunk is None:
+    def _tell(self, window: tuple[list[Finding], Future[list[Finding]]] | None) -> None:
+        """Count a window once it is written, and say what there is to say."""
+        if window is None:
             return
-        refused, judged = chunk
-        for finding in (*refused, *judged.result()):
+        refused, judged = window
+        for finding in sorted(refused + judged.result()):
             self._summary.counts[finding.verdict] += 1
             if finding.text:
                 self._note(finding)
@@ -138,6 +141,15 @@ class Import:
     def _judge(self, entries: Sequence[Entry]) -> list[Finding]:
         with self._db.reading() as conn:
             return [finding for _, _, finding in self._weigh(conn, entries)]
+
+    def _take(self, entries: Sequence[Entry]) -> list[Finding]:
+        findings: list[Finding] = []
+        for start in range(0, len(entries), CHUNK):
+            chunk = entries[start : start + CHUNK]
+            findings += self._write(chunk)
+            if self._db.is_sqlite and len(chunk) > CHUNK // 2:
+                time.sleep(OTHERS_SECONDS)  # whoever leaves meanwhile, or sends, gets his turn before the next chunk
+        return findings
 
     def _weigh(self, conn: Connection, entries: Sequence[Entry]) -> list[tuple[Entry, Known | None, Finding]]:
         """Each entry with the subscriber it meets, what becomes of it, and what there is to say."""
@@ -160,7 +172,7 @@ class Import:
         by_tombstone = {stone: key for key in keys for stone in tombstones(key, self._keyring)}
         return {by_tombstone[stone] for stone in roster.suppressed(conn, list(by_tombstone), now)}
 
-    def _take(self, entries: Sequence[Entry]) -> list[Finding]:
+    def _write(self, entries: Sequence[Entry]) -> list[Finding]:
         """Judge a chunk and write what follows, in one transaction."""
         now = self._clock()
         with self._db.transaction() as conn:
@@ -177,9 +189,11 @@ class Import:
                     detail = f"{self._file}:{entry.line}"
                     step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
                     consents.append(conn, found.id, step, now)
-        if self._db.is_sqlite and len(entries) > CHUNK // 2:
-            time.sleep(OTHERS_SECONDS)  # whoever leaves meanwhile, or sends, gets his turn before the next chunk
         return [finding for _, _, finding in weighed]
+
+
+def _match_key(entry: Entry) -> str:
+    return entry.address.match_key
 
 
 _PLAIN = (Verdict.ADDED, Verdict.UNCHANGED)

@@ -92,9 +92,7 @@ def tag(db: Database, text: str, *, add: Sequence[str], remove: Sequence[str]) -
         raise UsageError("a tag is a word or some, without ';' and control characters")
     with db.transaction() as conn:
         found = _find(conn, text)
-        subscribers.add_tags(conn, found.id, new)
-        subscribers.remove_tags(conn, found.id, [tag_name(name) for name in remove])
-        return tuple(subscribers.tags_of(conn, [found.id]).get(found.id, ()))
+        return subscribers.retag(conn, found.id, add=new, remove=[tag_name(name) for name in remove])
 
 
 def show(db: Database, text: str) -> tuple[Subscriber | None, dict[str, list[dict[str, Any]]]]:

@@ -64,4 +64,4 @@ def enter(
     suppressions.lift(conn, match_key, now, "reader")  # mail arrives, and he wants it
     kinds = applications.kinds_of_member(conn, match_key)
     if kinds:
-        subscribers.add_tags(conn, subscriber_id, ["member", *kinds])
+        subscribers.retag(conn, subscriber_id, add=["member", *kinds])

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Double, Integer, Text, and_, false, func, literal, or_, type_coerce
+from sqlalchemy import Boolean, ColumnElement, Double, Integer, Text, and_, cast, false, func, literal, or_, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -123,9 +123,10 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
     if isinstance(value, str):
         exact = func.coalesce(and_(text != "", COMPARE[op](text, value)), false())
         return Either(_When(_is_there(name), exact), exact)
-    least = {">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST)
-    greatest = {"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST)
-    return func.coalesce(_Between(text, literal(least, Double), literal(greatest, Double)), false())
+    least = literal({">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST), Double)
+    greatest = literal({"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST), Double)
+    exact = func.coalesce(_Between(text, least, greatest), false())
+    return Either(_When(_begins(name).between(least, greatest), exact), exact)
 
 
 def _text(name: str) -> ColumnElement[str]:
@@ -139,6 +140,12 @@ def _written(part: Any) -> ColumnElement[bool]:
 
 def _is_there(name: str) -> ColumnElement[bool]:
     return _written(_head(name))
+
+
+def _begins(name: str) -> ColumnElement[float]:
+    """The number that an attribute begins with (SQLite): its own, if it is one; any, where it is not there."""
+    head = _head(name)
+    return cast(func.substr(_DOCUMENT, Position(_DOCUMENT, head) + len(head)), Double)
 
 
 def _head(name: str) -> str:

@@ -113,7 +113,7 @@ def new_ids(conn: Connection, table: str, count: int) -> Iterable[int]:
     return sorted(conn.exec_driver_sql(numbers, (table, count)).scalars())
 
 
-def make_room(conn: Connection, megabytes: int = 48) -> None:
+def make_room(conn: Connection, megabytes: int) -> None:
     """Let SQLite keep more pages in memory and fold the log in less often: one change to a page costs one write then.
 
     What is written in the order of its keys comes back to no page, and needs few of them. For as long as the

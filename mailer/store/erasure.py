@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
@@ -17,7 +17,6 @@ from mailer.store.schema import (
     letters,
     returned_mails,
     reviews,
-    subscriber_tags,
     subscribers,
     suppressions,
 )
@@ -38,12 +37,12 @@ def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
             name="",
             language="",
             state=State.ERASED,
+            tags=(),
             attributes={},
             left_at=now,
             paused_until=None,
         )
     )
-    conn.execute(delete(subscriber_tags).where(subscriber_tags.c.subscriber_id == subscriber_id))
     conn.execute(
         update(consents)
         .where(consents.c.subscriber_id == subscriber_id)

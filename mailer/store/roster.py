@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, select, update
 from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State
 from mailer.store import bulk
-from mailer.store.schema import consents, events, subscriber_tags, subscribers, suppressions, to_millis
-from mailer.store.subscribers import tags_of
+from mailer.store.schema import consents, events, subscribers, suppressions, to_lines, to_millis
+from mailer.store.subscribers import retag
 from mailer.store.suppressions import in_force
 
 
@@ -26,14 +26,11 @@ def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
             subscribers.c.name,
             subscribers.c.language,
             subscribers.c.attributes,
+            subscribers.c.tags,
         ).where(bulk.among_texts(conn, subscribers.c.match_key, keys))
     ).all()
-    tags = tags_of(conn, [row.id for row in rows]) if rows else {}
     return {
-        row.match_key: Known(
-            row.id, State(row.state), row.name, row.language, row.attributes, tuple(tags.get(row.id, ()))
-        )
-        for row in rows
+        row.match_key: Known(row.id, State(row.state), row.name, row.language, row.attributes, row.tags) for row in rows
     }
 
 
@@ -54,14 +51,12 @@ def has_tombstones(conn: Connection) -> bool:
 
 
 def add_all(conn: Connection, entries: Sequence[Entry], *, file: str, now: datetime) -> None:
-    """Add new subscribers with their tags and a row each in the record of consents."""
-    bulk.make_room(conn)
+    """Add new subscribers, and a row each in the record of consents."""
+    bulk.make_room(conn, megabytes=16)
     moment = to_millis(now)
     numbered = list(zip(bulk.new_ids(conn, "subscribers", len(entries)), entries, strict=True))
     bulk.append(conn, subscribers, _COLUMNS, [_row(number, entry, moment) for number, entry in numbered])
     bulk.append(conn, consents, _CONSENT, [_consent(number, entry, file, moment) for number, entry in numbered])
-    if tags := [(number, tag) for number, entry in numbered for tag in entry.tags]:
-        bulk.append(conn, subscriber_tags, ("subscriber_id", "tag"), tags)
 
 
 _COLUMNS = (
@@ -72,6 +67,7 @@ _COLUMNS = (
     "name",
     "language",
     "state",
+    "tags",
     "attributes",
     "created_at",
     "joined_at",
@@ -90,6 +86,7 @@ def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
         entry.name,
         entry.language,
         entry.state.value,
+        to_lines(entry.tags),
         bulk.packed(entry.attributes),
         now,
         agreed if entry.state is State.ACTIVE else None,
@@ -116,9 +113,8 @@ def change(conn: Connection, found: Known, entry: Entry) -> None:
         .where(subscribers.c.id == found.id, subscribers.c.state == found.state)
         .values(name=name, language=language, attributes=dict(attributes))
     )
-    new = [{"subscriber_id": found.id, "tag": tag} for tag in tags if tag not in found.tags]
-    if new:
-        conn.execute(insert(subscriber_tags), new)
+    if entry.tags:
+        retag(conn, found.id, add=tags)
 
 
 def record(conn: Connection, kind: str, detail: Mapping[str, object], *, actor: str, now: datetime) -> None:

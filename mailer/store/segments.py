@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Text, and_, false, func, not_, or_, select, type_coerce
 
 from mailer.model import segment as model
 from mailer.model.segment import Segment
 from mailer.model.subscriber import language_tag, tag_name
 from mailer.store import attributes
 from mailer.store.attributes import Position
-from mailer.store.schema import subscriber_tags, subscribers
+from mailer.store.schema import subscribers, to_lines
+
+_TAGS = type_coerce(subscribers.c.tags, Text)
 
 
 def condition(
@@ -81,8 +83,9 @@ class _Translation:
 
     @staticmethod
     def _tag(op: str, values: list[str]) -> ColumnElement[bool]:
-        his = subscriber_tags.c.subscriber_id == subscribers.c.id
-        return select(true()).where(his, _text(subscriber_tags.c.tag, op, values)).exists()
+        if op == "contains":
+            return Position(_TAGS, values[0]) > 0 if values[0] else _TAGS != ""
+        return or_(*(Position(_TAGS, to_lines([value])) > 0 for value in values))
 
     def _language(self, op: str, value: str) -> ColumnElement[bool]:
         """RFC 4647 3.3.1: a range matches a tag that is it, or begins with it and a hyphen."""
@@ -90,7 +93,7 @@ class _Translation:
         if op == "contains":
             return _text(column, op, [value])
         wanted = language_tag(value) or value
-        found = or_(column == wanted, column.startswith(wanted + "-", autoescape=True))
+        found = or_(column == wanted, Position(column, wanted + "-") == 1)
         default = self._default_language
         return or_(found, column == "") if default == wanted or default.startswith(wanted + "-") else found
 

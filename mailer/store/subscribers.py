@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,7 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
-    delete,
     func,
-    insert,
     or_,
     select,
     update,
@@ -28,7 +26,7 @@ from mailer.model.subscriber import State, Subscriber
 from mailer.store import bulk
 from mailer.store.attributes import Either, Position
 from mailer.store.rendered import given, rendered
-from mailer.store.schema import subscriber_tags, subscribers, to_millis
+from mailer.store.schema import subscribers, to_lines, to_millis
 
 _BY_ID = select(subscribers).where(subscribers.c.id == bindparam("this"))
 
@@ -47,11 +45,11 @@ def _number(database: str) -> Select[Any]:
 def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
     """The subscriber with this id, or None."""
     row = conn.execute(_BY_ID, {"this": subscriber_id}).one_or_none()
-    return None if row is None else subscriber_of(row, tags_of(conn, [row.id]).get(row.id, ()))
+    return None if row is None else subscriber_of(row)
 
 
-def subscriber_of(row: Row[Any], tags: Sequence[str]) -> Subscriber:
-    """A row of the subscribers table, with its tags, as the model's noun."""
+def subscriber_of(row: Row[Any]) -> Subscriber:
+    """A row of the subscribers table as the model's noun."""
     return Subscriber(
         id=row.id,
         address=row.address,
@@ -61,25 +59,12 @@ def subscriber_of(row: Row[Any], tags: Sequence[str]) -> Subscriber:
         language=row.language,
         state=State(row.state),
         attributes=row.attributes,
-        tags=tuple(tags),
+        tags=row.tags,
         created_at=row.created_at,
         joined_at=row.joined_at,
         left_at=row.left_at,
         paused_until=row.paused_until,
     )
-
-
-def tags_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    """The tags of these subscribers, in alphabetical order; who has none is not in the answer."""
-    found: dict[int, list[str]] = {}
-    rows = conn.execute(
-        select(subscriber_tags.c.subscriber_id, subscriber_tags.c.tag)
-        .where(subscriber_tags.c.subscriber_id.in_(ids))
-        .order_by(subscriber_tags.c.subscriber_id, subscriber_tags.c.tag)
-    )
-    for subscriber_id, tag in rows:
-        found.setdefault(subscriber_id, []).append(tag)
-    return found
 
 
 def add(
@@ -95,7 +80,7 @@ def add(
 ) -> int:
     """Add a subscriber and return his id. The address must be new (find it first, in the same transaction)."""
     moment = to_millis(now)
-    subscriber_id = bulk.add(
+    return bulk.add(
         conn,
         subscribers,
         address=address.address,
@@ -104,13 +89,12 @@ def add(
         name=name,
         language=language,
         state=state.value,
+        tags=to_lines(tuple(tags)),
         attributes=bulk.packed(attributes or {}),
         created_at=moment,
         joined_at=moment if state is State.ACTIVE else None,
         left_at=moment if state is State.UNSUBSCRIBED else None,
     )
-    add_tags(conn, subscriber_id, tags)
-    return subscriber_id
 
 
 def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
@@ -120,22 +104,16 @@ def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
     conn.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(values))
 
 
-def add_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
-    """Give a subscriber tags (as kept: model.subscriber.tag_name); those he has already stay."""
-    tags = list(tags)
-    has = set() if not tags else set(tags_of(conn, [subscriber_id]).get(subscriber_id, ()))
-    new = [{"subscriber_id": subscriber_id, "tag": tag} for tag in dict.fromkeys(tags) if tag not in has]
-    if new:
-        conn.execute(insert(subscriber_tags), new)
-
-
-def remove_tags(conn: Connection, subscriber_id: int, tags: Iterable[str]) -> None:
-    """Take tags from a subscriber; those he does not have do not matter."""
-    conn.execute(
-        delete(subscriber_tags).where(
-            subscriber_tags.c.subscriber_id == subscriber_id, subscriber_tags.c.tag.in_(list(tags))
-        )
-    )
+def retag(
+    conn: Connection, subscriber_id: int, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Give a subscriber tags (as kept: model.subscriber.tag_name) and take others; returns those he has then."""
+    his = subscribers.c.id == subscriber_id
+    before = conn.execute(select(subscribers.c.tags).where(his).with_for_update()).scalar() or ()
+    after = tuple(sorted({*before, *add}.difference(remove)))
+    if after != before:
+        conn.execute(update(subscribers).where(his).values(tags=after))
+    return after
 
 
 def page(
@@ -152,9 +130,7 @@ def page(
     `search` is looked for in addresses and names: `@domain` means the whole domain, anything else any part.
     """
     query = select(subscribers).where(subscribers.c.id > after, *_wanted(segment, state, search))
-    rows = conn.execute(query.order_by(subscribers.c.id).limit(limit)).all()
-    tags = tags_of(conn, [row.id for row in rows])
-    return [subscriber_of(row, tags.get(row.id, ())) for row in rows]
+    return [subscriber_of(row) for row in conn.execute(query.order_by(subscribers.c.id).limit(limit))]
 
 
 def count(
@@ -166,7 +142,7 @@ def count(
 
 
 class _Scanned(FunctionElement[str]):
-    """A column whose index SQLite must not walk: nearly everybody is active, and a segment needs the whole rows."""
+    """A column whose index SQLite must not walk: nearly everybody is active, and a search needs the whole rows."""
 
     type = Text()
     inherit_cache = True
@@ -179,7 +155,7 @@ def _scanned(element: Any, compiler: Any, **kw: Any) -> str:
 
 
 def _wanted(segment: ColumnElement[bool] | None, state: State | None, search: str) -> list[ColumnElement[bool]]:
-    column = subscribers.c.state if segment is None else _Scanned(subscribers.c.state)
+    column = _Scanned(subscribers.c.state) if search else subscribers.c.state
     wanted = [column == state if state else column != State.ERASED]
     if segment is not None:
         wanted.append(segment)

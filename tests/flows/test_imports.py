@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from mailer.errors import ImportFileError, UsageError
+from mailer.errors import ImportFileError, StoreError, UsageError
 from mailer.flows import imports
 from mailer.flows import subscribers as flow
 from mailer.flows.imports import Finding, Import, Summary
@@ -19,7 +20,7 @@ from mailer.intake.table import read_table
 from mailer.model.roster import Layout, Verdict
 from mailer.model.subscriber import State
 from mailer.model.tokens import Keyring
-from mailer.store import subscribers, suppressions
+from mailer.store import roster, subscribers, suppressions
 from mailer.store.engine import Database
 from mailer.store.schema import consents, deliveries, events
 from mailer.store.schema import subscribers as table_of_subscribers
@@ -99,7 +100,8 @@ def test_importing_twice_changes_nothing(db: Database) -> None:
 
 
 def test_an_import_that_broke_off_is_finished_by_repeating_it(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 10)
+    monkeypatch.setattr(imports, "WINDOW", 10)
+    monkeypatch.setattr(imports, "CHUNK", 4)
     text = "email\n" + "".join(f"r{n}@example.com\n" for n in range(30))
     table = read_table(io.BytesIO(text.encode()), "list.csv")
     layout = Layout(table.columns, renames={}, consent="x", zone=UTC, now=NOW)
@@ -112,6 +114,25 @@ def test_an_import_that_broke_off_is_finished_by_repeating_it(db: Database, monk
         Import(db, layout, RING, file="list.csv", clock=lambda: NOW, progress=stop).run(table.rows)
     summary, _ = bring(db, text)
     assert counts(summary) == {"unchanged": 20, "added": 10}
+
+
+def test_where_the_database_fails_the_chunks_before_are_kept(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 4)
+    text = "email\n" + "".join(f"r{n}@example.com\n" for n in reversed(range(10)))
+    whole, calls = roster.add_all, count(1)
+
+    def fail_at_last(*args: Any, **more: Any) -> None:
+        whole(*args, **more)
+        if next(calls) == 3:
+            raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(roster, "add_all", fail_at_last)
+        with pytest.raises(StoreError, match="full"):
+            bring(db, text)
+    assert [reader.address for reader in db.read(subscribers.page)] == [f"r{n}@example.com" for n in range(8)]
+    summary, _ = bring(db, text)
+    assert counts(summary) == {"unchanged": 8, "added": 2}
 
 
 def test_a_dry_run_says_the_difference_and_changes_nothing(db: Database) -> None:
@@ -260,7 +281,7 @@ def test_an_erased_address_stays_erased_and_leaves_no_trace(db: Database) -> Non
     )
     assert flow.erase(db, RING, "Dave@example.com", actor="op", now=NOW) == dave.id
     with db.reading() as conn:
-        for name in ("subscribers", "deliveries", "consents", "suppressions", "subscriber_tags", "attempts"):
+        for name in ("subscribers", "deliveries", "consents", "suppressions", "attempts"):
             table = table_of_subscribers.metadata.tables[name]
             assert "dave" not in str(conn.execute(select(table)).all()).lower()
         assert conn.execute(select(deliveries.c.state)).scalar_one() == "suppressed"
@@ -289,8 +310,9 @@ def test_one_reader_is_added_tagged_shown_and_removed(db: Database) -> None:
         flow.add(db, RING, "bob@example.com", name="", language="", tags=(), source="x", actor="op", now=NOW)
 
 
-def test_what_there_is_to_say_comes_in_the_order_of_the_chunks(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 2)
+def test_what_there_is_to_say_comes_in_the_order_of_the_rows(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "WINDOW", 4)
+    monkeypatch.setattr(imports, "CHUNK", 1)
     bring(db, "email\na@example.com\nb@example.com\n")
     summary, findings = bring(
         db, "email,name\nbad,\na@example.com,Ann\nb@example.com,Bob\nB@example.com,\nc@example.com,\nworse,\n"
@@ -298,8 +320,8 @@ def test_what_there_is_to_say_comes_in_the_order_of_the_chunks(db: Database, mon
     assert [(finding.line, finding.verdict) for finding in findings] == [
         (2, Verdict.REFUSED),
         (3, Verdict.UPDATED),
-        (5, Verdict.DUPLICATE),
         (4, Verdict.UPDATED),
+        (5, Verdict.DUPLICATE),
         (7, Verdict.REFUSED),
     ]
     assert counts(summary) == {"updated": 2, "added": 1, "duplicate": 1, "refused": 2}

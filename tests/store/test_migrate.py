@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import inspect, text
 
 from mailer.errors import SchemaError
-from mailer.store import migrate, schema
+from mailer.store import migrate, schema, segments, subscribers
 from mailer.store.engine import Database
 
 
@@ -91,6 +93,30 @@ def test_a_newer_database_is_refused_and_never_touched(db: Database) -> None:
     with pytest.raises(SchemaError, match="newer than this program"):
         migrate.upgrade(db)
     assert migrate.current(db) == "9999"
+
+
+def test_tags_kept_in_a_table_of_their_own_are_in_the_rows_after_the_upgrade(
+    empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0001"))
+        migrate.upgrade(empty_db)
+    with empty_db.transaction() as connection:
+        for name in ("alice", "bob", "carol"):
+            connection.execute(
+                text(
+                    "INSERT INTO subscribers (address, match_key, domain, state, created_at) "
+                    "VALUES (:address, :address, 'example.com', 'active', 0)"
+                ),
+                {"address": f"{name}@example.com"},
+            )
+        for number, tag in ((1, "vip"), (1, "tmall"), (1, "\u00e9t\u00e9"), (1, "Z"), (3, "a, b")):
+            row = {"number": number, "tag": tag}
+            connection.execute(text("INSERT INTO subscriber_tags VALUES (:number, :tag)"), row)
+    assert migrate.upgrade(empty_db) == ("0001", migrate.HEAD)
+    readers = empty_db.read(subscribers.page)
+    assert [reader.tags for reader in readers] == [("Z", "tmall", "vip", "\u00e9t\u00e9"), (), ("a, b",)]
+    assert empty_db.read(subscribers.count, segment=segments.condition("tag = vip", datetime.now(UTC))) == 1
 
 
 def test_two_upgrades_at_once_wait_for_each_other(empty_db: Database) -> None:

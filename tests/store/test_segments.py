@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from mailer.mail.address import parse
 from mailer.model.segment import Comparison
 from mailer.model.subscriber import State
-from mailer.store import segments, subscribers
+from mailer.store import migrate, segments, subscribers
 from mailer.store.engine import Database
 from mailer.store.schema import subscribers as readers
 
@@ -133,12 +134,64 @@ def test_attribute_names_in_use_are_listed(cast: Database) -> None:
     assert cast.read(segments.attribute_names, wanted) == ["city", "level"]
 
 
+TAGS = st.sampled_from(["vip", "ip", "v", "a, b", '"', "\\", "%", "中", "vip club", ";", "[]"])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tags=st.lists(st.lists(TAGS, max_size=4), min_size=1, max_size=6), value=st.one_of(TAGS, st.just("")), other=TAGS
+)
+def test_a_search_in_the_text_of_the_tags_finds_what_reading_them_finds(
+    db: Database, tags: list[list[str]], value: str, other: str
+) -> None:
+    with db.transaction() as conn:
+        conn.execute(delete(readers))
+        for place, his in enumerate(tags):
+            subscribers.add(conn, parse(f"r{place}@example.com"), state=State.ACTIVE, tags=his, now=NOW)
+    assert [reader.tags for reader in db.read(subscribers.page)] == [tuple(sorted(set(his))) for his in tags]
+    for op, values, holds in (
+        ("=", (value,), lambda his: value in his),
+        ("!=", (value,), lambda his: value not in his),
+        ("in", (value, other), lambda his: value in his or other in his),
+        ("contains", (value,), lambda his: any(value in tag for tag in his)),
+    ):
+        wanted = segments.condition(Comparison("tag", op, values), NOW)
+        found = {reader.address for reader in db.read(subscribers.page, segment=wanted)}
+        assert found == {f"r{place}@example.com" for place, his in enumerate(tags) if holds(his)}, op
+        assert len(db.read(subscribers.page, segment=~wanted)) == len(tags) - len(found)
+
+
+@pytest.mark.parametrize("expression", ["tag = a and domain = b", "level > 1 or joined > -1d", "language = en"])
+def test_a_count_on_sqlite_reads_nothing_but_the_index_made_for_it(tmp_path: Path, expression: str) -> None:
+    db = Database(f"sqlite:///{tmp_path}/club.db")
+    migrate.upgrade(db)
+    wanted = segments.condition(expression, NOW)
+    query = select(func.count()).select_from(readers).where(readers.c.state == "active", wanted)
+    with db.reading() as conn:
+        text = query.compile(conn, compile_kwargs={"literal_binds": True})
+        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+    assert [row.detail for row in plan] == ["SEARCH subscribers USING COVERING INDEX ix_subscribers_segments (state=?)"]
+    db.close()
+
+
+def test_tags_given_and_taken_at_once_are_in_order_and_each_once(cast: Database) -> None:
+    with cast.transaction() as conn:
+        bob = subscribers.find(conn, "bob@example.org")
+        assert bob is not None
+        assert subscribers.retag(conn, bob.id, add=["a", "vip", "b"], remove=["b", "nobody"]) == ("a", "tmall", "vip")
+    with cast.reading() as conn:
+        found = subscribers.get(conn, bob.id)
+        assert found is not None
+        assert found.tags == ("a", "tmall", "vip")
+
+
 HARD = st.one_of(
     st.text(st.sampled_from('a",:{}\\\\[]city上5. '), max_size=12),
     st.sampled_from(
-        ['a","city":"b', '"city":"b"', "city", '":"', "\\", "5", "-5.5", "05", "5e3", " 5", "5\\", "6" * 31]
+        ['a","city":"b', '"city":"b"', "city", '":"', "\\", "5", "-5.5", "05", "5e3", " 5", "5\\", "6" * 31,
+         "5 a", "5e", "5-5", "+5", "5.0.0"]
     ),
-)
+)  # fmt: skip
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

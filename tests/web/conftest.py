@@ -24,7 +24,7 @@ from mailer.model.signup import Visit
 from mailer.model.tokens import Purpose
 from mailer.settings import Settings
 from mailer.store.engine import Database
-from mailer.store.schema import consents, deliveries, editions, issues, letters, metadata, subscriber_tags, subscribers
+from mailer.store.schema import consents, deliveries, editions, issues, letters, metadata, subscribers
 from mailer.web.app import create_app
 from mailer.web.server import bind, make_server
 from mailer.wiring import Club
@@ -105,9 +105,7 @@ class Town:
             return list(conn.execute(query).scalars())
 
     def tags(self, address: str) -> list[str]:
-        with self.db.reading() as conn:
-            query = select(subscriber_tags.c.tag).where(subscriber_tags.c.subscriber_id == self.person(address).id)
-            return sorted(conn.execute(query).scalars())
+        return list(self.person(address).tags)
 
     def everything(self) -> str:
         """All rows of all tables, to compare."""

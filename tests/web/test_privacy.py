@@ -46,7 +46,7 @@ def lived(town_with: Any) -> Any:
     with town.db.transaction() as conn:
         conn.execute(update(deliveries).where(deliveries.c.id == sent).values(address=WHO, name=NAME))
         subscribers.change(conn, person.id, attributes={"hobby": SECRET})
-        subscribers.add_tags(conn, person.id, [SECRET])
+        subscribers.retag(conn, person.id, add=[SECRET])
         claim = {"worker": "w", "host": "h", "pid": 1, "created_at": town.clock(), "leased_until": town.clock()}
         conn.execute(insert(claims).values(claim))
         tried = {"claim_id": 1, "at": town.clock(), "relay": "main", "phase": "rcpt", "state": "deferred"}
@@ -70,7 +70,7 @@ def test_everything_kept_about_a_person_is_in_his_export(lived: Any) -> None:
     assert reader is not None
     assert (reader.name, reader.tags, reader.attributes["hobby"]) == (NAME, (SECRET,), SECRET)
     assert {name for name, rows in kept.items() if not rows} == set()
-    known = set(kept) | {"subscribers", "subscriber_tags"} | IMPERSONAL
+    known = set(kept) | {"subscribers"} | IMPERSONAL
     assert known == set(metadata.tables), "a new table: is there anything about a person in it?"
     assert {row["letter"] for row in kept["deliveries"]} == {None, "confirm", "welcome", "application-confirm", "asked"}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from alembic import context
+from sqlalchemy.types import TypeDecorator
 
-from mailer.store.schema import Instant, complete
+from mailer.store.schema import complete
 
 
 def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
-    """How a new migration writes our own column type: as what the database stores."""
-    return "sa.BigInteger()" if kind == "type" and isinstance(item, Instant) else False
+    """How a new migration writes our own column types: as what the database stores."""
+    return f"sa.{type(item.impl).__name__}()" if kind == "type" and isinstance(item, TypeDecorator) else False
 
 
 def run(connection: Any) -> None:
