@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mailer.model.reading import Reading
 
 
+MAX_SHOWN = 200
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--replies", "replies", type=click.File("r", errors="replace"), help="Read one SMTP reply a line.")
@@ -59,8 +62,17 @@ def _print_reading(name: str, reading: Reading, as_json: bool) -> None:
     for each in reading.results:
         diagnosis = each.diagnosis
         click.echo(f"  {each.recipient or 'nobody named'}: {diagnosis.kind}, {diagnosis.reason} ({diagnosis.family})")
-        click.echo(f"    whose fault: {diagnosis.fault}; status {diagnosis.status or 'none'}; rule {diagnosis.rule}")
+        if each.text:
+            click.echo(f"    said: {_shortened(each.text)}")
+        click.echo(f"    whose fault: {diagnosis.fault}; status: {diagnosis.status or 'none'}; rule: {diagnosis.rule}")
         click.echo(f"    alone it would lead to: {_consequence(diagnosis)}")
+
+
+def _shortened(text: str) -> str:
+    """What a server said, on one line that a terminal may be shown."""
+    line = " ".join(text[:1000].split())
+    line = "".join(letter for letter in line if letter.isprintable())
+    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]} ..."
 
 
 def _print_reply(line: str, diagnosis: Diagnosis, as_json: bool) -> None:

@@ -201,7 +201,7 @@ def _by_codes(status: str, code: int) -> tuple[str, str]:
         return reason, f"status {status}"
     if code in CODES:
         return CODES[code], f"code {code}"
-    return "undefined", "nothing known"
+    return "undefined", "none: no table knows these words or codes"
 
 
 def names_nobody(status: str) -> bool:

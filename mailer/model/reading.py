@@ -279,9 +279,10 @@ def _diagnose(said: str, words: str, status: str) -> Diagnosis:
     if _UNFINISHED.match(said):
         said = f"{said} {words}"
     diagnosis = classify(said, status=status, phase=step)
-    full = classify(words) if diagnosis.kind is Kind.HARD else diagnosis
-    if full.family is Family.MAILBOX_FULL and full.by_words:
-        return replace(full, rule=f"{full.rule}, in the notice; against {diagnosis.rule}")  # there is a mailbox
+    if diagnosis.kind is Kind.HARD:
+        full = classify(words)
+        if full.family is Family.MAILBOX_FULL and full.by_words:
+            return replace(full, rule=f"{full.rule}, in the notice; against {diagnosis.rule}")  # there is a mailbox
     if diagnosis.by_words or not words:
         return diagnosis
     other = classify(words, status=status, phase=step)

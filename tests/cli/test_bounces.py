@@ -32,7 +32,7 @@ def club(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_explain_says_what_was_read_which_rule_spoke_and_what_would_follow() -> None:
     result = CliRunner().invoke(main, ["bounces", "explain", str(SAMPLES / "postfix-unknown-user.eml")])
     assert "hard, userunknown (no-such-address)" in result.output
-    assert "rule 'user unknown'" in result.output
+    assert "rule: 'user unknown'" in result.output
     assert "lead to: suppress" in result.output
 
 
@@ -97,3 +97,14 @@ def test_a_flood_of_forged_reports_is_one_line_a_minute(capsys: pytest.CaptureFi
         ("bounces.taken", 1000, 1000),
         ("bounces.taken", 59000, 59000),
     ]
+
+
+def test_explain_shows_the_servers_words_on_one_line_of_plain_text(tmp_path: Path) -> None:
+    words = "550 5.1.1 user\n unknown \x1b[31mred " + "long " * 100
+    mail = tmp_path / "hostile.eml"
+    mail.write_text(f"From: MAILER-DAEMON@example.org\nSubject: Undelivered mail\n\ndave@example.org: {words}\n")
+    shown = CliRunner().invoke(main, ["bounces", "explain", str(mail)]).output
+    said = next(line for line in shown.splitlines() if line.startswith("    said: "))
+    assert "user unknown" in said
+    assert said.endswith(" ...")
+    assert "\x1b" not in shown
