@@ -176,12 +176,22 @@ def test_words_that_only_say_where_to_click_leave_the_call_to_action(call: str, 
 
 
 def test_the_preheader_tells_what_the_title_does_not() -> None:
-    reading = read("港湾早报 11月24日")
-    assert reading.issue.preheader == "绳价连跌三周；渡轮公司并购对手；木箱新税下月起征"
+    reading = read("港湾早报 11月24日\n绳价连跌三周；渡轮公司并购对手")
+    assert reading.issue.preheader.startswith("木箱新税下月起征；")
     assert "preheader" in {repair.kind for repair in reading.repairs}
     told = read("Harbour Daily, 24 Nov 2026\nRope prices fall; ferry firms merge").issue.preheader
     assert told.startswith("Crate tax from March; The harbour office published")
     assert "Ferry" not in told
+
+
+def test_without_leads_the_subject_tells_the_first_headlines_and_the_preheader_goes_on() -> None:
+    reading = read("港湾早报 11月24日")
+    assert reading.issue.subject == "绳价连跌三周；渡轮公司并购对手；木箱新税下月起征"
+    assert reading.issue.leads == ()
+    assert not any(item.headline in reading.issue.preheader for item in reading.issue.items)
+    assert "subject" in {repair.kind for repair in reading.repairs}
+    again = paste.read(canonical.write(reading.issue), today=TODAY)
+    assert again.issue.subject == reading.issue.subject
 
 
 def test_a_long_headline_makes_a_preheader_that_fits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,6 +14,7 @@ from mailer.rendering.paste import (
     call,
     clipboard,
     encoding,
+    enumerators,
     grammar,
     inline,
     kinds,
@@ -24,6 +26,8 @@ from mailer.rendering.paste import (
     prose,
     rows,
     sources,
+    subject,
+    titles,
 )
 from mailer.rendering.paste.head import Head, read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
@@ -204,6 +208,7 @@ class _Reader:
                 if not rest or not self._more_text(rest):
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
+            foot = foot or (text and index > start and self._is_title_again(found, start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
                 return index
             index += 1
@@ -215,6 +220,29 @@ class _Reader:
         below = (i for i in range(starts[0], last) if i not in found.starts and i not in found.titles)
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
         return bare and sources.source_at_end(found.starts[last], lenient=False) is not None
+
+    def _is_title_again(self, found: outline.Outline, last: int, index: int) -> bool:
+        """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
+        text = self.lines[index].text
+        widths = [width(title) for at, title in found.titles.items() if self.lines[at].text == title]
+        complete = (
+            any(self.lines[i].text for i in range(last + 1, index))
+            or not self._have_texts()
+            or (enumerators.bracketed(found.starts[last]) or ("", ""))[1] != ""
+        )
+        return (
+            complete
+            and 2 <= len(widths) == len(found.titles)
+            and min(widths) <= width(text) <= max(widths)
+            and titles.heading(text) is not None
+            and any(line.text for line in self.lines[index + 1 :])
+        )
+
+    def _have_texts(self) -> bool:
+        """Whether most items but the last have something below their first line."""
+        pairs = list(itertools.pairwise(sorted(self.starts)))
+        told = sum(any(line.text for line in self.lines[one + 1 : two]) for one, two in pairs)
+        return told * 2 > len(pairs)
 
     def _is_above_text(self, start: int, index: int) -> bool:
         """Whether a source stands directly between the last headline and its text."""
@@ -236,7 +264,7 @@ class _Reader:
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.starts[start]
         told = told or sources.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
-        if not told and not grammar.is_strong_call(text):
+        if not told and (self._have_texts() or not grammar.is_strong_call(text)):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]
         short = width(links.strip(text)[0]) <= 120 or grammar.call_label(text) != ""
@@ -297,6 +325,9 @@ class _Reader:
             self.report.found(0, "source", f"no source found for item {', '.join(sourceless)}")
         if self.defaults.sources is not None:
             issue = names.by_table(issue, self.defaults.sources, self.report)
+        if text := subject.make(issue):
+            issue = replace(issue, subject=text)
+            self.report.add(0, "subject", "no leads found; the Subject is made of the first headlines", text)
         if text := preheader.make(issue):
             issue = replace(issue, preheader=text)
             self.report.add(0, "preheader", "preheader made from what the title does not tell", text)

@@ -40,21 +40,22 @@ _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40}
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _FOOT = re.compile(
     r"^\W*(?:阅读|点[个一]?[“「]?在看|在看|点赞|赞(?:\s|$|\d)|分享|收藏|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
-    r"|关注我们|长按|点击上方|点击蓝字|点击关注"
+    r"|关注我们|长按|点击上方|点击蓝字|点击关注|(?:设为|加|记得)?星标|收录于|文章已于"
     r"|本期完|全文完|完|end|the end|未经授权|转载|版权|copyright|©|免责声明|声明|责任?编辑|责编|编辑|校对|排版"
     r"|(?:整理|作者|撰文|出品|策划|采写|编译)\s*[|｜丨:：/]|(?:转自|转载自?|风险提示|温馨提示|特别提示|以上(?:信息|内容))\s*[:：]"
-    r"|以上(?:信息|内容)|更多内容|主编|监制|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
+    r"|以上(?:信息|内容)|以上(?:就)?是(?:今天|今日|本期|全部)|(?:投资|股市|理财|市场)有风险|更多内容|主编|监制|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核|上期回顾|往期|本文(?:来自|来源|部分|首发|由)|部分图片|(?:图片|素材)(?:来源|来自)(?:于)?网络|更多精彩|收起(?:全文|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
-    r"|this (?:mail|e-?mail|message)|sent from|发自我的|--\s*$)",
+    r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
+    r"|that['’]s (?:it|all) for|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )
 _FOOT_ANYWHERE = re.compile(
     r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
-    r"|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
+    r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,
 )
 _GREETING = re.compile(
@@ -63,8 +64,12 @@ _GREETING = re.compile(
     r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
     r"|(?:please )?find (?:below|attached)|below (?:is|are)\b"
-    r"|以下是|下面是)",
+    r"|on to (?:the|today)|let['’]s (?:dive|get (?:in|to|started))|welcome to\b"
+    r"|以下是|下面是|这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)",
     re.IGNORECASE,
+)
+_ALMANAC = re.compile(
+    r"\W*(?:(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
 )
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
 
@@ -143,6 +148,11 @@ def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = fold(links.strip(text)[0])
     return width(plain) < 160 and (_FOOT.match(plain) is not None or _FOOT_ANYWHERE.search(plain) is not None)
+
+
+def is_almanac(text: str) -> bool:
+    """Whether a line of the head tells the weather, or what the day is good for."""
+    return width(text) <= 60 and _ALMANAC.match(fold(text)) is not None
 
 
 def is_greeting(text: str) -> bool:

@@ -34,8 +34,8 @@ _TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
 _QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
 _BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
 _KIND = (
-    r"报|快讯|速递|简讯|资讯|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
-    r"|播报|头条|早读|早餐|早茶|内参|早班车|早八点|通讯|热点|商讯"
+    r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
+    r"|播报|头条|早读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点"
 )
 _WORDS = re.compile(
     rf"{_KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
@@ -45,6 +45,11 @@ _WORDS = re.compile(
 _ENDS_AS_NAME = re.compile(rf"(?:{_KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(r"[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$")
+_WELCOME = re.compile(
+    rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{_KIND}))(?=\W|$)"
+    r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 _EDITION = (
@@ -125,6 +130,10 @@ class _Reader:
             head.number = int(number[1]) if head.number is None else head.number
             name = name[: number.start()]
         name = re.sub(r"^[【\[「《](.{2,40})[】\]」》]$", r"\1", name)
+        if not separator and not head.newsletter and (dated := dates.find(subject, self.today)):
+            name = self._edition(subject[: dated[2]] or subject[dated[3] :], Line(forward.subject_line, subject))
+            if 2 <= width(name := name.strip(_EDGE)) <= 50 and not re.search(r"[;；。！？、]", name):
+                self._take_name(name, Line(forward.subject_line, subject))
         if not separator:
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
@@ -150,15 +159,20 @@ class _Reader:
             if "原创" in text or "发表于" in text:
                 self.report.drop(line.number, "line about where it was put up dropped", text)
             return
-        if grammar.is_foot(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
+        if grammar.is_foot(text) or grammar.is_almanac(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
+            if (posted := dates.find(text, self.today)) and posted[1]:
+                self._date(text, line)
             self.report.drop(line.number, "line of the page dropped", text)
             return
         if grammar.is_greeting(text):
             dated = self._date(text, line)
             self.head.intro.append(line.text)
             behind = self._edition(dated[1], line).strip(_EDGE) if dated else ""
-            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text)):
-                self._take_name(match[1], line)
+            before = re.split("[!！,，~～。]", dated[0])[1:][-1:] if dated else []
+            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text) or _WELCOME.match(text)):
+                self._take_name(next(name for name in match.groups() if name), line)
+            elif before and _ENDS_AS_NAME.search(fold(before[0].strip(_EDGE))) and self._may_be_name(before[0].strip()):
+                self._take_name(before[0], line)
             elif behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self._may_be_name(behind):
                 self._take_name(behind, line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
@@ -246,7 +260,10 @@ class _Reader:
         elif self.head.day != day:
             return None
         before = re.sub(
-            r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（【\[])\s*$", "", text[:start].rstrip(), flags=re.IGNORECASE
+            r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（【\[]|公历|阳历|西历|公元)\s*$",
+            "",
+            text[:start].rstrip(),
+            flags=re.IGNORECASE,
         )
         return before, re.sub(r"^\s*[)）】\]]", "", text[end:])
 
@@ -283,7 +300,7 @@ class _Reader:
         if first and not leads.PREFIX.match(text):
             name, rest = (first[1], first[2]) if first[1] else (first[3], first[4])
             if (
-                (_WORDS.search(fold(name)) or self._lead_on(rest))
+                (_WORDS.search(fold(name)) or _NUMBER.search(name) or self._lead_on(rest))
                 and self._may_be_name(name)
                 and self._are_leads(rest, behind_name=True)
             ):

@@ -89,7 +89,7 @@ class Gatherer:
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
         paired = enumerators.bracketed(text)
-        if paired and paired[1]:
+        if paired and paired[1] and not self._is_tag(paired, body):
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
         self._paragraphs(item, body)
@@ -116,6 +116,11 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         self._headline(item, text)
         return item
+
+    def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
+        """Whether the word in brackets is the item's field, and its headline and text come after it."""
+        told = any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
+        return told and width(paired[0]) <= 8 and re.search(r"[。！？!?.]$", paired[1]) is None
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:
         named: list[tuple[str, str, int]] = []

@@ -35,11 +35,16 @@ _CODE = re.compile(
     r"|function \w*\(|(?:const|let|var) \w+ ?=|(?:if|for|while) .*[:{]$|return\b|print\(|echo |SELECT .* FROM |<\?php"
     r"|[{}]\);?$|[{}]$|\w+\(.*\);?$|\w+(?:\.\w+)* = .*[;)]$)"
 )
+_ORDER = re.compile(
+    r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b",
+    re.IGNORECASE,
+)
 _KINDS = (
     ("a contract", _CONTRACT, 2),
     ("a notice of a meeting", _NOTICE, 2),
     ("a list of vacancies", _VACANCY, 3),
     ("a work report", _WORK, 2),
+    ("an order or a bill", _ORDER, 3),
     ("a list of changes", _CHANGES, 3),
     ("source code", _CODE, 4),
 )

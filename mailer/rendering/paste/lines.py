@@ -36,6 +36,7 @@ class Forward:
 _INVISIBLE = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\x00-\x08\x0b-\x1f\x7f-\x9f\ue003-\uf8ff]"
 )
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _QUOTE = re.compile(r"(?:>[ ]?)+")
 _FORWARD = re.compile(
@@ -57,11 +58,17 @@ _SPEAKER = re.compile(
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(
-    r"([^\s:：,，。]{1,20})\s+(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?()"
+    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20})\s+(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?()"
 )
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
 )
+_ADVERTISEMENT = re.compile(
+    r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?|ad|ads|advertisement|sponsored|广告(?:开始|结束))\s*[^\w\s]*",
+    re.IGNORECASE,
+)
+NARROWEST = 24  # columns of a line broken for a phone
+MOST_OF_ADVERTISEMENT = 8  # lines
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 _URL = re.compile(
@@ -82,7 +89,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
     clean = _without_underlines(unquoted, report)
     clean, forward = _without_forwarding(clean, report)
-    clean = _without_speakers(clean, report)
+    clean = _without_speakers(_without_advertisements(_unquoted_chat(clean, report), report), forward, report)
     clean = [line for line in clean if not _is_stamp(line, forward, report)]
     clean = _without_clocks(clean, forward, report)
     if not html:
@@ -101,7 +108,10 @@ def _clean(text: str, number: int, report: Report) -> str:
     if bare != text:
         kinds = sorted({f"U+{ord(character):04X}" for character in _INVISIBLE.findall(text)})
         report.add(number, "invisible", f"invisible characters removed ({', '.join(kinds[:4])})")
-    return _BLANKS.sub(" ", bare).strip()
+    narrow = bare.translate(_NARROW)
+    if narrow != bare:
+        report.add(number, "full-width", "full-width digits written narrow")
+    return _BLANKS.sub(" ", narrow).strip()
 
 
 def _unquote(lines: list[Line], report: Report) -> list[Line]:
@@ -131,22 +141,26 @@ def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], 
     start = next((i for i, line in enumerate(lines[:60]) if _FORWARD.fullmatch(line.text)), None)
     head = start + 1 if start is not None else 0
     for line in lines[:head]:
-        if above := _HEADER.fullmatch(line.text):
+        if above := _header(line):
             _note(forward, above[1].lower(), above[2], line.number)
     first = next((i for i in range(head, min(len(lines), head + 3)) if lines[i].text), head)
     end = first
     seen = 0
-    while end < len(lines) and (match := _HEADER.fullmatch(lines[end].text)):
+    while end < len(lines) and (match := _header(lines[end])):
         _note(forward, match[1].lower(), match[2], lines[end].number)
         seen += 1
         end += 1
     if start is None and seen < 3:
         return lines, Forward()
     for line in lines[:end]:
-        header = _HEADER.fullmatch(line.text)
+        header = _header(line)
         if line.text and not (header and header[1].lower() in ("subject", "主题", "date", "日期")):
             report.drop(line.number, "line of the forwarding mail dropped", line.text)
     return lines[end:], forward
+
+
+def _header(line: Line) -> re.Match[str] | None:
+    return _HEADER.fullmatch(line.text.replace("**", ""))
 
 
 def _note(forward: Forward, key: str, value: str, number: int) -> None:
@@ -160,15 +174,58 @@ def _note(forward: Forward, key: str, value: str, number: int) -> None:
         forward.date_line = forward.date_line or number
 
 
-def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
+def _unquoted_chat(lines: list[Line], report: Report) -> list[Line]:
+    """A message quoted in a chat, `「Name: its text」` and strokes below it, without what was answered."""
+    first = next((i for i, line in enumerate(lines) if line.text), 0)
+    last = next((i for i, line in enumerate(lines) if line.text.endswith("」")), None)
+    said = re.fullmatch(r"「([^：:「」]{1,20})[：:]\s*(.*)", lines[first].text) if lines else None
+    if said is None or last is None or last <= first:
+        return lines
+    answer = [line for line in lines[last + 1 :] if line.text]
+    if not answer or not re.fullmatch(r"[-—–_ ]{5,}", answer[0].text):
+        return lines
+    report.add(lines[first].number, "chat", f"marks of a quoted message removed; {said[1]} wrote it")
+    for line in answer:
+        report.drop(line.number, "answer to the quoted message dropped", line.text)
+    kept = [replace(lines[first], text=said[2]), *lines[first + 1 : last + 1]]
+    return [*kept[:-1], replace(kept[-1], text=kept[-1].text.removesuffix("」"))]
+
+
+def _without_advertisements(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without what stands between two marks such as `▼ 广告 ▼`, or in the block below a single one."""
+    labels = [i for i, line in enumerate(lines) if _ADVERTISEMENT.fullmatch(line.text)]
+    gone: set[int] = set()
+    for label in labels:
+        if label in gone:
+            continue
+        blank = next((i for i in range(label + 2, len(lines)) if not lines[i].text), len(lines))
+        closing = next((i for i in labels if label < i <= label + MOST_OF_ADVERTISEMENT), None)
+        stop = blank if closing is None else closing + 1
+        if not any(_is_numbered(lines[i].text) for i in range(label, stop)):
+            gone.update(range(label, stop))
+    for index in sorted(gone):
+        if lines[index].text:
+            report.drop(lines[index].number, "advertisement dropped", lines[index].text)
+    return [line for index, line in enumerate(lines) if index not in gone]
+
+
+def _without_speakers(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
     """A chat copied with time and name before each message, without them; what other people said is dropped."""
     pattern = max((_SPEAKER, _SPEAKER_ABOVE), key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
     said = [(line, match) for line in lines if (match := pattern.fullmatch(line.text))]
     names = [match[1] for _, match in said]
     alone = len(said) == 1 and pattern is _SPEAKER and next((line for line in lines if line.text), None) is said[0][0]
-    if (len(said) < 2 and not alone) or (pattern is _SPEAKER_ABOVE and len(set(names)) == len(names)):
+    if len(said) < 2 and not alone:
         return lines
     teller = max(names, key=names.count)
+    if pattern is _SPEAKER_ABOVE and len(set(names)) == len(names):
+        amounts = _amounts(lines, [line for line, _ in said])
+        most = max(range(len(said)), key=lambda i: amounts[i])
+        if amounts[most] * 5 < sum(amounts) * 4:
+            return lines
+        teller = names[most]
+    if not forward.sent and re.search(r"\d{4}[-/.年]\d", said[0][0].text):
+        forward.sent, forward.date_line = said[0][0].text, said[0][0].number
     report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
     kept: list[Line] = []
     other = False
@@ -182,6 +239,14 @@ def _without_speakers(lines: list[Line], report: Report) -> list[Line]:
         else:
             kept.append(replace(line, text=match[2].strip()) if match else line)
     return kept
+
+
+def _amounts(lines: list[Line], stamps: list[Line]) -> list[int]:
+    """How much is written from each of these lines to the next, and before the first as part of it."""
+    places = [lines.index(stamp) for stamp in stamps]
+    ends = [*places[1:], len(lines)]
+    starts = [0, *places[1:]]
+    return [sum(width(line.text) for line in lines[one:two]) for one, two in zip(starts, ends, strict=True)]
 
 
 def _without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
@@ -216,6 +281,7 @@ def _unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
+    full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
     wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
     joined: list[Line] = []
     count = previous = 0
@@ -259,13 +325,33 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
     return full if len(full) >= 2 else set()
 
 
+def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
+    """Full lines of a text that was broken for a phone: most lines are full, and what stops does so at a full stop.
+
+    A headline that fills its line goes on only in a line that is not full, with a text below.
+    """
+    follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    full = {one for one, _ in follows if width(one.text) >= widest - 3 and not _WRAP_END.search(one.text)}
+    inside = [(one, two) for one, two in follows if _continues(one.text, two.text) and not _NUMBERED.match(one.text)]
+    broken = [one for one, _ in inside if one in full]
+    if len(broken) < 4 or len(broken) * 2 < len(inside) or not any(_WRAP_END.search(line.text) for line in lines):
+        return set()
+    told = {one for one, two in follows if _NUMBERED.match(one.text) and one in full and two not in full}
+    told = {one for one, two in follows if one in told and two in {above for above, _ in follows}}
+    return {*broken, *told}
+
+
 def _continues(last: str, text: str) -> bool:
     if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
         return False
-    if any(mark.family not in ("bare", "lone") for mark in marks(text)) or bullet(text) or text[0] in "#[【":
+    if _is_numbered(text) or bullet(text) or text[0] in "#[【":
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
+
+
+def _is_numbered(text: str) -> bool:
+    return any(mark.family not in ("bare", "lone") for mark in marks(text))
 
 
 def _was_full(text: str, previous: int, widest: int) -> bool:
@@ -311,6 +397,8 @@ def _undecorated(line: Line) -> Line:
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:
         return replace(line, text=match[1].strip(), bold=True)
+    if re.fullmatch(r"_[^_\s][^_.。!?！？]{0,38}_", text) and not (_is_numbered(text[1:-1]) or bullet(text[1:-1])):
+        return line  # perhaps a source's name below its item
     single = re.fullmatch(r"(\d{1,3}[.、)）]\s*)?([*_])(?=\S)([^*_]+)(?<=\S)\2(\s+\S*)?", text)
     if single and not (single[4] or "").strip(f" {LINK}").startswith(("*", "_")):
         return replace(

@@ -132,7 +132,8 @@ def hold_several(lines: list[Line], indices: list[int]) -> bool:
         texts = [lines[i].text for i in range(one + 1, two)]
         ends = [text for text in texts if sources.source_line(text) or sources.source_at_end(text, lenient=False)]
         counts.append(len(ends))
-    return len(counts) >= 2 and sum(count >= 2 for count in counts) * 2 > len(counts)
+    several = sum(count >= 2 for count in counts)
+    return len(counts) >= 2 and (several * 2 > len(counts) or (several > 0 and sum(counts) * 2 >= len(counts) * 3))
 
 
 def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], report: Report) -> None:

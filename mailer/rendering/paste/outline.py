@@ -15,7 +15,7 @@ from mailer.rendering.paste.report import Report
 
 UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))
 
-_ALONE = re.compile(r"【[^【】]{2,30}】")
+_ALONE = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
 
 
 @dataclass(slots=True)
@@ -87,12 +87,13 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 
 def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark: the first line after a source ends the item before."""
+    alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
+    ends = alone or [i for i, line in enumerate(lines) if sources.source_at_end(line.text, lenient=False)]
     starts: dict[int, str] = {}
     previous: int | None = None
-    for index, line in enumerate(lines):
-        if not line.text or line.bold or not sources.source_line(line.text):
-            continue  # a link in bold is a headline
-        block = [i for i in range((previous if previous is not None else -1) + 1, index) if lines[i].text]
+    for index in ends:  # a link in bold is a headline
+        above = range((previous if previous is not None else -1) + 1, index + (not alone))
+        block = [i for i in above if lines[i].text and not grammar.is_picture(lines[i].text)]
         if previous is None:  # the first block may begin with the head of the digest
             blank = next((i for i in range(index - 1, -1, -1) if not lines[i].text), -1)
             block = [i for i in block if i > blank] or block[-2:]
@@ -105,7 +106,7 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
         if block:
             starts[block[0]] = lines[block[0]].text
         previous = index
-    if len(starts) < 3:
+    if len(starts) < 3 or (not alone and any(start in ends or width(text) > 80 for start, text in starts.items())):
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
     return starts, "sources"
@@ -143,7 +144,7 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
 
 
 def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
-    """Write 【names】 at the end of items as sources in parentheses; whether that is what they are.
+    """Write 【names】 and _names_ at the end of items as sources in parentheses; whether that is what they are.
 
     A section's title in such brackets stands above the first item too, a source below the last one.
     """
@@ -160,6 +161,6 @@ def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
     if len(named) * 3 < len(ordered) * 2 or named[-1] < ordered[-1]:
         return False
     for at in named:
-        report.add(lines[at].number, "guess", "name in brackets below the text taken as the source", lines[at].text)
+        report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
         lines[at] = replace(lines[at], text=f"（{lines[at].text[1:-1].strip()}）")
     return True

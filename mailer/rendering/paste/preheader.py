@@ -14,7 +14,8 @@ LEAST, MOST = 40, 130  # display columns that inboxes show well
 
 def make(issue: Issue) -> str:
     """Two headlines or more that are not in the title, else the first words of the items; "" if all is too short."""
-    told = [issue.digest_title, *(item.headline for item in issue.leads)]
+    in_subject = (item.headline for item in issue.items if item.headline in issue.subject)
+    told = [issue.digest_title, *(item.headline for item in issue.leads), *in_subject]
     joiner = "；" if language.is_chinese(issue.lang) else "; "
     own = [item for item in issue.items if item.lang in ("", issue.lang)]
     untold = [item.headline for item in own if item.lead is None and not _is_in(item.headline, told)]

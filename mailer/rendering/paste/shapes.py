@@ -37,6 +37,7 @@ def is_headline(line: Line) -> bool:
         4 <= width(text) <= 100
         and _SENTENCE.search(text) is None
         and sources.source_line(line.text) is None
+        and sources.source_at_end(line.text, lenient=False) is None
         and not _is_dated(text)
         and not (grammar.is_foot(text) or grammar.is_greeting(text) or grammar.is_picture(text))
     )

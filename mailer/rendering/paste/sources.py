@@ -20,7 +20,7 @@ _SOURCE_LINE = re.compile(
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
     r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"
-    r"|\b(?:read|more|here|link|see|details?|story|visit|watch|full|via|source|from|by|at|website)\b",
+    r"|\b(?:go deeper|learn|read|more|here|link|see|details?|story|visit|watch|full|via|source|from|by|at|website)\b",
     re.IGNORECASE,
 )
 _POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
@@ -82,7 +82,8 @@ def source_line(text: str) -> tuple[str, str] | None:
         return plain.strip(), url
     if (
         re.fullmatch(
-            rf"(?:原文|链接|原文链接|阅读原文|详情|link|read more|full story|more)\s*[:：]?\s*{re.escape(url)}?",
+            r"(?:原文|链接|原文链接|阅读原文|详情|link|(?:read|learn) more|go deeper|full story|more)"
+            rf"\s*[:：]?\s*{re.escape(url)}?",
             plain.strip(),
             re.I,
         )

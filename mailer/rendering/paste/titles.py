@@ -14,6 +14,8 @@ _LETTERED = re.compile(r"[A-Z][.、)）]\s*(?=\S{2})")
 _PICTOGRAPHS = re.compile(
     r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
 )
+_BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
+_HAN_NUMBERS = "一二三四五六七八九十"
 _DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
 
 
@@ -31,7 +33,7 @@ def heading(text: str) -> tuple[str, bool] | None:
         not title
         or width(title) > 44
         or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(sources.dangling_label(title)))
-        or re.search(r"\[\^?\d{1,3}\]$", plain)
+        or re.search(r"\[\^?\d{1,3}\]$|://", plain)
         or sources.source_line(text)
     ):
         return None
@@ -44,6 +46,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
     """Section titles: a short line directly before an item that is not the text of the item before."""
     candidates: dict[int, tuple[str, bool]] = {}
     ordered = sorted(starts)
+    bars = False
     for position, start in enumerate(ordered):
         before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
         if before is not None and grammar.is_rule(lines[before].text):  # a title may be underlined
@@ -51,7 +54,9 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         if before is None or before in starts or grammar.is_rule(lines[before].text):
             continue
         found = heading(lines[before].text)
-        if found is None or grammar.is_foot(lines[before].text) or _is_date(found[0]):
+        if found is None and (barred := _BARRED.fullmatch(lines[before].text)) and (position == 0 or bars):
+            found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
+        if found is None or _is_of_the_page(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
         above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
@@ -89,9 +94,25 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
                 del candidates[index]
     if len(candidates) == 1 and (index := min(candidates)) < ordered[0] and _is_name(lines, index):
         return {}
+    candidates = _without_numbers(candidates)
     for index, (title, _) in candidates.items():
         report.found(lines[index].number, "section", "taken as a section title", title)
     return {index: title for index, (title, _) in candidates.items()}
+
+
+def _without_numbers(candidates: dict[int, tuple[str, bool]]) -> dict[int, tuple[str, bool]]:
+    """The titles without the numbers 一 二 三 before a blank, where they run on from title to title."""
+    parted = [title.partition(" ") for title, _ in candidates.values()]
+    if len(parted) < 2 or "".join(number for number, _, _ in parted) != _HAN_NUMBERS[: len(parted)]:
+        return candidates
+    rests = [rest for _, _, rest in parted]
+    return {
+        index: (rest or title, marked) for (index, (title, marked)), rest in zip(candidates.items(), rests, strict=True)
+    }
+
+
+def _is_of_the_page(text: str) -> bool:
+    return any(kind(text) for kind in (grammar.is_foot, grammar.is_almanac, grammar.is_greeting, grammar.is_picture))
 
 
 def _is_apart(lines: list[Line], index: int) -> bool:
