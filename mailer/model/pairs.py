@@ -11,7 +11,6 @@ from mailer.model.rules.tongues import TONGUES
 
 Words = tuple[str, ...]
 
-
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -29,7 +28,7 @@ def _bare(word: str) -> str:
 
 
 _ENGLISH = tuple((reason, _listed(things), _listed(verbs)) for reason, things, verbs in PAIRS)
-_ABROAD = tuple(
+_ALL = tuple(
     (
         _listed(tongue.reader),
         (
@@ -40,13 +39,25 @@ _ABROAD = tuple(
     )
     for tongue in TONGUES
 )
-_SENDERS = (
+_ALL_SENDERS = (
     (
         _listed("you sent it from | you sent from | you wrote from | your own address | return address | from address"),
         _listed("not exist | not found | unknown | not known | invalid | not valid | not accept"),
     ),
     *((_listed(tongue.sender), _listed(f"{tongue.gone} | {tongue.refused}")) for tongue in TONGUES),
 )
+
+
+def _ascii(words: Words) -> Words:
+    return tuple(word for word in words if word.isascii())
+
+
+# By whether a text is all ASCII: the other words need not be looked for there.
+_ABROAD = {False: _ALL, True: tuple((_ascii(things), sayings) for things, sayings in _ALL if _ascii(things))}
+_SENDERS = {
+    False: _ALL_SENDERS,
+    True: tuple((_ascii(things), verbs) for things, verbs in _ALL_SENDERS if _ascii(things)),
+}
 _UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
 MAX_ANSWER = 160
 _STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
@@ -59,7 +70,7 @@ def said_of_it(said: str) -> tuple[str, str]:
     for reason, things, verbs in _ENGLISH:
         if rule := _paired(said, things, verbs):
             return reason, rule
-    for things, sayings in _ABROAD:
+    for things, sayings in _ABROAD[said.isascii()]:
         if any(thing in said for thing in things):
             for reason, verbs in sayings:
                 if rule := _paired(said, things, verbs):
@@ -77,7 +88,8 @@ def said_to_rcpt(said: str) -> str:
 
 def said_of_sender(said: str) -> str:
     """The rule by which it is said of the sender, in one clause, and not of the reader; or ""."""
-    named = [(things, verbs) for things, verbs in _SENDERS if any(thing in said for thing in things)]
+    senders = _SENDERS[said.isascii()]
+    named = [(things, verbs) for things, verbs in senders if any(thing in said for thing in things)]
     for clause in _SENTENCE.split(said) if named else ():
         for things, verbs in named:
             if any(thing in clause for thing in things) and (rule := _paired(clause, things, verbs)):
