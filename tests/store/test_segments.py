@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -172,6 +173,15 @@ def test_a_count_on_sqlite_reads_nothing_but_the_index_made_for_it(tmp_path: Pat
         plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
     assert [row.detail for row in plan] == ["SEARCH subscribers USING COVERING INDEX ix_subscribers_segments (state=?)"]
     db.close()
+
+
+def test_two_who_give_tags_at_the_same_time_lose_none(cast: Database) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with cast.transaction() as conn:
+            subscribers.retag(conn, 2, add=["a"])
+            other = pool.submit(cast.run, subscribers.retag, 2, add=["b"])
+            wait([other], timeout=0.2)  # long enough to look at the row, which it must not do yet
+        assert other.result() == ("a", "b", "tmall", "vip")
 
 
 def test_tags_given_and_taken_at_once_are_in_order_and_each_once(cast: Database) -> None:
