@@ -68,7 +68,7 @@ def show(ctx: click.Context, bounce_id: int, raw: bool) -> None:
         return
     for name, value in row._mapping.items():
         if value not in (None, ""):
-            click.echo(f"{name}: {value}")
+            click.echo(f"{name}: {output.one_line(value)}")
 
 
 @bounces.command()
@@ -93,4 +93,6 @@ def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None
             else "\t".join(values)
         )
         click.echo(line)
-    output.talk(f"{found} differ" + ("; applied" if apply_ and found else ""))
+    who = output.counted(found, "reader") if found else "no reader"
+    done = "; what was missing is made, nothing is lifted" if apply_ and found else ""
+    output.talk(f"{who} would stand otherwise by today's policy{done}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.cli.output import one_line
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,9 +70,8 @@ def _print_reading(name: str, reading: Reading, as_json: bool) -> None:
 
 
 def _shortened(text: str) -> str:
-    """What a server said, on one line that a terminal may be shown."""
-    line = " ".join(text[:1000].split())
-    line = "".join(letter for letter in line if letter.isprintable())
+    """What a server said, as much as is seen at a glance."""
+    line = one_line(text[:1000])
     return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]} ..."
 
 
@@ -80,7 +80,7 @@ def _print_reply(line: str, diagnosis: Diagnosis, as_json: bool) -> None:
         hard = diagnosis.kind == "hard"
         click.echo(json.dumps({"text": line, "hard": hard, **_plain(diagnosis)}, ensure_ascii=False))
     else:
-        click.echo(f"{diagnosis.kind}\t{diagnosis.reason}\t{diagnosis.family}\t{diagnosis.rule}\t{line}")
+        click.echo(f"{diagnosis.kind}\t{diagnosis.reason}\t{diagnosis.family}\t{diagnosis.rule}\t{one_line(line)}")
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, str]:

@@ -79,6 +79,14 @@ def span(seconds: float) -> str:
     return f"{round(seconds)} s"
 
 
+def one_line(value: Any) -> str:
+    """What a stranger wrote, on one line and without what a terminal would obey."""
+    line = str(value)
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(letter for letter in " ".join(line.split()) if letter.isprintable())
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns on stdout, as wide as their widest cell."""
     from unicodedata import east_asian_width
@@ -86,7 +94,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     def width(text: str) -> int:
         return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
-    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    cells = [list(header), *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
         padded = (cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True))

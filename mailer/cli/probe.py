@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli.doctor import Finding
-from mailer.cli.output import talk
+from mailer.cli.output import one_line, talk
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -128,14 +128,14 @@ def _returned(trial: Trial, about: str, seconds: float) -> Iterator[Finding]:
     from mailer.model.carriers import CARRIERS
 
     for entry in trial.log[-1:]:
-        yield Finding(about, "right", f"the relay's log: {entry.status} ({entry.text})")
+        yield Finding(about, "right", f"the relay's log: {entry.status} ({one_line(entry.text)})")
     if not trial.echoes:
         todo = "look whether the bounce domain's mail comes here, and at the relay's queue; --wait waits longer"
         yield Finding(about, "wrong", f"the relay took it and nothing came back within {seconds:g} s", todo)
         return
     for after, echo in trial.echoes:
         text = f"came back after {after:.0f} s by {echo.via}, read as {echo.kind}, {echo.reason or '-'}"
-        yield Finding(about, "right", f"{text}: {echo.said[:200]}" if echo.said else text)
+        yield Finding(about, "right", f"{text}: {one_line(echo.said[:200])}" if echo.said else text)
     if not trial.carriers:
         todo = "use another relay, or reports cannot find their readers"
         yield Finding(about, "wrong", "nothing that carries our token came back", todo)
@@ -147,7 +147,7 @@ def _returned(trial: Trial, about: str, seconds: float) -> Iterator[Finding]:
 
 
 def _answer(result: Result) -> str:
-    return str(result.reply) if result.reply is not None else result.cause
+    return one_line(result.reply if result.reply is not None else result.cause)
 
 
 def _settled(trial: Trial, has_log: bool) -> bool:

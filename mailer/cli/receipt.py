@@ -80,8 +80,10 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
 
 def _destination(bounces: Sequence[Any]) -> str:
     """What the receiving server told the relay last, by the relay's log; "" where no log was read."""
+    from mailer.cli.output import one_line
+
     said = next((one for one in reversed(bounces) if one.via == "log"), None)
     if said is None:
         return ""
     answer = {"none": "sent", "delay": "deferred"}.get(said.kind, "bounced")
-    return f"{answer}: {said.text}"
+    return f"{answer}: {one_line(said.text)}"

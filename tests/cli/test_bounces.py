@@ -57,7 +57,7 @@ def test_a_report_without_a_token_is_kept_and_shown_as_unverified(club: Path) ->
     result = runner.invoke(main, ["bounces", "take", str(SAMPLES / "postfix-unknown-user.eml")])
     assert result.output.startswith("unverified: hard, userunknown")
     assert "dave@example.org (unverified)" in runner.invoke(main, ["bounces", "list", "--unverified"]).output
-    assert "0 differ" in runner.invoke(main, ["bounces", "judge", "--replay"]).output
+    assert "no reader would" in runner.invoke(main, ["bounces", "judge", "--replay"]).output
 
 
 def test_a_replay_prints_one_object_a_reader(club: Path) -> None:
@@ -108,3 +108,15 @@ def test_explain_shows_the_servers_words_on_one_line_of_plain_text(tmp_path: Pat
     assert "user unknown" in said
     assert said.endswith(" ...")
     assert "\x1b" not in shown
+
+
+def test_a_bounce_is_shown_without_what_a_terminal_would_obey(club: Path) -> None:
+    mail = club / "hostile.eml"
+    mail.write_text(
+        "From: MAILER-DAEMON@example.org\nSubject: Undelivered\n\ndave@example.org: user\x1b]0;x\x07\x9b unknown\n"
+    )
+    run = CliRunner().invoke
+    assert run(main, ["bounces", "take", str(mail)]).exit_code == 0
+    shown = run(main, ["bounces", "show", "1"]).output
+    assert "text: dave@example.org: user]0;x unknown" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
