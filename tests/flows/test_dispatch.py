@@ -292,6 +292,7 @@ async def test_a_relay_that_is_not_there_ends_the_run_and_loses_nobody(stage: St
     tally = await stage.send(relay)
     assert tally.error is not None
     assert "cannot be reached" in str(tally.error)
+    assert len(stage.seen.down) == 3  # times it was tried
     assert stage.counts() == {"pending": stage.readers}
     stage.agree()
 
