@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
 
 
+_OBEYED = re.compile(
+    "[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # by terminals, or nobody's
+
+
 def print_json(value: Any) -> None:
-    """One JSON value on stdout; moments in ISO 8601."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    """One JSON value on stdout; moments in ISO 8601, what a terminal would obey as escapes."""
+    written = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    click.echo(_OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", written))
 
 
 def _plain(value: Any) -> Any:
