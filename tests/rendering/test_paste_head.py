@@ -217,3 +217,17 @@ def test_a_long_line_in_the_head_is_read_in_bounded_time(run: str) -> None:
     issue = read("港湾早报 2026年11月24日\n绳" + run * 20_000).issue
     assert issue.date == TODAY
     assert time.process_time() - started < 30
+
+
+def test_a_bar_above_the_first_item_marks_titles_not_sources() -> None:
+    text = "港湾早报 11月24日\n|绳市\n1、绳价连跌三周\n港务局公布了绳价。（绳报）\n｜船运\n2、渡轮公司并购对手\n南渡与北渡签了约。（绳报）\n"
+    issue = paste.read(text, today=TODAY).issue
+    assert [section.title for section in issue.sections] == ["绳市", "船运"]
+    assert [item.source.name for item in issue.items if item.source] == ["绳报", "绳报"]
+
+
+def test_full_width_digits_are_written_narrow_and_reported() -> None:
+    reading = paste.read(f"港湾早报 １１月２４日{CHINESE.replace('三周', '１２周')}", today=TODAY)
+    assert reading.issue.date == TODAY
+    assert next(reading.issue.items).headline == "绳价连跌12周"
+    assert "full-width" in {repair.kind for repair in reading.repairs}

@@ -200,7 +200,10 @@ class _Reader:
             text = self.lines[index].text
             if (
                 text
-                and (sources.source_line(text) or sources.source_at_end(text, lenient=False))
+                and (
+                    sources.source_line(text)
+                    or (sources.source_at_end(text, lenient=False) and not grammar.is_foot(text))
+                )
                 and not (grammar.is_call(text) and not sources.source_line(text))
                 and not self._is_above_text(start, index)
             ):
@@ -219,7 +222,8 @@ class _Reader:
         starts = sorted(found.starts)
         below = (i for i in range(starts[0], last) if i not in found.starts and i not in found.titles)
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
-        return bare and sources.source_at_end(found.starts[last], lenient=False) is not None
+        behind = sources.stand_behind_headlines([*found.starts.values()])
+        return bare and (behind or sources.source_at_end(found.starts[last], lenient=False) is not None)
 
     def _is_title_again(self, found: outline.Outline, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""

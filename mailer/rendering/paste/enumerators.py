@@ -46,7 +46,8 @@ _PATTERNS = (
     (
         "part",
         re.compile(
-            rf"(?:part|section|版块|板块|第)[\s.·-]*([{_HAN}]{{1,3}}|\d{{1,2}})[\s.:：、|｜·部分-]+(\S.*)", re.I
+            rf"(?:part|section|版块|板块|第)[\s.·-]*([{_HAN}]{{1,3}}|\d{{1,2}})[\s.:：、|｜·部分-]+(?![期号届卷辑])(\S.*)",
+            re.I,
         ),
     ),
     (
@@ -57,6 +58,7 @@ _PATTERNS = (
             re.IGNORECASE,
         ),
     ),
+    ("share", re.compile(r"(\d{1,2})/\d{1,2}[.、:：)]?\s+(\S.*)")),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
@@ -96,7 +98,7 @@ def marks(text: str) -> tuple[Mark, ...]:
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
         number = int(written) if written.isdecimal() else _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no")):
-            return (Mark("arabic" if family == "bare" and written[0] == "0" else family, number, rest),)
+            return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
     return ()
 
 

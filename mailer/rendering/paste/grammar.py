@@ -48,6 +48,7 @@ _FOOT = re.compile(
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
+    r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all) for|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
@@ -58,6 +59,7 @@ _FOOT_ANYWHERE = re.compile(
     r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,
 )
+_TAGS = re.compile(r"(?:#[^\s#]{1,20}\s*){3,}")
 _GREETING = re.compile(
     r"^(?:[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
     r"|$|[|｜·]))|大家早|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
@@ -147,7 +149,7 @@ def is_strong_call(text: str) -> bool:
 def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = fold(links.strip(text)[0])
-    return width(plain) < 160 and (_FOOT.match(plain) is not None or _FOOT_ANYWHERE.search(plain) is not None)
+    return width(plain) < 160 and any((_FOOT.match(plain), _FOOT_ANYWHERE.search(plain), _TAGS.fullmatch(plain)))
 
 
 def is_almanac(text: str) -> bool:

@@ -169,7 +169,7 @@ class _Reader:
             self.head.intro.append(line.text)
             behind = self._edition(dated[1], line).strip(_EDGE) if dated else ""
             before = re.split("[!！,，~～。]", dated[0])[1:][-1:] if dated else []
-            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text) or _WELCOME.match(text)):
+            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text) or _WELCOME.search(text)):
                 self._take_name(next(name for name in match.groups() if name), line)
             elif before and _ENDS_AS_NAME.search(fold(before[0].strip(_EDGE))) and self._may_be_name(before[0].strip()):
                 self._take_name(before[0], line)
@@ -177,7 +177,9 @@ class _Reader:
                 self._take_name(behind, line)
             self.report.found(line.number, "intro", "taken as the introduction", text)
             return
-        entry = next((mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub")), "")
+        entry = next(
+            (mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub", "share")), ""
+        )
         if not entry and self.listing and (bullet := enumerators.bullet(text)):
             entry = text = bullet[1]
         if not entry and self.listing and leads.match([text], self.headlines) != [None]:

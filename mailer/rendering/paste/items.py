@@ -38,6 +38,8 @@ class Gatherer:
         self.notes = notes
         self.in_headlines = False
         self.colons = False
+        self.behind = False  # sources stand behind a bar or dash in the headlines
+        self.sentences = False  # most items are several sentences on one line
         self.calls: list[Line] = []  # what asks to join between two items
 
     def gather(self, found: Outline, end: int) -> dict[int, Gathered]:
@@ -47,6 +49,8 @@ class Gatherer:
         lenient = self._sources_without_stops(starts, borders)
         self.in_headlines = self._sources_in_headlines(found)
         self.colons = self._colons(found, lenient)
+        self.behind = sources.stand_behind_headlines([*found.starts.values()])
+        self.sentences = sum(_several(text) is not None for text in found.starts.values()) * 2 >= len(starts)
         gathered = {}
         for start in starts:
             stop = next((border for border in borders if border > start), end)
@@ -111,6 +115,8 @@ class Gatherer:
             self._closing_source(item, lenient)
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else _host(url), url, item.line)
+        if item.source is None and self.behind and (behind := sources.behind_headline(text)):
+            text, item.source = behind[0], Source(behind[1], url, item.line)
         if item.source is None and self.in_headlines and (named := sources.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
@@ -191,12 +197,8 @@ class Gatherer:
             self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
             item.paragraphs.append(grammar.begun(dashed[2]))
             return dashed[0]
-        match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
-        if (
-            match
-            and width(text) > (30 if item.source else 60)
-            and not re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
-        ):
+        match = _several(text, 30 if item.source or self.sentences else 60)
+        if match:
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
             item.paragraphs.append(match[2])
             return match[1]
@@ -236,6 +238,13 @@ class Gatherer:
         """A text without the number of a footnote at its end, and that footnote's name and address."""
         match = re.search(r"\s*\[\^?(\d{1,3})\]$", text)
         return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
+
+
+def _several(text: str, longer: int = 60) -> re.Match[str] | None:
+    """A line of several sentences that is longer than so many columns: the first of them, and the others."""
+    match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
+    initial = match and re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
+    return match if match and width(text) > longer and not initial else None
 
 
 def _is_told(item: Gathered) -> bool:

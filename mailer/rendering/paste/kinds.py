@@ -39,11 +39,15 @@ _ORDER = re.compile(
     r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b",
     re.IGNORECASE,
 )
+_EXERCISES = re.compile(
+    r"[(（]\s+[)）]|_{4,}|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
+)
 _KINDS = (
     ("a contract", _CONTRACT, 2),
     ("a notice of a meeting", _NOTICE, 2),
     ("a list of vacancies", _VACANCY, 3),
     ("a work report", _WORK, 2),
+    ("exercises", _EXERCISES, 2),
     ("an order or a bill", _ORDER, 3),
     ("a list of changes", _CHANGES, 3),
     ("source code", _CODE, 4),

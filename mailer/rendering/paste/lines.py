@@ -38,12 +38,13 @@ _INVISIBLE = re.compile(
 )
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
-_QUOTE = re.compile(r"(?:>[ ]?)+")
+_QUOTE = re.compile(r"^(?:>[ ]?)+")
 _FORWARD = re.compile(
     r"-{3,}\s*(?:forwarded message|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-{3,}"
     r"|begin forwarded message:",
     re.I,
 )
+_WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 _HEADER = re.compile(
     r"(from|sent|to|cc|date|subject|reply-to|发件人|发送时间|收件人|抄送|日期|时间|主题)\s*[:：]\s*(.*)", re.IGNORECASE
 )
@@ -138,6 +139,10 @@ def _without_underlines(lines: list[Line], report: Report) -> list[Line]:
 
 def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:
     forward = Forward()
+    if lines and (wrote := _WROTE.fullmatch(lines[0].text)):
+        forward.sent, forward.date_line = lines[0].text, lines[0].number
+        report.drop(lines[0].number, "line of the forwarding mail dropped", wrote[0])
+        return lines[1:], forward
     start = next((i for i, line in enumerate(lines[:60]) if _FORWARD.fullmatch(line.text)), None)
     head = start + 1 if start is not None else 0
     for line in lines[:head]:

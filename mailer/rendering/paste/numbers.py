@@ -24,7 +24,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     for family, chain in chains.items():
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
-        if len(chain) > len(best) and (family not in ("bare", "lone") or len(chain) >= 3):
+        longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
+        if longer and (family not in ("bare", "lone") or len(chain) >= 3):
             best = chain
     if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
         return {}, ""
@@ -44,6 +45,12 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             starts[index] = rest
     _report_numbers(lines, best, report)
     return starts, best[0][1].family
+
+
+def _told(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> int:
+    """How many of the numbered lines have a line below that is not numbered itself."""
+    chosen = {index for index, _ in chain}
+    return sum(index + 1 < len(lines) and lines[index + 1].text != "" and index + 1 not in chosen for index in chosen)
 
 
 def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]:

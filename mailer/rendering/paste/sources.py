@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mailer.rendering.paste import grammar, links
 from mailer.rendering.paste.letters import fold
@@ -11,7 +12,7 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 _LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自)(?:于|自|於)?"
+    r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
     r"|sources?|via|文"
 )
 _SOURCE_LINE = re.compile(
@@ -24,11 +25,17 @@ _POINTING = re.compile(
     re.IGNORECASE,
 )
 _POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
+_MORE_AT = re.compile(
+    r"(?:read (?:more|on)|more|(?:the )?full story|continue reading)\s+(?:at|on|in|from)\s+(.{2,44}?)\s*[:：]?",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）\]]", re.IGNORECASE)
 _REPORTER = re.compile(r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}\s+(?=\S)")
+_TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
@@ -101,8 +108,9 @@ def source_line(text: str) -> tuple[str, str] | None:
         return match[1], url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
         return plain[: -len(url)].strip(" ,:：|｜"), url
-    if url and plain.endswith(url) and (match := _FROM.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
-        return match[1], url
+    for pattern in (_FROM, _MORE_AT) if url and plain.endswith(url) else ():
+        if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
+            return match[1], url
     return None
 
 
@@ -119,7 +127,9 @@ def _is_named_address(name: str) -> bool:
 
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
-    return _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@")
+    name = _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@")
+    told = _TOLD_BY.fullmatch(name)
+    return told[1] if told else name
 
 
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
@@ -159,6 +169,18 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
 
 def _known_shape(name: str) -> bool:
     return bool(re.match(r"[A-Z]|.*(?:报|网|社|周刊|日报|财经|新闻|科技|观察|评论)$", name))
+
+
+def behind_headline(text: str) -> tuple[str, str] | None:
+    """A headline with a name behind a bar or dash, as (headline, name): a source where most headlines have one."""
+    match = _BEHIND.fullmatch(text)
+    return (match[1], match[2]) if match and is_name(match[2]) and width(match[2]) <= 24 < width(text) else None
+
+
+def stand_behind_headlines(texts: Sequence[str]) -> bool:
+    """Whether most headlines of a digest have their source behind a bar or dash."""
+    behind = sum(behind_headline(text) is not None for text in texts)
+    return behind >= 3 and behind * 5 >= len(texts) * 4
 
 
 def address_at_end(text: str) -> tuple[str, str] | None:
