@@ -220,7 +220,10 @@ def test_a_long_line_in_the_head_is_read_in_bounded_time(run: str) -> None:
 
 
 def test_a_bar_above_the_first_item_marks_titles_not_sources() -> None:
-    text = "港湾早报 11月24日\n|绳市\n1、绳价连跌三周\n港务局公布了绳价。（绳报）\n｜船运\n2、渡轮公司并购对手\n南渡与北渡签了约。（绳报）\n"
+    text = (
+        "港湾早报 11月24日\n|绳市\n1、绳价连跌三周\n港务局公布了绳价。（绳报）\n"
+        "｜船运\n2、渡轮公司并购对手\n南渡与北渡签了约。（绳报）\n"
+    )
     issue = paste.read(text, today=TODAY).issue
     assert [section.title for section in issue.sections] == ["绳市", "船运"]
     assert [item.source.name for item in issue.items if item.source] == ["绳报", "绳报"]
