@@ -9,7 +9,7 @@ from mailer.model.issue import CallToAction
 from mailer.rendering import language
 from mailer.rendering.paste import grammar, links, prose
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
 

@@ -31,7 +31,8 @@ from mailer.rendering.paste import (
 )
 from mailer.rendering.paste.head import Head, read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
-from mailer.rendering.paste.lines import Forward, Line, tidy, width
+from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.lines import Forward, tidy
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
 

@@ -102,6 +102,11 @@ def marks(text: str) -> tuple[Mark, ...]:
     return ()
 
 
+def is_numbered(text: str) -> bool:
+    """Whether a line surely begins with an enumerator: more than a number and a blank."""
+    return any(mark.family not in ("bare", "lone") for mark in marks(text))
+
+
 def bullet(text: str) -> tuple[str, str] | None:
     """A line that begins with a bullet, as (bullet, rest)."""
     match = _BULLET.fullmatch(text)

@@ -9,7 +9,8 @@ from datetime import date
 
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.lines import Forward, Line, width
+from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.lines import Forward
 from mailer.rendering.paste.report import Report
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from mailer.rendering.paste import enumerators
-from mailer.rendering.paste.lines import Line
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 # Where an enumerator may stand inside a paragraph: behind the end of a sentence, a source or a title.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mailer.model.issue import Source
 from mailer.rendering.paste import enumerators, grammar, links, sources
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailer.rendering.paste.lines import Line
+from mailer.rendering.paste.line import Line
 
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"

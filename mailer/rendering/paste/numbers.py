@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.rendering.paste import enumerators, leads, sources, titles
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000

@@ -10,7 +10,7 @@ from datetime import date
 
 from mailer.errors import SourceError
 from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, titles
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
 UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))

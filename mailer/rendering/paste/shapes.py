@@ -7,7 +7,7 @@ import re
 from datetime import date
 
 from mailer.rendering.paste import dates, grammar, links, sources
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
 _SENTENCE = re.compile(r"[.。!！?？…;；:：，,]['\"”’」』)）]*$")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailer.rendering.paste import grammar, links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.lines import width
+from mailer.rendering.paste.line import width
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"

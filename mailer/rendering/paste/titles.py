@@ -7,7 +7,7 @@ import re
 from datetime import date
 
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links, sources
-from mailer.rendering.paste.lines import Line, width
+from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
 _LETTERED = re.compile(r"[A-Z][.、)）]\s*(?=\S{2})")

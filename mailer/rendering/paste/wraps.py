@@ -1,0 +1,109 @@
+"""Lines that were broken at a fixed column, by a mail program or for a phone, joined again."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from dataclasses import replace
+
+from mailer.rendering.paste.enumerators import bullet, is_numbered
+from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.report import Report
+
+NARROWEST = 24  # columns of a line broken for a phone
+_WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+_NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
+
+
+def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
+    """Join lines that were broken at a fixed column, of `narrowest` or more, if the text shows that they were."""
+    widest = max((width(line.text) for line in lines), default=0)
+    pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
+    blank = sum(not line.text for line in lines)
+    full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
+    full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
+    wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
+    joined: list[Line] = []
+    count = previous = 0
+    previous_line: Line | None = None
+    for line in lines:
+        last = joined[-1] if joined else None
+        if (
+            last
+            and last.text
+            and line.text
+            and (
+                (previous_line in full)
+                or (wrapped and _was_full(line.text, previous, widest) and _continues(last.text, line.text))
+                or _runs_on(last.text, line.text, previous, min(45, narrowest))
+            )
+        ):
+            glue = "" if _is_wide(last.text[-1]) or _is_wide(line.text[0]) else " "
+            joined[-1] = replace(last, text=last.text + glue + line.text)
+            count += 1
+        else:
+            joined.append(line)
+        previous, previous_line = width(line.text), line
+    if count:
+        report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
+    return joined
+
+
+def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
+    """Lines of Chinese broken at a fixed column, which fill their line to a character or two; {} where few do."""
+    follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    full = {
+        one
+        for one, two in follows
+        if width(one.text) >= widest - 3
+        and _is_wide(one.text[-1])
+        and not _WRAP_END.search(one.text)
+        and (quoted or not _NUMBERED.match(one.text))
+        and not _NUMBERED.match(two.text)
+        and _continues(one.text, two.text)
+    }
+    return full if len(full) >= 2 else set()
+
+
+def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
+    """Full lines of a text that was broken for a phone: most lines are full, and what stops does so at a full stop.
+
+    A headline that fills its line goes on only in a line that is not full, with a text below.
+    """
+    follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    full = {one for one, _ in follows if width(one.text) >= widest - 3 and not _WRAP_END.search(one.text)}
+    inside = [(one, two) for one, two in follows if _continues(one.text, two.text) and not _NUMBERED.match(one.text)]
+    broken = [one for one, _ in inside if one in full]
+    if len(broken) < 4 or len(broken) * 2 < len(inside) or not any(_WRAP_END.search(line.text) for line in lines):
+        return set()
+    told = {one for one, two in follows if _NUMBERED.match(one.text) and one in full and two not in full}
+    told = {one for one, two in follows if one in told and two in {above for above, _ in follows}}
+    return {*broken, *told}
+
+
+def _continues(last: str, text: str) -> bool:
+    if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
+        return False
+    if is_numbered(text) or bullet(text) or text[0] in "#[【":
+        return False
+    rule = re.fullmatch(r"-+|=+|—+|_+", last)
+    return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
+
+
+def _was_full(text: str, previous: int, widest: int) -> bool:
+    """Whether the line before was full: the first word of this one would not have fitted on it."""
+    if _is_wide(text[0]):
+        return previous >= 0.55 * widest
+    return previous >= 0.55 * widest and previous + 1 + width(text.split()[0]) > 0.85 * widest
+
+
+def _runs_on(last: str, text: str, previous: int, narrowest: int) -> bool:
+    """Whether a line ends in the middle of a sentence that goes on in small letters."""
+    small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
+    return small and narrowest <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
