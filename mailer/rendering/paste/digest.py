@@ -219,12 +219,13 @@ class _Reader:
         return index
 
     def _is_one_line(self, found: outline.Outline, last: int) -> bool:
-        """Whether the last item is complete on its line: it has its source, the others nothing below theirs."""
+        """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""
         starts = sorted(found.starts)
         below = (i for i in range(starts[0], last) if i not in found.starts and i not in found.titles)
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
         behind = sources.stand_behind_headlines([*found.starts.values()])
-        return bare and (behind or sources.source_at_end(found.starts[last], lenient=False) is not None)
+        apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
+        return bare and (apart or behind or sources.source_at_end(found.starts[last], lenient=False) is not None)
 
     def _is_title_again(self, found: outline.Outline, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
