@@ -230,11 +230,10 @@ def _without_speakers(lines: list[Line], forward: Forward, report: Report) -> li
 
 
 def _amounts(lines: list[Line], stamps: list[Line]) -> list[int]:
-    """How much is written from each of these lines to the next, and before the first as part of it."""
+    """How much is written below each of these lines, up to the next."""
     places = [lines.index(stamp) for stamp in stamps]
     ends = [*places[1:], len(lines)]
-    starts = [0, *places[1:]]
-    return [sum(width(line.text) for line in lines[one:two]) for one, two in zip(starts, ends, strict=True)]
+    return [sum(width(line.text) for line in lines[one + 1 : two]) for one, two in zip(places, ends, strict=True)]
 
 
 def _without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
