@@ -49,9 +49,9 @@ class Table:
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
         self.told: list[str] = []
-        server = SmtpRelay(parse("smtp://127.0.0.1:1"), name="main")
-        self.lane = Lane(server, connections=2, return_path=lambda token: token)
-        self.other = Lane(server, connections=2, return_path=lambda token: token, within_limits=False)
+        main, other = (SmtpRelay(parse("smtp://127.0.0.1:1"), name=name) for name in ("main", "other"))
+        self.lane = Lane(main, connections=2, return_path=lambda token: token)
+        self.other = Lane(other, connections=2, return_path=lambda token: token, within_limits=False)
         self.desk = Desk(
             lanes=[self.lane, self.other],
             worker=Worker("w", "here", 1, "boot"),
@@ -280,3 +280,26 @@ def test_a_throttle_of_a_provider_sends_back_its_readers_from_every_relay(table:
     table.answer(refused, THROTTLED)
     assert table.desk.page.released == [waiting, elsewhere]
     assert list(table.other.ready) == [other]
+
+
+def test_what_was_being_claimed_when_a_throttle_or_a_refusal_of_ours_came_goes_back_too(table: Table) -> None:
+    throttled, refused = table.work("qq.com", "example.com")
+    table.answer(throttled, THROTTLED)
+    table.answer(refused, Result(Phase.MAIL, Reply(550, ("5.7.1 We do not know you",))))
+    slowed, free = table.work("foxmail.com", "example.com", issue=8)
+    (paused,) = table.work("example.com", issue=7)
+    table.lane.ready.extend([slowed, free, paused])
+    table.desk.look_over(table.lane)
+    assert table.desk.page.released == [slowed, paused]
+    assert list(table.lane.ready) == [free]
+
+
+def test_what_was_being_claimed_for_a_relay_that_throttles_goes_back_whole(table: Table) -> None:
+    (throttled,) = table.work("example.com")
+    table.answer(throttled, Result(Phase.MAIL, Reply(454, ("Throttling failure: Maximum sending rate exceeded",))))
+    late = table.work("example.com", "example.org")
+    for lane in (table.lane, table.other):
+        lane.ready.extend(late)
+        table.desk.look_over(lane)
+    assert table.desk.page.released == late
+    assert (list(table.lane.ready), list(table.other.ready)) == ([], late)

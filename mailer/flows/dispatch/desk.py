@@ -126,6 +126,18 @@ class Desk:
         for work in waiting:
             (self.page.released if chosen(work.row) else lane.ready).append(work)
 
+    def look_over(self, lane: Lane) -> None:
+        """Give back what is ready of a lane and has to wait: its issue is to pause, its relay or provider is slowed."""
+        pauses, slowed = self.page.pauses, self.page.slowdowns
+
+        def waits(row: Claimed) -> bool:
+            return row.issue_id in pauses or not slowed.keys().isdisjoint(
+                (RELAY + lane.name, PROVIDER + group_of(row.domain))
+            )
+
+        if pauses or slowed:
+            self.put_back(lane, waits)
+
     def hold_back(self, issue_id: int) -> None:
         """Give back what is ready of an issue."""
         for lane in self.lanes:
@@ -182,7 +194,7 @@ class Desk:
             work.mark(Mark.ANSWERED)
         self._enter(lane, work, ending.outcome, ending.refusal)
         if ending.throttle:
-            self._slow_down(lane, ending.throttle, group_of(work.row.domain), str(result.reply), now)
+            self._slow_down(lane, ending.throttle, str(result.reply), now)
         self._unanswered = self._unanswered + 1 if state is State.UNCERTAIN else 0
         pause = ending.pause
         if self._unanswered >= UNANSWERED:
@@ -201,15 +213,15 @@ class Desk:
         self.tally.states[outcome.state] += 1
         self.observer.outcome(outcome, self._worker)
 
-    def _slow_down(self, lane: Lane, throttle: Throttle, group: str, cause: str, now: float) -> None:
+    def _slow_down(self, lane: Lane, throttle: Throttle, cause: str, now: float) -> None:
         """A throttle answer is about the provider or the relay: what is ready for it goes back unsent."""
         name = throttle.group or lane.name
         key = PROVIDER + name if throttle.group else RELAY + name
         if key not in self.page.slowdowns:
             self.page.slowdowns[key] = Slowdown(key, self._pulse.taken(key, now), throttle.pause, cause[:500])
             self.observer.slowed(name, throttle.pause, cause)
-        for one in self.lanes if throttle.group else [lane]:
-            self.put_back(one, lambda row: not throttle.group or group_of(row.domain) == group)
+        for one in self.lanes:
+            self.look_over(one)
         self.changed.set()
 
     def _pause(self, issue_id: int, cause: str) -> None:

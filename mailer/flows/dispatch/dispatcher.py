@@ -224,8 +224,7 @@ class Dispatcher:
         self._batches[batch.id] = batch
         lane.ready.extend(Work(batch, position, row) for position, row in enumerate(batch.deliveries))
         lane.low_water = limit // 2
-        if pauses := self._desk.page.pauses:  # of an issue that was to pause while this was being claimed
-            self._desk.put_back(lane, lambda row: row.issue_id in pauses)
+        self._desk.look_over(lane)  # much may have been heard while this was being claimed
         lane.arrived.set()
         return True
 
