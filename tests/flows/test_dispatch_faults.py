@@ -125,7 +125,7 @@ async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
             gate.let_go()
             await stage.seen.until(lambda: bool(stage.seen.store))
             assert sum(relay.accepted.values()) < stage.readers
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await relay.until(lambda: sum(relay.accepted.values()) == stage.readers)
             dispatcher.stop()
             await run
