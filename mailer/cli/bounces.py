@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -87,12 +86,10 @@ def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None
     for difference in run(club.db, club.clock(), apply=apply_):
         found += 1
         values = (difference.address, difference.change, difference.verdict.reason, difference.verdict.why)
-        line = (
-            json.dumps(dict(zip(_DIFFERENCE, values, strict=True)), ensure_ascii=False)
-            if as_json
-            else "\t".join(values)
-        )
-        click.echo(line)
+        if as_json:
+            output.print_json(dict(zip(_DIFFERENCE, values, strict=True)), indent=None)
+        else:
+            click.echo("\t".join(values))
     who = output.counted(found, "reader") if found else "no reader"
     done = "; what was missing is made, nothing is lifted" if apply_ and found else ""
     output.talk(f"{who} would stand otherwise by today's policy{done}")

@@ -39,9 +39,7 @@ def check(
     Exit code 0: fine, or warnings only; 1: errors. A rule is silenced in the front matter, with a reason:
     `silence:` and below it `  I03: our own story`. Without a club's folder the rules on page and message are left out.
     """
-    import json
-
-    from mailer.cli.output import counted, talk
+    from mailer.cli.output import counted, print_json, talk
     from mailer.cli.references import read_text
     from mailer.rendering.examine import examine
 
@@ -59,7 +57,7 @@ def check(
             errors += finding.level == "error"
             warnings += finding.level == "warning"
             if as_json:
-                click.echo(json.dumps({"file": name, **finding.as_json()}, ensure_ascii=False))
+                print_json({"file": name, **finding.as_json()}, indent=None)
             else:
                 click.echo(f"{name}:{finding.line}: {finding}" if finding.line else f"{name}: {finding}")
     talk(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.cli.output import one_line
+from mailer.cli.output import one_line, print_json
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def _print_reading(name: str, reading: Reading, as_json: bool) -> None:
             "form": reading.form,
             "results": results,
         }
-        click.echo(json.dumps(value, ensure_ascii=False))
+        print_json(value, indent=None)
         return
     click.echo(f"{name}: {reading.kind}" + (f", {reading.reason}" if reading.reason else "") + f"; {reading.form}")
     for each in reading.results:
@@ -78,7 +77,7 @@ def _shortened(text: str) -> str:
 def _print_reply(line: str, diagnosis: Diagnosis, as_json: bool) -> None:
     if as_json:
         hard = diagnosis.kind == "hard"
-        click.echo(json.dumps({"text": line, "hard": hard, **_plain(diagnosis)}, ensure_ascii=False))
+        print_json({"text": line, "hard": hard, **_plain(diagnosis)}, indent=None)
     else:
         click.echo(f"{diagnosis.kind}\t{diagnosis.reason}\t{diagnosis.family}\t{diagnosis.rule}\t{one_line(line)}")
 

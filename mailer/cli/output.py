@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
 
 
-_OBEYED = re.compile(
-    "[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # by terminals, or nobody's
+# What a terminal obeys, and halves of a character, which nobody can write.
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def print_json(value: Any) -> None:
-    """One JSON value on stdout; moments in ISO 8601, what a terminal would obey as escapes."""
-    written = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON value on stdout, on one line with `indent` None; moments in ISO 8601, what a terminal obeys escaped."""
+    written = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
     click.echo(_OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", written))
 
 
