@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -124,7 +125,7 @@ class Import:
                 refused.append(Finding(row.line, Verdict.DUPLICATE, same))
             else:
                 entries.append(entry)
-        entries.sort(key=_match_key)
+        entries.sort(key=attrgetter("address.match_key"))
         return entries, refused
 
     def _tell(self, window: tuple[list[Finding], Future[list[Finding]]] | None) -> None:
@@ -190,10 +191,6 @@ class Import:
                     step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
                     consents.append(conn, found.id, step, now)
         return [finding for _, _, finding in weighed]
-
-
-def _match_key(entry: Entry) -> str:
-    return entry.address.match_key
 
 
 _PLAIN = (Verdict.ADDED, Verdict.UNCHANGED)
