@@ -45,7 +45,7 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One application with its history and the same person's earlier ones, as a reviewer sees it."""
+    """One application with its history and the same person's earlier ones with theirs, as a reviewer sees it."""
 
     application: Mapping[str, Any]
     history: tuple[Mapping[str, Any], ...]
@@ -158,19 +158,19 @@ class Apply:
             return found[1]._asdict(), asked[-1] if asked else ""
 
     def answer(self, delivery_id: int, text: str) -> bool | None:
-        """The applicant's answer to a question; False when none is waited for, None for no such link."""
+        """The applicant's answer to a question, good once; False when none is waited for, None for no such link."""
         now = self.clock()
         with self.db.transaction() as conn:
             found = self._linked(conn, delivery_id, "asked")
             if found is None:
                 return None
             application = found[1]
-            if application.state != Standing.ASKED or not applications.move(
-                conn, application.id, Standing.WAITING, now
-            ):
-                return False
+            if application.state != Standing.ASKED:  # the same once more is a button pressed twice
+                told = [row.note for row in applications.history(conn, application.id) if row.action == "answered"]
+                return told[-1:] == [text]
+            applications.move(conn, application.id, Standing.WAITING, now)
             applications.note(conn, application.id, "answered", now, text=text)
-            self._notify(conn, application, "review", now)
+            self._notify(conn, application, "review", now, answered=True)
             return True
 
     def case_of(self, delivery_id: int) -> Case | None:
@@ -247,12 +247,17 @@ class Apply:
         if application is None:
             raise NotFound(f"there is no application {application_id}")
         history = tuple(row._asdict() for row in applications.history(conn, application_id))
-        earlier = tuple(row._asdict() for row in applications.of_person(conn, application.match_key, application_id))
+        earlier = tuple(
+            row._asdict() | {"history": tuple(step._asdict() for step in applications.history(conn, row.id))}
+            for row in applications.of_person(conn, application.match_key, application_id)
+        )
         return Case(application._asdict(), history, earlier, reviewer)
 
-    def _notify(self, conn: Connection, application: Row[Any], kind: str, now: datetime) -> None:
+    def _notify(
+        self, conn: Connection, application: Row[Any], kind: str, now: datetime, *, answered: bool = False
+    ) -> None:
         for reviewer in self.reviewers:
-            self._post(conn, kind, application, now, to=reviewer)
+            self._post(conn, kind, application, now, to=reviewer, answered=answered)
 
     def _label(self, kind: str, language: str) -> str:
         return in_language(self.kinds[kind].label, language) if kind in self.kinds else kind
@@ -266,6 +271,7 @@ class Apply:
         *,
         to: str = "",
         note: str = "",
+        answered: bool = False,
         expires_at: datetime | None = None,
     ) -> None:
         """A letter about an application: to the applicant in his language, or to the reviewer `to`."""
@@ -282,6 +288,7 @@ class Apply:
                 "number": application.id,
                 "merchant": self._label(application.kind, language),
                 "note": note,
+                "answered": answered,
             }
             return self.write_letter(kind, language, address, "", delivery_id, values)
 

@@ -16,7 +16,7 @@ from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, mark, truncated
 from mailer.model.subscriber import Subscriber
 from mailer.model.tokens import Purpose
-from mailer.store import admission, consents, marks, signups, subscribers
+from mailer.store import admission, applications, consents, marks, signups, subscribers
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
@@ -149,7 +149,8 @@ class Join:
         now = self.clock()
         with self.db.transaction() as conn:
             readers = signups.expire(conn, now - timedelta(days=purge_days), now)
-            clients = consents.forget_clients(conn, now - timedelta(days=retention_days))
+            old = now - timedelta(days=retention_days)
+            clients = consents.forget_clients(conn, old) + applications.forget_clients(conn, old)
             counted = marks.purge(conn, now - MONTH)
         return {"readers": readers, "clients": clients, "marks": counted}
 

@@ -146,6 +146,12 @@ def purge_unconfirmed(conn: Connection, before: datetime, now: datetime) -> int:
     return conn.execute(delete(applications).where(stale)).rowcount
 
 
+def forget_clients(conn: Connection, before: datetime) -> int:
+    """Drop the network addresses of applications entered before a moment (retention); returns how many."""
+    a = applications.c
+    return conn.execute(update(applications).where(a.created_at < before, a.client != "").values(client="")).rowcount
+
+
 def reviewer_of(conn: Connection, delivery_id: int) -> tuple[int, str] | None:
     """The application a reviewers' notification is about and whom it went to; None for any other delivery."""
     query = (

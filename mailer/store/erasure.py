@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from mailer.model.application import OPEN, Standing
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
 from mailer.store.schema import (
@@ -107,9 +108,14 @@ def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: d
         )
     his = applications.c.match_key == match_key
     ids = select(applications.c.id).where(his)
+    undecided = [row.id for row in conn.execute(ids.where(applications.c.state.in_((Standing.UNCONFIRMED, *OPEN))))]
     conn.execute(update(reviews).where(reviews.c.application_id.in_(ids)).values(note=""))
     empty_applications_mail(conn, his, now)
     _empty_bounces(conn, func.lower(bounces.c.recipient) == match_key)  # whose sender nobody could prove
     conn.execute(
         update(applications).where(his).values(address="", match_key=tombstone, name="", answers={}, client="")
     )
+    if undecided:
+        closed = {"state": Standing.EXPIRED, "decided_at": now}
+        conn.execute(update(applications).where(applications.c.id.in_(undecided)).values(closed))
+        conn.execute(insert(reviews), [{"application_id": each, "at": now, "action": "erased"} for each in undecided])

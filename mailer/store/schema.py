@@ -161,7 +161,7 @@ reviews = Table(
     Column("id", BigId, primary_key=True),
     Column("application_id", BigInteger, ForeignKey("applications.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
-    Column("action", Text, nullable=False),  # confirmed | asked | answered | approved | declined | reapplied | expired
+    Column("action", Text, nullable=False),  # a decision, or: confirmed | answered | reapplied | expired | erased
     Column("reviewer", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, server_default=""),
 )

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from mailer.flows.apply import Form
 from mailer.mail import address as addresses
-from mailer.model.application import Kind, check, in_language
+from mailer.model.application import Kind, Standing, check, in_language
 from mailer.model.signup import Answer
 from mailer.model.tokens import LENGTH, Purpose
 from mailer.rendering.translation import choose
@@ -46,12 +46,14 @@ async def answer(request: Request) -> Response:
     asked = None if delivery is None else await club.read(club.apply.question, delivery)
     if delivery is None or asked is None:
         raise HTTPException(404)
+    application, question = asked
     values = await read_form(request)
     fault = check(values.get("answer", ""), "textarea")
     if fault:
-        return _question(club, request, asked[0], asked[1], values, {"answer": fault})
-    await club.write(club.apply.answer, delivery, values["answer"].strip())
-    return club.page(request, "answered", language=club.language(request, asked[0]["language"]))
+        return _question(club, request, application, question, values, {"answer": fault})
+    if not await club.write(club.apply.answer, delivery, values["answer"].strip()):
+        return _question(club, request, {**application, "state": ""}, question, values, {}, status=409)
+    return club.page(request, "answered", language=club.language(request, application["language"]))
 
 
 async def apply(request: Request) -> Response:
@@ -158,14 +160,15 @@ def _question(
     question: str,
     values: dict[str, str],
     faults: dict[str, str],
+    status: int = 200,
 ) -> Response:
     return club.page(
         request,
         "answer",
         language=club.language(request, application["language"]),
-        status=422 if faults else 200,
+        status=422 if faults else status,
         question=question,
-        open=application["state"] == "asked",
+        open=application["state"] == Standing.ASKED,
         values=values,
         faults=faults,
     )

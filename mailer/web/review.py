@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,7 +42,8 @@ async def decide(request: Request) -> Response:
     done = await club.write(club.apply.decide, number, decision, case.reviewer, values.get("note", ""))
     fresh = await _case(club, request)
     if not done:
-        return _page(club, request, fresh, {}, {"decision": "decided"}, 409)
+        standing = "asked" if fresh.decidable else "decided"
+        return _page(club, request, fresh, values, {"decision": standing}, 409)
     return _page(club, request, fresh, decided=True)
 
 
@@ -78,6 +82,10 @@ def _page(
     ]
     zone = club.settings.newsletter.zone
     moment = "%Y-%m-%d %H:%M"
+
+    def told(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [dict(row) | {"at": row["at"].astimezone(zone).strftime(moment)} for row in steps]
+
     return club.page(
         request,
         "review",
@@ -90,13 +98,14 @@ def _page(
         created=application["created_at"].astimezone(zone).strftime(moment),
         kind=kind_label(club.kinds, application["kind"], language),
         answers=answers,
-        history=[dict(row) | {"at": row["at"].astimezone(zone).strftime(moment)} for row in case.history],
+        history=told(case.history),
         earlier=[
             {
                 "id": row["id"],
                 "state": row["state"],
                 "kind": kind_label(club.kinds, row["kind"], language),
                 "at": row["created_at"].astimezone(zone).strftime(moment),
+                "history": told(row["history"]),
             }
             for row in case.earlier
         ],

@@ -132,7 +132,7 @@ def test_an_application_runs_its_course(db: Database, apply: Apply, clock: Clock
     clock.now += timedelta(days=1)
     asked = next(letter.id for letter in outbox(db) if letter.kind == "asked")
     assert apply.answer(asked, "This one") is True
-    assert apply.answer(asked, "This one") is False
+    assert apply.answer(asked, "That one") is False
     assert apply.decide(case["id"], Decision.APPROVE, "rita")
     assert not apply.decide(case["id"], Decision.DECLINE, "ray")
     seen = apply.case(case["id"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mailer.flows import subscribers
 from mailer.model.application import Decision
 from mailer.model.letter import PATHS
 from mailer.model.tokens import Purpose
@@ -121,6 +122,72 @@ def test_a_question_goes_to_the_applicant_and_his_answer_back(club: Any) -> None
     assert "of 2020" in club.client.get(link).text
     assert len(club.letters("review")) == 4
     assert "no longer open" in club.client.get(answer).text
+
+
+def test_the_letter_to_the_reviewers_says_whether_it_is_about_an_answer(club: Any) -> None:
+    link = applied(club)
+    club.client.post(link, data={"decision": "ask", "note": "Which licence?"})
+    club.client.post(club.path(club.letters("asked")[0]["answer_url"]), data={"answer": "No. 12"})
+    assert [letter["answered"] for letter in club.letters("review")] == ["False", "False", "True", "True"]
+
+
+def test_an_answer_that_nobody_waits_for_is_not_said_to_be_kept(club: Any) -> None:
+    link = applied(club)
+    club.client.post(link, data={"decision": "ask", "note": "Which licence?"})
+    answer = club.path(club.letters("asked")[0]["answer_url"])
+    assert club.client.post(answer, data={"answer": "No. 12"}).status_code == 200
+    assert club.client.post(answer, data={"answer": "No. 12"}).status_code == 200  # pressed twice
+    other = club.client.post(answer, data={"answer": "No. 13"})
+    assert (other.status_code, "was not kept" in other.text) == (409, True)
+    club.client.post(link, data={"decision": "decline"})
+    late = club.client.post(answer, data={"answer": "Please!"})
+    assert (late.status_code, "was not kept" in late.text) == (409, True)
+    notes = [row["note"] for row in club.app.state.parts.apply.case(1).history if row["action"] == "answered"]
+    assert notes == ["No. 12"]
+
+
+def test_while_an_answer_is_waited_for_no_other_question_is_offered_but_a_decision(club: Any) -> None:
+    link = applied(club)
+    assert 'value="ask"' in club.client.get(link).text
+    asked = club.client.post(link, data={"decision": "ask", "note": "Which licence?"}).text
+    assert 'value="ask"' not in asked
+    assert 'value="approve"' in asked
+    again = club.client.post(link, data={"decision": "ask", "note": "And which shop?"})
+    assert (again.status_code, "has not answered an earlier question" in again.text) == (409, True)
+    assert "And which shop?" in again.text
+
+
+def test_a_reviewer_sees_why_the_same_person_was_declined_before(club: Any) -> None:
+    club.client.post(applied(club), data={"decision": "decline", "note": "The shop page does not open."})
+    club.clock.forward(days=2)
+    page = club.client.get(applied(club)).text
+    earlier = page[page.index("Earlier applications") :]
+    assert "The shop page does not open." in earlier
+    assert "rita@example.org" in earlier
+
+
+def test_who_was_erased_is_no_longer_reviewed_and_gets_no_letter(club: Any) -> None:
+    link = applied(club)
+    club.clock.forward(days=1)
+    club.fill("/apply?kind=tmall", **TMALL)
+    unconfirmed = club.path(club.letters("application-confirm")[-1]["confirm_url"])
+    subscribers.erase(club.db, club.keyring, "bob@example.com", actor="olga", now=club.clock())
+    assert {case["state"] for case in club.app.state.parts.apply.cases()} == {"expired"}
+    page = club.client.get(link)
+    assert (page.status_code, "the applicant was erased" in page.text, "Bob" in page.text) == (200, True, False)
+    assert club.client.post(link, data={"decision": "approve"}).status_code == 409
+    assert club.client.post(unconfirmed).status_code == 410
+    club.clock.forward(days=3)
+    assert club.app.state.parts.tidy()["reminded"] == 0
+    assert {case["state"] for case in club.app.state.parts.apply.cases()} == {"expired"}
+
+
+def test_an_applicants_network_address_is_dropped_after_the_days_the_settings_say(club: Any) -> None:
+    applied(club)
+    assert club.app.state.parts.apply.case(1).application["client"] == "192.0.2.0/24"
+    club.clock.forward(days=15)
+    assert club.app.state.parts.tidy()["clients"] == 1
+    assert club.app.state.parts.apply.case(1).application["client"] == ""
 
 
 def test_a_newer_application_replaces_the_one_that_waits(club: Any) -> None:

@@ -26,6 +26,7 @@ VALUES = {
     "hours": 72,
     "number": 7,
     "merchant": "<b>天猫",
+    "answered": False,
     "note": "Which <licence>?\nThank you.",
     "title": "<b>Headlines",
     "slug": "2026-11-23",
@@ -71,6 +72,14 @@ def test_every_letter_says_the_same_in_both_parts(town: Any, kind: str, language
     assert "<licence>" not in page
     if language == "zh":
         assert any("\u4e00" <= letter <= "\u9fff" for letter in str(message["Subject"]))
+
+
+def test_a_colon_is_written_as_the_language_writes_it(town: Any) -> None:
+    for kind in ("confirm", "welcome", "send-finished"):
+        plain = part(read(town.club.write_letter(kind, "zh", "bob@example.com", "", 1, VALUES)), "plain")
+        assert "：" in plain
+        assert ": " not in plain
+        assert ":\n" not in plain
 
 
 def test_the_confirm_letter_is_addressed_to_the_address_alone(town: Any) -> None:
