@@ -168,6 +168,21 @@ def test_leads_that_name_every_item_are_a_table_of_contents() -> None:
     assert issue.title == ""
 
 
+def test_a_line_that_names_reporter_and_paper_is_never_lost() -> None:
+    issue = issue_of(DIGEST.replace("(Pier Post)", "\n（记者 林一川／码头报）").replace("winter. ", "winter."))
+    assert [item.source and item.source.name for item in issue.items] == ["码头报", "码头报"]
+
+
+def test_names_in_brackets_before_headlines_are_sources_only_where_they_look_like_media() -> None:
+    papers = "渡口早报 5月21日\n\n1. 【码头报】{0}\n2. 【河港网】{1}\n3. 【码头报】{2}\n"
+    lines = ("夜间渡轮加开两班", "旧缆绳回收价上调", "灯塔周末开放参观")
+    items = list(issue_of(papers.format(*lines)).items)
+    assert [item.headline for item in items] == list(lines)
+    assert [item.source and item.source.name for item in items] == ["码头报", "河港网", "码头报"]
+    tags = papers.replace("码头报", "财经").replace("河港网", "科技")
+    assert [item.source for item in issue_of(tags.format(*lines)).items] == [None, None, None]
+
+
 def test_who_says_so_is_no_headline() -> None:
     text = (
         "码头早报 5月21日\n1、商务部：前四月零售额同比增长百分之六，其中生鲜占比过半。\n"

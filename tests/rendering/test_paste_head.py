@@ -175,6 +175,34 @@ def test_words_that_only_say_where_to_click_leave_the_call_to_action(call: str, 
     assert any("button text" in repair.message for repair in reading.repairs)
 
 
+@pytest.mark.parametrize(
+    ("call", "title"),
+    [
+        ("扫码报名“绳结工坊”，名额二十个", "报名“绳结工坊”，名额二十个"),
+        ("微信扫码进群，一起读早报 ——", "进群，一起读早报"),
+        ("长按识别下方二维码，加入绳友会", "加入绳友会"),
+        ("想投稿？加微信 shengyou-demo", "想投稿？加微信 shengyou-demo"),
+    ],
+)
+def test_a_call_tells_of_no_code_that_the_mail_does_not_show(call: str, title: str) -> None:
+    cta = paste.read(f"#绳报# 11月24日{CHINESE}\n{call}", today=TODAY).issue.cta
+    assert cta is not None
+    assert cta.title == title
+
+
+def test_a_name_that_greets_is_the_name_only_where_no_other_is_found() -> None:
+    assert read("早安，渡口｜11月24日").issue.newsletter == "早安，渡口"
+    assert read("早安，各位｜11月24日").issue.newsletter == "Newsletter"
+    assert read("早安，渡口｜11月24日\n渡口日报").issue.newsletter == "渡口日报"
+    assert read("Good morning, Leeds | 24 November").issue.newsletter == "Good morning, Leeds"
+
+
+def test_a_note_to_the_desk_is_not_for_the_readers() -> None:
+    reading = read("渡口日报 11月24日\n今天的稿子如下，请排版。")
+    assert reading.issue.intro == ""
+    assert [line.text for line in reading.unplaced] == ["今天的稿子如下，请排版。"]
+
+
 def test_the_preheader_tells_what_the_title_does_not() -> None:
     reading = read("港湾早报 11月24日\n绳价连跌三周；渡轮公司并购对手")
     assert reading.issue.preheader.startswith("木箱新税下月起征；")

@@ -12,6 +12,12 @@ from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
+# Before what the reader is asked to do: a code that no mail shows.
+_SCAN = re.compile(
+    r"(?:请?(?:微信|长按|立即)?(?:扫码|(?:识别|扫描?|扫一扫)(?:下方|下图|上方|上图|文末)?的?二[维維][码碼])(?:即可)?[\s,，]*)"
+    r"(?=报名|報名|加入|进群|進群|入群|入会|申请|申請|订阅|訂閱|关注|添加|咨询|领取|了解|注册|预约|参加)"
+)
+
 
 def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallToAction | None:
     """The call to action among the lines behind the last item; the others are dropped with a report.
@@ -78,7 +84,11 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     else:
         target = apply_url or "the club's own apply page"
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
-    title, rest = _split_call(re.sub(r"[\s↓→⬇👇👉➡:：\ufe0f]+$", "", plain))
+    plain = re.sub(r"[\s↓→⬇👇👉➡:：—–\ufe0f-]+$", "", plain)
+    if (unscanned := _SCAN.sub("", plain)) != plain:
+        report.add(line.number, "call", "words about a code to scan left out; the mail has a link instead", plain[:60])
+        plain = unscanned
+    title, rest = _split_call(plain)
     report.found(line.number, "call", "taken as the call to action", plain[:60])
     return CallToAction(name, prose.escape(title), prose.escape(rest), button, url, line.number)
 
@@ -87,7 +97,7 @@ def _split_call(text: str) -> tuple[str, str]:
     """A call's first sentence as its title, and the rest."""
     parts = re.findall(r".+?(?:[.!?](?=\s)|[。！？]|$)\s*", text)
     at = next((i for i, part in enumerate(parts) if grammar.is_call(part)), 0)
-    if len(parts) > 1 and width(parts[at]) <= 90:
+    if len(parts) > 1 and width(parts[at]) <= 90 and not (at and width(text) <= 60):
         rest = "".join([*parts[:at], *parts[at + 1 :]]).strip()
         return parts[at].strip().rstrip(".。"), rest
     if width(text) <= 90:

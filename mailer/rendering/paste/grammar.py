@@ -61,7 +61,7 @@ _FOOT_ANYWHERE = re.compile(
 )
 _TAGS = re.compile(r"(?:#[^\s#]{1,20}\s*){3,}")
 _GREETING = re.compile(
-    r"^(?:[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
+    r"^(?:(?:嗨|嘿|哈[喽啰囉])[，,！!～~\s]|[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
     r"|$|[|｜·]))|大家早|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
     r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
@@ -72,6 +72,15 @@ _GREETING = re.compile(
 )
 _ALMANAC = re.compile(
     r"\W*(?:(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
+)
+# The number of an issue, as groups 1 (Chinese) or 2.
+EDITION = (
+    r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
+    r"(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
+)
+_DATELINE = re.compile(
+    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$",
+    re.IGNORECASE,
 )
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
 
@@ -155,6 +164,16 @@ def is_foot(text: str) -> bool:
 def is_almanac(text: str) -> bool:
     """Whether a line of the head tells the weather, or what the day is good for."""
     return width(text) <= 60 and _ALMANAC.match(fold(text)) is not None
+
+
+def is_edition(text: str) -> bool:
+    """Whether a line is only an issue's number."""
+    return re.fullmatch(EDITION, text, re.IGNORECASE) is not None
+
+
+def is_dateline(text: str) -> bool:
+    """Whether a line tells when, where or by whom the page was put up."""
+    return _DATELINE.match(fold(text)) is not None
 
 
 def is_greeting(text: str) -> bool:

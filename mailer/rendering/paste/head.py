@@ -45,18 +45,26 @@ _WORDS = re.compile(
 )
 _ENDS_AS_NAME = re.compile(rf"(?:{_KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
-_NAME_IN_GREETING = re.compile(r"[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$")
+_NAME_IN_GREETING = re.compile(
+    r"《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
+)
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{_KIND}))(?=\W|$)"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )
+_NAME_THAT_GREETS = re.compile(
+    r"(?!.*(?:各位|大家|朋友|伙伴|同学|老板|家人|亲爱|all|everyone|team|folks|friends))[^，,。！!]{1,12}[，,]\s*[^，,。！!]{2,14}",
+    re.I,
+)
+# What is said to whoever puts the issue together, not to the readers.
+_TO_THE_DESK = re.compile(
+    r"请(?:大家|各位|您|帮忙)?(?:排版|审阅|审核|校对|过目|安排|发布)|稿[子件](?:如下|在下面)"
+    r"|for your (?:review|approval)",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
-_EDITION = (
-    r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
-    r"(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
-)
 _WEEKDAY = (
     r"(?:[(（][一二三四五六日][)）]"
     r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
@@ -65,12 +73,10 @@ _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
-_SMALL = f"(?:{_EDITION}|{_WEEKDAY}|{_LUNAR})"
+_SMALL = f"(?:{grammar.EDITION}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–-]*$", re.IGNORECASE)
-# A line about the page itself: when, where and by whom it was put up.
-_WRITTEN = re.compile(
-    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$",
+_AT_END = re.compile(
+    rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",
     re.IGNORECASE,
 )
 _SOME_DAY = date(2000, 1, 1)
@@ -85,6 +91,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     for line in lines:
         if line.text:
             reader.line(line)
+    if reader.greeting and not reader.head.newsletter:
+        reader._take_name(reader.greeting.text, reader.greeting)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
     reader.head.worded = _WORDS.search(fold(head_words)) is not None
     if forward.subject:
@@ -118,6 +126,7 @@ class _Reader:
     report: Report
     headlines: list[str]
     listing: bool = False  # the heading of the leads was seen
+    greeting: Line | None = None  # a name that greets, where no other is found
     listed: bool = False  # the leads stand on lines of their own
 
     def subject(self, forward: Forward) -> None:
@@ -156,7 +165,7 @@ class _Reader:
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
-        if _WRITTEN.match(fold(text)) and self._date(text, line):
+        if grammar.is_dateline(text) and self._date(text, line):
             if "原创" in text or "发表于" in text:
                 self.report.drop(line.number, "line about where it was put up dropped", text)
             return
@@ -165,18 +174,11 @@ class _Reader:
                 self._date(text, line)
             self.report.drop(line.number, "line of the page dropped", text)
             return
+        if _TO_THE_DESK.search(fold(text)) and not (dates.find(text, self.today) or _QUOTED.search(text)):
+            self.report.drop(line.number, "note to whoever makes the issue dropped", text)
+            return
         if grammar.is_greeting(text):
-            dated = self._date(text, line)
-            self.head.intro.append(line.text)
-            behind = self._edition(dated[1], line).strip(_EDGE) if dated else ""
-            before = re.split("[!！,，~～。]", dated[0])[1:][-1:] if dated else []
-            if not self.head.newsletter and (match := _NAME_IN_GREETING.search(text) or _WELCOME.search(text)):
-                self._take_name(next(name for name in match.groups() if name), line)
-            elif before and _ENDS_AS_NAME.search(fold(before[0].strip(_EDGE))) and self._may_be_name(before[0].strip()):
-                self._take_name(before[0], line)
-            elif behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self._may_be_name(behind):
-                self._take_name(behind, line)
-            self.report.found(line.number, "intro", "taken as the introduction", text)
+            self._greeting(text, line)
             return
         entry = next(
             (mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub", "share")), ""
@@ -202,6 +204,32 @@ class _Reader:
         rest = self._edition(self._dated(rest, line), line).strip(_EDGE)
         if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
             self._place(rest, line)
+
+    def _greeting(self, text: str, line: Line) -> None:
+        """A line that greets the readers, perhaps with date and name in it."""
+        before, after = dated = self._date(text, line) or ("", "")
+        behind = self._edition(after, line).strip(_EDGE)
+        clause = re.split("[!！,，~～。]", before)[1:][-1:]
+        match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
+        if not self.head.newsletter and match:
+            at = next(group for group in (1, 2) if match.end(group) > 0)
+            self._take_name(text[match.start(at) : match.end(at)], line)
+            if number := re.search(grammar.EDITION, text[match.end() :], re.IGNORECASE):
+                self._take_number(int(number[1] or number[2]), line)
+        elif clause and _ENDS_AS_NAME.search(fold(clause[0].strip(_EDGE))) and self._may_be_name(clause[0].strip()):
+            self._take_name(clause[0], line)
+        elif behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self._may_be_name(behind):
+            self._take_name(behind, line)
+        elif (
+            dated
+            and not behind
+            and _NAME_THAT_GREETS.fullmatch(before)
+            and re.match(r"\s*[|｜丨·]", text[len(before) :])
+        ):
+            self.greeting = Line(line.number, before)
+            return
+        self.head.intro.append(line.text)
+        self.report.found(line.number, "intro", "taken as the introduction", text)
 
     def _bracketed_name(self, text: str, line: Line) -> str:
         """Take a name in #signs#, quotes or brackets; what is left of the line, its date kept."""
@@ -247,7 +275,7 @@ class _Reader:
             match = start or end
             if match is None:
                 break
-            if number := re.search(_EDITION, match[0], re.IGNORECASE):
+            if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):
                 self._take_number(int(number[1] or number[2]), line)
             text = text[match.end() :] if start else text[: match.start()]
         return text

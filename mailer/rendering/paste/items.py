@@ -39,6 +39,7 @@ class Gatherer:
         self.in_headlines = False
         self.colons = False
         self.behind = False  # sources stand behind a bar or dash in the headlines
+        self.before = False  # or in brackets before them
         self.sentences = False  # most items are several sentences on one line
         self.calls: list[Line] = []  # what asks to join between two items
 
@@ -50,6 +51,7 @@ class Gatherer:
         self.in_headlines = self._sources_in_headlines(found)
         self.colons = self._colons(found, lenient)
         self.behind = sources.stand_behind_headlines([*found.starts.values()])
+        self.before = sources.stand_before_headlines([*found.starts.values()])
         self.sentences = sum(_several(text) is not None for text in found.starts.values()) * 2 >= len(starts)
         gathered = {}
         for start in starts:
@@ -92,6 +94,10 @@ class Gatherer:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
+        before = sources.before_headline(text) if self.before else None
+        if before:
+            text = before[0]
+            self.report.add(line.number, "guess", "name in brackets before the headline taken as its source", before[1])
         paired = enumerators.bracketed(text)
         if paired and paired[1] and not self._is_tag(paired, body):
             text, first = paired[0], paired[1]
@@ -117,6 +123,8 @@ class Gatherer:
             item.source = Source(item.source.name if item.source else _host(url), url, item.line)
         if item.source is None and self.behind and (behind := sources.behind_headline(text)):
             text, item.source = behind[0], Source(behind[1], url, item.line)
+        if item.source is None and before:
+            item.source = Source(sources.without_reporter(before[1]), url, item.line)
         if item.source is None and self.in_headlines and (named := sources.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)

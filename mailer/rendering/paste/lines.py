@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mailer.rendering.paste.clipboard import direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
@@ -37,11 +38,15 @@ _FORWARD = re.compile(
 )
 _WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 _HEADER = re.compile(
-    r"(from|sent|to|cc|date|subject|reply-to|发件人|发送时间|收件人|抄送|日期|时间|主题)\s*[:：]\s*(.*)", re.IGNORECASE
+    r"(from|sent|to|cc|date|subject|reply-to|[发寄]件[人者]|发送时间|发送日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
+    r"\s*[:：]\s*(.*)",
+    re.IGNORECASE,
 )
+_SUBJECTS, _DATES = ("subject", "主题", "主旨"), ("date", "日期")
 _STAMP = re.compile(
-    r"(?:[^\s:：,，。]{1,20}\s+)?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    r"(?:[^\s:：,，。]{1,20}\s+)?(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
     r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
+    r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
 )
 _POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30}")
@@ -50,7 +55,7 @@ _SPEAKER = re.compile(
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(
-    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20}?)(?:\s+|\s*[(（])(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?[)）]?[:：]?()"
+    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20}?)(?:\s+|\s*[(（])(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?[)）]?[:：]?()"
 )
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
@@ -130,34 +135,37 @@ def _without_forwarding(lines: list[Line], report: Report) -> tuple[list[Line], 
     head = start + 1 if start is not None else 0
     for line in lines[:head]:
         if above := _header(line):
-            _note(forward, above[1].lower(), above[2], line.number)
+            _note(forward, *above, line.number)
     first = next((i for i in range(head, min(len(lines), head + 3)) if lines[i].text), head)
     end = first
     seen = 0
-    while end < len(lines) and (match := _header(lines[end])):
-        _note(forward, match[1].lower(), match[2], lines[end].number)
+    while end < len(lines) and (match := _header(lines[end])) is not None:
+        _note(forward, *match, lines[end].number)
         seen += 1
         end += 1
     if start is None and seen < 3:
         return lines, Forward()
     for line in lines[:end]:
         header = _header(line)
-        if line.text and not (header and header[1].lower() in ("subject", "主题", "date", "日期")):
+        if line.text and not (header and header[0] in (*_SUBJECTS, *_DATES)):
             report.drop(line.number, "line of the forwarding mail dropped", line.text)
     return lines[end:], forward
 
 
-def _header(line: Line) -> re.Match[str] | None:
-    return _HEADER.fullmatch(line.text.replace("**", ""))
+def _header(line: Line) -> tuple[str, str] | None:
+    """A line of a mail's head, as (field, value)."""
+    text = line.text.replace("**", "")
+    match = _HEADER.fullmatch(fold(text))
+    return (match[1].lower(), text[match.start(2) :]) if match else None
 
 
 def _note(forward: Forward, key: str, value: str, number: int) -> None:
-    if key in ("subject", "主题"):
+    if key in _SUBJECTS:
         forward.subject = re.sub(r"^(?:(?:re|fwd?|转发|回复|答复)\s*[:：]\s*)+", "", value, flags=re.IGNORECASE)
         forward.subject_line = number
-    elif key in ("date", "日期"):
+    elif key in _DATES:
         forward.date, forward.date_line = value, number
-    elif key in ("sent", "发送时间", "时间"):
+    elif key in ("sent", "发送时间", "发送日期", "时间"):
         forward.sent = value
         forward.date_line = forward.date_line or number
 
@@ -283,6 +291,7 @@ def _undecorated(line: Line) -> Line:
     """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
     text = re.sub(r"([*_])([(（][^()（）*_]+[)）])\1$", r"\2", line.text)
     text = re.sub(r"(?<=[.!?。！？])\s?_([^_]{2,40})_$", r" (\1)", text)  # a name behind the last full stop
+    text = re.sub(r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S)", r"\1**\2**", text)
     line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:

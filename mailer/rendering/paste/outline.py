@@ -72,7 +72,11 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 
 
 def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    found = [(index, pair) for index, line in enumerate(lines) if (pair := enumerators.bullet(line.text))]
+    found = [
+        (index, pair)
+        for index, line in enumerate(lines)
+        if (pair := enumerators.bullet(line.text)) and not sources.is_labelled(line.text)
+    ]
     counts = Counter(pair[0] for _, pair in found)
     bulleted = dict(found)
     filled = [index for index, line in enumerate(lines) if line.text]

@@ -36,6 +36,7 @@ def is_headline(line: Line) -> bool:
     return (
         4 <= width(text) <= 100
         and _SENTENCE.search(text) is None
+        and re.search(r"[a-z]{2}\. [A-Z]|[。！？].", text) is None
         and sources.source_line(line.text) is None
         and sources.source_at_end(line.text, lenient=False) is None
         and not _is_dated(text)

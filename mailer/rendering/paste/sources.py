@@ -16,7 +16,8 @@ _LABELS = (
     r"|sources?|via|文"
 )
 _SOURCE_LINE = re.compile(
-    rf"[→➡↗>\s]*[(（\[【〔]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?", re.IGNORECASE
+    rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?",
+    re.IGNORECASE,
 )
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
@@ -30,12 +31,20 @@ _MORE_AT = re.compile(
     re.IGNORECASE,
 )
 _BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
+_BEFORE = re.compile(r"【([^【】]{2,20})】\s*(\S.*)")
+_MEDIUM = re.compile(r"\S{2,}(?:报|网|社|周刊|观察|评论|在线|财经|参考|电视台|电台)")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
+_SOURCE_SAYS = re.compile(
+    r"据(?!说|悉|了解|统计|介绍|称)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
+)
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）\]]", re.IGNORECASE)
-_REPORTER = re.compile(r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}\s+(?=\S)")
+_REPORTER = re.compile(
+    r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?=\S)"
+)
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
+_TITLED = re.compile(r"《([^《》]{2,40})》")
 _BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
@@ -97,7 +106,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         and url
     ):
         return "", url
-    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
+    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
         match = pattern.fullmatch(fold(plain.strip()))
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
@@ -114,6 +123,11 @@ def source_line(text: str) -> tuple[str, str] | None:
     return None
 
 
+def is_labelled(text: str) -> bool:
+    """Whether a line is a label such as "Source:", and a name."""
+    return _SOURCE_LINE.fullmatch(fold(links.strip(text)[0])) is not None
+
+
 def _is_named_address(name: str) -> bool:
     """Whether the words before an address, on a line of their own, are the name of whose it is."""
     return (
@@ -127,9 +141,10 @@ def _is_named_address(name: str) -> bool:
 
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
-    name = _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@")
-    told = _TOLD_BY.fullmatch(name)
-    return told[1] if told else name
+    bare = _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@").strip()
+    told = _TOLD_BY.fullmatch(bare)
+    titled = _TITLED.fullmatch(told[1] if told else bare)
+    return titled[1] if titled else (told[1] if told else bare) or name
 
 
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
@@ -152,7 +167,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
             name = plain[match.start(2) : match.end(2)].strip()
             return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
-    if match and match[1]:
+    if match and re.search(r"\w", match[1]):
         label = re.match(rf"\s*(?:{_LABELS})\s*[:：|｜丨]?\s*", fold(match[2]), re.IGNORECASE)
         name = match[2][label.end() :].strip() if label else match[2].strip()
         labelled = name != match[2].strip()
@@ -181,6 +196,19 @@ def stand_behind_headlines(texts: Sequence[str]) -> bool:
     """Whether most headlines of a digest have their source behind a bar or dash."""
     behind = sum(behind_headline(text) is not None for text in texts)
     return behind >= 3 and behind * 5 >= len(texts) * 4
+
+
+def before_headline(text: str) -> tuple[str, str] | None:
+    """A headline with a name in brackets before it, as (headline, name): a source where most headlines have one."""
+    match = _BEFORE.fullmatch(text)
+    return (match[2], match[1].strip()) if match else None
+
+
+def stand_before_headlines(texts: Sequence[str]) -> bool:
+    """Whether most headlines of a digest have a name in brackets before them, and these look like those of media."""
+    before = [found[1] for text in texts if (found := before_headline(text))]
+    media = sum(_MEDIUM.fullmatch(name) is not None for name in before)
+    return len(before) >= 3 and len(before) * 5 >= len(texts) * 4 and media * 2 >= len(before)
 
 
 def address_at_end(text: str) -> tuple[str, str] | None:

@@ -112,7 +112,8 @@ def _without_numbers(candidates: dict[int, tuple[str, bool]]) -> dict[int, tuple
 
 
 def _is_of_the_page(text: str) -> bool:
-    return any(kind(text) for kind in (grammar.is_foot, grammar.is_almanac, grammar.is_greeting, grammar.is_picture))
+    kinds = (grammar.is_foot, grammar.is_almanac, grammar.is_greeting, grammar.is_picture)
+    return any(kind(text) for kind in (*kinds, grammar.is_dateline, grammar.is_edition))
 
 
 def _is_apart(lines: list[Line], index: int) -> bool:

@@ -23,6 +23,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
+    full = full or (_broken_words(lines, widest) if 60 <= widest <= 100 else set())
     full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
     wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
     joined: list[Line] = []
@@ -65,6 +66,18 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
         and _continues(one.text, two.text)
     }
     return full if len(full) >= 2 else set()
+
+
+def _broken_words(lines: list[Line], widest: int) -> set[Line]:
+    """Lines inside a block on which the next line's first word did not fit; none where a long line stops elsewhere."""
+    inside = [
+        (one, two)
+        for above, one, two in zip(lines, lines[1:], lines[2:], strict=False)
+        if above.text and one.text and two.text and one.text[-1].isascii() and two.text[0].isascii()
+        if width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) and _continues(one.text, two.text)
+    ]
+    full = {one for one, two in inside if width(one.text) + 1 + width(two.text.split()[0]) > 0.97 * widest}
+    return full if len(full) >= 2 and len(full) == len(inside) else set()
 
 
 def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
