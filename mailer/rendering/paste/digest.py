@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,8 +13,7 @@ from mailer.rendering.paste import (
     call,
     clipboard,
     encoding,
-    enumerators,
-    grammar,
+    ending,
     inline,
     kinds,
     leads,
@@ -25,14 +23,13 @@ from mailer.rendering.paste import (
     preheader,
     prose,
     rows,
-    sources,
     subject,
-    titles,
 )
-from mailer.rendering.paste.head import Head, read_foot, read_head
+from mailer.rendering.paste.head import read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
 from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.lines import Forward, tidy
+from mailer.rendering.paste.masthead import Head
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
 
@@ -118,7 +115,6 @@ class _Reader:
         self.defaults = defaults
         self.name = name
         self.forward = forward
-        self.starts: dict[int, str] = {}
         self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
@@ -135,10 +131,9 @@ class _Reader:
                 " write items as `1. Headline` with their text below",
                 where=self.name,
             )
-        self.starts = found.starts
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
-        end = self._end(found)
+        end = ending.find(self.lines, found)
         read_foot(head, self.lines[end:], self.today, self.report)
         gatherer = Gatherer(self.lines, self.report, self.notes)
         items = gatherer.gather(found, end)
@@ -190,91 +185,6 @@ class _Reader:
                 " begin with a title such as `Club News, 21 May`, or name sources",
                 where=self.name,
             )
-
-    def _end(self, found: outline.Outline) -> int:
-        """The index behind the last item: its source, or where the page's foot or the call to action begins."""
-        start = max(found.starts)
-        if self._is_one_line(found, start):
-            return start + 1
-        index = start + 1
-        while index < len(self.lines):
-            text = self.lines[index].text
-            if (
-                text
-                and (
-                    sources.source_line(text)
-                    or (sources.source_at_end(text, lenient=False) and not grammar.is_foot(text))
-                )
-                and not (grammar.is_call(text) and not sources.source_line(text))
-                and not self._is_above_text(start, index)
-            ):
-                rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
-                if not rest or not self._more_text(rest):
-                    return index + 1
-            foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
-            foot = foot or (text and index > start and self._is_title_again(found, start, index))
-            if foot or (text and index > start and self._is_call_line(text, index)):
-                return index
-            index += 1
-        return index
-
-    def _is_one_line(self, found: outline.Outline, last: int) -> bool:
-        """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""
-        starts = sorted(found.starts)
-        below = (i for i in range(starts[0], last) if i not in found.starts and i not in found.titles)
-        bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
-        behind = sources.stand_behind_headlines([*found.starts.values()])
-        apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
-        return bare and (apart or behind or sources.source_at_end(found.starts[last], lenient=False) is not None)
-
-    def _is_title_again(self, found: outline.Outline, last: int, index: int) -> bool:
-        """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
-        text = self.lines[index].text
-        widths = [width(title) for at, title in found.titles.items() if self.lines[at].text == title]
-        complete = (
-            any(self.lines[i].text for i in range(last + 1, index))
-            or not self._have_texts()
-            or (enumerators.bracketed(found.starts[last]) or ("", ""))[1] != ""
-        )
-        return (
-            complete
-            and 2 <= len(widths) == len(found.titles)
-            and min(widths) <= width(text) <= max(widths)
-            and titles.heading(text) is not None
-            and any(line.text for line in self.lines[index + 1 :])
-        )
-
-    def _have_texts(self) -> bool:
-        """Whether most items but the last have something below their first line."""
-        pairs = list(itertools.pairwise(sorted(self.starts)))
-        told = sum(any(line.text for line in self.lines[one + 1 : two]) for one, two in pairs)
-        return told * 2 > len(pairs)
-
-    def _is_above_text(self, start: int, index: int) -> bool:
-        """Whether a source stands directly between the last headline and its text."""
-        below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
-        direct = not any(self.lines[i].text for i in range(start + 1, index)) and index > start
-        return (
-            direct and bool(below) and not (grammar.is_foot(below) or grammar.is_call(below) or grammar.is_rule(below))
-        )
-
-    def _more_text(self, rest: list[int]) -> bool:
-        """Whether lines after a source still belong to the item: another source or address follows at once."""
-        text = self.lines[rest[0]].text
-        return sources.source_line(text) is not None and not grammar.is_call(text)
-
-    def _is_call_line(self, text: str, index: int) -> bool:
-        if not grammar.is_call(text) or sources.source_at_end(text, lenient=False):
-            return False
-        start = max(i for i in self.starts if i < index)
-        told = any(self.lines[i].text for i in range(start + 1, index))
-        headline = self.starts[start]
-        told = told or sources.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
-        if not told and (self._have_texts() or not grammar.is_strong_call(text)):
-            return False
-        rest = [line.text for line in self.lines[index + 1 :] if line.text]
-        short = width(links.strip(text)[0]) <= 120 or grammar.call_label(text) != ""
-        return (short or len(rest) <= 3) and len(rest) <= 8
 
     def _reading(
         self, found: outline.Outline, head: Head, items: dict[int, Gathered], cta: CallToAction | None

@@ -4,52 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.lines import Forward
+from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead
 from mailer.rendering.paste.report import Report
 
-
-@dataclass(slots=True)
-class Head:
-    """What the head tells; `named` says that it looks like a newsletter's head, `title` is the leads as written."""
-
-    newsletter: str = ""
-    day: date | None = None
-    day_line: int = 0
-    has_year: bool = False
-    leads: list[str] = field(default_factory=list)
-    leads_line: int = 0
-    title: str = ""
-    intro: list[str] = field(default_factory=list)
-    named: bool = False
-    worded: bool = False  # some word of the head is one of newsletters
-    number: int | None = None
-
-
-_TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
-_QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
-_BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
-_KIND = (
-    r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
-    r"|播报|头条|早读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点"
-)
-_WORDS = re.compile(
-    rf"{_KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
-    r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
-    re.IGNORECASE,
-)
-_ENDS_AS_NAME = re.compile(rf"(?:{_KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
-_NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{_KIND}))\s+(.+)")
+_ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
+_NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(
     r"《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
-    rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{_KIND}))(?=\W|$)"
+    rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )
@@ -63,23 +34,6 @@ _TO_THE_DESK = re.compile(
     r"|for your (?:review|approval)",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
-_EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
-_WEEKDAY = (
-    r"(?:[(（][一二三四五六日][)）]"
-    r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
-)
-_LUNAR = (
-    r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
-    r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
-)
-_SMALL = f"(?:{grammar.EDITION}|{_WEEKDAY}|{_LUNAR})"
-_AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
-_AT_END = re.compile(
-    rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",
-    re.IGNORECASE,
-)
-_SOME_DAY = date(2000, 1, 1)
 
 
 def read_head(lines: list[Line], forward: Forward, today: date, report: Report, headlines: Sequence[str] = ()) -> Head:
@@ -87,17 +41,17 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
 
     `headlines` are the digest's own; what they share with a line tells leads from names.
     """
-    reader = _Reader(Head(), today, report, list(headlines))
+    head = Head()
+    reader = _Reader(head, today, report, list(headlines), Masthead(head, today, report, list(headlines)))
     for line in lines:
         if line.text:
             reader.line(line)
-    if reader.greeting and not reader.head.newsletter:
-        reader._take_name(reader.greeting.text, reader.greeting)
+    if reader.greeting and not head.newsletter:
+        reader.masthead.take_name(reader.greeting.text, reader.greeting)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
-    reader.head.worded = _WORDS.search(fold(head_words)) is not None
+    head.worded = WORDS.search(fold(head_words)) is not None
     if forward.subject:
         reader.subject(forward)
-    head = reader.head
     mail_date = forward.date or forward.sent
     if mail_date and head.day is None and (found := dates.find(mail_date, today)):
         head.day, head.has_year, head.day_line = found[0], found[1], forward.date_line
@@ -112,8 +66,8 @@ def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> Non
         if found is None:
             continue
         head.day, head.has_year, head.day_line = found[0], found[1], line.number
-        name = (text[: found[2]] or text[found[3] :]).strip(_EDGE)
-        if not head.newsletter and _WORDS.search(fold(name)):
+        name = (text[: found[2]] or text[found[3] :]).strip(EDGE)
+        if not head.newsletter and WORDS.search(fold(name)):
             head.newsletter, head.worded = name, True
             report.found(line.number, "name", "taken as the newsletter's name", name)
         return
@@ -125,6 +79,7 @@ class _Reader:
     today: date
     report: Report
     headlines: list[str]
+    masthead: Masthead
     listing: bool = False  # the heading of the leads was seen
     greeting: Line | None = None  # a name that greets, where no other is found
     listed: bool = False  # the leads stand on lines of their own
@@ -135,19 +90,21 @@ class _Reader:
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
             name = name[: dated[2]] + name[dated[3] :]
-        name = name.strip(_EDGE)
-        if number := _NUMBER.search(name):
+        name = name.strip(EDGE)
+        if number := NUMBER.search(name):
             head.number = int(number[1]) if head.number is None else head.number
             name = name[: number.start()]
         name = re.sub(r"^[【\[「《](.{2,40})[】\]」》]$", r"\1", name)
         if not separator and not head.newsletter and (dated := dates.find(subject, self.today)):
-            name = self._edition(subject[: dated[2]] or subject[dated[3] :], Line(forward.subject_line, subject))
-            if 2 <= width(name := name.strip(_EDGE)) <= 50 and not re.search(r"[;；。！？、]", name):
-                self._take_name(name, Line(forward.subject_line, subject))
+            name = self.masthead.edition(
+                subject[: dated[2]] or subject[dated[3] :], Line(forward.subject_line, subject)
+            )
+            if 2 <= width(name := name.strip(EDGE)) <= 50 and not re.search(r"[;；。！？、]", name):
+                self.masthead.take_name(name, Line(forward.subject_line, subject))
         if not separator:
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
-            head.newsletter = name.strip(_EDGE)
+            head.newsletter = name.strip(EDGE)
             head.named = True
         if rest and not head.leads:
             head.leads, head.leads_line = leads.split(rest, self.headlines), forward.subject_line
@@ -165,16 +122,16 @@ class _Reader:
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
-        if grammar.is_dateline(text) and self._date(text, line):
+        if grammar.is_dateline(text) and self.masthead.take_date(text, line):
             if "原创" in text or "发表于" in text:
                 self.report.drop(line.number, "line about where it was put up dropped", text)
             return
         if grammar.is_foot(text) or grammar.is_almanac(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
             if (posted := dates.find(text, self.today)) and posted[1]:
-                self._date(text, line)
+                self.masthead.take_date(text, line)
             self.report.drop(line.number, "line of the page dropped", text)
             return
-        if _TO_THE_DESK.search(fold(text)) and not (dates.find(text, self.today) or _QUOTED.search(text)):
+        if _TO_THE_DESK.search(fold(text)) and not (dates.find(text, self.today) or "《" in text):
             self.report.drop(line.number, "note to whoever makes the issue dropped", text)
             return
         if grammar.is_greeting(text):
@@ -200,26 +157,32 @@ class _Reader:
             self.report.drop(line.number, "heading of the leads dropped", text)
             self.listing = True
             return
-        rest = self._edition(self._bracketed_name(text, line), line)
-        rest = self._edition(self._dated(rest, line), line).strip(_EDGE)
+        rest = self.masthead.edition(self.masthead.bracketed_name(text, line), line)
+        rest = self.masthead.edition(self.masthead.dated(rest, line), line).strip(EDGE)
         if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
             self._place(rest, line)
 
     def _greeting(self, text: str, line: Line) -> None:
         """A line that greets the readers, perhaps with date and name in it."""
-        before, after = dated = self._date(text, line) or ("", "")
-        behind = self._edition(after, line).strip(_EDGE)
+        before, after = dated = self.masthead.take_date(text, line) or ("", "")
+        behind = self.masthead.edition(after, line).strip(EDGE)
         clause = re.split("[!！,，~～。]", before)[1:][-1:]
         match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
         if not self.head.newsletter and match:
             at = next(group for group in (1, 2) if match.end(group) > 0)
-            self._take_name(text[match.start(at) : match.end(at)], line)
+            self.masthead.take_name(text[match.start(at) : match.end(at)], line)
             if number := re.search(grammar.EDITION, text[match.end() :], re.IGNORECASE):
-                self._take_number(int(number[1] or number[2]), line)
-        elif clause and _ENDS_AS_NAME.search(fold(clause[0].strip(_EDGE))) and self._may_be_name(clause[0].strip()):
-            self._take_name(clause[0], line)
-        elif behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self._may_be_name(behind):
-            self._take_name(behind, line)
+                self.masthead.take_number(int(number[1] or number[2]), line)
+        elif (
+            clause
+            and _ENDS_AS_NAME.search(fold(clause[0].strip(EDGE)))
+            and self.masthead.may_be_name(clause[0].strip())
+        ):
+            self.masthead.take_name(clause[0], line)
+        elif (
+            behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self.masthead.may_be_name(behind)
+        ):
+            self.masthead.take_name(behind, line)
         elif (
             dated
             and not behind
@@ -231,99 +194,6 @@ class _Reader:
         self.head.intro.append(line.text)
         self.report.found(line.number, "intro", "taken as the introduction", text)
 
-    def _bracketed_name(self, text: str, line: Line) -> str:
-        """Take a name in #signs#, quotes or brackets; what is left of the line, its date kept."""
-        for pattern in (_TOPIC, _QUOTED, _BRACKET):
-            match = pattern.match(text)
-            if not match:
-                continue
-            inside, rest = match[1].strip().removesuffix("[超话]"), text[match.end() :]
-            if leads.is_label(inside):
-                return f"{inside.strip(':： ')}：{rest}"
-            found = dates.find(inside, _SOME_DAY)
-            if pattern is _BRACKET and (self.head.newsletter or found):
-                if found and not self.head.newsletter:
-                    name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(_EDGE + "(（")
-                    self._take_name(name or inside[found[3] :].strip(_EDGE + ")）"), line)
-                return f"{_only_date(inside)} {rest}".strip()
-            if not self.head.newsletter:
-                self._take_name(inside, line)
-            edition = _BRACKET.match(rest)
-            return f"{_only_date(edition[1])} {rest[edition.end() :]}" if edition else rest
-        return text
-
-    def _take_name(self, name: str, line: Line) -> None:
-        name = re.sub(r"^[^\w「『《【(（“]+", "", " ".join(name.split()))
-        if match := _NUMBER.search(name):
-            self._take_number(int(match[1]), line)
-            name = name[: match.start()]
-        name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))
-        if name:
-            self.head.newsletter, self.head.named = name, True
-            self.report.found(line.number, "name", "taken as the newsletter's name", name)
-
-    def _take_number(self, number: int, line: Line) -> None:
-        if self.head.number is None:
-            self.head.number = number
-            self.report.found(line.number, "number", f"taken as the issue's number: {number}")
-
-    def _edition(self, text: str, line: Line) -> str:
-        """The text without the issue's number, a weekday and a lunar date at its edges."""
-        for _ in range(8):
-            start = _AT_START.match(text)
-            end = None if start or re.search("[;；]", text) else _AT_END.search(text)
-            match = start or end
-            if match is None:
-                break
-            if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):
-                self._take_number(int(number[1] or number[2]), line)
-            text = text[match.end() :] if start else text[: match.start()]
-        return text
-
-    def _date(self, text: str, line: Line) -> tuple[str, str] | None:
-        """Take the first date; what stands before and after it, None where there is none or it is another day."""
-        found = dates.find(text, self.today)
-        if found is None:
-            return None
-        day, has_year, start, end = found
-        if self.head.day is None:
-            self.head.day, self.head.has_year, self.head.day_line = day, has_year, line.number
-        elif self.head.day != day:
-            return None
-        before = re.sub(
-            r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（【\[]|公历|阳历|西历|公元)\s*$",
-            "",
-            text[:start].rstrip(),
-            flags=re.IGNORECASE,
-        )
-        return before, re.sub(r"^\s*[)）】\]]", "", text[end:])
-
-    def _dated(self, text: str, line: Line) -> str:
-        """Take the date, and the name where it stands before the date and something else behind."""
-        parted = self._date(text, line)
-        if parted is None:
-            return text
-        before, after = parted
-        tail = _AT_START.sub("", after) if _AT_START.match(after) else after
-        name = self._edition(before, line).strip(_EDGE)
-        if not name:
-            return after
-        touching = text[len(before) : len(before) + 1].isalnum()
-        if re.search(r"\w", tail) and self._may_be_name(name) and (_WORDS.search(fold(name)) or not touching):
-            self._take_name(name, line)
-            return after
-        return f"{before} {after}".strip()
-
-    def _may_be_name(self, text: str) -> bool:
-        return (
-            not self.head.newsletter
-            and 2 <= width(text) <= 50
-            and not re.search(r"[;；。！？、]", text)
-            and not leads.is_label(text)
-            and not leads.PREFIX.match(text)
-            and leads.match([text], self.headlines) == [None]
-        )
-
     def _place(self, text: str, line: Line) -> None:
         """What is left of a line without its date: leads, the name, an introduction, or nothing of the issue."""
         head = self.head
@@ -331,11 +201,11 @@ class _Reader:
         if first and not leads.PREFIX.match(text):
             name, rest = (first[1], first[2]) if first[1] else (first[3], first[4])
             if (
-                (_WORDS.search(fold(name)) or _NUMBER.search(name) or self._lead_on(rest))
-                and self._may_be_name(name)
+                (WORDS.search(fold(name)) or NUMBER.search(name) or self._lead_on(rest))
+                and self.masthead.may_be_name(name)
                 and self._are_leads(rest, behind_name=True)
             ):
-                self._take_name(name, line)
+                self.masthead.take_name(name, line)
                 text = rest
             elif leads.is_same(name, head.newsletter) and self._are_leads(rest, behind_name=True):
                 text = rest
@@ -343,8 +213,8 @@ class _Reader:
         if not head.leads and self._are_leads(text, behind_name=behind):
             self._take_leads(text, line, listed=behind)
         elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$", text):
-            self._take_name(text.strip(_EDGE), line)
-            head.named = bool(_WORDS.search(fold(text))) or head.day is not None
+            self.masthead.take_name(text.strip(EDGE), line)
+            head.named = bool(WORDS.search(fold(text))) or head.day is not None
         elif leads.is_same(text, head.newsletter):
             self.report.drop(line.number, "the newsletter's name again dropped", text)
         elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
@@ -371,7 +241,7 @@ class _Reader:
         head = self.head
         listed = listed or leads.PREFIX.match(text) is not None
         head.leads, head.leads_line = leads.split(text, self.headlines, listed=listed), line.number
-        head.title = re.sub(r"(?:\.{2,}|…+)$", "", leads.PREFIX.sub("", text)).strip(_EDGE)
+        head.title = re.sub(r"(?:\.{2,}|…+)$", "", leads.PREFIX.sub("", text)).strip(EDGE)
         if re.search(r"(?:\.{2,}|…+)$", text):
             self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
         count = len(head.leads)
@@ -384,8 +254,3 @@ def _is_menu(text: str) -> bool:
     return len(parts) >= 2 and all(
         width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)) for part in parts
     )
-
-
-def _only_date(text: str) -> str:
-    found = dates.find(text, _SOME_DAY)
-    return text[found[2] : found[3]] if found else ""

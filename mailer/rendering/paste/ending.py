@@ -1,0 +1,106 @@
+"""Where the last item of a digest ends and the page's foot or the call to action begins."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from mailer.rendering.paste import enumerators, grammar, links, sources, titles
+from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.outline import Outline
+
+
+def find(lines: list[Line], found: Outline) -> int:
+    """The index behind the last item of the digest whose outline was `found`."""
+    return _Ending(lines, found).end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    lines: list[Line]
+    found: Outline
+
+    def end(self) -> int:
+        """The index behind the last item: its source, or where the page's foot or the call to action begins."""
+        start = max(self.found.starts)
+        if self._is_one_line(start):
+            return start + 1
+        index = start + 1
+        while index < len(self.lines):
+            text = self.lines[index].text
+            if (
+                text
+                and (
+                    sources.source_line(text)
+                    or (sources.source_at_end(text, lenient=False) and not grammar.is_foot(text))
+                )
+                and not (grammar.is_call(text) and not sources.source_line(text))
+                and not self._is_above_text(start, index)
+            ):
+                rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
+                if not rest or not self._more_text(rest):
+                    return index + 1
+            foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
+            foot = foot or (text and index > start and self._is_title_again(start, index))
+            if foot or (text and index > start and self._is_call_line(text, index)):
+                return index
+            index += 1
+        return index
+
+    def _is_one_line(self, last: int) -> bool:
+        """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""
+        starts = sorted(self.found.starts)
+        below = (i for i in range(starts[0], last) if i not in self.found.starts and i not in self.found.titles)
+        bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
+        behind = sources.stand_behind_headlines([*self.found.starts.values()])
+        apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
+        return bare and (apart or behind or sources.source_at_end(self.found.starts[last], lenient=False) is not None)
+
+    def _is_title_again(self, last: int, index: int) -> bool:
+        """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
+        text = self.lines[index].text
+        widths = [width(title) for at, title in self.found.titles.items() if self.lines[at].text == title]
+        complete = (
+            any(self.lines[i].text for i in range(last + 1, index))
+            or not self._have_texts()
+            or (enumerators.bracketed(self.found.starts[last]) or ("", ""))[1] != ""
+        )
+        return (
+            complete
+            and 2 <= len(widths) == len(self.found.titles)
+            and min(widths) <= width(text) <= max(widths)
+            and titles.heading(text) is not None
+            and any(line.text for line in self.lines[index + 1 :])
+        )
+
+    def _have_texts(self) -> bool:
+        """Whether most items but the last have something below their first line."""
+        pairs = list(itertools.pairwise(sorted(self.found.starts)))
+        told = sum(any(line.text for line in self.lines[one + 1 : two]) for one, two in pairs)
+        return told * 2 > len(pairs)
+
+    def _is_above_text(self, start: int, index: int) -> bool:
+        """Whether a source stands directly between the last headline and its text."""
+        below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
+        direct = not any(self.lines[i].text for i in range(start + 1, index)) and index > start
+        return (
+            direct and bool(below) and not (grammar.is_foot(below) or grammar.is_call(below) or grammar.is_rule(below))
+        )
+
+    def _more_text(self, rest: list[int]) -> bool:
+        """Whether lines after a source still belong to the item: another source or address follows at once."""
+        text = self.lines[rest[0]].text
+        return sources.source_line(text) is not None and not grammar.is_call(text)
+
+    def _is_call_line(self, text: str, index: int) -> bool:
+        if not grammar.is_call(text) or sources.source_at_end(text, lenient=False):
+            return False
+        start = max(i for i in self.found.starts if i < index)
+        told = any(self.lines[i].text for i in range(start + 1, index))
+        headline = self.found.starts[start]
+        told = told or sources.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        if not told and (self._have_texts() or not grammar.is_strong_call(text)):
+            return False
+        rest = [line.text for line in self.lines[index + 1 :] if line.text]
+        short = width(links.strip(text)[0]) <= 120 or grammar.call_label(text) != ""
+        return (short or len(rest) <= 3) and len(rest) <= 8

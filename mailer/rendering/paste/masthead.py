@@ -1,0 +1,171 @@
+"""The newsletter's name, number and date in a line of a digest's head."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+
+from mailer.rendering.paste import dates, grammar, leads
+from mailer.rendering.paste.letters import fold
+from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.report import Report
+
+
+@dataclass(slots=True)
+class Head:
+    """What the head tells; `named` says that it looks like a newsletter's head, `title` is the leads as written."""
+
+    newsletter: str = ""
+    day: date | None = None
+    day_line: int = 0
+    has_year: bool = False
+    leads: list[str] = field(default_factory=list)
+    leads_line: int = 0
+    title: str = ""
+    intro: list[str] = field(default_factory=list)
+    named: bool = False
+    worded: bool = False  # some word of the head is one of newsletters
+    number: int | None = None
+
+
+_TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
+_QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
+_BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
+KIND = (
+    r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
+    r"|播报|头条|早读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点"
+)
+WORDS = re.compile(
+    rf"{KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
+    r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
+    re.IGNORECASE,
+)
+NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
+EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
+_WEEKDAY = (
+    r"(?:[(（][一二三四五六日][)）]"
+    r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
+)
+_LUNAR = (
+    r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
+    r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
+)
+_SMALL = f"(?:{grammar.EDITION}|{_WEEKDAY}|{_LUNAR})"
+_AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
+_AT_END = re.compile(
+    rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",
+    re.IGNORECASE,
+)
+_SOME_DAY = date(2000, 1, 1)
+
+
+@dataclass(slots=True)
+class Masthead:
+    """Takes name, number and date out of lines into `head`; `headlines` are the digest's own, which are no names."""
+
+    head: Head
+    today: date
+    report: Report
+    headlines: list[str]
+
+    def bracketed_name(self, text: str, line: Line) -> str:
+        """Take a name in #signs#, quotes or brackets; what is left of the line, its date kept."""
+        for pattern in (_TOPIC, _QUOTED, _BRACKET):
+            match = pattern.match(text)
+            if not match:
+                continue
+            inside, rest = match[1].strip().removesuffix("[超话]"), text[match.end() :]
+            if leads.is_label(inside):
+                return f"{inside.strip(':： ')}：{rest}"
+            found = dates.find(inside, _SOME_DAY)
+            if pattern is _BRACKET and (self.head.newsletter or found):
+                if found and not self.head.newsletter:
+                    name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（")
+                    self.take_name(name or inside[found[3] :].strip(EDGE + ")）"), line)
+                return f"{_only_date(inside)} {rest}".strip()
+            if not self.head.newsletter:
+                self.take_name(inside, line)
+            edition = _BRACKET.match(rest)
+            return f"{_only_date(edition[1])} {rest[edition.end() :]}" if edition else rest
+        return text
+
+    def take_name(self, name: str, line: Line) -> None:
+        """Note the name, without signs around it; a number at its end is the issue's."""
+        name = re.sub(r"^[^\w「『《【(（“]+", "", " ".join(name.split()))
+        if match := NUMBER.search(name):
+            self.take_number(int(match[1]), line)
+            name = name[: match.start()]
+        name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))
+        if name:
+            self.head.newsletter, self.head.named = name, True
+            self.report.found(line.number, "name", "taken as the newsletter's name", name)
+
+    def take_number(self, number: int, line: Line) -> None:
+        """Note the issue's number, where none is known."""
+        if self.head.number is None:
+            self.head.number = number
+            self.report.found(line.number, "number", f"taken as the issue's number: {number}")
+
+    def edition(self, text: str, line: Line) -> str:
+        """The text without the issue's number, a weekday and a lunar date at its edges."""
+        for _ in range(8):
+            start = _AT_START.match(text)
+            end = None if start or re.search("[;；]", text) else _AT_END.search(text)
+            match = start or end
+            if match is None:
+                break
+            if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):
+                self.take_number(int(number[1] or number[2]), line)
+            text = text[match.end() :] if start else text[: match.start()]
+        return text
+
+    def take_date(self, text: str, line: Line) -> tuple[str, str] | None:
+        """Take the first date; what stands before and after it, None where there is none or it is another day."""
+        found = dates.find(text, self.today)
+        if found is None:
+            return None
+        day, has_year, start, end = found
+        if self.head.day is None:
+            self.head.day, self.head.has_year, self.head.day_line = day, has_year, line.number
+        elif self.head.day != day:
+            return None
+        before = re.sub(
+            r"(?:\b(?:on|for|of|the)|[,，|｜丨·(（【\[]|公历|阳历|西历|公元)\s*$",
+            "",
+            text[:start].rstrip(),
+            flags=re.IGNORECASE,
+        )
+        return before, re.sub(r"^\s*[)）】\]]", "", text[end:])
+
+    def dated(self, text: str, line: Line) -> str:
+        """Take the date, and the name where it stands before the date and something else behind."""
+        parted = self.take_date(text, line)
+        if parted is None:
+            return text
+        before, after = parted
+        tail = _AT_START.sub("", after) if _AT_START.match(after) else after
+        name = self.edition(before, line).strip(EDGE)
+        if not name:
+            return after
+        touching = text[len(before) : len(before) + 1].isalnum()
+        if re.search(r"\w", tail) and self.may_be_name(name) and (WORDS.search(fold(name)) or not touching):
+            self.take_name(name, line)
+            return after
+        return f"{before} {after}".strip()
+
+    def may_be_name(self, text: str) -> bool:
+        """Whether words may be the name: short, no sentence, no label, nothing an item tells."""
+        return (
+            not self.head.newsletter
+            and 2 <= width(text) <= 50
+            and not re.search(r"[;；。！？、]", text)
+            and not leads.is_label(text)
+            and not leads.PREFIX.match(text)
+            and leads.match([text], self.headlines) == [None]
+        )
+
+
+def _only_date(text: str) -> str:
+    found = dates.find(text, _SOME_DAY)
+    return text[found[2] : found[3]] if found else ""
