@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mailer.cli.output import counted, talk
 from mailer.cli.references import read_text
+from mailer.cli.segments import warn_of_unknown
 from mailer.errors import PublishError, RestoredError, UsageError
 from mailer.flows import control
 from mailer.flows import publish as flow
@@ -95,6 +96,8 @@ def _refuse_unlawful(club: Club) -> None:
 def audience(club: Club, include: str | None, exclude: str | None, now: datetime) -> ColumnElement[bool] | None:
     """The condition for who gets the issue, from segment names or expressions. Raises UsageError."""
     condition = club.segment(include, now) if include else None
+    for segment in filter(None, (include, exclude)):
+        warn_of_unknown(club, segment)
     if exclude:
         unwanted = ~club.segment(exclude, now)
         condition = unwanted if condition is None else condition & unwanted

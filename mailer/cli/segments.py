@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mailer.cli import open_club, output
+
+if TYPE_CHECKING:
+    from mailer.wiring import Club
+
+
+def warn_of_unknown(club: Club, segment: str) -> None:
+    """Say which attributes of a segment no reader has: a slip of the pen would find nobody, or everybody."""
+    from mailer.flows import segments as flow
+
+    for name in flow.unknown_attributes(club.db, club.folder, segment):
+        output.talk(f"no reader has an attribute {name!r}, which {segment!r} asks for")
 
 
 @click.group()
@@ -28,6 +41,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     rows = []
     for name in flow.names(club.folder):
         condition = flow.condition(club.folder, name, language, now, zone)
+        warn_of_unknown(club, name)
         rows.append((name, flow.count(club.db, condition), " ".join(flow.text_of(club.folder, name).split())))
     if as_json:
         output.print_json([{"name": name, "readers": count, "expression": text} for name, count, text in rows])
@@ -62,6 +76,7 @@ def count(ctx: click.Context, segment: str, as_json: bool) -> None:
 
     club = open_club(ctx)
     language, zone, now = club.settings.newsletter.language, club.settings.newsletter.zone, club.clock()
+    warn_of_unknown(club, segment)
     number = flow.count(club.db, flow.condition(club.folder, segment, language, now, zone))
     if as_json:
         output.print_json({"segment": segment, "readers": number})

@@ -54,6 +54,11 @@ def count(db: Database, segment: ColumnElement[bool]) -> int:
     return db.read(subscribers.count, segment=segment, state=State.ACTIVE)
 
 
+def unknown_attributes(db: Database, folder: Path, text: str) -> list[str]:
+    """The attributes a segment asks for that no reader has: misspelt, or not there yet. Raises NotFound, UsageError."""
+    return db.read(segments.unknown, read(folder, text))
+
+
 def attribute_names(db: Database, segment: ColumnElement[bool] | None = None) -> list[str]:
     """Every attribute name that readers (of a segment) have."""
     return db.read(segments.attribute_names, segment)

@@ -22,6 +22,7 @@ MAX_LINES_OF_A_ROW = 20
 _CHUNK = 256 * 1024
 _SAMPLE = 256 * 1024
 _SPACES = " \t\u00a0\u3000"
+_SEPARATED_BY = re.compile(r"sep=([,;\t])[,;\t]*", re.IGNORECASE)
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030", "hz", "hz-gb-2312"})
 _KOREAN = frozenset({"euc-kr", "cp949"})
 _HALF_ASCII = frozenset({"big5", "big5-hkscs", "cp950", "shift_jis", "cp932"})  # a character may end in an ASCII byte
@@ -203,7 +204,12 @@ def _lines(source: BinaryIO, encoding: str) -> Iterator[tuple[int, str | None]]:
 def _csv_rows(source: BinaryIO, encoding: str) -> Iterator[Row]:
     lines = _Ahead(_lines(source, encoding))
     head = next((line for _, line in lines.peek(MAX_LINES_OF_A_ROW) if line), "")
-    delimiter = max(",;\t", key=head.count)
+    if said := _SEPARATED_BY.fullmatch(head):  # what Excel reads before the headings
+        while next(lines)[1] != head:
+            pass
+        delimiter = said[1]
+    else:
+        delimiter = max(",;\t", key=head.count)
     for number, line in lines:
         if line is None:
             yield Row(number, (), f"is longer than {MAX_LINE // 1024} KB")

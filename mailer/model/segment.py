@@ -9,16 +9,19 @@ quoted texts, bare words, numbers, dates (2026-01-31) and spans back from now (-
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from unicodedata import east_asian_width
+from difflib import get_close_matches
+from unicodedata import east_asian_width, normalize
 
 from mailer.errors import UsageError
+from mailer.model.subscriber import State, language_tag
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 20
 FIELDS = ("language", "tag", "domain", "state", "joined")
+_NO_FIELDS = {"email": "", "name": "", "tags": "tag", "status": "state", "joined_at": "joined"}  # but look like one
 _ORDERED = ("<", ">", "<=", ">=")
 
 
@@ -55,6 +58,18 @@ class Some:
 Segment = Comparison | Not | All | Some
 
 
+def attributes(tree: Segment) -> Iterator[str]:
+    """The names of the attributes that an expression asks for."""
+    match tree:
+        case All(parts) | Some(parts):
+            for part in parts:
+                yield from attributes(part)
+        case Not(part):
+            yield from attributes(part)
+        case Comparison(field) if field.startswith("attr."):
+            yield field.removeprefix("attr.")
+
+
 def parse(text: str, name: str = "segment") -> Segment:
     """The tree of an expression; `#` begins a comment. Raises UsageError with line, column and a caret under it."""
     if len(text) > MAX_LENGTH:
@@ -71,7 +86,7 @@ _TOKEN = re.compile(
   | (?P<text>"(?:[^"\\\n]|\\["\\])*")
   | (?P<span>-\d{1,5}[hdwy]\b)
   | (?P<date>\d{4}-\d\d-\d\d\b)
-  | (?P<number>-?\d{1,15}(?:\.\d{1,9})?(?![\w.]))
+  | (?P<number>-?\d{1,15}(?:\.\d{1,9})?(?:[eE]\d{1,2})?(?![\w.]))
   | (?P<op><=|>=|!=|=|<|>)
   | (?P<mark>[(),])
   | (?P<word>[^\W\d][\w.\-]*)
@@ -80,6 +95,15 @@ _TOKEN = re.compile(
 )
 _SHOWN = 50  # characters of an expression shown on each side of a mistake
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+
+
+def _meant(text: str) -> str:
+    """What somebody may have meant who wrote this, as the end of a message; "" where nobody knows."""
+    plain = '"' if text[0] in "“”„‟‘’'`«»「」『』" else normalize("NFKC", text[0])
+    if plain != text[0]:
+        return f"; write {plain} for {text[0]}"
+    span = re.match(r"\d{1,5}[hdwy]\b", text)
+    return f"; a span back from now is -{span[0]}" if span else ""
 
 
 def _pointed_at(line: str, column: int) -> str:
@@ -112,7 +136,7 @@ class _Parser:
             if found is None:
                 if self._text[at] == '"':
                     raise self._error("this quote is never closed", at)
-                raise self._error(f"cannot read {self._text[at : at + 12].split()[0]!r}", at)
+                raise self._error(f"cannot read {self._text[at : at + 12].split()[0]!r}{_meant(self._text[at:])}", at)
             if found.lastgroup != "space":
                 tokens.append(_Token(str(found.lastgroup), found[0], at))
             at = found.end()
@@ -182,7 +206,7 @@ class _Parser:
         if token.kind != "word":
             what = repr(token.text) if token.text else "the end"
             raise self._error(f"a field is expected, not {what}; one of {', '.join(FIELDS)} or attr.NAME", token.at)
-        field = token.text if token.text in FIELDS else f"attr.{token.text.removeprefix('attr.').casefold()}"
+        field = self._field(token)
         negated = bool(self._word("not"))
         op = self._word("in", "contains")
         if not op:
@@ -193,6 +217,19 @@ class _Parser:
         values = self._list(field) if op == "in" else (self._value(field, op),)
         test = Comparison(field, op, values)
         return Not(test) if negated else test
+
+    def _field(self, token: _Token) -> str:
+        """One of FIELDS, or an attribute; what looks like one of FIELDS and is none has to be spelt attr.NAME."""
+        name = token.text.casefold()
+        if name in FIELDS:
+            return name
+        if name.startswith("attr."):
+            return name
+        close = get_close_matches(name, FIELDS, 1, 0.85)
+        if name in _NO_FIELDS or close:
+            meant = _NO_FIELDS.get(name) or "".join(close) or f"one of {', '.join(FIELDS)}"
+            raise self._error(f"there is no field {token.text!r}; {meant} is meant, or attr.{token.text}", token.at)
+        return f"attr.{name}"
 
     def _list(self, field: str) -> tuple[str | float | date | timedelta, ...]:
         at = self._token.at
@@ -215,7 +252,12 @@ class _Parser:
             raise self._error(f"{field} has no order; use =, !=, in or contains", token.at)
         if op in _ORDERED:
             return self._comparable(token)
-        return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
+        text = re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
+        if field == "state" and op != "contains" and text.lower() not in set(State):
+            raise self._error(f"there is no state {text!r}; states are {', '.join(State)}", token.at)
+        if field == "language" and op != "contains" and language_tag(text) is None:
+            raise self._error(f"{text!r} is no language tag such as en or zh-CN", token.at)
+        return text
 
     def _moment(self, token: _Token, op: str) -> date | timedelta:
         if op not in _ORDERED:

@@ -138,6 +138,11 @@ def _written(part: Any) -> ColumnElement[bool]:
     return Position(_DOCUMENT, part) > 0
 
 
+def is_there(name: str) -> ColumnElement[bool]:
+    """Whether a reader has an attribute at all."""
+    return Either(_is_there(name), _text(name).is_not(None))
+
+
 def _is_there(name: str) -> ColumnElement[bool]:
     return _written(_head(name))
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, false, func, not_, or_, select, type_coerce
 
+from mailer.errors import AddressError
+from mailer.mail.address import parse
 from mailer.model import segment as model
 from mailer.model.segment import Segment
 from mailer.model.subscriber import language_tag, tag_name
@@ -36,6 +38,12 @@ def attribute_names(conn: Connection, segment: ColumnElement[bool] | None = None
     return sorted(conn.execute(query if segment is None else query.where(segment)).scalars())
 
 
+def unknown(conn: Connection, tree: Segment) -> list[str]:
+    """The attributes an expression asks for that no reader has, sorted."""
+    names = sorted(set(model.attributes(tree)))
+    return [name for name in names if conn.execute(select(1).where(attributes.is_there(name)).limit(1)).first() is None]
+
+
 class _Translation:
     def __init__(self, now: datetime, default_language: str, zone: tzinfo) -> None:
         self._now = now
@@ -62,6 +70,8 @@ class _Translation:
             return self._tag(op, [tag_name(str(value)) for value in values])
         if field == "language":
             return or_(*(self._language(op, str(value)) for value in values))
+        if field == "domain" and op != "contains":
+            values = tuple(_in_ascii(str(value)) for value in values)
         if field in {"domain", "state"}:
             return _text(subscribers.c[field], op, [str(value).lower() for value in values])
         name = field.removeprefix("attr.")
@@ -96,6 +106,14 @@ class _Translation:
         found = or_(column == wanted, Position(column, wanted + "-") == 1)
         default = self._default_language
         return or_(found, column == "") if default == wanted or default.startswith(wanted + "-") else found
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain as DNS and our rows have it; what is none stays as it is, and is nobody's."""
+    try:
+        return domain if domain.isascii() else parse(f"a@{domain}").domain
+    except AddressError:
+        return domain
 
 
 def _cost(tree: Segment) -> int:

@@ -95,6 +95,12 @@ def test_the_headings_tell_what_separates_cells(delimiter: str) -> None:
     assert rows == [Row(2, ["a@example.com", "x"])]
 
 
+def test_a_first_line_may_say_what_separates_cells() -> None:
+    for line in ("sep=;", "SEP=;;"):
+        _, rows = read(f"\n{line}\r\nemail;name\r\na@example.com;x,y\r\n".encode())
+        assert rows == [Row(4, ["a@example.com", "x,y"])]
+
+
 def test_a_quote_never_closed_costs_one_row_only() -> None:
     _, rows = read(b'email,name\n"a@example.com,x\nb@example.com,y\n')
     assert rows == [Row(2, (), "opens a quote that is never closed"), Row(3, ["b@example.com", "y"])]

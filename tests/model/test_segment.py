@@ -25,6 +25,9 @@ def test_every_kind_of_value_is_read() -> None:
     assert parse('city in ("上海", "a\\"b")') == Comparison("attr.city", "in", ("上海", 'a"b'))
     assert parse("attr.level >= 2.5") == Comparison("attr.level", ">=", (2.5,))
     assert parse("tag not in (a, b) # ours") == Not(Comparison("tag", "in", ("a", "b")))
+    assert parse("level < 1e3") == Comparison("attr.level", "<", (1000.0,))
+    assert parse("Language = zh") == Comparison("language", "=", ("zh",))
+    assert parse("attr.tags = x") == Comparison("attr.tags", "=", ("x",))
     assert parse('domain contains "example"') == Comparison("domain", "contains", ("example",))
 
 
@@ -43,6 +46,17 @@ def test_every_kind_of_value_is_read() -> None:
         ("not " * 50 + "tag = a", "nested deeper than 20"),
         ("(" * 50 + "tag = a" + ")" * 50, "nested deeper than 20"),
         ("x" * 5000, "longer than 4000"),
+        ("not tags = vip", "column 5: there is no field 'tags'; tag is meant, or attr.tags"),
+        ("langauge = zh", "column 1: there is no field 'langauge'; language is meant"),
+        ("Status = active", "column 1: there is no field 'Status'; state is meant"),
+        ('email = "a@example.com"', "column 1: there is no field 'email'; one of language, tag"),
+        ("state in (active, gone)", "column 19: there is no state 'gone'; states are pending"),
+        ("language = 中文", "column 12: '中文' is no language tag such as en"),
+        ("language = “zh”", "column 12: cannot read '“zh”'; write \" for “"),
+        ("language ＝ zh", "column 10: cannot read '＝'; write = for ＝"),
+        ("tag = a，b", "column 8: cannot read '，b'; write , for ，"),
+        ("language = 'zh'", "column 12: cannot read \"'zh'\"; write \" for '"),
+        ("joined > 30d", "column 10: cannot read '30d'; a span back from now is -30d"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, says: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select
 
 from mailer.mail.address import parse
 from mailer.model.segment import Comparison
+from mailer.model.segment import parse as parse_segment
 from mailer.model.subscriber import State
 from mailer.store import migrate, segments, subscribers
 from mailer.store.engine import Database
@@ -127,6 +128,18 @@ def test_the_same_texts_are_numbers_on_both_databases(db: Database, text: str, n
     ):
         wanted = segments.condition(expression, NOW)
         assert db.read(subscribers.count, segment=wanted, state=State.ACTIVE) == holds, expression
+
+
+def test_a_domain_is_found_in_its_own_letters(db: Database) -> None:
+    with db.transaction() as conn:
+        subscribers.add(conn, parse("alice@例子.测试"), state=State.ACTIVE, now=NOW)
+    for expression in ("domain = 例子.测试", 'domain in ("例子.测试", "a b")', "domain = xn--fsqu00a.xn--0zwm56d"):
+        assert db.read(subscribers.count, segment=segments.condition(expression, NOW), state=State.ACTIVE) == 1
+
+
+def test_attributes_that_no_reader_has_are_named(cast: Database) -> None:
+    tree = parse_segment("city = 上海 and not (citty = x or attr.LEVEL > 3 or tag = citty)")
+    assert cast.read(segments.unknown, tree) == ["citty"]
 
 
 def test_attribute_names_in_use_are_listed(cast: Database) -> None:
