@@ -32,11 +32,11 @@ SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem"))
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
-    ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）。,，:：|｜丨/](?!\d))\s*(.*)")),
+    ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）｜丨]|[。,，:：|/](?!\d))\s*(.*)")),
     (
         "ordinal",
         re.compile(
-            rf"(?:第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件]|其([{_HAN}]{{1,2}})(?=[:：、.,，\s]))\s*[:：、.,，]?\s*(.*)"
+            rf"(?:(?:首先|先|接着|接下来|下面|然后|再|最后)?[,，]?来?[看听]?\s*第\s*([{_HAN}\d]{{1,4}})\s*[条则篇件](?:消息|新闻|资讯)?|其([{_HAN}]{{1,2}})(?=[:：、.,，\s]))\s*[:：、.,，]?\s*(.*)"
         ),
     ),
     ("hanparen", re.compile(rf"[(（〔［\[]([{_HAN}]{{1,3}})[)）〕］\]]\s*[、.]?\s*(.*)")),
@@ -71,7 +71,7 @@ _BULLET = re.compile(
     r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff])\ufe0f?\s*(\S.*)"
 )
 _DISCS = str.maketrans(dict.fromkeys("🟠🟡🟢🔵🟣🟤⚫⚪", "🔴"))
-_BRACKETED = re.compile(r"【([^【】]{2,60})】\s*(.*)")
+_BRACKETED = re.compile(r"(?:[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?\s*)?【([^【】]{2,60})】\s*(.*)")
 
 
 @lru_cache(maxsize=4096)

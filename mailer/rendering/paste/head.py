@@ -17,7 +17,7 @@ from mailer.rendering.paste.report import Report
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(
-    r"《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
+    r"(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
@@ -169,7 +169,7 @@ class _Reader:
         clause = re.split("[!！,，~～。]", before)[1:][-1:]
         match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
         if not self.head.newsletter and match:
-            at = next(group for group in (1, 2) if match.end(group) > 0)
+            at = next(group for group in range(1, match.re.groups + 1) if match.end(group) > 0)
             self.masthead.take_name(text[match.start(at) : match.end(at)], line)
             if number := re.search(grammar.EDITION, text[match.end() :], re.IGNORECASE):
                 self.masthead.take_number(int(number[1] or number[2]), line)

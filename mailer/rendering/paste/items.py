@@ -13,6 +13,7 @@ from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
 # A one-line item in Chinese: headline, blank, text that ends as a sentence does.
+_SIGN = re.compile(r"(?:[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?\s*)+(?=\S)")
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
 
@@ -39,6 +40,8 @@ class Gatherer:
         self.in_headlines = False
         self.colons = False
         self.behind = False  # sources stand behind a bar or dash in the headlines
+        self.signs = False  # a picture stands before most headlines
+        self.tags = False  # most headlines begin with a word in brackets
         self.before = False  # or in brackets before them
         self.sentences = False  # most items are several sentences on one line
         self.calls: list[Line] = []  # what asks to join between two items
@@ -52,12 +55,24 @@ class Gatherer:
         self.colons = self._colons(found, lenient)
         self.behind = sources.stand_behind_headlines([*found.starts.values()])
         self.before = sources.stand_before_headlines([*found.starts.values()])
+        texts = [*found.starts.values()]
+        self.signs = sum(_SIGN.match(text) is not None for text in texts) * 2 > len(texts)
+        paired = [pair for text in texts if (pair := enumerators.bracketed(text)) and width(pair[0]) <= 8]
+        self.tags = len(paired) >= 3 and len(paired) * 5 >= len(texts) * 4
         self.sentences = sum(_several(text) is not None for text in found.starts.values()) * 2 >= len(starts)
         gathered = {}
         for start in starts:
             stop = next((border for border in borders if border > start), end)
             gathered[start] = self._item(found, start, stop, lenient)
+        self._sources_of_all([*gathered.values()])
         return gathered
+
+    def _sources_of_all(self, items: list[Gathered]) -> None:
+        """Take a line of several names away from the last item, where no other item names a source."""
+        *others, last = items
+        if len(items) >= 3 and last.source and "、" in last.source.name and not any(item.source for item in others):
+            self.report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
+            last.source = None
 
     def _sources_without_stops(self, starts: list[int], borders: list[int]) -> bool:
         """Whether this digest names sources in a closing parenthesis as a rule, so that one needs no stop before it."""
@@ -133,7 +148,7 @@ class Gatherer:
 
     def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
         """Whether the word in brackets is the item's field, and its headline and text come after it."""
-        told = any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
+        told = self.tags or any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
         return told and width(paired[0]) <= 8 and re.search(r"[。！？!?.]$", paired[1]) is None
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:
@@ -223,6 +238,8 @@ class Gatherer:
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
+        if self.signs:
+            text = _SIGN.sub("", text)
         shown, repair = grammar.headline(text)
         item.headline = shown
         if repair:

@@ -57,6 +57,10 @@ _SPEAKER = re.compile(
 _SPEAKER_ABOVE = re.compile(
     r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20}?)(?:\s+|\s*[(（])(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?[)）]?[:：]?()"
 )
+# Teams puts them in brackets and before the name.
+_SPEAKER_BEHIND = re.compile(
+    r"\[(?:[\d/.-]+,? )?(?:yesterday |today )?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\] ([^\[\]:：]{2,40})()", re.I
+)
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
 )
@@ -207,7 +211,8 @@ def _without_advertisements(lines: list[Line], report: Report) -> list[Line]:
 
 def _without_speakers(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
     """A chat copied with time and name before each message, without them; what other people said is dropped."""
-    pattern = max((_SPEAKER, _SPEAKER_ABOVE), key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
+    forms = (_SPEAKER, _SPEAKER_ABOVE, _SPEAKER_BEHIND)
+    pattern = max(forms, key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
     said = [(line, match) for line in lines if (match := pattern.fullmatch(line.text))]
     names = [match[1] for _, match in said]
     alone = len(said) == 1 and pattern is _SPEAKER and next((line for line in lines if line.text), None) is said[0][0]

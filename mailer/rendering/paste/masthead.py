@@ -82,7 +82,7 @@ class Masthead:
             if pattern is _BRACKET and (self.head.newsletter or found):
                 if found and not self.head.newsletter:
                     name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（")
-                    self.take_name(name or inside[found[3] :].strip(EDGE + ")）"), line)
+                    self.take_name(name or self.edition(inside[found[3] :], line).strip(EDGE + ")）"), line)
                 return f"{_only_date(inside)} {rest}".strip()
             if not self.head.newsletter:
                 self.take_name(inside, line)
@@ -92,7 +92,7 @@ class Masthead:
 
     def take_name(self, name: str, line: Line) -> None:
         """Note the name, without signs around it; a number at its end is the issue's."""
-        name = re.sub(r"^[^\w「『《【(（“]+", "", " ".join(name.split()))
+        name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]
@@ -113,6 +113,8 @@ class Masthead:
             start = _AT_START.match(text)
             end = None if start or re.search("[;；]", text) else _AT_END.search(text)
             match = start or end
+            if start and re.match(r"\W*[a-z]+day\b\W*", start[0], re.IGNORECASE) and text[start.end() :][:1].isupper():
+                break  # the first word of a name: `Friday Freight`
             if match is None:
                 break
             if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):

@@ -15,8 +15,11 @@ _LABELS = (
     r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
     r"|sources?|via|文"
 )
+# A label with its sign, or without one where no name begins so.
+_SIGNED = rf"(?:{_LABELS})(?:\s*[:：丨|｜/]|[\]】〕][:：]?)\s*"
+_LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
-    rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*(?:{_LABELS})\s*[:：丨|｜/]\s*(.+?)\s*[)）\]】]?[.。]?",
+    rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
     re.IGNORECASE,
 )
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
@@ -39,9 +42,9 @@ _SOURCE_SAYS = re.compile(
     r"据(?!说|悉|了解|统计|介绍|称)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
-_LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELS})?\s*[:：]?\s*({_NAME})\s*[)）\]]", re.IGNORECASE)
+_LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELLED})?({_NAME})\s*[)）\]]", re.IGNORECASE)
 _REPORTER = re.compile(
-    r"^(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员|文)\s*[:：/]?\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?=\S)"
+    r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?=\S)"
 )
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
@@ -68,7 +71,7 @@ _END_ADDRESS = re.compile(
 )
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({_NAME})$", re.DOTALL)
 _WHEN = re.compile(
-    r"\s*(?:[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
+    r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
     r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
 )
 _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
@@ -116,7 +119,7 @@ def source_line(text: str) -> tuple[str, str] | None:
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return match[1], url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
-        return plain[: -len(url)].strip(" ,:：|｜"), url
+        return plain[: -len(url)].strip(" ,:：|｜>"), url
     for pattern in (_FROM, _MORE_AT) if url and plain.endswith(url) else ():
         if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
             return match[1], url
@@ -164,11 +167,11 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
     ):
         match = pattern.fullmatch(fold(plain))
         if match and width(match[2]) <= 40:
-            name = plain[match.start(2) : match.end(2)].strip()
+            name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
             return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
     if match and re.search(r"\w", match[1]):
-        label = re.match(rf"\s*(?:{_LABELS})\s*[:：|｜丨]?\s*", fold(match[2]), re.IGNORECASE)
+        label = re.match(rf"\s*{_LABELLED}", fold(match[2]), re.IGNORECASE)
         name = match[2][label.end() :].strip() if label else match[2].strip()
         labelled = name != match[2].strip()
         name = without_reporter(name)

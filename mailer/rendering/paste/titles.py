@@ -10,7 +10,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, leads, links, so
 from mailer.rendering.paste.line import Line, width
 from mailer.rendering.paste.report import Report
 
-_LETTERED = re.compile(r"[A-Z][.、)）]\s*(?=\S{2})")
+_LETTERED = re.compile(r"[A-Z][.、)）】\]]\s*(?=\S{2})")
 _PICTOGRAPHS = re.compile(
     r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
 )
@@ -133,7 +133,7 @@ def _is_date(title: str) -> bool:
 
 
 def _bodiless(lines: list[Line], starts: dict[int, str]) -> bool:
-    """Whether most items are a headline alone."""
+    """Whether most items are a headline alone; one line below each of them is its text, not a title above the next."""
     ordered = [*sorted(starts), len(lines)]
-    alone = sum(sum(bool(lines[i].text) for i in range(one + 1, two)) <= 1 for one, two in itertools.pairwise(ordered))
-    return alone * 2 > len(starts)
+    below = [sum(bool(lines[i].text) for i in range(one + 1, two)) for one, two in itertools.pairwise(ordered)]
+    return sum(count <= 1 for count in below) * 2 > len(starts) and below[:-1].count(1) < len(starts) - 1
