@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,7 +27,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from mailer.errors import SettingsError
+from mailer.errors import AddressError, SettingsError
+from mailer.mail import address
+from mailer.model.signup import networks
 from mailer.transport.url import parse as parse_relay
 
 if TYPE_CHECKING:
@@ -40,6 +43,24 @@ class Section(BaseModel):
     """A table of mailer.toml; a key nobody knows is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _mailable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """One address or several, as they stand in an envelope; "" where there is none."""
+    for text in filter(None, [value] if isinstance(value, str) else value):
+        try:
+            address.parse(text)
+        except AddressError:
+            raise ValueError(f"{text!r} is no address such as olga@example.com") from None
+    return value
+
+
+def _once(keys: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"{key!r} is there twice")
+        seen.add(key)
 
 
 PLACEHOLDER = "My Newsletter"
@@ -95,6 +116,8 @@ class SenderSettings(Section):
     )
     reply_to: str = Field("", description="Where readers' answers go; empty: the From address.")
     bounce_domain: str = Field("", description="Domain of the signed return paths; empty: the From address's domain.")
+
+    _addresses = field_validator("reply_to")(_mailable)
 
 
 class RelaySettings(Section):
@@ -172,20 +195,32 @@ class WebSettings(Section):
             raise ValueError("base_url starts with https:// (or http:// on loopback)")
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        networks(value)  # says itself what is none
+        return value
+
 
 class MerchantKind(Section):
     """A kind of merchant who may apply; labels and questions by language tag."""
 
     key: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="Name in the data, also the member's tag.")
-    label: dict[str, str] = Field(description="What the form calls it, by language.")
+    label: dict[str, str] = Field(min_length=1, description="What the form calls it, by language.")
     fields: tuple[MerchantField, ...] = Field((), description="What this kind is asked.")
+
+    @field_validator("fields")
+    @classmethod
+    def _asked_once(cls, value: tuple[MerchantField, ...]) -> tuple[MerchantField, ...]:
+        _once(question.key for question in value)
+        return value
 
 
 class MerchantField(Section):
     """One question of the application form."""
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name in the data.")
-    label: dict[str, str] = Field(description="What the form calls it, by language.")
+    label: dict[str, str] = Field(min_length=1, description="What the form calls it, by language.")
     type: Literal["text", "url", "number", "textarea"] = Field("text", description="How it is asked and checked.")
     required: bool = Field(True, description="Whether an answer is needed.")
     evidence: bool = Field(False, description="Whether reviewers should look at it as proof.")
@@ -249,6 +284,14 @@ class JoinSettings(Section):
     answer_days: int = Field(30, ge=1, description="Days an applicant has to answer a question.")
     kinds: tuple[MerchantKind, ...] = Field(DEFAULT_KINDS, min_length=1, description="Kinds of merchant.")
 
+    _addresses = field_validator("reviewers")(_mailable)
+
+    @field_validator("kinds")
+    @classmethod
+    def _named_once(cls, value: tuple[MerchantKind, ...]) -> tuple[MerchantKind, ...]:
+        _once(kind.key for kind in value)
+        return value
+
 
 class BounceSettings(Section):
     """Where returned mail is fetched and when it matters."""
@@ -263,6 +306,8 @@ class BounceSettings(Section):
         365, ge=1, description="Days after which a returned mail's text is dropped; what a suppression rests on stays."
     )
 
+    _addresses = field_validator("forward_to")(_mailable)
+
 
 class LegalSettings(Section):
     """What the law of the readers' country demands."""
@@ -270,7 +315,11 @@ class LegalSettings(Section):
     profile: Literal["none", "china", "eu", "us"] = Field("none", description="Which law's items are demanded.")
     label: str = Field("", description="Prefix of the Subject that the law demands, such as AD or 广告.")
     refusal_address: str = Field("", description="Address that takes refusals; empty: reply_to.")
-    retention_days: int = Field(14, ge=1, description="Days after which client addresses in consents are dropped.")
+    retention_days: int = Field(
+        14, ge=1, description="Days after which client addresses in consents and applications are dropped."
+    )
+
+    _addresses = field_validator("refusal_address")(_mailable)
 
 
 class AlertSettings(Section):
@@ -278,6 +327,8 @@ class AlertSettings(Section):
 
     to: tuple[str, ...] = Field((), description="Addresses of the operators.")
     ping_url: str = Field("", description="A dead man's switch: fetched when a send has finished well.")
+
+    _addresses = field_validator("to")(_mailable)
 
 
 class SendingSettings(Section):

@@ -55,6 +55,48 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
     assert [line.strip().partition(": ")[0] for line in lines] == [f"{path}:{number}" for number in (2, 4, 5)]
 
 
+@pytest.mark.parametrize(
+    ("section", "line", "says"),
+    [
+        (
+            "web",
+            'trusted_proxies = ["10.0.0.1", "proxy"]',
+            "[web] trusted_proxies: 'proxy' does not appear to be an IPv4",
+        ),
+        ("join", 'reviewers = ["rita@example.com", "ray"]', "[join] reviewers: 'ray' is no address such as"),
+        ("alerts", 'to = ["Olga <olga@example.com>"]', "[alerts] to: 'Olga <olga@example.com>' is no address such as"),
+        ("sender", 'reply_to = "editors"', "[sender] reply_to: 'editors' is no address such as"),
+        ("bounces", 'forward_to = "a@b@c"', "[bounces] forward_to: 'a@b@c' is no address such as"),
+        ("legal", 'refusal_address = "refuse"', "[legal] refusal_address: 'refuse' is no address such as"),
+        (
+            "join",
+            'kinds = [{ key = "a", label = { en = "A" } }, { key = "a", label = { en = "B" } }]',
+            "'a' is there twice",
+        ),
+        (
+            "join",
+            'kinds = [{ key = "a", label = { } }]',
+            "[join] kinds.0.label: dictionary should have at least 1 item",
+        ),
+    ],
+)
+def test_what_would_fail_later_is_refused_with_its_line(tmp_path: Path, section: str, line: str, says: str) -> None:
+    path = tmp_path / "mailer.toml"
+    path.write_text(f"[{section}]\n{line}\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(path)
+    assert f"{path}:2: " in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_one_question_is_asked_once(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    question = '{ key = "q", label = { en = "Q" } }'
+    path.write_text(f'[[join.kinds]]\nkey = "a"\nlabel = {{ en = "A" }}\nfields = [{question}, {question}]\n')
+    with pytest.raises(SettingsError, match=r"kinds\.0\.fields: 'q' is there twice"):
+        settings.load(path)
+
+
 def test_a_relay_that_cannot_be_one_is_named_where_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mailer.toml"
     path.write_text('[relay]\nname = "main"\nurl = "smtps://user:se/cret@mail.example.com"\n', encoding="utf-8")

@@ -93,6 +93,7 @@ def examine(club: Club, dns: bool = False) -> Iterator[Finding]:
     yield from _journal(club)
     yield from _relays(club)
     yield from _web(club)
+    yield from _languages(club)
     yield from _legal(club)
     yield from _leaving(club)
     yield from _alerts(club)
@@ -243,6 +244,24 @@ def _web(club: Club) -> Iterator[Finding]:
         if not club.settings.web.trusted_proxies:
             todo = "name the web server with TLS in front, such as 127.0.0.1; else all visitors look like one"
             yield Finding("[web] trusted_proxies", "advice", "is empty", todo)
+
+
+def _languages(club: Club) -> Iterator[Finding]:
+    """What readers of a language would see in another one: the catalogue's texts, and those that are settings."""
+    from mailer.rendering.translation import available, primary
+
+    join = club.settings.join
+    labels = [label for kind in join.kinds for label in (kind.label, *(question.label for question in kind.fields))]
+    for tag in club.settings.newsletter.languages:
+        if primary(tag) not in map(primary, available()):
+            todo = f"add a catalogue mailer/locales/{tag}/LC_MESSAGES/mailer.po (docs/joining.md, Languages)"
+            yield Finding(f"language {tag}", "advice", "pages and letters are in English, there is no catalogue", todo)
+        if primary(tag) not in map(primary, join.wording):
+            todo = f"write what readers agree to into [join] wording as {tag!r}"
+            yield Finding(f"language {tag}", "advice", "readers agree to a sentence of another language", todo)
+        if any(primary(tag) not in map(primary, label) for label in labels):
+            todo = f"give each label of [[join.kinds]] a text for {tag!r}"
+            yield Finding(f"language {tag}", "advice", "applicants read labels of another language", todo)
 
 
 def _legal(club: Club) -> Iterator[Finding]:

@@ -138,6 +138,7 @@ class Apply:
             )
         else:
             subscriber_id = person.id
+            subscribers.change(conn, subscriber_id, name=application.name)
         requested = Step("requested", wording, language, "apply", application.client)
         consents.append(conn, subscriber_id, requested, application.created_at)
         admission.enter(conn, subscriber_id, application.match_key, wording, language, visit, now)

@@ -77,6 +77,8 @@ class Join:
             subscriber_id = subscribers.add(conn, address, name=name, language=visit.language, now=now)
         else:
             subscriber_id = person.id
+            if person.state == "pending" or (person.state == "unsubscribed" and name):
+                subscribers.change(conn, subscriber_id, name=name)  # a stranger may have been here before him
         known = person is not None and person.state == "active"
         if not known:
             step = Step(

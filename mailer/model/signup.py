@@ -17,6 +17,8 @@ STAMP_LIFE = timedelta(days=2)
 # Suppressions that are somebody's will, not an address's fault: such an address never gets a letter for a form.
 REFUSALS = frozenset({"complaint", "fraud", "manual", "erased"})
 
+_DOTLESS = ("gmail.com", "googlemail.com")  # one and the same
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -99,9 +101,12 @@ def mark(key: bytes, kind: str, value: str) -> str:
 
 
 def base_key(match_key: str) -> str:
-    """An address without its plus-tag: `a+1@x.org` and `a+2@x.org` are counted as one."""
+    """The mailbox behind an address: `a+1@x.org` and `a+2@x.org` are counted as one, and at Gmail dots are nothing."""
     local, _, domain = match_key.rpartition("@")
-    return f"{local.partition('+')[0] or local}@{domain}"
+    local = local.partition("+")[0] or local
+    if domain in _DOTLESS:
+        local, domain = local.replace(".", "") or local, _DOTLESS[0]
+    return f"{local}@{domain}"
 
 
 def networks(texts: Iterable[str]) -> tuple[_Network, ...]:

@@ -98,6 +98,17 @@ def test_who_stands_behind_an_unnamed_proxy_is_told_that_all_visitors_look_like_
     assert "[web] trusted_proxies" not in findings(club)[1]
 
 
+def test_a_language_that_is_not_spoken_everywhere_is_named_with_what_lacks(club: Path) -> None:
+    settings(club, 'languages = ["en"]', 'languages = ["en", "zh-CN", "xx"]')
+    _, found = findings(club)
+    assert [(one["state"], one["todo"].split()[0]) for one in found["language xx"]] == [
+        ("advice", "add"),
+        ("advice", "write"),
+        ("advice", "give"),
+    ]
+    assert not {"language en", "language zh-CN"} & found.keys()
+
+
 def test_a_law_that_demands_a_postal_address_makes_its_absence_wrong(club: Path) -> None:
     with (club / "mailer.toml").open("a") as file:
         file.write('\n[legal]\nprofile = "us"\n')

@@ -59,6 +59,13 @@ def test_a_plus_tag_is_counted_with_its_base() -> None:
     assert base_key("+b@example.com") == "+b@example.com"
 
 
+def test_dots_and_the_other_name_make_no_other_mailbox_at_gmail() -> None:
+    variants = ("victim@gmail.com", "v.ic.tim@gmail.com", "vic.tim+1@gmail.com", "v.i.c.t.i.m@googlemail.com")
+    assert {base_key(each) for each in variants} == {"victim@gmail.com"}
+    assert base_key("...@gmail.com") == "...@gmail.com"
+    assert base_key("v.ictim@example.com") == "v.ictim@example.com"
+
+
 def test_a_stamp_tells_its_age_and_dies_after_two_days() -> None:
     text = stamp(KEY, NOW)
     assert age([KEY], text, NOW + timedelta(seconds=3)) == timedelta(seconds=3)

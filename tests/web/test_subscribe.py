@@ -30,6 +30,17 @@ def test_pressing_the_button_twice_writes_one_welcome_letter(town: Any) -> None:
     assert len(town.letters("welcome")) == 1
 
 
+def test_a_reader_is_called_as_he_wrote_himself_and_not_as_a_stranger_did(town: Any) -> None:
+    town.fill("/subscribe", email="alice@example.com", name="Silly Goose")
+    town.clock.forward(days=2)
+    town.fill("/subscribe", email="alice@example.com", name="Alice")
+    town.client.post(town.path(town.letters("confirm")[-1]["confirm_url"]))
+    assert town.person("alice@example.com").name == "Alice"
+    town.clock.forward(days=2)
+    town.fill("/subscribe", email="alice@example.com", name="Silly Goose")
+    assert town.person("alice@example.com").name == "Alice"
+
+
 def test_the_confirm_letter_holds_nothing_the_stranger_wrote(town: Any) -> None:
     town.fill("/subscribe", email="bob@example.com", name="Buy at evil.test")
     assert "evil" not in repr(town.letters())
