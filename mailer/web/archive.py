@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Row
 from starlette.exceptions import HTTPException
@@ -15,7 +17,7 @@ from mailer.model.tokens import Purpose
 from mailer.rendering import images, source
 from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
-from mailer.rendering.translation import choose, translator
+from mailer.rendering.translation import choose, own_name, translator
 from mailer.store import archive, signups
 from mailer.store import images as stored_images
 from mailer.web.parts import parts
@@ -62,7 +64,10 @@ async def issue(request: Request) -> Response:
     by_language = {row.language: row for row in editions}
     wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
     chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
-    return _mail(chosen.html, chosen.language, "public, max-age=300")
+    others = {tag: own_name(tag) for tag in by_language if tag != chosen.language}
+    page = club.templates.render("pages/editions.html.j2", slug=slug, others=others) if others else ""
+    shown = re.sub(r"(<body\b[^>]*>)", lambda body: body[1] + page, chosen.html, count=1)
+    return _mail(shown, chosen.language, "public, max-age=300")
 
 
 async def view(request: Request) -> Response:
@@ -101,11 +106,12 @@ async def feed(request: Request) -> Response:
     rows = await club.read(club.db.read, archive.listed, club.clock(), FEED_LENGTH)
     written = await club.read(club.db.read, archive.written, [row.id for row in rows])
     language = club.language(request)
+    wished = "?" + urlencode({"lang": language}) if "lang" in request.query_params else ""
     entries = [
         {
             "title": row.title,
             **_told(written[row.id], language),
-            "slug": row.slug,
+            "address": f"{club.base_url}/archive/{row.slug}",
             "published": max(row.send_at, row.frozen_at).isoformat(),
             "at": max(row.send_at, row.frozen_at, row.corrected_at or row.frozen_at).isoformat(),
         }
@@ -117,11 +123,14 @@ async def feed(request: Request) -> Response:
         lang=language,
         newsletter=club.settings.newsletter.name,
         base_url=club.base_url,
+        wished=wished,
         entries=entries,
         updated=max((entry["at"] for entry in entries), default="1970-01-01T00:00:00+00:00"),
     )
     return Response(
-        text, media_type="application/atom+xml; charset=utf-8", headers={"Cache-Control": "public, max-age=300"}
+        text,
+        media_type="application/atom+xml; charset=utf-8",
+        headers={"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"},
     )
 
 
@@ -138,8 +147,9 @@ def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
     lang = choose(tuple(texts), language)
     issue = source.examine(texts[lang])[0] if texts else None
     if issue is None:
-        return {"lang": language, "summary": "", "headlines": ()}
+        return {"lang": language, "query": "", "summary": "", "headlines": ()}
     told = {"lang": issue.lang, "summary": issue.preheader, "headlines": [item.headline for item in issue.items]}
+    told["query"] = "?" + urlencode({"lang": lang}) if len(texts) > 1 else ""
     return told | ({"title": issue.digest_title} if issue.digest_title else {})
 
 
@@ -156,4 +166,6 @@ def _plain(slug: str) -> bool:
 def _mail(html: str, language: str, caching: str) -> Response:
     """A rendered mail by itself, which may run nothing and send nothing."""
     headers = {"Content-Security-Policy": MAIL_POLICY, "Content-Language": language, "Cache-Control": caching}
+    if not caching.startswith("no-"):
+        headers["Vary"] = "Accept-Language"
     return HTMLResponse(html, headers=headers)

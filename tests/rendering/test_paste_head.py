@@ -190,6 +190,13 @@ def test_a_call_tells_of_no_code_that_the_mail_does_not_show(call: str, title: s
     assert cta.title == title
 
 
+def test_a_button_without_an_address_says_that_it_leads_to_the_apply_page() -> None:
+    for call, label in (("商务合作：shengbao@example.com", "申请加入"), ("咨询报名请加群 0000000", "立即报名")):
+        cta = paste.read(f"#绳报# 11月24日{CHINESE}\n{call}", today=TODAY).issue.cta
+        assert cta is not None
+        assert (cta.url, cta.label) == ("", label)
+
+
 def test_a_name_that_greets_is_the_name_only_where_no_other_is_found() -> None:
     assert read("早安，渡口｜11月24日").issue.newsletter == "早安，渡口"
     assert read("早安，各位｜11月24日").issue.newsletter == "Newsletter"

@@ -12,6 +12,7 @@ from mailer.rendering.message import Frame, Place, Slot, compile_program
 from mailer.store.schema import deliveries, editions, issues
 from mailer.web.security import MAIL_POLICY
 
+WRITTEN = "---\nnewsletter: N\ndate: 2026-11-23\nlang: {}\n---\n\n### {}\n"
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -44,6 +45,42 @@ def test_an_archived_issue_is_the_mail_in_the_readers_language(town: Any) -> Non
     chinese = town.client.get("/archive/2026-11-23", headers={"accept-language": "zh-CN,en;q=0.5"})
     assert chinese.text == "<html lang=zh>早"
     assert "set-cookie" not in chinese.headers
+
+
+def test_an_issue_in_two_languages_leads_from_each_to_the_other(town: Any) -> None:
+    issue = town.add_issue("2026-11-23", "Headlines")
+    town.add_issue("2026-11-24", "Alone")
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(html="<body class=a><p>Early", source=WRITTEN.format("en", "Early")))
+        row = {"issue_id": issue, "language": "zh", "source": WRITTEN.format("zh", "早"), "subject": "早", "text": ""}
+        values = row | {"html": "<body><p>早", "program": b"", "digest": "", "key_id": 1, "frozen_at": town.clock()}
+        conn.execute(editions.insert().values(**values))
+    english = town.client.get("/archive/2026-11-23?lang=en")
+    assert '<a href="/archive/2026-11-23?lang=zh" lang="zh" hreflang="zh" rel="alternate">中文</a>' in english.text
+    assert english.headers["vary"] == "Accept-Language"
+    assert "?lang=en" in town.client.get("/archive/2026-11-23?lang=zh").text
+    assert "hreflang" not in town.client.get("/archive/2026-11-24").text
+
+
+def test_each_language_has_its_own_feed_whose_links_stay_in_it(town: Any) -> None:
+    issue = town.add_issue("2026-11-23", "Headlines")
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(source=WRITTEN.format("en", "Early")))
+        row = {"issue_id": issue, "language": "zh", "source": WRITTEN.format("zh", "早"), "subject": "早", "text": ""}
+        values = row | {"html": "", "program": b"", "digest": "", "key_id": 1, "frozen_at": town.clock()}
+        conn.execute(editions.insert().values(**values))
+    assert 'href="/feed.xml?lang=zh"' in town.client.get("/archive?lang=zh").text
+    answer = town.client.get("/feed.xml?lang=zh")
+    feed = ET.fromstring(answer.text)  # noqa: S314 - our own output
+    assert feed.findtext(f"{ATOM}id") == "https://news.example.com/feed.xml?lang=zh"
+    entry = feed.find(f"{ATOM}entry")
+    assert entry is not None
+    assert entry.findtext(f"{ATOM}id") == "https://news.example.com/archive/2026-11-23"
+    link = entry.find(f"{ATOM}link")
+    assert link is not None
+    assert link.get("href") == "https://news.example.com/archive/2026-11-23?lang=zh"
+    assert "/archive/2026-11-23?lang=zh#n1" in (entry.findtext(f"{ATOM}content") or "")
+    assert answer.headers["vary"] == "Accept-Language"
 
 
 def test_a_corrected_edition_replaces_the_first(town: Any) -> None:

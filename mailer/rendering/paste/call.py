@@ -74,7 +74,8 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     plain, url = links.strip(text)
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
     label = grammar.call_label(plain)
-    button = _label(plain, language.is_chinese(language.detect(plain.replace(url, ""), "zh-Hans")))
+    lang = language.detect(plain.replace(url, ""), "zh-Hans")
+    button = _label(plain, language.is_chinese(lang))
     if label and re.search(r"\w", plain[len(label) :]):
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
@@ -83,6 +84,8 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
     else:
         target = apply_url or "the club's own apply page"
+        if not grammar.is_join(line.text):  # the button says where it leads
+            button = {"zh-Hant": "申請加入"}.get(lang, "申请加入" if language.is_chinese(lang) else "Apply to join")
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
     plain = re.sub(r"[\s↓→⬇👇👉➡:：—–\ufe0f-]+$", "", plain)
     if (unscanned := _SCAN.sub("", plain)) != plain:
