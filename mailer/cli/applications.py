@@ -11,6 +11,9 @@ from mailer.cli import open_club
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+
     from mailer.flows.apply import Apply
     from mailer.wiring import Club
 
@@ -73,12 +76,17 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
     for key, text in case.application["answers"].items():
         click.echo(f"{key}: {text}")
     click.echo(f"newsletter: {'asked for' if case.application['wants_newsletter'] else 'not asked for'}")
-    for row in case.history:
-        words = ": ".join(filter(None, (row["action"], row["note"])))
-        by = f" ({row['reviewer']})" if row["reviewer"] else ""
-        click.echo(f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M} {words}{by}")
+    _tell(case.history, zone)
     for row in case.earlier:
         click.echo(f"earlier: {row['id']} {row['state']} {row['kind']}")
+        _tell(row["history"], zone, indent="  ")
+
+
+def _tell(history: Sequence[Mapping[str, Any]], zone: tzinfo, indent: str = "") -> None:
+    for row in history:
+        words = ": ".join(filter(None, (row["action"], row["note"])))
+        by = f" ({row['reviewer']})" if row["reviewer"] else ""
+        click.echo(f"{indent}{row['at'].astimezone(zone):%Y-%m-%d %H:%M} {words}{by}")
 
 
 def _data(row: Any) -> dict[str, Any]:

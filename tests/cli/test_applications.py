@@ -69,6 +69,19 @@ def test_a_decision_writes_a_letter_and_stands(db: Database, tmp_path: Path) -> 
     assert "asked: Which shop?" in shown
 
 
+def test_the_same_persons_earlier_applications_are_shown_with_what_was_said(db: Database, tmp_path: Path) -> None:
+    assert run(tmp_path, "decline", "1", "--note", "No shop there.").exit_code == 0
+    with db.transaction() as conn:
+        bob = applications.get(conn, 1)
+        assert bob is not None
+        kept = {key: getattr(bob, key) for key in ("address", "match_key", "name", "language", "kind", "answers")}
+        later = applications.add(conn, **kept, wording="", source="apply", client="", now=NOW)
+        applications.move(conn, later.id, applications.Standing.WAITING, NOW)
+    assert "declined: No shop there." in run(tmp_path, "show", str(later.id)).stdout
+    (earlier,) = json.loads(run(tmp_path, "show", str(later.id), "--json").stdout)["earlier"]
+    assert [step["note"] for step in earlier["history"]] == ["No shop there."]
+
+
 def test_no_such_application_is_said_in_a_line(db: Database, tmp_path: Path) -> None:
     for args in (("show", "99"), ("approve", "99")):
         result = run(tmp_path, *args)

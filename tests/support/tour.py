@@ -67,7 +67,7 @@ def tour(town: Any) -> Iterator[Stop]:
     yield Stop("archive", "/archive")
     yield Stop("404", "/nowhere", status=404)
     yield Stop("405", f"{leave}/undo", status=405)
-    yield Stop("413", "/subscribe", {"email": "x" * 70_000}, 413)
+    yield Stop("413", "/subscribe", {"email": "x" * 300_000}, 413)
 
     town.clock.forward(hours=100)
     later = town.add_reader("late@example.com", "unsubscribed")

@@ -190,6 +190,15 @@ def test_an_applicants_network_address_is_dropped_after_the_days_the_settings_sa
     assert club.app.state.parts.apply.case(1).application["client"] == ""
 
 
+def test_long_answers_in_chinese_are_not_too_much(town_with: Any) -> None:
+    label = {"en": "Why"}
+    fields = [{"key": f"why{number}", "label": label, "type": "textarea"} for number in range(4)]
+    club = town_with(join={"kinds": [{"key": "long", "label": label, "fields": fields}]})
+    answers = {f"q_why{number}": "商" * 4000 for number in range(4)}
+    assert club.fill("/apply?kind=long", kind="long", name="Bob", email="bob@example.com", **answers).status_code == 200
+    assert len(club.letters("application-confirm")) == 1
+
+
 def test_a_newer_application_replaces_the_one_that_waits(club: Any) -> None:
     applied(club)
     club.clock.forward(days=2)
