@@ -70,7 +70,7 @@ def sheet(club: Club, file: Path) -> Sheet:
     """A file rendered and checked, or the line that says why it cannot be."""
     from mailer.cli.references import read_text
     from mailer.errors import MailerError
-    from mailer.rendering import theme
+    from mailer.rendering import merge_tags, theme
     from mailer.rendering.edition import Edition
     from mailer.rendering.examine import examine
     from mailer.web.preview import Sheet
@@ -86,5 +86,5 @@ def sheet(club: Club, file: Path) -> Sheet:
         return Sheet(file.name, error=str(error))
     first = next(iter(found.errors), None) if found.edition is None else None
     why = f"{file.name}:{max(first.line, 1)}: {first.message} {first.fix}" if first else ""
-    preheader = found.issue.preheader if found.issue else ""
+    preheader = merge_tags.for_nobody(found.issue.preheader) if found.issue else ""
     return Sheet(file.name, found.edition, found.findings, why, text, preheader)

@@ -10,7 +10,7 @@ import lxml.html
 from lxml.html import HtmlElement
 
 from mailer.model.issue import Issue
-from mailer.rendering import text
+from mailer.rendering import merge_tags, text
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.inline import css_mistakes
@@ -144,7 +144,7 @@ def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Fi
             "H11", line, "There is no preheader; inboxes will show the first words instead.", "Add preheader:."
         )
         return
-    columns = text.width(issue.preheader)
+    columns = text.width(merge_tags.for_nobody(issue.preheader))
     if not PREHEADER[0] <= columns <= PREHEADER[1]:
         yield warning(
             "H11",

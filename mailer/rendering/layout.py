@@ -52,7 +52,7 @@ def lay_out(
         "lang": issue.lang,
         "dir": "rtl" if issue.lang.split("-")[0] in RIGHT_TO_LEFT else "ltr",
         "subject": subject,
-        "preheader": issue.preheader,
+        "preheader": slots.replace(issue.preheader, issue.lines.get("preheader", 1)),
         "heading": issue.title or newsletter,
         "kicker": newsletter if issue.title else "",
         "number": words["number"].format(number=issue.number) if issue.number is not None else "",

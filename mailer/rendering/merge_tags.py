@@ -91,6 +91,12 @@ def replace(text: str, place: Callable[[MergeTag], str], *, line: int = 1) -> st
     return "".join(piece if isinstance(piece, str) else place(piece) for piece in parse(text, line=line))
 
 
+def for_nobody(text: str) -> str:
+    """`text` as a reader sees it of whom nothing is known."""
+    seen = (piece.value(None) if isinstance(piece, MergeTag) else piece for piece in scan(text))
+    return "".join(piece.text if isinstance(piece, Mistake) else piece for piece in seen)
+
+
 def is_known(field: str) -> bool:
     """Whether a field may stand in a merge tag."""
     return field in FIELDS or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE))

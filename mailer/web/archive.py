@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Purpose
-from mailer.rendering import images, source
+from mailer.rendering import images, merge_tags, source
 from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
 from mailer.rendering.translation import choose, own_name, translator
@@ -148,8 +148,12 @@ def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
     issue = source.examine(texts[lang])[0] if texts else None
     if issue is None:
         return {"lang": language, "query": "", "summary": "", "headlines": ()}
-    told = {"lang": issue.lang, "summary": issue.preheader, "headlines": [item.headline for item in issue.items]}
-    told["query"] = "?" + urlencode({"lang": lang}) if len(texts) > 1 else ""
+    told = {
+        "lang": issue.lang,
+        "query": "?" + urlencode({"lang": lang}) if len(texts) > 1 else "",
+        "summary": merge_tags.for_nobody(issue.preheader),
+        "headlines": [item.headline for item in issue.items],
+    }
     return told | ({"title": issue.digest_title} if issue.digest_title else {})
 
 

@@ -94,10 +94,16 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
         (NORMAL.replace("Monday", "{{ first_name }}"), ("P02", "error", 9)),
         (NORMAL.replace("Monday", "<https://{{ email }}/x>"), ("P03", "error", 9)),
         (NORMAL.replace("### One", "### One {{ email }}"), ("P01", "error", 7)),
+        (NORMAL.replace("### One", '### One {lead="For {{ email }}"}'), ("P01", "error", 7)),
     ],
 )
 def test_a_rule_finds_its_line(body: str, expected: tuple[str, str, int]) -> None:
     assert [finding for finding in ids(body) if finding[0] == expected[0]] == [expected]
+
+
+@pytest.mark.parametrize("key", ["title", "subject"])
+def test_a_merge_tag_in_title_or_subject_is_found_on_its_line(key: str) -> None:
+    assert ids(NORMAL, more=f"{key}: For {{{{ first_name }}}}\n") == [("P01", "error", 6)]
 
 
 def test_half_width_punctuation_between_chinese_letters_is_found() -> None:
