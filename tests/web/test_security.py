@@ -20,7 +20,7 @@ from mailer.model.subscriber import State, tag_name
 from mailer.model.tokens import Purpose
 from mailer.store import admission, segments, subscribers
 from mailer.store.schema import deliveries, letters, rate_marks, suppressions
-from mailer.web.security import MAIL_POLICY, PAGE_POLICY
+from mailer.web.security import MAIL_POLICY, PAGE_POLICY, SCRIPT_POLICY
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -81,6 +81,18 @@ def test_s10_s13_every_answer_carries_the_policies_and_no_cookie(town: Any) -> N
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert "set-cookie" not in answer.headers
         assert answer.status_code != 500, path
+
+
+def test_s10_the_policies_of_pages_allow_nothing_inline_and_nothing_from_elsewhere() -> None:
+    allowed = {"'none'", "'self'", "data:"}
+    for policy in (PAGE_POLICY, SCRIPT_POLICY):
+        rules = {rule.split()[0]: set(rule.split()[1:]) for rule in policy.split(";")}
+        assert {"default-src", "form-action", "frame-ancestors", "base-uri"} <= rules.keys()
+        assert rules["default-src"] == {"'none'"}
+        assert set().union(*rules.values()) <= allowed
+    assert "script-src" not in PAGE_POLICY
+    assert "script-src" not in MAIL_POLICY
+    assert MAIL_POLICY.startswith("sandbox; default-src 'none';")
 
 
 def test_every_method_on_every_route_gets_an_answer(town: Any) -> None:
