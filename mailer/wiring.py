@@ -371,7 +371,7 @@ class Club:
         from mailer.flows.dispatch import Dispatcher, Retry
         from mailer.flows.sign import SignAhead
         from mailer.store.journal import boot_id
-        from mailer.store.ledger import CLERK, Worker
+        from mailer.store.leases import CLERK, Worker
 
         host, sending = socket.gethostname(), self.settings.sending
         name = f"{CLERK if letters_only else ''}{host}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -33,6 +33,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FILES = (
     "mailer/flows/dispatch/*.py",
+    "mailer/store/leases.py",
+    "mailer/store/picking.py",
+    "mailer/store/running.py",
     "mailer/store/ledger.py",
     "mailer/store/holdings.py",
     "mailer/store/journal.py",

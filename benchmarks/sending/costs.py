@@ -15,9 +15,11 @@ from sqlalchemy import create_engine, make_url, text
 from mailer.cli import drafts
 from mailer.flows.dispatch.desk import MAX_CLAIM
 from mailer.model.delivery import Phase, State
-from mailer.store import ledger
+from mailer.store import leases, ledger, picking, running
 from mailer.store.journal import Journal, Mark, boot_id
-from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
 from mailer.wiring import Club
 from sending.club import write_issue
 
@@ -48,24 +50,24 @@ def ledger_microseconds(club: Club) -> float:
             journal.mark(position, Mark.ACCEPTED)
             outcomes.append(Outcome(row, State.ACCEPTED, now, "relay", Phase.DOT, 250, "2.0.0", REPLY, 3))
         with club.db.transaction() as conn:
-            ledger.renew(conn, [claim_id], now + timedelta(seconds=120))
+            leases.renew(conn, [claim_id], now + timedelta(seconds=120))
             ledger.record(conn, claim_id, outcomes, now)
-            ledger.end_claims(conn, [claim_id], now)
+            leases.end_claims(conn, [claim_id], now)
         journal.remove()
         sent += len(claimed)
-    club.db.run(ledger.finish_issues, club.clock())
+    club.db.run(running.finish_issues, club.clock())
     return (time.perf_counter() - started) / sent * 1e6
 
 
 def _claim(club: Club, worker: Worker, folder: Path) -> tuple[int, list[Claimed], Journal] | None:
     now = club.clock()
     with club.db.transaction() as conn:
-        ledger.expire_overdue(conn, now)
-        for issue in ledger.sendable(conn, now):
-            rows = ledger.pick(conn, issue, MAX_CLAIM, now)
+        running.expire_overdue(conn, now)
+        for issue in running.sendable(conn, now):
+            rows = picking.pick(conn, issue, MAX_CLAIM, now)
             if rows:
-                claim_id = ledger.open_claim(conn, worker, str(folder), now, timedelta(seconds=120))
-                ledger.assign(conn, claim_id, rows, now)
+                claim_id = leases.open_claim(conn, worker, str(folder), now, timedelta(seconds=120))
+                picking.assign(conn, claim_id, rows, now)
                 return claim_id, rows, Journal(folder, claim_id, [row.id for row in rows])
     return None
 

@@ -233,10 +233,10 @@ def _servers(config: Path, sockets: list[socket.socket]) -> Iterator[Stage]:
 
 def _finish(config: Path, club: Club) -> None:
     """Dispatch again when the deferred readers are due, until the issue is finished."""
-    from mailer.store import ledger
+    from mailer.store import running
 
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while (due := club.db.read(ledger.next_due)) is not None and time.monotonic() < give_up:
+    while (due := club.db.read(running.next_due)) is not None and time.monotonic() < give_up:
         time.sleep(max(0.0, (due - club.clock()).total_seconds()))
         _run(config, "dispatch")
 

@@ -20,7 +20,8 @@ from mailer.model.delivery import State
 
 if TYPE_CHECKING:
     from mailer.errors import RelayError, StoreError
-    from mailer.store.ledger import Outcome, Worker
+    from mailer.store.leases import Worker
+    from mailer.store.ledger import Outcome
     from mailer.wiring import Club
 
 TELL_SECONDS = 5.0

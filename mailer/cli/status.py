@@ -23,7 +23,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
     from mailer.store.journal import boot_id
-    from mailer.store.ledger import LOCK
+    from mailer.store.leases import LOCK
 
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone

@@ -10,7 +10,7 @@ from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, address_letter, compose_issue
 from mailer.store import contents
-from mailer.store.ledger import Claimed
+from mailer.store.picking import Claimed
 
 MOST_EDITIONS = 16
 

@@ -18,7 +18,7 @@ from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
-from mailer.store import budgets, issues, journal, ledger, reports
+from mailer.store import budgets, issues, journal, leases, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 from mailer.store.reports import Holder, Uncertain
@@ -162,7 +162,7 @@ def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progres
 def lost(db: Database, host: str, boot: str) -> set[str]:
     """The workers of this host that died with claims open: their journals are there, and nobody holds them."""
     found = set()
-    for claim in db.read(ledger.open_claims):
+    for claim in db.read(leases.open_claims):
         path = Path(claim.journal) / f"{claim.id}.journal"
         if (claim.host, claim.boot) == (host, boot) and path.exists() and journal.is_alive(path) is False:
             found.add(claim.worker)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mailer.mail.wire import WireForm
 from mailer.rendering.outgoing import Outgoing
-from mailer.store.ledger import Claimed
+from mailer.store.picking import Claimed
 
 if TYPE_CHECKING:
     from mailer.mail.dkim import Signer

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, not_, select
 
 from mailer.store.bulk import WAITS
-from mailer.store.ledger import CLERK
+from mailer.store.leases import CLERK
 from mailer.store.schema import claims, deliveries, events, issues, letters, to_millis
 
 STALLED = "stalled"

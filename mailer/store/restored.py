@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from mailer.model.delivery import State
-from mailer.store.ledger import WAITING, is_locked, latest_claim, repeat_uncertain
+from mailer.store.leases import is_locked, latest_claim
+from mailer.store.ledger import repeat_uncertain
+from mailer.store.picking import WAITING
 from mailer.store.schema import claims, deliveries, issues
 
 CAUSE = "the database was restored from a backup: whether this went out is not known"

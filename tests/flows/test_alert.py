@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, update
 from mailer.flows.alert import Alerts
 from mailer.model.signup import mark
 from mailer.store import issues as issue_store
-from mailer.store import ledger, marks
+from mailer.store import leases, marks, running
 from mailer.store.engine import Database
-from mailer.store.ledger import CLERK, Worker
+from mailer.store.leases import CLERK, Worker
 from mailer.store.schema import claims, deliveries, events, issues, letters, subscribers
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
@@ -77,8 +77,8 @@ class Desk:
 
     def finish(self) -> None:
         with self.db.transaction() as conn:
-            ledger.expire_overdue(conn, self.now)
-            ledger.finish_issues(conn, self.now)
+            running.expire_overdue(conn, self.now)
+            running.finish_issues(conn, self.now)
 
     def kinds(self) -> list[str]:
         with self.db.reading() as conn:
@@ -138,7 +138,7 @@ def test_a_pause_the_program_made_is_told_with_its_cause(desk: Desk) -> None:
     issue_id = desk.publish("accepted", "pending")
     for _ in range(2):
         desk.now += timedelta(minutes=1)
-        desk.db.run(ledger.pause, issue_id, "535 5.7.8 wrong password", desk.now)
+        desk.db.run(running.pause, issue_id, "535 5.7.8 wrong password", desk.now)
         desk.alerts.look()
         desk.alerts.look()
         desk.db.run(issue_store.set_state, issue_id, ("paused",), "sending", "", "Ann", desk.now)
@@ -180,7 +180,7 @@ def test_who_sends_letters_only_does_not_end_a_standstill(desk: Desk) -> None:
     desk.now += timedelta(minutes=16)
     desk.alerts.look()
     clerk = Worker(f"{CLERK}here", "h", 1, "")
-    desk.db.run(ledger.open_claim, clerk, "", desk.now, timedelta(minutes=2))
+    desk.db.run(leases.open_claim, clerk, "", desk.now, timedelta(minutes=2))
     desk.now += timedelta(minutes=16)
     desk.alerts.look()
     assert desk.kinds() == ["send-stalled"]

@@ -9,9 +9,11 @@ from support.cast import NOW, claim, later, publish, reader
 from mailer.errors import UsageError
 from mailer.flows import control, report
 from mailer.model.delivery import Phase, State
-from mailer.store import ledger
+from mailer.store import leases, ledger
 from mailer.store.engine import Database
-from mailer.store.ledger import Outcome, Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.running import Sendable
 from mailer.store.schema import issues
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -24,7 +26,7 @@ def _sent(db: Database, *states: State, **values: object) -> int:
         for number in range(len(states)):
             reader(conn, f"r{number}@example.com")
         issue_id = publish(conn, **values)
-        claim_id = ledger.open_claim(conn, WORKER, "", NOW, LEASE)
+        claim_id = leases.open_claim(conn, WORKER, "", NOW, LEASE)
         outcomes = [
             Outcome(row, state, NOW, "main", Phase.RCPT, 451, "4.2.0", "4.2.0 Later", due_at=later(minutes=5))
             for row, state in zip(claim(conn, claim_id, Sendable(issue_id), len(states), NOW), states, strict=True)

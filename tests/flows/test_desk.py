@@ -18,7 +18,9 @@ from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result, State
 from mailer.store.budgets import PROVIDER, RELAY
 from mailer.store.journal import Journal, Mark, read
-from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse

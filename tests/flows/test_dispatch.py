@@ -26,13 +26,15 @@ from mailer.flows.dispatch import dispatcher as dispatching
 from mailer.model.delivery import State
 from mailer.model.pacing import Window
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets, issues, ledger
+from mailer.store import budgets, issues, leases, picking
 from mailer.store.budgets import PROVIDER, Slowdown, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.journal import Journal, Mark
-from mailer.store.ledger import Claimed, Sendable, Worker
+from mailer.store.leases import Worker
 from mailer.store.outbox import post_letter
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
 from mailer.store.schema import claims, deliveries, subscribers
 from mailer.store.schema import issues as issues_table
 from mailer.transport import lane as lanes
@@ -676,7 +678,7 @@ async def test_what_others_claimed_counts_as_seen_here(stage: Stage, tmp_path: P
     async with Relay() as relay:
         await stage.send(relay, journal_folder=tmp_path / "there")
         await stage.send(relay)
-    assert HighWater(stage.folder / "journal").claim == stage.db.read(ledger.latest_claim) > 0
+    assert HighWater(stage.folder / "journal").claim == stage.db.read(leases.latest_claim) > 0
 
 
 async def test_a_deadline_that_cut_readers_off_is_told(stage: Stage) -> None:
@@ -875,9 +877,9 @@ async def test_what_a_dead_worker_may_have_sent_counts_against_the_limits(
     with stage.db.transaction() as conn:
         budgets.allowance(conn, "main", quotas, stage.now)
         budgets.settle(conn, {}, [group], stage.now)
-        dead = ledger.open_claim(conn, Worker("w0", "here", 1, "boot"), str(folder), stage.now, books.LEASE, "main")
-        rows = ledger.pick(conn, Sendable(stage.issue_id), 6, stage.now)
-        ledger.assign(conn, dead, rows, stage.now)
+        dead = leases.open_claim(conn, Worker("w0", "here", 1, "boot"), str(folder), stage.now, books.LEASE, "main")
+        rows = picking.pick(conn, Sendable(stage.issue_id), 6, stage.now)
+        picking.assign(conn, dead, rows, stage.now)
     if marks is not None:
         journal = Journal(folder, dead, [row.id for row in rows])
         for position, mark in marks.items():

@@ -48,7 +48,7 @@ MUTANTS = {
         136,
     ),
     "no unsubscribe re-check": Mutant(
-        "store/ledger.py",
+        "store/picking.py",
         'or_(d.address == "", s.state != "active", is_suppressed(s.match_key, now))',
         'd.address == ""',
         3,

@@ -10,7 +10,7 @@ from support.cast import NOW
 from mailer.flows.dispatch.outcome import MOST_TEXT, Conclusion, Retry, conclude, quarantined, taken
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result, State
-from mailer.store.ledger import Claimed
+from mailer.store.picking import Claimed
 
 MINUTE = timedelta(minutes=1)
 DOWN = Reply(451, ("4.3.2 System not accepting messages",))

@@ -8,10 +8,13 @@ from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
-from mailer.store import budgets, holdings, ledger
+from mailer.store import budgets, holdings, leases, ledger
 from mailer.store.budgets import PROVIDER, RELAY, Slowdown, Wish
 from mailer.store.engine import Database
-from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
 from mailer.store.schema import deliveries
 
 QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
@@ -19,7 +22,7 @@ QUOTAS = (Window(10, 60.0), Window(15, 3600.0))
 
 def _claim(db: Database, issue_id: int, count: int, worker: str = "w1") -> tuple[int, list[Claimed]]:
     with db.transaction() as conn:
-        claim_id = ledger.open_claim(conn, Worker(worker, "host", 1, "boot"), "", NOW, timedelta(seconds=120), "main")
+        claim_id = leases.open_claim(conn, Worker(worker, "host", 1, "boot"), "", NOW, timedelta(seconds=120), "main")
         return claim_id, claim(conn, claim_id, Sendable(issue_id), count, NOW)
 
 
@@ -187,7 +190,7 @@ def test_parting_a_limit_by_the_second_leaves_what_was_sent_alone(db: Database, 
     assert _left(db) == 10
     claim_id, rows = _claim(db, issue_id, 4)
     _record(db, claim_id, rows, 0)
-    db.run(ledger.end_claim, claim_id, NOW)
+    db.run(leases.end_claim, claim_id, NOW)
     assert db.run(budgets.allowance, "main", QUOTAS, later(seconds=1), Wish("w1", 10, 0)).part == 10
     db.run(budgets.allowance, "backup", (), later(seconds=1), Wish("w1", 10, 0))
     db.run(budgets.leave, "w1", later(seconds=2))
@@ -201,7 +204,7 @@ def test_a_busy_worker_keeps_its_part_however_long_its_messages_take(db: Databas
     assert db.run(budgets.allowance, "main", (), NOW, Wish("w1", 10, 0)).part == 10
     without = db.run(budgets.allowance, "main", (), later(seconds=60), Wish("w2", 10, 0))
     assert (without.part, without.wait) == (0, 1.0)
-    db.run(ledger.end_claim, claim_id, later(seconds=61))
+    db.run(leases.end_claim, claim_id, later(seconds=61))
     assert db.run(budgets.allowance, "main", (), later(seconds=61), Wish("w2", 10, 0)).part == 10
 
 

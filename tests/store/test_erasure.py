@@ -10,9 +10,10 @@ from sqlalchemy import Table, insert, select, update
 from support.cast import NOW, claim, later, reader
 
 from mailer.model.delivery import State
-from mailer.store import erasure, ledger
+from mailer.store import erasure, leases, ledger
 from mailer.store.engine import Database
-from mailer.store.ledger import Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.running import Sendable
 from mailer.store.schema import applications, attempts, bounces, deliveries, letters, metadata, returned_mails, reviews
 
 LEASE = timedelta(seconds=120)
@@ -41,7 +42,7 @@ def _traces(db: Database, name: str) -> list[str]:
 def _claim_letters(db: Database, minutes: int = 0) -> tuple[int, list[int]]:
     now = later(minutes=minutes)
     with db.transaction() as conn:
-        claim_id = ledger.open_claim(conn, Worker("w1", "host", 1, "boot"), "", now, LEASE)
+        claim_id = leases.open_claim(conn, Worker("w1", "host", 1, "boot"), "", now, LEASE)
         return claim_id, [row.id for row in claim(conn, claim_id, Sendable(None), 10, now)]
 
 
@@ -59,14 +60,14 @@ def _bounce(db: Database, delivery_id: int, subscriber_id: int | None) -> None:
 
 def _attempt(db: Database, delivery_id: int) -> None:
     with db.transaction() as conn:
-        claim = ledger.open_claim(conn, Worker("w0", "host", 1, "boot"), "", NOW, LEASE)
+        claim = leases.open_claim(conn, Worker("w0", "host", 1, "boot"), "", NOW, LEASE)
         conn.execute(
             insert(attempts).values(
                 delivery_id=delivery_id, claim_id=claim, at=NOW, relay="main", phase="rcpt", state="deferred",
                 text="450 <dave@example.com> busy", millis=1,
             )
         )  # fmt: skip
-        ledger.end_claim(conn, claim, NOW)
+        leases.end_claim(conn, claim, NOW)
 
 
 def _applicant(db: Database) -> tuple[int, int]:

@@ -5,16 +5,17 @@ from datetime import timedelta
 from support.cast import NOW, claim, publish, reader
 
 from mailer.model.delivery import State
-from mailer.store import holdings, ledger, reports
+from mailer.store import holdings, leases, ledger, reports
 from mailer.store.engine import Database
 from mailer.store.holdings import stretches
 from mailer.store.journal import Mark
-from mailer.store.ledger import Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.running import Sendable
 
 
 def _claim(db: Database, issue_id: int, limit: int) -> int:
     with db.transaction() as conn:
-        claim_id = ledger.open_claim(conn, Worker("w1", "host", 1, "boot"), "", NOW, timedelta(seconds=120))
+        claim_id = leases.open_claim(conn, Worker("w1", "host", 1, "boot"), "", NOW, timedelta(seconds=120))
         claim(conn, claim_id, Sendable(issue_id), limit, NOW)
         return claim_id
 

@@ -9,12 +9,15 @@ from support.cast import NOW, claim, later, new_edition, publish, reader
 
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.store import bounces, issues, ledger, reports, suppressions
+from mailer.store import bounces, issues, leases, ledger, reports, running, suppressions
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
-from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
 from mailer.store.outbox import post_letter
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
 from mailer.store.schema import attempts, claims, deliveries, events, subscribers
 from mailer.store.schema import issues as issues_table
 from mailer.store.suppressions import Suppression
@@ -33,7 +36,7 @@ def _publish(db: Database, count: int, **values: object) -> int:
 def _claim(db: Database, issue_id: int | None, limit: int = 10, minutes: float = 0) -> tuple[int, list[Claimed]]:
     now = later(minutes=minutes)
     with db.transaction() as conn:
-        claim_id = ledger.open_claim(conn, WORKER, "", now, LEASE, "main")
+        claim_id = leases.open_claim(conn, WORKER, "", now, LEASE, "main")
         return claim_id, claim(conn, claim_id, Sendable(issue_id), limit, now)
 
 
@@ -153,7 +156,7 @@ def test_a_deferred_delivery_is_claimed_when_it_is_due_again(db: Database) -> No
     claim_id, rows = _claim(db, issue_id)
     _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
     assert _claim(db, issue_id, minutes=4)[1] == []
-    assert db.read(ledger.next_due) == later(minutes=5)
+    assert db.read(running.next_due) == later(minutes=5)
     assert len(_claim(db, issue_id, minutes=5)[1]) == 1
 
 
@@ -253,32 +256,32 @@ def test_nothing_leaves_after_the_deadline(db: Database) -> None:
     issue_id = _publish(db, 2, deadline=later(hours=1))
     claim_id, rows = _claim(db, issue_id, limit=1)
     _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
-    db.run(ledger.expire_overdue, later(hours=1))
+    db.run(running.expire_overdue, later(hours=1))
     assert _states(db) == ["failed", "cancelled"]
-    assert db.run(ledger.finish_issues, later(hours=1)) == ["2026-05-21-214"]
+    assert db.run(running.finish_issues, later(hours=1)) == ["2026-05-21-214"]
 
 
 @pytest.mark.parametrize("state", ["paused", "cancelled", "finished"])
 def test_only_an_issue_being_sent_is_sendable(db: Database, state: str) -> None:
     issue_id = _publish(db, 1)
-    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None, issue_id]
+    assert [one.id for one in db.read(running.sendable, NOW)] == [None, issue_id]
     with db.transaction() as conn:
         issues.set_state(conn, issue_id, ("sending",), state, "", "op", NOW)
-    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None]
+    assert [one.id for one in db.read(running.sendable, NOW)] == [None]
 
 
 def test_an_issue_is_not_sent_before_its_time(db: Database) -> None:
     _publish(db, 1, send_at=later(hours=2))
-    assert [one.id for one in db.read(ledger.sendable, NOW)] == [None]
-    assert db.read(ledger.next_due) == later(hours=2)
+    assert [one.id for one in db.read(running.sendable, NOW)] == [None]
+    assert db.read(running.next_due) == later(hours=2)
 
 
 def test_a_lease_is_renewed_only_while_the_claim_is_open(db: Database) -> None:
     issue_id = _publish(db, 1)
     claim_id, _ = _claim(db, issue_id)
-    assert db.run(ledger.renew, [claim_id], later(minutes=4)) == {claim_id}
+    assert db.run(leases.renew, [claim_id], later(minutes=4)) == {claim_id}
     db.run(ledger.take_over, claim_id, None, "lost", NOW)
-    assert db.run(ledger.renew, [claim_id], later(minutes=4)) == set()
+    assert db.run(leases.renew, [claim_id], later(minutes=4)) == set()
 
 
 def test_the_counts_add_up_to_what_was_frozen(db: Database) -> None:
@@ -293,26 +296,26 @@ def test_the_counts_add_up_to_what_was_frozen(db: Database) -> None:
 
 def test_an_issue_is_finished_when_nothing_of_it_waits(db: Database) -> None:
     issue_id = _publish(db, 1)
-    assert db.run(ledger.finish_issues, NOW) == []
+    assert db.run(running.finish_issues, NOW) == []
     claim_id, rows = _claim(db, issue_id)
-    assert db.run(ledger.finish_issues, NOW) == []
+    assert db.run(running.finish_issues, NOW) == []
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
-    assert db.run(ledger.finish_issues, NOW) == ["2026-05-21-214"]
-    assert db.run(ledger.finish_issues, NOW) == []
+    assert db.run(running.finish_issues, NOW) == ["2026-05-21-214"]
+    assert db.run(running.finish_issues, NOW) == []
 
 
 def test_one_look_tells_whether_an_issue_may_have_ended(db: Database) -> None:
-    assert not db.read(ledger.has_endings, NOW)
+    assert not db.read(running.has_endings, NOW)
     issue_id = _publish(db, 1, send_at=later(hours=1))
     due = later(hours=1)
-    assert not db.read(ledger.has_endings, due)  # its reader waits
+    assert not db.read(running.has_endings, due)  # its reader waits
     claim_id, rows = _claim(db, issue_id, minutes=60)
-    assert not db.read(ledger.has_endings, later(minutes=59))  # its time has not come
-    assert db.read(ledger.has_endings, due)
-    assert db.run(ledger.finish_issues, due) == []  # he is in a worker's hands
+    assert not db.read(running.has_endings, later(minutes=59))  # its time has not come
+    assert db.read(running.has_endings, due)
+    assert db.run(running.finish_issues, due) == []  # he is in a worker's hands
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
-    assert db.run(ledger.finish_issues, due) == ["2026-05-21-214"]
-    assert not db.read(ledger.has_endings, due)
+    assert db.run(running.finish_issues, due) == ["2026-05-21-214"]
+    assert not db.read(running.has_endings, due)
 
 
 def test_what_was_given_back_to_a_cancelled_issue_is_seen_and_cancelled_too(db: Database) -> None:
@@ -320,19 +323,19 @@ def test_what_was_given_back_to_a_cancelled_issue_is_seen_and_cancelled_too(db: 
     claim_id, rows = _claim(db, issue_id)
     with db.transaction() as conn:
         issues.set_state(conn, issue_id, ("sending",), "cancelled", "", "op", NOW)
-    assert not db.read(ledger.has_endings, NOW)
+    assert not db.read(running.has_endings, NOW)
     db.run(ledger.release, claim_id, [rows[0].id], NOW)
-    assert db.read(ledger.has_endings, NOW)
-    assert db.run(ledger.finish_issues, NOW) == []
+    assert db.read(running.has_endings, NOW)
+    assert db.run(running.finish_issues, NOW) == []
     assert _states(db) == ["cancelled"]
-    assert not db.read(ledger.has_endings, NOW)
+    assert not db.read(running.has_endings, NOW)
 
 
 def test_failed_deliveries_can_be_sent_again_by_the_operator(db: Database) -> None:
     issue_id = _publish(db, 1)
     claim_id, rows = _claim(db, issue_id)
     _record(db, claim_id, [_outcome(rows[0], State.FAILED)])
-    db.run(ledger.finish_issues, NOW)
+    db.run(running.finish_issues, NOW)
     assert db.run(issues.retry, issue_id, State.UNCERTAIN, NOW) == 0
     assert db.run(issues.retry, issue_id, State.FAILED, NOW) == 1
     assert db.read(issues.find, "214").state == "sending"
@@ -392,8 +395,8 @@ def test_an_issue_is_repeated_only_by_its_policy_and_while_it_is_sent(
 def test_an_issue_is_not_called_finished_before_its_time(db: Database) -> None:
     issue_id = _publish(db, 1, send_at=later(hours=1))
     db.run(issues.cancel_waiting, issue_id, NOW)
-    assert db.run(ledger.finish_issues, later(minutes=59)) == []
-    assert len(db.run(ledger.finish_issues, later(hours=1))) == 1
+    assert db.run(running.finish_issues, later(minutes=59)) == []
+    assert len(db.run(running.finish_issues, later(hours=1))) == 1
     assert db.read(issues.by_id, issue_id).finished_at == later(hours=1)
 
 
@@ -403,7 +406,7 @@ def test_what_comes_back_to_a_cancelled_issue_is_cancelled_when_issues_are_finis
     db.run(issues.set_state, issue_id, ("sending",), "cancelled", "", "op", NOW)
     _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
     db.run(ledger.release, claim_id, [rows[1].id], NOW)
-    assert db.run(ledger.finish_issues, later(minutes=1)) == []
+    assert db.run(running.finish_issues, later(minutes=1)) == []
     with db.reading() as conn:
         rows_now = conn.execute(select(deliveries.c.state, deliveries.c.changed_at, deliveries.c.cause)).all()
     assert rows_now == [("cancelled", later(minutes=1), "the operator cancelled the issue")] * 2
@@ -411,8 +414,8 @@ def test_what_comes_back_to_a_cancelled_issue_is_cancelled_when_issues_are_finis
 
 def test_pausing_says_so_once_and_leaves_the_cause(db: Database) -> None:
     issue_id = _publish(db, 1)
-    assert db.run(ledger.pause, issue_id, "550 not from you", NOW)
-    assert not db.run(ledger.pause, issue_id, "again", NOW)
+    assert db.run(running.pause, issue_id, "550 not from you", NOW)
+    assert not db.run(running.pause, issue_id, "again", NOW)
     known = db.read(issues.by_id, issue_id)
     assert (known.state, known.state_cause) == ("paused", "550 not from you")
     with db.reading() as conn:
@@ -440,16 +443,16 @@ def test_the_attempts_log_has_the_relays_words(db: Database) -> None:
 
 def test_next_due_is_the_soonest_of_letters_and_running_issues(db: Database) -> None:
     issue_id = _publish(db, 1, send_at=later(hours=1))
-    assert db.read(ledger.next_due) == later(hours=1)
+    assert db.read(running.next_due) == later(hours=1)
     with db.transaction() as conn:
         address, due = "bob@example.com", later(minutes=30)
         post_letter(conn, kind="confirm", address=address, now=NOW, due_at=due, compose=lambda _: b"letter")
-    assert db.read(ledger.next_due) == later(minutes=30)
+    assert db.read(running.next_due) == later(minutes=30)
     claim_id, rows = _claim(db, None, minutes=30)
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED)])
-    assert db.read(ledger.next_due) == later(hours=1)
-    db.run(ledger.pause, issue_id, "", NOW)
-    assert db.read(ledger.next_due) is None
+    assert db.read(running.next_due) == later(hours=1)
+    db.run(running.pause, issue_id, "", NOW)
+    assert db.read(running.next_due) is None
 
 
 def test_every_change_tells_when_it_was_and_why(db: Database) -> None:
@@ -480,7 +483,7 @@ def test_every_change_tells_when_it_was_and_why(db: Database) -> None:
         ("pending", 4, ""),
         ("pending", 4, ""),
     ]
-    db.run(ledger.expire_overdue, later(minutes=50))
+    db.run(running.expire_overdue, later(minutes=50))
     passed = "the issue's deadline has passed"
     assert seen()[1:3] == [("failed", 50, passed), ("cancelled", 50, passed)]
     with db.reading() as conn:
@@ -491,14 +494,14 @@ def test_every_change_tells_when_it_was_and_why(db: Database) -> None:
 
 
 def test_a_claim_says_who_holds_it_and_where_its_journal_is(db: Database) -> None:
-    number = db.run(ledger.open_claim, Worker("w1", "host", 7, "boot"), "/journals", NOW, LEASE, "main")
-    (claim,) = db.read(ledger.open_claims)
-    assert claim == ledger.OpenClaim(number, "w1", "host", "boot", "/journals", "main", NOW + LEASE)
+    number = db.run(leases.open_claim, Worker("w1", "host", 7, "boot"), "/journals", NOW, LEASE, "main")
+    (claim,) = db.read(leases.open_claims)
+    assert claim == leases.OpenClaim(number, "w1", "host", "boot", "/journals", "main", NOW + LEASE)
     with db.reading() as conn:
         assert conn.execute(select(claims.c.pid, claims.c.created_at)).one() == (7, NOW)
-    db.run(ledger.end_claims, [number], later(seconds=1))
-    assert db.read(ledger.open_claims) == []
-    db.run(ledger.end_claims, [number], later(seconds=2))
+    db.run(leases.end_claims, [number], later(seconds=1))
+    assert db.read(leases.open_claims) == []
+    db.run(leases.end_claims, [number], later(seconds=2))
     with db.reading() as conn:
         assert conn.execute(select(claims.c.ended_at)).scalar_one() == later(seconds=1)
-    assert not db.run(ledger.end_claim, number, NOW)
+    assert not db.run(leases.end_claim, number, NOW)

@@ -6,10 +6,12 @@ from sqlalchemy import select
 from support.cast import NOW, claim, later, publish, reader
 
 from mailer.model.delivery import Phase, State
-from mailer.store import issues, ledger, restored
+from mailer.store import issues, leases, ledger, picking, restored
 from mailer.store.engine import Database
-from mailer.store.ledger import Outcome, Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
 from mailer.store.outbox import post_letter
+from mailer.store.running import Sendable
 from mailer.store.schema import deliveries
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -20,15 +22,15 @@ def test_what_was_begun_becomes_uncertain_and_what_was_not_stays_pending(db: Dat
         for number in range(3):
             reader(conn, f"reader{number}@example.com")
         begun, waiting = publish(conn, "1"), publish(conn, "2", send_at=later(hours=1))
-        claim_id = ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120))
-        rows = ledger.pick(conn, Sendable(begun), 2, NOW)
-        ledger.assign(conn, claim_id, rows, NOW)
+        claim_id = leases.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120))
+        rows = picking.pick(conn, Sendable(begun), 2, NOW)
+        picking.assign(conn, claim_id, rows, NOW)
         ledger.record(conn, claim_id, [Outcome(rows[0], State.ACCEPTED, NOW, "main", Phase.DOT, 250)], NOW)
         assert restored.reconcile(conn, 50, 500, NOW) == {"2026-05-21-1": 2}
         assert ledger.counts(conn, begun)["accepted"] == 1
         assert ledger.counts(conn, begun)["uncertain"] == 2
         assert ledger.counts(conn, waiting)["pending"] == 3
-        assert ledger.open_claims(conn) == []
+        assert leases.open_claims(conn) == []
 
 
 def test_what_was_due_may_have_begun_after_the_backup_and_becomes_uncertain(db: Database) -> None:
@@ -44,7 +46,7 @@ def test_a_database_is_behind_a_host_that_made_later_claims_until_it_is_reconcil
     with db.transaction() as conn:
         assert not restored.is_behind(conn, 0)
         assert restored.is_behind(conn, 50)
-        ledger.lock(conn, NOW)
+        leases.lock(conn, NOW)
         assert restored.is_behind(conn, 0)
         restored.reconcile(conn, 50, 500, NOW)
         assert not restored.is_behind(conn, 50)
@@ -55,7 +57,7 @@ def test_no_number_given_out_before_is_given_out_again(db: Database) -> None:
         reader(conn, "alice@example.com")
         publish(conn, send_at=later(hours=8))
         restored.reconcile(conn, 50, 500, NOW)
-        assert ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)) > 50
+        assert leases.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)) > 50
         letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
         assert letter > 500
         assert conn.execute(select(deliveries.c.state).where(deliveries.c.id == 500)).scalar_one() == "cancelled"
@@ -68,7 +70,7 @@ def test_nothing_stays_under_way_when_its_worker_is_forgotten(db: Database) -> N
         cancelled = publish(conn, "1")
         letter = post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
         for issue in (Sendable(cancelled), Sendable(None)):
-            claim(conn, ledger.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)), issue, 2, NOW)
+            claim(conn, leases.open_claim(conn, WORKER, "", NOW, timedelta(seconds=120)), issue, 2, NOW)
         issues.set_state(conn, cancelled, ("sending",), "cancelled", "", "op", NOW)
         restored.reconcile(conn, 50, 500, NOW)
         assert ledger.counts(conn, cancelled)["uncertain"] == 1

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from mailer.store import issues, ledger
+from mailer.store import issues, picking
 from mailer.store.issues import Audience, NewEdition, NewIssue
-from mailer.store.ledger import Claimed, Sendable
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
 from mailer.store.schema import subscribers
 
 NOW = datetime(2026, 5, 21, 0, 0, tzinfo=UTC)
@@ -67,8 +68,8 @@ def publish_to(
 
 def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:
     """Pick up to `limit` due deliveries and put them under a claim, as the dispatcher does."""
-    rows = ledger.pick(conn, issue, limit, now)
-    ledger.assign(conn, claim_id, rows, now)
+    rows = picking.pick(conn, issue, limit, now)
+    picking.assign(conn, claim_id, rows, now)
     return rows
 
 

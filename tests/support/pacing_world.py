@@ -27,7 +27,7 @@ from mailer.rendering.outgoing import Outgoing
 from mailer.store import issues, ledger
 from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
-from mailer.store.ledger import Worker
+from mailer.store.leases import Worker
 from mailer.store.schema import subscribers
 from mailer.transport.base import Message, nothing_follows
 from mailer.transport.lane import Lane

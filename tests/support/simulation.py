@@ -28,13 +28,14 @@ from mailer.flows import control
 from mailer.flows.dispatch import Dispatcher, Observer, Retry
 from mailer.model.delivery import Result, State
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import issues, ledger
+from mailer.store import issues, ledger, running
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.journal import Journal
-from mailer.store.ledger import Claimed, Worker
+from mailer.store.leases import Worker
 from mailer.store.outbox import post_letter
+from mailer.store.picking import Claimed
 from mailer.store.schema import subscribers
 from mailer.transport.base import Message, Session
 from mailer.transport.lane import Lane
@@ -247,7 +248,7 @@ class World:
             if not self.alive:
                 self.start_worker()
             await asyncio.wait([worker.task for worker in self.alive.values()], timeout=20)
-            if not self.alive and (due := self.db.read(ledger.next_due)):
+            if not self.alive and (due := self.db.read(running.next_due)):
                 await asyncio.sleep(min(max(0.5, (due - self.clock()).total_seconds()), 600))
         for worker in list(self.alive.values()):
             worker.dispatcher.stop()

@@ -18,9 +18,10 @@ from mailer.errors import RelayError, StoreError
 from mailer.flows import bounce
 from mailer.flows.dispatch import Dispatcher, Observer, Tally
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import issues, ledger
+from mailer.store import issues, leases
 from mailer.store.engine import Database
-from mailer.store.ledger import Outcome, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
 from mailer.store.outbox import post_letter
 from mailer.store.schema import attempts, deliveries
 from mailer.transport.lane import Lane
@@ -143,7 +144,7 @@ class Stage:
             least, most = {"accepted": (1, 1), "uncertain": (0, 1)}.get(state, (0, 0))
             told = f"{address} is {state}, the relay took it {taken[address]} times"
             assert least <= taken[address] <= most + repeats, told
-        assert self.db.read(ledger.open_claims) == []
+        assert self.db.read(leases.open_claims) == []
 
     def lines(self) -> int:
         with self.db.reading() as conn:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.relay import Relay, stall
 
-from mailer.store import ledger
-from mailer.store.ledger import CLERK, Worker
+from mailer.store import leases, running
+from mailer.store.leases import CLERK, Worker
 from mailer.web import app
 
 
@@ -22,7 +22,7 @@ async def test_the_pages_look_for_alerts_as_long_as_they_run(town_with: Any, mon
     monkeypatch.setattr(town.club, "ping", lambda: loop.call_soon_threadsafe(pinged.set), raising=False)
     async with town.app.router.lifespan_context(town.app):
         town.deliver(town.add_reader(), town.add_issue(), "accepted")
-        town.db.run(ledger.finish_issues, town.clock())
+        town.db.run(running.finish_issues, town.clock())
         await asyncio.wait_for(pinged.wait(), 30)
     with town.db.reading() as conn:
         assert [row.kind for row in conn.exec_driver_sql("SELECT kind FROM letters")] == ["send-finished"]
@@ -70,8 +70,8 @@ def test_the_pages_do_not_send_for_a_worker_that_is_there(town_with: Any) -> Non
     assert not town.club.alerts.unheard()
     town.club.alerts.look()
     assert town.club.alerts.unheard()
-    town.db.run(ledger.open_claim, Worker("w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
+    town.db.run(leases.open_claim, Worker("w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
     assert not town.club.alerts.unheard()
     town.clock.forward(minutes=16)
-    town.db.run(ledger.open_claim, Worker(f"{CLERK}w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
+    town.db.run(leases.open_claim, Worker(f"{CLERK}w", "h", 1, ""), "", town.clock(), timedelta(minutes=2))
     assert town.club.alerts.unheard()

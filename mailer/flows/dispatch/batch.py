@@ -11,7 +11,8 @@ from mailer.model.delivery import Phase
 from mailer.rendering.outgoing import Outgoing
 from mailer.store.budgets import Slowdown
 from mailer.store.journal import Journal, Mark
-from mailer.store.ledger import Claimed, Outcome
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
 
 
 @dataclass(slots=True, eq=False)

@@ -20,14 +20,17 @@ from mailer.model.delivery import State
 from mailer.model.pacing import domains_of, group_of
 from mailer.model.routing import Route
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets, ledger
+from mailer.store import budgets, leases, ledger, picking, running
 from mailer.store import journal as journals
 from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.holdings import held
 from mailer.store.journal import Journal, Mark
-from mailer.store.ledger import Claimed, Outcome, Sendable, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
 from mailer.transport.lane import Lane
 
 LEASE = timedelta(seconds=120)
@@ -115,18 +118,18 @@ class Books:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 self._require_newest(conn)
-                self.overdue |= ledger.expire_overdue(conn, now)
+                self.overdue |= running.expire_overdue(conn, now)
                 allowance = budgets.allowance(conn, lane.name, lane.quotas, now, wish)
                 self._meter(lane, allowance)
                 if allowance.part == 0:
                     return None, allowance
-                for issue in [ledger.LETTERS] if self._letters_only else ledger.sendable(conn, now):
+                for issue in [running.LETTERS] if self._letters_only else running.sendable(conn, now):
                     if rows := self._pick(conn, issue, limit, way, allowance, now):
                         break
                 else:
                     return None, allowance
-                claim_id = ledger.open_claim(conn, self.worker, str(self._folder), now, LEASE, lane.name)
-                ledger.assign(conn, claim_id, rows, now)
+                claim_id = leases.open_claim(conn, self.worker, str(self._folder), now, LEASE, lane.name)
+                picking.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
             self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
@@ -134,7 +137,7 @@ class Books:
             if journal is not None:
                 journal.close()  # if the commit came through after all, it shows that nothing was begun
             if isinstance(error, RestoredError):
-                self._db.run(ledger.lock, self.now())
+                self._db.run(leases.lock, self.now())
             if isinstance(error, OSError):
                 reason = f"the journal in {self._folder} cannot be written: {error.strerror}"
                 raise StoreError(reason) from error
@@ -146,8 +149,8 @@ class Books:
 
     def _require_newest(self, conn: Connection) -> None:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
-        latest = ledger.latest_claim(conn)
-        if latest < self._high_water.claim or ledger.is_locked(conn):
+        latest = leases.latest_claim(conn)
+        if latest < self._high_water.claim or leases.is_locked(conn):
             raise RestoredError
         if latest > self._high_water.claim:
             self._high_water.raise_to(latest)
@@ -161,11 +164,11 @@ class Books:
         for group, most in allowance.providers.items():
             domains = domains_of(group)
             if (most := min(most, limit - len(rows))) > 0:
-                rows += ledger.pick(conn, issue, most, now, way.within(domains))
+                rows += picking.pick(conn, issue, most, now, way.within(domains))
             way = way.leaving_out(domains)
         if (left := limit - len(rows)) > 0:
             scarce = allowance.relay is not None and bool(self._hesitant)
-            rows += (self._pick_hesitant_first if scarce else ledger.pick)(conn, issue, left, now, way)
+            rows += (self._pick_hesitant_first if scarce else picking.pick)(conn, issue, left, now, way)
         return rows
 
     def _pick_hesitant_first(
@@ -173,9 +176,9 @@ class Books:
     ) -> list[Claimed]:
         """Half for domains that said "come back later": where quotas draw a send out, their wait should not end it."""
         domains = {domain for domain, at in self._hesitant.items() if self._monotonic() - at < HESITANT_SECONDS}
-        first = ledger.pick(conn, issue, limit, now, way.within(domains))
+        first = picking.pick(conn, issue, limit, now, way.within(domains))
         least = limit - min(len(first), limit // 2)
-        others = ledger.pick(conn, issue, least, now, way.leaving_out(domains))
+        others = picking.pick(conn, issue, least, now, way.leaving_out(domains))
         return first[: limit - len(others)] + others
 
     def _meter(self, lane: Lane, allowance: Allowance) -> None:
@@ -202,21 +205,21 @@ class Books:
         ]
         with self._db.transaction() as conn:
             now = self._set_clock(conn)
-            ours = ledger.renew(conn, batches, now + LEASE)
+            ours = leases.renew(conn, batches, now + LEASE)
             new = [ledger.record(conn, claim_id, ended, now) for claim_id, ended in outcomes.items()]
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
             paused = {
-                issue_id: cause for issue_id, cause in page.pauses.items() if ledger.pause(conn, issue_id, cause, now)
+                issue_id: cause for issue_id, cause in page.pauses.items() if running.pause(conn, issue_id, cause, now)
             }
             refusals = [entry.refusal for entry in page.entries if entry.refusal]
             if refusals:
-                before = ledger.paused(conn)
+                before = running.paused(conn)
                 self._record_refusals(conn, refusals, now)  # too many of them pause an issue as well
-                paused |= {issue_id: why for issue_id, why in ledger.paused(conn).items() if issue_id not in before}
+                paused |= {issue_id: why for issue_id, why in running.paused(conn).items() if issue_id not in before}
             if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
                 ledger.repeat_uncertain(conn, now)
-            ledger.end_claims(conn, done, now)
+            leases.end_claims(conn, done, now)
             self._metered.update(page.slowdowns)
             charges = self._charges(entry.outcome for entry in page.entries) if any(new) else Counter()
             if charges or page.slowdowns:
@@ -236,7 +239,7 @@ class Books:
     def finish_issues(self) -> list[str]:
         """Close the issues that have nothing left to send; returns their slugs."""
         now = self.now()
-        return self._db.run(ledger.finish_issues, now) if self._db.read(ledger.has_endings, now) else []
+        return self._db.run(running.finish_issues, now) if self._db.read(running.has_endings, now) else []
 
     def leave(self) -> None:
         """Give what others may use of limits by the second to them."""
@@ -244,7 +247,7 @@ class Books:
 
     def next_due(self) -> datetime | None:
         """When the next delivery is due that this worker would send; None when nothing waits."""
-        return self._db.read(ledger.next_letter_due if self._letters_only else ledger.next_due)
+        return self._db.read(running.next_letter_due if self._letters_only else running.next_due)
 
     # --- taking over -----------------------------------------------------------------------------------------
 
@@ -255,10 +258,10 @@ class Books:
         """
         with self._db.reading() as conn:
             now = self._set_clock(conn)
-            open_claims = ledger.open_claims(conn)
+            open_claims = leases.open_claims(conn)
         settled = []
         for claim in open_claims:
-            if claim.id in ours or claim.worker == ledger.LOCK:
+            if claim.id in ours or claim.worker == leases.LOCK:
                 continue
             path = Path(claim.journal) / f"{claim.id}.journal"
             here = (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists()

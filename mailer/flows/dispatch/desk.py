@@ -15,7 +15,9 @@ from mailer.model.pacing import Pulse, group_of
 from mailer.model.throttle import Throttle
 from mailer.store.budgets import PROVIDER, RELAY, Slowdown
 from mailer.store.journal import Mark
-from mailer.store.ledger import Claimed, Outcome, Worker
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 
 CLAIM_SECONDS = 1.0  # a claim covers no more than the pace allows in this time, so that leaving is obeyed within it

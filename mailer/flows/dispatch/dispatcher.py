@@ -23,7 +23,7 @@ from mailer.model.pacing import second_window
 from mailer.model.routing import Route, Shares, route
 from mailer.store.budgets import Wish
 from mailer.store.engine import Database
-from mailer.store.ledger import Worker
+from mailer.store.leases import Worker
 from mailer.transport.lane import Lane
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from mailer.flows.dispatch.batch import Refusal
 from mailer.model import delivery as rules
 from mailer.model.delivery import Blame, Phase, Result, State, Verdict
 from mailer.model.throttle import Throttle, throttle_of
-from mailer.store.ledger import Claimed, Outcome
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
 
 MOST_TEXT = 500  # characters of an answer that are kept
 
