@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 from support import network, postgres
+from support.databases import Reused, Temporary
 
 from mailer.store import migrate
 from mailer.store.engine import Database
@@ -24,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[postgres.RUN_VARIABLE] = str(os.getpid())
         postgres.stop_orphans()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers to two cores: the tests of a send wait for relays and clocks half of their time."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -93,26 +98,11 @@ def _postgres_template(postgres_url: str) -> Iterator[str]:
         yield str(make_url(url).database)
 
 
-class Temporary:
-    """A database on the server that is gone at the end: its URL; made from a template when one is named."""
-
-    def __init__(self, server: str, template: str = "template1") -> None:
-        self.server = make_url(server).set(drivername="postgresql+psycopg")
-        self.name = f"mailer_test_{uuid.uuid4().hex[:12]}"
-        self.template = template
-
-    def _do(self, sql: str) -> None:
-        engine = create_engine(self.server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(sql))
-        engine.dispose()
-
-    def __enter__(self) -> str:
-        self._do(f"CREATE DATABASE {self.name} TEMPLATE {self.template}")
-        return self.server.set(drivername="postgresql", database=self.name).render_as_string(hide_password=False)
-
-    def __exit__(self, *_: object) -> None:
-        self._do(f"DROP DATABASE {self.name} WITH (FORCE)")
+@pytest.fixture(scope="session")
+def _postgres_database(postgres_url: str, _postgres_template: str) -> Iterator[Reused]:
+    database = Reused(postgres_url, _postgres_template)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -129,9 +119,7 @@ def db_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_url")
         return
-    server = request.getfixturevalue("postgres_url")
-    with Temporary(server, request.getfixturevalue("_postgres_template")) as url:
-        yield url
+    yield request.getfixturevalue("_postgres_database").fresh()
 
 
 @pytest.fixture
