@@ -95,10 +95,11 @@ def _refuse_unlawful(club: Club) -> None:
 
 def audience(club: Club, include: str | None, exclude: str | None, now: datetime) -> ColumnElement[bool] | None:
     """The condition for who gets the issue, from segment names or expressions. Raises UsageError."""
-    condition = club.segment(include, now) if include else None
-    for segment in filter(None, (include, exclude)):
-        warn_of_unknown(club, segment)
-    if exclude:
+    condition = None if include is None else club.segment(include, now)  # "" is a mistake, and not everybody
+    for segment in (include, exclude):
+        if segment is not None:
+            warn_of_unknown(club, segment)
+    if exclude is not None:
         unwanted = ~club.segment(exclude, now)
         condition = unwanted if condition is None else condition & unwanted
     return condition
@@ -106,15 +107,15 @@ def audience(club: Club, include: str | None, exclude: str | None, now: datetime
 
 def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) -> tuple[datetime, datetime | None]:
     """When to start and when to stop. Raises UsageError."""
-    send_at = _moment(club, at_text, now) if at_text else now
-    if at_text and send_at < now - timedelta(minutes=1):
+    send_at = now if at_text is None else _moment(club, at_text, now)
+    if at_text is not None and send_at < now - timedelta(minutes=1):
         raise UsageError(f"--at {at_text} is past")
-    if deadline:
+    if deadline is not None:
         stop_at = _moment(club, deadline, send_at)
         if stop_at <= send_at:
             raise UsageError(f"--deadline {deadline} is before the send starts")
         return send_at, stop_at
-    if not at_text:
+    if at_text is None:
         return send_at, None
     local = send_at.astimezone(club.settings.newsletter.zone)
     return send_at, datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
