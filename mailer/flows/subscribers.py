@@ -41,11 +41,16 @@ def add(
 ) -> Added:
     """Add one reader as active, with `source` saying where he agreed. One who is there already stays as he is.
 
-    Raises AddressError, and UsageError for a bad name or language and for who left, bounced or was erased.
+    Raises AddressError, and UsageError for a bad name, language, tag or source and for who left, bounced or was erased.
     """
     address = parse(text)
     if fault := fault_in_text(name):
         raise UsageError(f"the name {fault}")
+    if not source.strip():
+        raise UsageError("say where this reader agreed to get the newsletter")
+    if fault := fault_in_text(source):
+        raise UsageError(f"the source of consent {fault}")
+    new_tags = _tags(tags)
     kept_language = language_tag(language)
     if kept_language is None:
         raise UsageError(f"{language!r} is no language tag such as en or zh-CN")
@@ -68,7 +73,7 @@ def add(
             name=name,
             language=kept_language,
             state=State.ACTIVE,
-            tags=[tag for tag in map(tag_name, tags) if tag],
+            tags=new_tags,
             now=now,
         )
         consents.append(conn, subscriber_id, consents.Step("added", source=source, detail=f"by {actor}"), now)
@@ -87,9 +92,7 @@ def remove(db: Database, text: str, *, actor: str, now: datetime) -> bool:
 
 def tag(db: Database, text: str, *, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
     """Give one reader tags and take others; returns those he has then. Raises NotFound, UsageError."""
-    new = [tag_name(name) for name in add]
-    if any(not name or fault_in_text(name) or ";" in name for name in new):
-        raise UsageError("a tag is a word or some, without ';' and control characters")
+    new = _tags(add)
     with db.transaction() as conn:
         found = _find(conn, text)
         return subscribers.retag(conn, found.id, add=new, remove=[tag_name(name) for name in remove])
@@ -131,6 +134,13 @@ def each(db: Database, segment: ColumnElement[bool] | None = None) -> Iterator[S
     while page := db.read(subscribers.page, after=after, limit=PAGE, segment=segment):
         yield from page
         after = page[-1].id
+
+
+def _tags(names: Sequence[str]) -> list[str]:
+    tags = [tag_name(name) for name in names]
+    if any(not name or fault_in_text(name) or ";" in name for name in tags):
+        raise UsageError("a tag is a word or some, without ';' and control characters")
+    return tags
 
 
 def _find(conn: Connection, text: str) -> Subscriber:

@@ -92,6 +92,8 @@ def check(text: str, type: str = "text", *, required: bool = True) -> Fault | No
         return Fault.TOO_LONG
     if _CONTROLS.search(text) or (type != "textarea" and re.search(r"[\n\r\t]", text)):
         return Fault.CONTROLS
+    if not any(letter.isprintable() for letter in text):  # nothing that could be seen, such as zero-width blanks
+        return Fault.CONTROLS
     if type == "url" and not _URL.fullmatch(text):
         return Fault.NOT_A_URL
     if type == "number" and not _NUMBER.fullmatch(text):

@@ -167,6 +167,23 @@ def test_one_reader_from_added_to_erased(club: Path) -> None:
     assert "erased" in run(club, "subscribers", "add", "bob@example.com").stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--consent", " "], "say where this reader agreed"),
+        (["--consent", "fair\x1b[2J"], "the source of consent holds"),
+        (["--tag", "a;b"], "a tag is a word or some, without ';'"),
+        (["--tag", "bell\x07"], "a tag is a word or some"),
+    ],
+)
+def test_one_reader_is_added_with_a_source_of_consent_and_tags_that_can_be_written_down(
+    club: Path, options: list[str], says: str
+) -> None:
+    refused = run(club, "subscribers", "add", "alice@example.com", *options)
+    assert (refused.exit_code, says in refused.stderr) == (2, True)
+    assert json.loads(run(club, "subscribers", "list", "--json").stdout)["total"] == 0
+
+
 def test_segments_are_files_that_are_listed_with_their_readers(club: Path) -> None:
     run(club, "subscribers", "import", str(EXAMPLE))
     (club / "segments").mkdir()

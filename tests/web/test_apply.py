@@ -249,6 +249,8 @@ def test_the_issue_that_brought_an_applicant_is_remembered(club: Any) -> None:
         ("q_company", "x" * 501),
         ("q_company", "a\x00b"),
         ("q_company", "a\u202eb"),
+        ("q_company", "\u200b\u2060"),
+        ("name", "\u200d"),
         ("email", "bob@example"),
         ("name", ""),
         ("kind", "no-such-kind"),
