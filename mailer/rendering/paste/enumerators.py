@@ -30,7 +30,7 @@ _STEMS = "甲乙丙丁戊己庚辛壬癸"
 # Families that number sections more often than items; "part" and "stem" number nothing else.
 SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem"))
 _PATTERNS = (
-    ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\s*[.、]?\s*(.*)")),
+    ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
     ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）｜丨]|[。,，:：|/](?!\d))\s*(.*)")),
     (
@@ -110,7 +110,10 @@ def is_numbered(text: str) -> bool:
 def bullet(text: str) -> tuple[str, str] | None:
     """A line that begins with a bullet, as (bullet, rest)."""
     match = _BULLET.fullmatch(text)
-    return (match[1].translate(_DISCS), match[2]) if match and not re.match(r"[-*]{2,}", text) else None
+    if match is None or re.match(r"[-*]{2,}", text):
+        return None
+    rest = match[2] if match[1] == "*" else match[2].removesuffix(match[1]).rstrip()  # `◎ headline ◎`
+    return match[1].translate(_DISCS), rest or match[2]
 
 
 def bracketed(text: str) -> tuple[str, str] | None:

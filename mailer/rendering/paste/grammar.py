@@ -67,7 +67,7 @@ _GREETING = re.compile(
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
     r"|(?:please )?find (?:below|attached)|below (?:is|are)\b"
     r"|on to (?:the|today)|let['’]s (?:dive|get (?:in|to|started))|welcome to\b"
-    r"|以下是|下面是|这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)",
+    r"|今天是\s*\d|以下是|下面是|这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)",
     re.IGNORECASE,
 )
 _ALMANAC = re.compile(
@@ -81,6 +81,9 @@ EDITION = (
 _DATELINE = re.compile(
     r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$",
     re.IGNORECASE,
+)
+_WEATHER = re.compile(
+    r"[\s,，|｜·]*(?:[\u4e00-\u9fff]{1,6}\s*)?-?\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°C?)[^\w]*$"
 )
 _RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
 
@@ -174,6 +177,11 @@ def is_edition(text: str) -> bool:
 def is_dateline(text: str) -> bool:
     """Whether a line tells when, where or by whom the page was put up."""
     return _DATELINE.match(fold(text)) is not None
+
+
+def without_weather(text: str) -> str:
+    """A line of the head without the weather at its end."""
+    return _WEATHER.sub("", text)
 
 
 def is_greeting(text: str) -> bool:

@@ -17,10 +17,11 @@ from mailer.rendering.paste.report import Report
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(
-    r"(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
+    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
+    r"|here(?: i|['’])s (?:your|the|today['’]s) ((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){1,4})(?= for\b|[,:.])"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )
@@ -114,7 +115,7 @@ class _Reader:
 
     def line(self, line: Line) -> None:
         text = re.sub(
-            r"^(?:#{1,6}\s+|(?:转发|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
+            r"^(?:#{1,6}\s+|第\s*\d{1,3}\s*版\s*|(?:转发|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
             "",
             links.strip(line.text)[0],
             flags=re.I,
@@ -126,6 +127,9 @@ class _Reader:
             if "原创" in text or "发表于" in text:
                 self.report.drop(line.number, "line about where it was put up dropped", text)
             return
+        if (dry := grammar.without_weather(text)) != text and dates.find(dry, self.today):
+            self.report.drop(line.number, "weather dropped", text[len(dry) :].strip())
+            text = dry
         if grammar.is_foot(text) or grammar.is_almanac(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
             if (posted := dates.find(text, self.today)) and posted[1]:
                 self.masthead.take_date(text, line)

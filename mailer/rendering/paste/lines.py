@@ -38,7 +38,7 @@ _FORWARD = re.compile(
 )
 _WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 _HEADER = re.compile(
-    r"(from|sent|to|cc|date|subject|reply-to|[发寄]件[人者]|发送时间|发送日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
+    r"(from|sent|to|cc|date|subject|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
     r"\s*[:：]\s*(.*)",
     re.IGNORECASE,
 )
@@ -169,7 +169,7 @@ def _note(forward: Forward, key: str, value: str, number: int) -> None:
         forward.subject_line = number
     elif key in _DATES:
         forward.date, forward.date_line = value, number
-    elif key in ("sent", "发送时间", "发送日期", "时间"):
+    elif key in ("sent", "发送时间", "发送日期", "寄件日期", "时间"):
         forward.sent = value
         forward.date_line = forward.date_line or number
 

@@ -36,6 +36,7 @@ _MORE_AT = re.compile(
 _BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
 _BEFORE = re.compile(r"【([^【】]{2,20})】\s*(\S.*)")
 _MEDIUM = re.compile(r"\S{2,}(?:报|网|社|周刊|观察|评论|在线|财经|参考|电视台|电台)")
+_QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
 _SOURCE_SAYS = re.compile(
@@ -116,6 +117,8 @@ def source_line(text: str) -> tuple[str, str] | None:
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>") if url else name
             return without_reporter(name), url
+    if (match := _QUOTED.fullmatch(plain.strip())) and _MEDIUM.fullmatch(match[1]):
+        return match[1], url
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return match[1], url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
