@@ -15,7 +15,10 @@ from mailer.errors import AddressError, ImportFileError, NotFound, UsageError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from sqlalchemy import Connection
+
     from mailer.intake.table import Row, Table
+    from mailer.model.tokens import Keyring
 
 BATCH = 1000
 SHOWN = 20
@@ -78,7 +81,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
     from mailer.mail.address import match_key
     from mailer.store import suppressions as store
 
-    club, added, refused = open_club(ctx), 0, 0
+    club, added, refused, forgotten = open_club(ctx), 0, 0, 0
     with opened(file) as source:
         table = read_table(source, file)
         if table.guess:
@@ -96,9 +99,22 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
                     refused += 1
                     if refused <= SHOWN:
                         output.talk(f"{file}:{row.line}: refused: {error.message}")
-            added += club.db.run(store.suppress, batch, club.clock())
+            erased = club.db.read(_erased, club.keyring, [entry.match_key for entry in batch], club.clock())
+            kept = [entry for entry in batch if entry.match_key not in erased]
+            forgotten += len(batch) - len(kept)
+            added += club.db.run(store.suppress, kept, club.clock())
+    if forgotten:
+        output.talk(f"{forgotten:,} had been erased here: they stay out and forgotten")
     click.echo(f"{added:,} added, {refused:,} refused")
     ctx.exit(1 if refused else 0)
+
+
+def _erased(conn: Connection, keyring: Keyring, keys: list[str], now: datetime) -> set[str]:
+    """Who was erased and has not come back: his tombstone keeps him out, and his address is not to be kept again."""
+    from mailer.store import roster
+
+    known = roster.known(conn, keys)
+    return roster.erased(conn, keyring, [key for key in keys if key not in known], now)
 
 
 def _addresses(table: Table, column: str | None, file: str) -> tuple[int, Iterator[Row]]:

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from mailer.intake.table import Row
 from mailer.model.roster import KEPT_OUT, Entry, Fault, FirstLines, Known, Layout, Verdict, judge
-from mailer.model.subscriber import tombstones
 from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
@@ -158,7 +157,7 @@ class Import:
         keys = [entry.address.match_key for entry in entries]
         known = roster.known(conn, keys)
         suppressed = roster.suppressed(conn, keys, now)
-        erased = self._erased(conn, [key for key in keys if key not in known], now)
+        erased = roster.erased(conn, self._keyring, [key for key in keys if key not in known], now)
         weighed = []
         for entry, key in zip(entries, keys, strict=True):
             found = known.get(key)
@@ -166,12 +165,6 @@ class Import:
             said = "" if verdict in _PLAIN else _said(entry, found, verdict, suppressed.get(key, ""))
             weighed.append((entry, found, Finding(entry.line, verdict, said)))
         return weighed
-
-    def _erased(self, conn: Connection, keys: Sequence[str], now: datetime) -> set[str]:
-        if not keys or not roster.has_tombstones(conn):
-            return set()
-        by_tombstone = {stone: key for key in keys for stone in tombstones(key, self._keyring)}
-        return {by_tombstone[stone] for stone in roster.suppressed(conn, list(by_tombstone), now)}
 
     def _write(self, entries: Sequence[Entry]) -> list[Finding]:
         """Judge a chunk and write what follows, in one transaction."""

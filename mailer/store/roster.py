@@ -9,7 +9,8 @@ from functools import lru_cache
 from sqlalchemy import Connection, insert, select, update
 
 from mailer.model.roster import Entry, Known
-from mailer.model.subscriber import TOMBSTONE, State
+from mailer.model.subscriber import TOMBSTONE, State, tombstones
+from mailer.model.tokens import Keyring
 from mailer.store import bulk
 from mailer.store.schema import consents, events, subscribers, suppressions, to_lines, to_millis
 from mailer.store.subscribers import retag
@@ -44,8 +45,15 @@ def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str
     return {row.match_key: row.reason for row in rows}
 
 
-def has_tombstones(conn: Connection) -> bool:
-    """Whether anybody was ever erased."""
+def erased(conn: Connection, keyring: Keyring, keys: Sequence[str], now: datetime) -> set[str]:
+    """Which of these match keys, of nobody who is there, were erased."""
+    if not keys or not _has_tombstones(conn):
+        return set()
+    by_tombstone = {stone: key for key in keys for stone in tombstones(key, keyring)}
+    return {by_tombstone[stone] for stone in suppressed(conn, list(by_tombstone), now)}
+
+
+def _has_tombstones(conn: Connection) -> bool:
     found = select(suppressions.c.id).where(suppressions.c.match_key.between(TOMBSTONE, TOMBSTONE + "\x7f")).limit(1)
     return conn.execute(found).first() is not None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import main
-from mailer.store import migrate
+from mailer.mail.address import parse
+from mailer.model.subscriber import State
+from mailer.store import migrate, subscribers
 from mailer.store.engine import Database
 
 
@@ -48,6 +51,25 @@ def test_who_left_an_older_system_is_found_in_whatever_it_exports(club: Path, te
         assert done.exit_code == 0, done.stderr
         assert suppressed(club) == ["carol@example.com", "dave@example.com"]
     assert done.stdout == "0 added, 0 refused\n"
+
+
+def test_the_address_of_who_was_erased_is_not_kept_again_unless_he_came_back(club: Path) -> None:
+    def do(*args: str) -> None:
+        done = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), *args])
+        assert done.exit_code == 0, done.output
+
+    for who in ("carol", "dave"):
+        do("subscribers", "add", f"{who}@example.com")
+        do("subscribers", "erase", f"{who}@example.com", "--yes")
+    db = Database(f"sqlite:///{club}/subscribers.db")
+    with db.transaction() as conn:
+        subscribers.add(conn, parse("dave@example.com"), state=State.ACTIVE, now=datetime(2026, 6, 1, tzinfo=UTC))
+    done = run(club, "import", "-", stdin=b"carol@example.com\ndave@example.com\n")
+    assert (done.exit_code, done.stdout) == (0, "1 added, 0 refused\n")
+    assert "1 had been erased here" in done.stderr
+    listed = run(club, "list").stdout
+    assert "carol@example.com" not in listed
+    assert "dave@example.com" in listed
 
 
 def test_a_line_that_is_no_address_is_named_and_the_answer_is_bad_news(club: Path) -> None:
