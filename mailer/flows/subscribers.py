@@ -112,20 +112,21 @@ def show(db: Database, text: str) -> tuple[Subscriber | None, dict[str, list[dic
     return found, kept
 
 
-def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetime) -> int:
-    """Forget one reader and return his id; only counts, states and a keyed tombstone stay.
+def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetime) -> bool:
+    """Forget one person, reader or applicant; only counts, states and a keyed tombstone stay.
 
-    An address that was never here gets its tombstone too (id 0), so that no later list brings it in.
+    False for an address that was never here; it gets its tombstone too, so that no later list brings it in.
     Raises AddressError.
     """
     key = match_key(text)
     with db.transaction() as conn:
         found = subscribers.find(conn, key)
         stone = tombstone(key, keyring)
+        kept = found is not None or any(history.of(conn, 0, key).values())
         if found:
             erasure.scrub(conn, found.id, now)
         erasure.bury(conn, key, stone, actor=actor, now=now)
-    return found.id if found else 0
+    return kept
 
 
 def each(db: Database, segment: ColumnElement[bool] | None = None) -> Iterator[Subscriber]:

@@ -69,6 +69,13 @@ def test_a_decision_writes_a_letter_and_stands(db: Database, tmp_path: Path) -> 
     assert "asked: Which shop?" in shown
 
 
+def test_erasing_an_applicant_who_never_subscribed_says_what_was_done(db: Database, tmp_path: Path) -> None:
+    erase = ["--config", str(tmp_path / "mailer.toml"), "subscribers", "erase", "bob@example.com", "--yes"]
+    assert CliRunner().invoke(main, erase).stdout == "erased\n"
+    assert json.loads(run(tmp_path, "show", "1", "--json").stdout)["state"] == "expired"
+    assert "was not here" in CliRunner().invoke(main, erase).stdout
+
+
 def test_the_same_persons_earlier_applications_are_shown_with_what_was_said(db: Database, tmp_path: Path) -> None:
     assert run(tmp_path, "decline", "1", "--note", "No shop there.").exit_code == 0
     with db.transaction() as conn:
