@@ -27,8 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three workers to two cores: the tests of a send wait for relays and clocks half of their time."""
-    return max(2, (os.cpu_count() or 1) * 3 // 2)
+    """Three workers to two cores, as tests of a send wait half of their time; no more than PostgreSQL has room for."""
+    return min(16, max(2, (os.cpu_count() or 1) * 3 // 2))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
