@@ -85,6 +85,8 @@ def _dry_run(
     from mailer.flows import publish as flow
 
     audience = flow.preview(club.db, segment, now)
+    languages = [edition.language for edition in draft.editions]
+    readers = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
     pace = club.pace
     seconds = audience.readers / pace if pace else None
     end = send_at + timedelta(seconds=seconds) if seconds is not None else None
@@ -93,8 +95,9 @@ def _dry_run(
             {
                 "issue": draft.issue.identity,
                 "subject": draft.editions[0].subject,
-                "languages": [edition.language for edition in draft.editions],
+                "languages": languages,
                 "readers": audience.readers,
+                "readers_by_language": readers,
                 "excluded": audience.excluded,
                 "send_at": send_at,
                 "finish_at": end,
@@ -104,7 +107,8 @@ def _dry_run(
     zone = club.settings.newsletter.zone
     click.echo(f"{draft.issue.identity}  {draft.editions[0].subject}")
     click.echo(f"from {draft.sender}")
-    click.echo(f"{counted(audience.readers, 'reader')} would get it")
+    shares = ", ".join(f"{count:,} in {language}" for language, count in readers.items()) if len(languages) > 1 else ""
+    click.echo(f"{counted(audience.readers, 'reader')} would get it" + (f": {shares}" if shares else ""))
     for reason, count in audience.excluded.items():
         click.echo(f"{count:,} left out: {reason}")
     click.echo(f"it would start at {at(send_at, zone, now)}" if send_at > now else "it would start now")

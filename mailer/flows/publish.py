@@ -32,6 +32,13 @@ def preview(db: Database, segment: ColumnElement[bool] | None, now: datetime) ->
     return db.read(issues.audience, segment, now)
 
 
+def spread(
+    db: Database, languages: Sequence[str], default_language: str, segment: ColumnElement[bool] | None, now: datetime
+) -> dict[str, int]:
+    """How many readers each edition would go to; changes nothing."""
+    return db.read(issues.spread, languages, default_language, segment, now)
+
+
 def publish(
     db: Database,
     issue: NewIssue,

@@ -39,6 +39,7 @@ def lay_out(
         {
             "title": section.title,
             "lang": writer.mark(section.title),
+            "heading_tag": "h3" if section.title else "h2",
             "stories": [_item(item, numbered[id(item)], writer) for item in section.items],
         }
         for section in issue.sections
@@ -75,7 +76,6 @@ def lay_out(
         if total >= CONTENTS_FROM and len(named) > 1
         else [],
         "sections": sections,
-        "heading_tag": "h3" if named else "h2",
         "cta": _call(issue, club, words, writer, slots),
         "newsletter": newsletter,
         "postal_address": club.postal_address,

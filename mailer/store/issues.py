@@ -64,6 +64,21 @@ def audience(conn: Connection, segment: ColumnElement[bool] | None, now: datetim
     return Audience(readers, _left_out(conn, readers, now))
 
 
+def spread(
+    conn: Connection,
+    languages: Sequence[str],
+    default_language: str,
+    segment: ColumnElement[bool] | None,
+    now: datetime,
+) -> dict[str, int]:
+    """How many readers each language's edition would go to now, were there one in each of `languages`."""
+    edition = _edition_for(dict(zip(languages, range(len(languages)), strict=True)), default_language).label("edition")
+    counted = _readers(segment, now).with_only_columns(edition).order_by(None).subquery()
+    rows = conn.execute(select(counted.c.edition, func.count()).group_by(counted.c.edition))
+    readers = {languages[edition]: count for edition, count in rows}
+    return {language: readers.get(language, 0) for language in languages}
+
+
 def _left_out(conn: Connection, readers: int, now: datetime) -> dict[str, int]:
     """Those who are not among the `readers`, by reason: each counted where an index leads to them, the rest is left."""
     s, suppressed = subscribers.c, suppressed_keys(now)

@@ -69,3 +69,16 @@ def test_an_attribute_nobody_has_is_named(club: Path) -> None:
     shown = publish(club, "--not-to", "citty = Rome", "--dry-run")
     assert "no reader has an attribute 'citty'" in shown.stderr
     assert "4 readers would get it" in shown.output
+
+
+def test_a_dry_run_tells_how_many_readers_each_edition_goes_to(club: Path) -> None:
+    for language in ("en", "zh"):
+        text = ISSUE.with_name(f"issue-{language}.md").read_text(encoding="utf-8")
+        (club / f"today.{language}.md").write_text(text, encoding="utf-8")
+    wanted = ["--config", str(club / "mailer.toml"), "publish", str(club / "today.en.md"), "--dry-run"]
+    told = CliRunner().invoke(main, wanted)
+    assert "4 readers would get it: 3 in en, 1 in zh-Hans" in told.output
+    shown = json.loads(CliRunner().invoke(main, [*wanted, "--json"]).stdout)
+    assert shown["readers_by_language"] == {"en": 3, "zh-Hans": 1}
+    alone = publish(club, "--dry-run").output
+    assert "4 readers would get it\n" in alone

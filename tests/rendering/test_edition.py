@@ -67,6 +67,12 @@ def test_numbers_run_on_across_sections_and_every_item_has_an_anchor(made):
         assert f'id="n{number}"' in made.archive_html
 
 
+def test_items_above_the_first_section_title_skip_no_heading_level(issue, club, theme, templates):
+    parted = (Section("", (Item("Alone", "Text."),)), Section("Town", (Item("Below", "Text."),)))
+    page = edition.render(replace(issue, sections=parted), club=club, theme=theme, templates=templates).html
+    assert [int(level) for level in re.findall(r"<h([1-6])", page)][:4] == [1, 2, 2, 3]
+
+
 def test_what_is_in_the_other_language_says_so(made):
     assert '<span lang="zh-Hans">港口新增三座泊位</span>' in made.html
     assert '<span lang="zh-Hans">港口集团</span>' in made.html

@@ -41,6 +41,8 @@ def test_each_reader_gets_the_edition_of_his_language(db: Database) -> None:
             ("e@x.example", "fr"),
         ):
             reader(conn, address, language=language)
+        spread = issues.spread(conn, ("en", "zh-Hans", "fr-CA"), "en", None, NOW)
+        assert spread == {"en": 2, "zh-Hans": 2, "fr-CA": 1}
         publish(conn, languages=("en", "zh-Hans"))
         rows = conn.execute(
             select(deliveries.c.address, editions.c.language)
