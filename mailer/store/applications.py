@@ -83,11 +83,11 @@ def history(conn: Connection, application_id: int) -> list[Row[Any]]:
     return list(conn.execute(query))
 
 
-def listed(conn: Connection, states: Collection[Standing] = (), limit: int = 200) -> list[Row[Any]]:
-    """Applications in the given states (all but unconfirmed ones where none is given), longest waiting first."""
+def listed(conn: Connection, states: Collection[Standing] = ()) -> list[Row[Any]]:
+    """All applications in the given states (all but unconfirmed ones where none is given), longest waiting first."""
     wanted = states or [state for state in Standing if state is not Standing.UNCONFIRMED]
     query = select(applications).where(applications.c.state.in_(wanted))
-    return list(conn.execute(query.order_by(applications.c.confirmed_at, applications.c.id).limit(limit)))
+    return list(conn.execute(query.order_by(applications.c.confirmed_at, applications.c.id)))
 
 
 def of_person(conn: Connection, match_key: str, besides: int = 0) -> list[Row[Any]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from mailer.cli import main
 from mailer.store import applications
 from mailer.store.engine import Database
+from mailer.store.schema import applications as table
 from mailer.store.schema import letters
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -54,6 +55,14 @@ def test_only_confirmed_applications_are_listed(db: Database, tmp_path: Path) ->
     assert [(row["id"], row["state"]) for row in json.loads(listed.stdout)] == [(1, "waiting")]
     assert "bob@example.com" in run(tmp_path, "list").stdout
     assert run(tmp_path, "list", "--state", "nonsense").exit_code == 2
+
+
+def test_a_long_queue_is_listed_to_its_end(db: Database, tmp_path: Path) -> None:
+    with db.transaction() as conn:
+        row = applications.get(conn, 1)
+        assert row is not None
+        conn.execute(insert(table), [row._asdict() | {"id": number} for number in range(10, 260)])
+    assert len(run(tmp_path, "list").stdout.splitlines()) == 251
 
 
 def test_a_decision_writes_a_letter_and_stands(db: Database, tmp_path: Path) -> None:
