@@ -175,6 +175,25 @@ def test_a_name_that_begins_like_a_label_is_kept_whole(name: str, written: str) 
     assert [item.source and item.source.name for item in issue.items] == [name, name]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "完成率为九成。",
+        "阅读类应用用户过亿。",
+        "版权登记费用下调。",
+        "编辑人才紧缺。",
+        "收藏品市场回暖。",
+        "Endangered eels return.",
+    ],
+)
+def test_a_short_text_that_begins_as_lines_of_the_page_do_is_kept(text: str) -> None:
+    items = list(issue_of(DIGEST.replace("Boards were laid all winter.", text)).items)
+    assert items[0].body == text
+    items = list(issue_of(DIGEST.replace("An hour costs four coins. (Pier Post)", f"{text}\nSource: Pier Post")).items)
+    assert items[1].body == text
+    assert items[1].source
+
+
 def test_a_line_that_names_reporter_and_paper_is_never_lost() -> None:
     issue = issue_of(DIGEST.replace("(Pier Post)", "\n（记者 林一川／码头报）").replace("winter. ", "winter."))
     assert [item.source and item.source.name for item in issue.items] == ["码头报", "码头报"]

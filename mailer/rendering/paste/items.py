@@ -68,9 +68,12 @@ class Gatherer:
         return gathered
 
     def _sources_of_all(self, items: list[Gathered]) -> None:
-        """Take a line of several names away from the last item, where no other item names a source."""
+        """Take a line of sources away from the last item where no other has one: several names, or below bare lines."""
         *others, last = items
-        if len(items) >= 3 and last.source and "、" in last.source.name and not any(item.source for item in others):
+        if len(items) < 3 or last.source is None or any(item.source for item in others):
+            return
+        bare = last.source.line != last.line and not any(item.paragraphs for item in items)
+        if bare or "、" in last.source.name:
             self.report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
             last.source = None
 

@@ -159,7 +159,8 @@ def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
     named = []
     for start, stop in itertools.pairwise([*ordered, len(lines)]):
         filled = [i for i in range(start + 1, stop) if lines[i].text]
-        at = next((i for i in filled[1:] if _ALONE.fullmatch(lines[i].text)), None)
+        alone = [i for i in filled if _ALONE.fullmatch(lines[i].text)]
+        at = next((i for i in alone if i != filled[0] or sources.is_medium(lines[i].text[1:-1])), None)
         if at is not None:
             named.append(at)
     if len(named) * 3 < len(ordered) * 2 or named[-1] < ordered[-1]:

@@ -35,7 +35,7 @@ _MORE_AT = re.compile(
 )
 _BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
 _BEFORE = re.compile(r"【([^【】]{2,20})】\s*(\S.*)")
-_MEDIUM = re.compile(r"\S{2,}(?:报|网|社|周刊|观察|评论|在线|财经|参考|电视台|电台)")
+_MEDIUM = re.compile(r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)")
 _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
@@ -49,7 +49,7 @@ _REPORTER = re.compile(
 )
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
-_BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员)\s*[:：]?\s*\S{1,12}$")
+_BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}$")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$",
@@ -72,7 +72,8 @@ _END_ADDRESS = re.compile(
 )
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({_NAME})$", re.DOTALL)
 _WHEN = re.compile(
-    r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
+    r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
+    r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
     r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
 )
 _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
@@ -98,7 +99,7 @@ def source_line(text: str) -> tuple[str, str] | None:
     if url and plain.strip(_POINTERS) == url:
         return "", url
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
-    if alone and is_name(plain) and not grammar.is_call(text):
+    if alone and is_name(plain) and not (grammar.is_call(text) or grammar.is_foot(plain)):
         return plain.strip(), url
     if (
         re.fullmatch(
@@ -117,7 +118,7 @@ def source_line(text: str) -> tuple[str, str] | None:
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>") if url else name
             return without_reporter(name), url
-    if (match := _QUOTED.fullmatch(plain.strip())) and _MEDIUM.fullmatch(match[1]):
+    if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return match[1], url
@@ -177,6 +178,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         label = re.match(rf"\s*{_LABELLED}", fold(match[2]), re.IGNORECASE)
         name = match[2][label.end() :].strip() if label else match[2].strip()
         labelled = name != match[2].strip()
+        name = name.replace(tail_url, "").strip(" ,，:：") if tail_url else name
         name = without_reporter(name)
         sure = labelled or _STOP.search(match[1]) is not None
         if (
@@ -213,8 +215,13 @@ def before_headline(text: str) -> tuple[str, str] | None:
 def stand_before_headlines(texts: Sequence[str]) -> bool:
     """Whether most headlines of a digest have a name in brackets before them, and these look like those of media."""
     before = [found[1] for text in texts if (found := before_headline(text))]
-    media = sum(_MEDIUM.fullmatch(name) is not None for name in before)
+    media = sum(is_medium(name) for name in before)
     return len(before) >= 3 and len(before) * 5 >= len(texts) * 4 and media * 2 >= len(before)
+
+
+def is_medium(name: str) -> bool:
+    """Whether a name looks like that of a paper, an agency or a site."""
+    return _MEDIUM.fullmatch(fold(name)) is not None
 
 
 def address_at_end(text: str) -> tuple[str, str] | None:

@@ -33,7 +33,7 @@ def heading(text: str) -> tuple[str, bool] | None:
         not title
         or width(title) > 44
         or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(sources.dangling_label(title)))
-        or re.search(r"\[\^?\d{1,3}\]$|://", plain)
+        or re.search(r"\[\^?\d{1,3}\]$|://|\b\d+ min(?:ute)?s? read$", plain)
         or sources.source_line(text)
     ):
         return None
@@ -69,6 +69,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             continue  # the last of a list of leads
         if previous is None and any(leads.is_same(found[0], text) for text in starts.values()):
             continue  # an entry of a table of contents
+        if previous is None and (dated := dates.find(found[0], date(2000, 1, 1))) and dated[1]:
+            continue  # the day of the issue
         if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
             continue  # a topic: the newsletter's name
         numbered = _LETTERED.match(lines[before].text) is not None or any(
