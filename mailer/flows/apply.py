@@ -215,13 +215,14 @@ class Apply:
             return True
 
     def expire(self, *, purge_days: int, review_days: int, answer_days: int) -> dict[str, int]:
-        """Close what was never answered, remind the reviewers, purge what was never confirmed; returns the counts."""
+        """Close what was never answered, remind reviewers, purge what was never confirmed; how many of each."""
         now = self.clock()
         with self.db.transaction() as conn:
             unanswered = applications.unanswered(conn, now - timedelta(days=answer_days))
-            for number in unanswered:
-                applications.move(conn, number, Standing.EXPIRED, now)
-                applications.note(conn, number, "expired", now)
+            for application in unanswered:
+                applications.move(conn, application.id, Standing.EXPIRED, now)
+                applications.note(conn, application.id, "expired", now)
+                self._post(conn, "unanswered", application, now)
             overdue = applications.overdue(conn, now - timedelta(days=review_days))
             for application in overdue:
                 self._notify(conn, application, "review-reminder", now)

@@ -126,14 +126,13 @@ def reminded(conn: Connection, application_id: int, now: datetime) -> None:
     conn.execute(update(applications).where(applications.c.id == application_id).values(reminded_at=now))
 
 
-def unanswered(conn: Connection, before: datetime) -> list[int]:
-    """The numbers of applications whose applicant was asked before a moment and has not answered."""
+def unanswered(conn: Connection, before: datetime) -> list[Row[Any]]:
+    """Applications whose applicant was asked before a moment and has not answered."""
     a = applications.c
     asked = select(reviews.c.id).where(
         reviews.c.application_id == a.id, reviews.c.action == "asked", reviews.c.at >= before
     )
-    query = select(a.id).where(a.state == Standing.ASKED, ~asked.exists())
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(select(applications).where(a.state == Standing.ASKED, ~asked.exists())))
 
 
 def purge_unconfirmed(conn: Connection, before: datetime, now: datetime) -> int:

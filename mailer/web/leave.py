@@ -73,6 +73,7 @@ async def _page(club: Parts, request: Request, delivery: int, *, restored: bool 
         token=token,
         path=f"/u/{token}",
         restored=restored,
+        paused_until=club.day(reader.paused_until),
         may_undo=reader.may_undo,
         reasons=REASONS,
         reason=reader.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -99,6 +99,10 @@ class Parts:
         wish = request.query_params.get("lang", "")
         default = self.settings.newsletter.language
         return choose(self.languages, wish, readers, request.headers.get("accept-language", ""), default)
+
+    def day(self, moment: datetime | None) -> str:
+        """The day of a moment where the newsletter is at home; "" for none."""
+        return f"{moment.astimezone(self.settings.newsletter.zone):%Y-%m-%d}" if moment else ""
 
     def visit(self, request: Request, language: str, source: str, proof: str = "") -> signup.Visit:
         """Who sends this request."""

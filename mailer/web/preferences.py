@@ -73,7 +73,6 @@ async def _page(club: Parts, request: Request, delivery: int, *, saved: bool) ->
     reader = await club.read(club.leave.look, delivery)
     if reader is None:
         raise HTTPException(404)
-    until = reader.paused_until
     return club.page(
         request,
         "preferences",
@@ -81,7 +80,7 @@ async def _page(club: Parts, request: Request, delivery: int, *, saved: bool) ->
         masked=reader.masked,
         state=reader.state,
         chosen=choose(club.languages, reader.language, club.settings.newsletter.language),
-        paused_until=until.astimezone(club.settings.newsletter.zone).strftime("%Y-%m-%d") if until else "",
+        paused_until=club.day(reader.paused_until),
         sections=[(title, title not in reader.unwanted) for title in await _sections(club, reader.language)],
         saved=saved,
     )

@@ -274,6 +274,8 @@ def test_nobody_waits_for_ever(club: Any) -> None:
     club.clock.forward(days=31)
     assert journey.expire(**days)["unanswered"] == 1
     assert journey.case(1).application["state"] == "expired"
+    (told,) = club.letters("unanswered")
+    assert told["address"] == TMALL["email"]
 
 
 def test_what_was_never_confirmed_is_purged(club: Any) -> None:

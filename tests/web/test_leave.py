@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +111,13 @@ def test_the_page_hides_the_address_and_offers_to_undo(town: Any, link: str) -> 
     assert town.person("alice@example.com").state == "active"
     for other in re.findall(r'href="(/u/[^"]+)" lang', left + undone.text):
         assert town.client.get(other).status_code == 200  # in another language, at an address that can be opened
+
+
+def test_who_takes_a_leaving_back_while_paused_is_told_until_when(town: Any, link: str) -> None:
+    town.client.post(town.link(town.delivery, Purpose.PREFERENCES, "p"), data={"language": "en", "pause": "yes"})
+    town.client.post(link, data={"by": "page"})
+    until = (town.clock() + timedelta(days=30)).strftime("%Y-%m-%d")
+    assert f"gets no issue until {until}" in town.client.post(f"{link}/undo").text
 
 
 def test_a_leaving_by_one_click_or_an_hour_ago_cannot_be_undone(town: Any, link: str) -> None:
