@@ -93,6 +93,10 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     """Items without any mark: the first line after a source ends the item before."""
     alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
     ends = alone or [i for i, line in enumerate(lines) if sources.source_at_end(line.text, lenient=False)]
+    over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
+    if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
+        report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
+        return {index: lines[index].text for index in over}, "sources"
     starts: dict[int, str] = {}
     previous: int | None = None
     for index in ends:  # a link in bold is a headline

@@ -40,7 +40,7 @@ _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
 _SOURCE_SAYS = re.compile(
-    r"据(?!说|悉|了解|统计|介绍|称)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
+    r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELLED})?({_NAME})\s*[)）\]]", re.IGNORECASE)
@@ -62,7 +62,9 @@ _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
 )
 _END_VIA_BARE = re.compile(rf"^(.*\S)\s+via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
-_END_DASH = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|\||｜|丨)\s*({_NAME})\s*[|｜丨]?$", re.DOTALL)
+_END_DASH = re.compile(
+    rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|(?<=\s)-(?=\s)|\||｜|丨)\s*({_NAME})\s*[|｜丨]?$", re.DOTALL
+)
 _END_ADDRESS = re.compile(
     rf"(.*\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
     rf"|read more|full story|more|link)\s*[:：>]?\s*"
@@ -111,6 +113,8 @@ def source_line(text: str) -> tuple[str, str] | None:
         and url
     ):
         return "", url
+    if (bare := _REPORTER.sub("", plain.strip())) != plain.strip() and _SOURCE_LINE.fullmatch(fold(bare)):
+        plain = bare
     for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
         match = pattern.fullmatch(fold(plain.strip()))
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
@@ -255,5 +259,5 @@ def is_name(text: str) -> bool:
         bool(text)
         and width(text) <= 44
         and bool(re.search(r"[^\W\d_]", text))
-        and not re.search(r"[。！？!?；;]|, .*, ", text)
+        and not re.search(r"[。！？!?；;]|, .*, |^共?\d+\s*[条则篇件]$", text)
     )

@@ -14,6 +14,7 @@ _LETTERED = re.compile(r"[A-Z][.、)）】\]]\s*(?=\S{2})")
 _PICTOGRAPHS = re.compile(
     r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
 )
+_COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  # how many items are below
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _HAN_NUMBERS = "一二三四五六七八九十"
 _DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
@@ -21,7 +22,7 @@ _DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·
 
 def heading(text: str) -> tuple[str, bool] | None:
     """A line that may be a section's title, as (title, whether it is decorated as one)."""
-    plain = links.strip(text)[0]
+    plain = _COUNT.sub("", links.strip(text)[0])
     numbered = next((mark for mark in enumerators.marks(plain) if mark.family in enumerators.SECTIONS), None)
     body = numbered.rest if numbered else plain
     if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
