@@ -27,10 +27,11 @@ def text_part(context: Mapping[str, Any]) -> str:
             blocks += _text_item(item, words, links)
     if context["cta"]:
         cta = context["cta"]
-        url = f"{cta['label']}:\n{cta['url']}" if links.first(cta["url"]) else cta["label"]
+        url = f"{words['link'].format(what=cta['label'])}\n{cta['url']}" if links.first(cta["url"]) else cta["label"]
         blocks += ["\n" + text.underline(cta["title"], "-"), text.from_html(cta["text"], links), url]
     footer = [text.wrap(context["reason"])]
-    footer += [f"{words[name]}:\n{context['links'][name]}" for name in ("unsubscribe", "preferences", "view")]
+    for name in ("unsubscribe", "preferences", "view"):
+        footer.append(f"{words['link'].format(what=words[name])}\n{context['links'][name]}")
     footer += [text.wrap(context["newsletter"]), text.wrap(context["postal_address"])]
     return text.join(blocks) + "\n-- \n" + "\n".join(line for line in footer if line) + "\n"
 

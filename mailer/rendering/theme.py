@@ -34,6 +34,7 @@ PLACES = {
     "date": {"weekday", "day", "month", "year"},
     "reason": {"newsletter"},
     "corrected": {"date"},
+    "link": {"what"},
 }
 WORDS = (*PLACES, *LISTS, "leads", "contents", "source", "unsubscribe", "preferences", "view",
          "apply", "apply_title", "apply_text")  # fmt: skip
