@@ -95,10 +95,7 @@ def one_line(value: Any) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns on stdout, as wide as their widest cell."""
-    from unicodedata import east_asian_width
-
-    def width(text: str) -> int:
-        return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+    from mailer.model.columns import width
 
     cells = [list(header), *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(header))]

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
-from unicodedata import east_asian_width, normalize
+from unicodedata import normalize
 
 from mailer.errors import UsageError
+from mailer.model.columns import width
 from mailer.model.subscriber import State, language_tag
 
 MAX_LENGTH = 4000
@@ -111,8 +112,7 @@ def _pointed_at(line: str, column: int) -> str:
     start = max(0, column - 1 - _SHOWN)
     shown = "".join(char if char.isprintable() else " " for char in line[start : column - 1 + _SHOWN])
     before = shown[: column - 1 - start]
-    width = sum(2 if east_asian_width(char) in "WF" else 1 for char in before)
-    return f"  {shown.rstrip()}\n  {' ' * width}^"
+    return f"  {shown.rstrip()}\n  {' ' * width(before)}^"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
+from mailer.model.columns import width
 from mailer.model.issue import Issue, Item
 from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
 from mailer.rendering.finding import NOT_SILENCED, Finding, error, warning
 from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
-from mailer.rendering.text import width
 
 SUBJECT_COLUMNS = 90
 MOST_LEADS = 6

@@ -9,8 +9,9 @@ from itertools import pairwise
 import lxml.html
 from lxml.html import HtmlElement
 
+from mailer.model.columns import width
 from mailer.model.issue import Issue
-from mailer.rendering import merge_tags, text
+from mailer.rendering import merge_tags
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.inline import css_mistakes
@@ -144,7 +145,7 @@ def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Fi
             "H11", line, "There is no preheader; inboxes will show the first words instead.", "Add preheader:."
         )
         return
-    columns = text.width(merge_tags.for_nobody(issue.preheader))
+    columns = width(merge_tags.for_nobody(issue.preheader))
     if not PREHEADER[0] <= columns <= PREHEADER[1]:
         yield warning(
             "H11",
@@ -259,7 +260,7 @@ def _weight(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
         sides = [str(image.get(side) or "") for side in ("width", "height")]
         wide, high = (int(side) if side.isdigit() else 0 for side in sides)
         area += wide * (high or wide * 2 // 3)
-    written = text.width(edition.text) * COLUMN_AREA
+    written = width(edition.text) * COLUMN_AREA
     if area > MOST_PICTURE * (area + written):
         share = 100 * area // (area + written)
         message = f"Pictures take about {share} % of the page; filters distrust mails that are mostly pictures."

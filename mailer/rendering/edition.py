@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
+from mailer.model.columns import width
 from mailer.model.issue import Image, Issue
 from mailer.rendering import images, text
 from mailer.rendering.breaks import breakable
@@ -129,7 +130,7 @@ def subject_of(issue: Issue, prefix: str = "") -> str:
     subject = issue.subject
     if not subject:
         subject = issue.digest_title
-        if text.width(subject) > SUBJECT_COLUMNS:
+        if width(subject) > SUBJECT_COLUMNS:
             subject = _cut(subject)
     return f"{prefix} {subject}" if prefix and not subject.startswith(prefix) else subject
 
@@ -138,7 +139,7 @@ def _cut(title: str) -> str:
     """The title up to the last whole headline that fits, or up to a word, with an ellipsis."""
     best = ""
     for match in re.finditer(r"[;；] ?", title):
-        if text.width(title[: match.start()]) > SUBJECT_COLUMNS:
+        if width(title[: match.start()]) > SUBJECT_COLUMNS:
             break
         best = title[: match.start()]
     if best:

@@ -11,6 +11,7 @@ from itertools import count
 
 from mailer.errors import TemplateError
 from mailer.mail import header
+from mailer.model.columns import width
 from mailer.model.letter import Link
 from mailer.model.tokens import LENGTH, Keyring, Purpose
 from mailer.rendering import text
@@ -188,7 +189,5 @@ def _tidy(plain: str) -> str:
     lines: list[str] = []
     for line in plain.strip().splitlines():
         if line.rstrip() or (lines and lines[-1]):
-            lines.append(
-                text.wrap(line) if text.width(line) > text.COLUMNS else line if line == "-- " else line.rstrip()
-            )
+            lines.append(text.wrap(line) if width(line) > text.COLUMNS else line if line == "-- " else line.rstrip())
     return "\n".join(lines) + "\n"

@@ -27,11 +27,10 @@ def text_part(context: Mapping[str, Any]) -> str:
             blocks += _text_item(item, words, links)
     if context["cta"]:
         cta = context["cta"]
-        url = f"{words['link'].format(what=cta['label'])}\n{cta['url']}" if links.first(cta["url"]) else cta["label"]
+        url = _link(words, cta["label"], cta["url"]) if links.first(cta["url"]) else cta["label"]
         blocks += ["\n" + text.underline(cta["title"], "-"), text.from_html(cta["text"], links), url]
     footer = [text.wrap(context["reason"])]
-    for name in ("unsubscribe", "preferences", "view"):
-        footer.append(f"{words['link'].format(what=words[name])}\n{context['links'][name]}")
+    footer += [_link(words, words[name], context["links"][name]) for name in ("unsubscribe", "preferences", "view")]
     footer += [text.wrap(context["newsletter"]), text.wrap(context["postal_address"])]
     return text.join(blocks) + "\n-- \n" + "\n".join(line for line in footer if line) + "\n"
 
@@ -44,3 +43,7 @@ def _text_item(item: Mapping[str, Any], words: Mapping[str, Any], links: text.Li
         line = text.wrap(f"{words['source']}{source['plain']}")
         blocks.append(f"{line}\n{source['url']}" if source["url"] and links.first(source["url"]) else line)
     return blocks
+
+
+def _link(words: Mapping[str, Any], what: str, url: str) -> str:
+    return f"{words['link'].format(what=what)}\n{url}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from itertools import accumulate, chain
+
+from mailer.model.columns import width, width_of
 
 COLUMNS = 72
 _NEVER_FIRST = frozenset("，。、；：？！）》」』】〉〕”’…—·％%!),.:;?]}》々ー～")
@@ -16,18 +16,6 @@ _NEVER_LAST = frozenset("（《「『【〈〔“‘([{￥¥$")
 _TAG_OR_TEXT = re.compile(r'<(?P<end>/?)(?P<name>\w+)(?P<rest>[^>"]*(?:"[^"]*"[^>"]*)*)>|(?P<text>[^<]+)')
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "pre", "ul", "ol", "hr", "table"})
-
-
-def width(text: str) -> int:
-    """Display columns of `text`: wide and full-width characters take two, marks that combine none."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-@lru_cache(8192)
-def _columns(character: str) -> int:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 2
-    return 0 if unicodedata.category(character) in {"Mn", "Me", "Cf"} else 1
 
 
 def wrap(text: str, first: str = "", rest: str = "", columns: int = COLUMNS) -> str:
@@ -53,7 +41,7 @@ def _reach(text: str) -> Callable[[int, int], int]:
     """How far into the text a line goes that begins at a place and has so many columns."""
     if text.isascii():
         return lambda start, room: start + max(room, 0)
-    upto = [0, *accumulate(map(_columns, text))]
+    upto = [0, *accumulate(map(width_of, text))]
     return lambda start, room: bisect_right(upto, upto[start] + room) - 1
 
 
@@ -75,9 +63,9 @@ def _may_break(text: str, at: int) -> bool:
     left, right = text[at - 1], text[at]
     if right == " ":
         return not (_sticks(text[at + 1], _NEVER_FIRST) or _sticks(left, _NEVER_LAST))
-    if left == " " or right in _NEVER_FIRST or left in _NEVER_LAST or not _columns(right):
+    if left == " " or right in _NEVER_FIRST or left in _NEVER_LAST or not width_of(right):
         return False
-    return _columns(left) == 2 or _columns(right) == 2
+    return width_of(left) == 2 or width_of(right) == 2
 
 
 def _sticks(mark: str, marks: frozenset[str]) -> bool:

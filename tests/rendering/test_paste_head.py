@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from mailer.model.columns import width
 from mailer.rendering import canonical, paste, source
-from mailer.rendering.text import width
 
 TODAY = date(2026, 11, 24)
 CHINESE = """

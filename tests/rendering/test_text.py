@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from mailer.model.columns import width
 from mailer.rendering import markdown, text
-from mailer.rendering.text import Links, from_html, width, wrap
+from mailer.rendering.text import Links, from_html, wrap
 
 CLOSING = "，。、；：？！）》」』】”’…"
 OPENING = "（《「『【“‘"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from mailer.model.columns import width
 from mailer.model.issue import CallToAction
 from mailer.rendering import language
 from mailer.rendering.paste import grammar, links, prose
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 # Before what the reader is asked to do: a code that no mail shows.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.errors import SourceError
+from mailer.model.columns import width
 from mailer.model.issue import CallToAction, Issue, Item, Section
 from mailer.rendering import language, source
 from mailer.rendering.paste import (
@@ -27,7 +28,7 @@ from mailer.rendering.paste import (
 )
 from mailer.rendering.paste.head import read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.lines import Forward, tidy
 from mailer.rendering.paste.masthead import Head
 from mailer.rendering.paste.report import Repair, Report

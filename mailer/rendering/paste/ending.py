@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from mailer.model.columns import width
 from mailer.rendering.paste import enumerators, grammar, links, sources, titles
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from mailer.model.columns import width
 from mailer.rendering.paste import links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import width
 
 _PICTURE = re.compile(
     r"^[▲△↑📷(（\[\s]*(?:(?:题图|配图|图片?|封面图?|头图)(?:片)?(?:来源|来自|源|摄影)?\s*[:：/|｜丨]|图源|图片来源|摄影\s*[:：]"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.lines import Forward
 from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead
 from mailer.rendering.paste.report import Report

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import log
 
-from mailer.rendering.paste.line import width
+from mailer.model.columns import width
 
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
 PREFIX = re.compile(

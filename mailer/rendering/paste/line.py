@@ -1,8 +1,7 @@
-"""A line of the paste, and how wide a text is on a screen."""
+"""A line of the paste."""
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 
@@ -13,8 +12,3 @@ class Line:
     number: int
     text: str
     bold: bool = False
-
-
-def width(text: str) -> int:
-    """Columns of a text on a screen, Han characters being two wide."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from mailer.model.columns import width
 from mailer.rendering.paste.clipboard import direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 from mailer.rendering.paste.wraps import unwrap

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
+from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from mailer.model.columns import width
 from mailer.rendering.paste import enumerators, leads, sources, titles
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.errors import SourceError
+from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, titles
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))

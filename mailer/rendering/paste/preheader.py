@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from mailer.model.columns import width
 from mailer.model.issue import Issue
 from mailer.rendering import language, markdown
 from mailer.rendering.paste import leads
-from mailer.rendering.text import width
 
 LEAST, MOST = 40, 130  # display columns that inboxes show well
 

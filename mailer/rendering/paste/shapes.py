@@ -6,8 +6,9 @@ import itertools
 import re
 from datetime import date
 
+from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, links, sources
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 _SENTENCE = re.compile(r"[.。!！?？…;；:：，,]['\"”’」』)）]*$")

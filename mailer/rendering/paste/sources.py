@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mailer.model.columns import width
 from mailer.rendering.paste import grammar, links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import width
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"

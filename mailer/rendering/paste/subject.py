@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mailer.model.columns import width
 from mailer.model.issue import Issue
 from mailer.rendering import language
-from mailer.rendering.text import width
 
 MOST = 90  # display columns that inboxes show
 MOST_HEADLINES = 3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from dataclasses import replace
 
+from mailer.model.columns import width, width_of
 from mailer.rendering.paste.enumerators import bullet, is_numbered
-from mailer.rendering.paste.line import Line, width
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 NARROWEST = 24  # columns of a line broken for a phone
@@ -41,7 +41,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
                 or _runs_on(last.text, line.text, previous, min(45, narrowest))
             )
         ):
-            glue = "" if _is_wide(last.text[-1]) or _is_wide(line.text[0]) else " "
+            glue = "" if width_of(last.text[-1]) == 2 or width_of(line.text[0]) == 2 else " "
             joined[-1] = replace(last, text=last.text + glue + line.text)
             count += 1
         else:
@@ -59,7 +59,7 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
         one
         for one, two in follows
         if width(one.text) >= widest - 3
-        and _is_wide(one.text[-1])
+        and width_of(one.text[-1]) == 2
         and not _WRAP_END.search(one.text)
         and (quoted or not _NUMBERED.match(one.text))
         and not _NUMBERED.match(two.text)
@@ -107,7 +107,7 @@ def _continues(last: str, text: str) -> bool:
 
 def _was_full(text: str, previous: int, widest: int) -> bool:
     """Whether the line before was full: the first word of this one would not have fitted on it."""
-    if _is_wide(text[0]):
+    if width_of(text[0]) == 2:
         return previous >= 0.55 * widest
     return previous >= 0.55 * widest and previous + 1 + width(text.split()[0]) > 0.85 * widest
 
@@ -116,7 +116,3 @@ def _runs_on(last: str, text: str, previous: int, narrowest: int) -> bool:
     """Whether a line ends in the middle of a sentence that goes on in small letters."""
     small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
     return small and narrowest <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
