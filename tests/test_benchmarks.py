@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(BUSY + 30)
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Any]:
     """One quick run; it fails by itself when a message is lost, doubled or sent to somebody else."""
-    command = [sys.executable, str(PROGRAM), "--quick", "--rounds", "1", "--messages", "3000", "--json"]
+    command = [sys.executable, str(PROGRAM), "--quick", "--rounds", "1", "--messages", "2000", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
