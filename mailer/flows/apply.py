@@ -166,13 +166,12 @@ class Apply:
             if found is None:
                 return None
             application = found[1]
-            if application.state != Standing.ASKED:  # the same once more is a button pressed twice
-                told = [row.note for row in applications.history(conn, application.id) if row.action == "answered"]
-                return told[-1:] == [text]
-            applications.move(conn, application.id, Standing.WAITING, now)
-            applications.note(conn, application.id, "answered", now, text=text)
-            self._notify(conn, application, "review", now, answered=True)
-            return True
+            if application.state == Standing.ASKED and applications.move(conn, application.id, Standing.WAITING, now):
+                applications.note(conn, application.id, "answered", now, text=text)
+                self._notify(conn, application, "review", now, answered=True)
+                return True
+            told = [row.note for row in applications.history(conn, application.id) if row.action == "answered"]
+            return told[-1:] == [text]  # the same once more is a button pressed twice
 
     def case_of(self, delivery_id: int) -> Case | None:
         """What a review link shows: its own application and nothing else; None for no review link."""
@@ -218,9 +217,9 @@ class Apply:
         """Close what was never answered, remind reviewers, purge what was never confirmed; how many of each."""
         now = self.clock()
         with self.db.transaction() as conn:
-            unanswered = applications.unanswered(conn, now - timedelta(days=answer_days))
+            late = applications.unanswered(conn, now - timedelta(days=answer_days))
+            unanswered = [each for each in late if applications.move(conn, each.id, Standing.EXPIRED, now)]
             for application in unanswered:
-                applications.move(conn, application.id, Standing.EXPIRED, now)
                 applications.note(conn, application.id, "expired", now)
                 self._post(conn, "unanswered", application, now)
             overdue = applications.overdue(conn, now - timedelta(days=review_days))

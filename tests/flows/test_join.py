@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 
 from mailer.flows.apply import Apply, Form
 from mailer.flows.join import Join, Outcome
@@ -18,7 +18,7 @@ from mailer.model.application import Decision, Kind, Standing
 from mailer.model.letter import Links
 from mailer.model.signup import Answer, Limits, Visit
 from mailer.model.tokens import Keyring
-from mailer.store import admission, consents, marks
+from mailer.store import admission, applications, consents, marks
 from mailer.store.engine import Database
 from mailer.store.schema import bounces, deliveries, letters, subscribers, suppressions
 
@@ -59,6 +59,13 @@ def outbox(db: Database) -> list[Any]:
     with db.reading() as conn:
         query = select(deliveries.c.id, letters.c.kind, deliveries.c.address, letters.c.expires_at)
         return list(conn.execute(query.join(letters, letters.c.id == deliveries.c.letter_id).order_by(deliveries.c.id)))
+
+
+def waits_for_a_lock(db: Database) -> bool:
+    """Whether somebody on this PostgreSQL database waits for somebody else to commit."""
+    with db.reading() as conn:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return conn.execute(text(waiting)).first() is not None
 
 
 def test_both_steps_of_the_opt_in_are_on_record(db: Database, join: Join, clock: Clock) -> None:
@@ -152,6 +159,23 @@ def test_two_reviewers_at_once_make_one_decision(db: Database, apply: Apply) -> 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(decide, (Decision.APPROVE, Decision.DECLINE))) == [False, True]
     assert len([letter for letter in outbox(db) if letter.kind in {"approved", "declined"}]) == 1
+
+
+def test_an_answer_that_comes_while_the_application_is_decided_is_not_said_to_be_kept(
+    db: Database, apply: Apply
+) -> None:
+    apply.apply(Form(parse("bob@example.com"), "Bob", "tmall", {}), VISIT)
+    apply.confirm(outbox(db)[0].id, VISIT)
+    apply.decide(1, Decision.ASK, "rita", "Which shop?")
+    asked = next(letter.id for letter in outbox(db) if letter.kind == "asked")
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as conn:
+            applications.move(conn, 1, Standing.DECLINED, NOW)
+            answer = pool.submit(apply.answer, asked, "This one")
+            while not db.is_sqlite and not waits_for_a_lock(db):
+                assert not answer.done()
+        assert answer.result() is False
+    assert [row["action"] for row in apply.case(1).history] == ["confirmed", "asked"]
 
 
 def test_nobody_waits_for_ever(db: Database, apply: Apply, join: Join, clock: Clock) -> None:
