@@ -29,7 +29,6 @@ from pydantic_settings import (
 
 from mailer.errors import AddressError, SettingsError
 from mailer.mail import address
-from mailer.model.signup import networks
 from mailer.transport.url import parse as parse_relay
 
 if TYPE_CHECKING:
@@ -198,6 +197,8 @@ class WebSettings(Section):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from mailer.model.signup import networks  # only who has a proxy needs it
+
         networks(value)  # says itself what is none
         return value
 

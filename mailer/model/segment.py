@@ -221,9 +221,7 @@ class _Parser:
     def _field(self, token: _Token) -> str:
         """One of FIELDS, or an attribute; what looks like one of FIELDS and is none has to be spelt attr.NAME."""
         name = token.text.casefold()
-        if name in FIELDS:
-            return name
-        if name.startswith("attr."):
+        if name in FIELDS or name.startswith("attr."):
             return name
         close = get_close_matches(name, FIELDS, 1, 0.85)
         if name in _NO_FIELDS or close:

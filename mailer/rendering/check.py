@@ -256,9 +256,8 @@ def emoji(text: str) -> int:
 
 
 def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    same_for_all = {issue.lines.get(key, 1) for key in ("title", "subject") if getattr(issue, key)}
     for passage in passages:
-        if not passage.markdown and passage.line in same_for_all:
+        if not passage.filled:
             continue
         for piece in merge_tags.scan(passage.text, line=passage.line):
             if isinstance(piece, merge_tags.Mistake):
@@ -271,15 +270,14 @@ def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             if _HOST_TAG.search(line):
                 fix = "Keep tags to the part behind the host's name."
                 yield error("P03", passage.line + offset, "a merge tag in the host of an address.", fix)
-    for number, plain in _plain_fields(issue):
+    for number, plain in _unfilled(issue, passages):
         if "{{" in plain:
             fix = "Subject, headlines, section titles and sources are the same for all: put it into text or preheader."
             yield error("P01", number, "a merge tag where none is filled.", fix)
 
 
-def _plain_fields(issue: Issue) -> Iterator[tuple[int, str]]:
-    for key in ("title", "subject"):
-        yield issue.lines.get(key, 1), getattr(issue, key)
+def _unfilled(issue: Issue, passages: list[Passage]) -> Iterator[tuple[int, str]]:
+    yield from ((passage.line, passage.text) for passage in passages if not passage.filled)
     for section in issue.sections:
         yield section.line, section.title
         for item in section.items:

@@ -10,11 +10,15 @@ from mailer.model.issue import Issue
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A run of text of the issue with the line it begins on; `markdown` tells prose from plain fields."""
+    """A run of text of the issue with the line it begins on.
+
+    `markdown` tells prose from plain fields, `filled` whether merge tags are filled in there.
+    """
 
     text: str
     line: int
     markdown: bool = True
+    filled: bool = True
 
 
 def passages_of(issue: Issue, text: str) -> list[Passage]:
@@ -28,7 +32,7 @@ def _passages(issue: Issue, lines: list[str]) -> Iterator[Passage]:
 
     for key in ("title", "subject", "preheader"):
         if value := getattr(issue, key):
-            yield Passage(value, issue.lines.get(key, 1), markdown=False)
+            yield Passage(value, issue.lines.get(key, 1), markdown=False, filled=key == "preheader")
     if issue.intro:
         yield Passage(issue.intro, issue.lines.get("intro", 1))
     for item in issue.items:

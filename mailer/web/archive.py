@@ -65,9 +65,11 @@ async def issue(request: Request) -> Response:
     wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
     chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
     others = {tag: own_name(tag) for tag in by_language if tag != chosen.language}
-    page = club.templates.render("pages/editions.html.j2", slug=slug, others=others) if others else ""
-    shown = re.sub(r"(<body\b[^>]*>)", lambda body: body[1] + page, chosen.html, count=1)
-    return _mail(shown, chosen.language, "public, max-age=300")
+    html = chosen.html
+    if others:
+        links = club.templates.render("pages/editions.html.j2", slug=slug, others=others)
+        html = re.sub(r"(<body\b[^>]*>)", lambda body: body[1] + links, html, count=1)
+    return _mail(html, chosen.language, "public, max-age=300")
 
 
 async def view(request: Request) -> Response:

@@ -65,6 +65,7 @@ _PATTERNS = (
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
+SIGN = r"[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?"  # a pictograph before a headline or title
 _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u25a0-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）])")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(

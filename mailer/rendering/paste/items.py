@@ -13,8 +13,8 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
+_SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
 # A one-line item in Chinese: headline, blank, text that ends as a sentence does.
-_SIGN = re.compile(r"(?:[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?\s*)+(?=\S)")
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
 
@@ -57,7 +57,7 @@ class Gatherer:
         self.behind = sources.stand_behind_headlines([*found.starts.values()])
         self.before = sources.stand_before_headlines([*found.starts.values()])
         texts = [*found.starts.values()]
-        self.signs = sum(_SIGN.match(text) is not None for text in texts) * 2 > len(texts)
+        self.signs = sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts)
         paired = [pair for text in texts if (pair := enumerators.bracketed(text)) and width(pair[0]) <= 8]
         self.tags = len(paired) >= 3 and len(paired) * 5 >= len(texts) * 4
         self.sentences = sum(_several(text) is not None for text in found.starts.values()) * 2 >= len(starts)
@@ -243,7 +243,7 @@ class Gatherer:
             text, name, url = named
             item.source = Source(name, url, item.line)
         if self.signs:
-            text = _SIGN.sub("", text)
+            text = _SIGNS.sub("", text)
         shown, repair = grammar.headline(text)
         item.headline = shown
         if repair:

@@ -12,9 +12,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 _LETTERED = re.compile(r"[A-Z][.、)）】\]]\s*(?=\S{2})")
-_PICTOGRAPHS = re.compile(
-    r"^(?:[\U0001f300-\U0001faff\u2300-\u23ff\u2600-\u27bf]\ufe0f?\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$"
-)
+_PICTOGRAPHS = re.compile(rf"^(?:{enumerators.SIGN}\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$")
 _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  # how many items are below
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _HAN_NUMBERS = "一二三四五六七八九十"
