@@ -46,7 +46,8 @@ def import_(
     and consent_at are known, every other column is an attribute. Nobody who left, bounced or was erased is brought
     back. Exits with 1 only when not one row could be read.
     """
-    from mailer.flows.imports import Import
+    from mailer.flows.imports import Import, windows
+    from mailer.intake.beside import beside
     from mailer.intake.table import read_table
     from mailer.model.roster import Layout
 
@@ -75,17 +76,17 @@ def import_(
         gc.freeze()  # what was loaded stays: the collector need not look at it again,
         gc.set_threshold(10_000, 50, 50)  # nor every few rows at those in memory
         findings = _Findings(club, file, dry_run)
+        reading = beside(windows(table.rows, meaning))
         with _progress() as progress:
             journey = Import(
                 club.db,
-                meaning,
                 club.keyring,
                 file=Path(file).name,
                 clock=club.clock,
                 note=findings.note,
                 progress=progress,
             )
-            summary = journey.run(table.rows, dry_run=dry_run)
+            summary = journey.run(reading, dry_run=dry_run)
     _print_summary(summary, findings, dry_run=dry_run, as_json=as_json)
     ctx.exit(1 if summary.all_refused else 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
 
-WINDOW = 20_000  # rows sorted at a time; two windows are in memory: one is being read while the other is written
+WINDOW = 15_000  # rows sorted at a time; one is being read while another is written
 CHUNK = 2500  # rows to a transaction
 OTHERS_SECONDS = 0.015  # long enough for who waits to ask whether SQLite is free
 
@@ -59,19 +59,51 @@ class Summary:
         return {"rows": self.rows, **{verdict.value: self.counts[verdict] for verdict in Verdict}}
 
 
+class Window(NamedTuple):
+    """Some thousand rows as they are read: the entries, sorted by match key, and what to say about rows without one."""
+
+    entries: list[Entry]
+    refused: list[Finding]
+
+
+def windows(rows: Iterable[Row], layout: Layout) -> Iterator[Window]:
+    """The rows of a list, read; `layout` says what its columns mean. Knows no database."""
+    reading, seen = iter(rows), FirstLines()
+    while any(window := _read(islice(reading, WINDOW), layout, seen)):
+        yield window
+
+
+def _read(rows: Iterable[Row], layout: Layout, seen: FirstLines) -> Window:
+    entries, refused = [], []
+    for row in rows:
+        try:
+            if row.fault:
+                raise Fault(row.fault)
+            entry = layout.read(row.line, row.cells)
+        except Fault as fault:
+            refused.append(Finding(row.line, Verdict.REFUSED, str(fault)))
+            continue
+        first = seen.note(entry.address.match_key, row.line)
+        if first:
+            same = f"the same address as on line {first}; the first one counts"
+            refused.append(Finding(row.line, Verdict.DUPLICATE, same))
+        else:
+            entries.append(entry)
+    entries.sort(key=attrgetter("address.match_key"))
+    return Window(entries, refused)
+
+
 class Import:
     """One list being imported.
 
-    `layout` says what its columns mean, `file` is how the record of consents calls it, `note` is told what there is
-    to say about single rows, in their order, `progress` the number of rows done. Every chunk of a window, sorted by
-    match key, is one transaction: it writes few pages of the index then. Repeating an import that broke off changes
-    nothing twice.
+    `file` is how the record of consents calls it, `note` is told what there is to say about single rows, in their
+    order, `progress` the number of rows done. Every chunk of a window is one transaction, and sorted it writes few
+    pages of the index. Repeating an import that broke off changes nothing twice.
     """
 
     def __init__(
         self,
         db: Database,
-        layout: Layout,
         keyring: Keyring,
         *,
         file: str,
@@ -81,24 +113,20 @@ class Import:
         actor: str = "import",
     ) -> None:
         self._db = db
-        self._layout = layout
         self._keyring = keyring
         self._file = file
         self._clock = clock
         self._note = note
         self._progress = progress
         self._actor = actor
-        self._seen = FirstLines()
         self._summary = Summary()
 
-    def run(self, rows: Iterable[Row], *, dry_run: bool = False) -> Summary:
-        """Import the rows; with `dry_run` only say what would happen. Raises StoreError, with earlier chunks kept."""
-        reading = iter(rows)
+    def run(self, windows: Iterable[Window], *, dry_run: bool = False) -> Summary:
+        """Import what was read; with `dry_run` only say what would happen. Raises StoreError (earlier chunks stay)."""
         with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
             before: tuple[list[Finding], Future[list[Finding]]] | None = None
-            while any(window := self._read(islice(reading, WINDOW))):
+            for entries, refused in windows:
                 self._tell(before)
-                entries, refused = window
                 before = refused, writer.submit(self._judge if dry_run else self._take, entries)
             self._tell(before)
         if not dry_run:
@@ -106,26 +134,6 @@ class Import:
                 detail = {"file": self._file, **self._summary.as_data()}
                 roster.record(conn, "imported", detail, actor=self._actor, now=self._clock())
         return self._summary
-
-    def _read(self, rows: Iterable[Row]) -> tuple[list[Entry], list[Finding]]:
-        """The entries of a window, sorted, and what there is to say about rows that have none."""
-        entries, refused = [], []
-        for row in rows:
-            try:
-                if row.fault:
-                    raise Fault(row.fault)
-                entry = self._layout.read(row.line, row.cells)
-            except Fault as fault:
-                refused.append(Finding(row.line, Verdict.REFUSED, str(fault)))
-                continue
-            first = self._seen.note(entry.address.match_key, row.line)
-            if first:
-                same = f"the same address as on line {first}; the first one counts"
-                refused.append(Finding(row.line, Verdict.DUPLICATE, same))
-            else:
-                entries.append(entry)
-        entries.sort(key=attrgetter("address.match_key"))
-        return entries, refused
 
     def _tell(self, window: tuple[list[Finding], Future[list[Finding]]] | None) -> None:
         """Count a window once it is written, and say what there is to say."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from sys import intern
 from typing import NamedTuple
 
 from mailer.errors import AddressError
@@ -47,7 +48,7 @@ def parse(text: str) -> Address:
     domain = domain.lower()
     if len(local) > MAX_LOCAL_OCTETS or len(domain) > 253 or domain.endswith(_RESERVED):
         return _parse_unusual(text)
-    return Address(text, f"{local.lower()}@{domain}", domain)
+    return Address(text, f"{local.lower()}@{domain}", intern(domain))
 
 
 def match_key(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
+from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -199,9 +200,9 @@ class Layout:
             language,
             split_tags(cells[self._tags]),
             state,
-            source,
+            intern(source),
             self._moment(cells[self._at]),
-            {name: cells[place] for name, place in self._attributes if cells[place]},
+            {name: intern(cells[place]) for name, place in self._attributes if cells[place]},
         )
 
     def _heading(self, place: int) -> str:

@@ -36,8 +36,8 @@ def bring(
     table = read_table(io.BytesIO(text.encode()), "list.csv")
     layout = Layout(table.columns, renames=renames, consent=consent, zone=UTC, now=NOW)
     findings: list[Finding] = []
-    journey = Import(db, layout, RING, file="list.csv", clock=lambda: NOW, note=findings.append)
-    return journey.run(table.rows, dry_run=dry_run), findings
+    journey = Import(db, RING, file="list.csv", clock=lambda: NOW, note=findings.append)
+    return journey.run(imports.windows(table.rows, layout), dry_run=dry_run), findings
 
 
 def find(db: Database, address: str) -> Any:
@@ -111,7 +111,7 @@ def test_an_import_that_broke_off_is_finished_by_repeating_it(db: Database, monk
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Import(db, layout, RING, file="list.csv", clock=lambda: NOW, progress=stop).run(table.rows)
+        Import(db, RING, file="list.csv", clock=lambda: NOW, progress=stop).run(imports.windows(table.rows, layout))
     summary, _ = bring(db, text)
     assert counts(summary) == {"unchanged": 20, "added": 10}
 

@@ -1,0 +1,57 @@
+"""Reading in a process of its own: the same items, the same errors, and nothing left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from mailer.errors import ImportFileError
+from mailer.intake.beside import beside
+
+
+def process_numbers() -> Iterator[int]:
+    while True:
+        yield os.getpid()
+
+
+def test_the_items_come_in_their_order_from_another_process() -> None:
+    assert list(beside(iter(range(1000)))) == list(range(1000))
+    assert next(beside(process_numbers())) != os.getpid()
+
+
+def test_what_goes_wrong_in_making_the_items_is_raised_where_they_are_taken() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ImportFileError("its cells lie too far apart", where="list.xlsx")
+
+    items = beside(broken())
+    assert next(items) == 1
+    with pytest.raises(ImportFileError, match=r"^list\.xlsx: its cells lie too far apart$"):
+        next(items)
+
+
+def test_a_killed_process_is_an_error_and_not_the_end_of_the_list() -> None:
+    items = beside(process_numbers())
+    os.kill(next(items), signal.SIGKILL)
+    with pytest.raises(ImportFileError, match="was killed; import the list again"):
+        list(items)
+
+
+def test_the_process_ends_when_nobody_takes_its_items_any_more() -> None:
+    before = set(multiprocessing.active_children())
+    items = beside(process_numbers())
+    next(items)
+    (child,) = set(multiprocessing.active_children()) - before
+    items.close()  # type: ignore[attr-defined]
+    child.join(30)
+    assert child.exitcode == 0
+
+
+def test_an_interrupt_is_left_to_who_takes_the_items() -> None:
+    items = beside(process_numbers())
+    os.kill(next(items), signal.SIGINT)
+    assert len([number for number, _ in zip(items, range(1000), strict=False)]) == 1000
