@@ -21,7 +21,7 @@ from mailer.rendering.message import multipart
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.transfer import Encoded
-from mailer.rendering.translation import choose, translator
+from mailer.rendering.translation import choose, primary, translator, written_in
 
 _MARK = "0link{:0" + str(LENGTH - 5) + "}"  # as long as a token, and none: those have no 0
 _MARKED = re.compile(rf"0link(\d{{{LENGTH - 5}}})")
@@ -130,7 +130,7 @@ class LetterWriter:
             about += header.text_field("Subject", subject)
             rest = (
                 f"Auto-Submitted: auto-generated{header.CRLF}"  # RFC 3834 5: nobody's absence is to answer this
-                + header.token_field("Content-Language", language)
+                + header.token_field("Content-Language", written_in(language))
                 + f"MIME-Version: 1.0{header.CRLF}"
                 + f'Content-Type: multipart/alternative; boundary="{boundary}"{header.CRLF}{header.CRLF}'
             )
@@ -143,19 +143,20 @@ class LetterWriter:
         return self._club.message_domain or self._club.sender_address.rpartition("@")[2]
 
     def _surroundings(self, language: str) -> dict[str, object]:
-        club, theme = self._club, self._theme
+        club, theme, words = self._club, self._theme, written_in(language)
         return {
             "_": translator(language),
             "lang": language,
-            "dir": "rtl" if language.split("-")[0] in {"ar", "he", "fa", "ur"} else "ltr",
+            "written": words,
+            "dir": "rtl" if primary(words) in {"ar", "he", "fa", "ur"} else "ltr",
             "newsletter": club.newsletter,
             "postal_address": club.postal_address,
             "base_url": club.base_url,
             "folder": theme.folder,
             "light": theme.light,
             "dark": theme.dark,
-            "font": theme.font(language),
-            "mso_font": "Microsoft YaHei" if language.startswith("zh") else "Segoe UI,Arial,sans-serif",
+            "font": theme.font(words),
+            "mso_font": "Microsoft YaHei" if primary(words) == "zh" else "Segoe UI,Arial,sans-serif",
         }
 
 

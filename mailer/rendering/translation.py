@@ -46,6 +46,11 @@ def translations(language: str) -> gettext.NullTranslations:
     return gettext.NullTranslations()
 
 
+def written_in(language: str) -> str:
+    """What texts asked for in a language are written in: that language, or English where there is no catalogue."""
+    return language if any(primary(name) == primary(language) for name in available()) else SOURCE
+
+
 def _read(path: Path) -> gettext.NullTranslations:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po

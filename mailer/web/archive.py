@@ -17,7 +17,7 @@ from mailer.model.tokens import Purpose
 from mailer.rendering import images, merge_tags, source
 from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
-from mailer.rendering.translation import choose, own_name, translator
+from mailer.rendering.translation import choose, own_name, translator, written_in
 from mailer.store import archive, signups
 from mailer.store import images as stored_images
 from mailer.web.parts import parts
@@ -122,7 +122,7 @@ async def feed(request: Request) -> Response:
     text = club.templates.render(
         "pages/feed.xml.j2",
         _=translator(language),
-        lang=language,
+        written=written_in(language),
         newsletter=club.settings.newsletter.name,
         base_url=club.base_url,
         wished=wished,

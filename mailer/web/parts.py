@@ -20,7 +20,7 @@ from mailer.model.application import Kind, Question, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
-from mailer.rendering.translation import choose, own_name, translator
+from mailer.rendering.translation import choose, own_name, translator, written_in
 from mailer.settings import JoinSettings
 from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
@@ -143,6 +143,7 @@ class Parts:
             f"pages/{name}.html.j2",
             _=translator(language),
             lang=language,
+            written=written_in(language),
             path=path,
             languages=[(tag, own_name(tag)) for tag in self.languages],
             newsletter=newsletter.name,
@@ -150,7 +151,7 @@ class Parts:
             base_url=self.base_url,
             **values,
         )
-        return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": language})
+        return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": written_in(language)})
 
 
 def apply_journey(club: Club, write_letter: WriteLetter) -> Apply:

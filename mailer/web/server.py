@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,9 +12,11 @@ from mailer.errors import SettingsError
 if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 STOP_SECONDS = 10
 HEAD_SECONDS = 10.0
+_ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)
 
 
 def bind(listen: str) -> socket.socket:
@@ -40,7 +43,7 @@ def make_server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
     config = uvicorn.Config(
-        app,
+        _by_path(app),
         http=_prompt(),
         ws="none",
         proxy_headers=False,
@@ -54,6 +57,20 @@ def make_server(app: Starlette) -> uvicorn.Server:
         limit_concurrency=1000,
     )
     return uvicorn.Server(config)
+
+
+def _by_path(app: ASGIApp) -> ASGIApp:
+    """The application, for those too who ask with the whole address, as of a proxy (RFC 9112 3.2.2: to be accepted).
+
+    Whose pages were meant does not matter: there is one club here, and the Host field is not looked at either.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (origin := _ORIGIN.match(scope["path"])):
+            scope = {**scope, "path": scope["path"][origin.end() :] or "/"}
+        await app(scope, receive, send)
+
+    return answer
 
 
 def _prompt() -> type[asyncio.Protocol]:

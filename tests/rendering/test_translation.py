@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from mailer.rendering.templates import shipped_folder
-from mailer.rendering.translation import available, choose, own_name, translations, translator
+from mailer.rendering.translation import available, choose, own_name, translations, translator, written_in
 
 METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages")]
 
@@ -37,6 +37,12 @@ def test_a_language_is_found_by_its_first_subtag() -> None:
         assert translator(tag)("Subscribe") == "订阅"
     for tag in ("en", "de", "", "x"):
         assert translator(tag)("Subscribe") == "Subscribe"
+
+
+def test_what_has_no_catalogue_is_said_to_be_written_in_english() -> None:
+    assert {tag: written_in(tag) for tag in ("zh", "zh-Hant-HK", "en-GB", "de", "ar", "")} == {
+        "zh": "zh", "zh-Hant-HK": "zh-Hant-HK", "en-GB": "en-GB", "de": "en", "ar": "en", "": "en",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,13 @@ def test_bytes_that_are_hardly_http_do_no_harm(target: Any, data: bytes) -> None
     assert status(talk(target, request("GET", "/healthz"))) == 200
 
 
-def test_an_unsubscribe_in_chunks_over_http_1_0_or_without_a_type_counts(target: Any) -> None:
+def test_an_unsubscribe_in_chunks_over_http_1_0_as_of_a_proxy_or_without_a_type_counts(target: Any) -> None:
     link = target.link(target.delivery, Purpose.UNSUBSCRIBE, "u")
     ways = [
         f"POST {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         "3\r\nLis\r\n0\r\n\r\n",
         f"POST {link} HTTP/1.0\r\n\r\n",
+        f"POST http://news.example.com{link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         f"POST {link} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 26\r\n\r\nList-Unsubscribe=One-Click",
     ]
     for way in ways:

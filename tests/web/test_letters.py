@@ -74,6 +74,19 @@ def test_every_letter_says_the_same_in_both_parts(town: Any, kind: str, language
         assert any("\u4e00" <= letter <= "\u9fff" for letter in str(message["Subject"]))
 
 
+def test_a_language_without_a_catalogue_is_remembered_and_not_claimed(town_with: Any) -> None:
+    town = town_with(newsletter={"languages": ("en", "zh", "ar")})
+    message = read(town.club.write_letter("welcome", "ar", "bob@example.com", "", 1, VALUES))
+    assert message["Content-Language"] == "en"
+    assert '<html lang="en" dir="ltr">' in part(message, "html")
+    assert "/archive?lang=ar" in part(message, "plain")
+    page = town.client.get("/subscribe?lang=ar")
+    assert page.headers["content-language"] == "en"
+    assert '<html lang="en">' in page.text
+    assert 'href="/archive?lang=ar"' in page.text
+    assert 'xml:lang="en"' in town.client.get("/feed.xml?lang=ar").text
+
+
 def test_a_colon_is_written_as_the_language_writes_it(town: Any) -> None:
     for kind in ("confirm", "welcome", "send-finished"):
         plain = part(read(town.club.write_letter(kind, "zh", "bob@example.com", "", 1, VALUES)), "plain")
