@@ -13,11 +13,12 @@ from functools import lru_cache
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
 from mailer.model.delivery import Phase
-from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
-from mailer.model.phrasebook import Phrasebook, find, openings
+from mailer.model.pairs import denied, said_of_it, said_of_sender, said_to_rcpt
+from mailer.model.phrasebook import Phrasebook, openings
 from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
 from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES
+from mailer.model.step import likely_step, step_in
 
 MAX_TEXT = 4000
 
@@ -26,29 +27,6 @@ _GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
-
-# How reports say at which step of the dialogue a server refused: Postfix, Exim, Sendmail, qmail, mail.ru; Google by
-# a state.
-_STEPS: tuple[tuple[Phase, str], ...] = (
-    (
-        Phase.DOT,
-        "in reply to end of data | after end of data | final data | failed after i sent the message | after data",
-    ),
-    (Phase.DATA, "(state 17) | (state 18) | in reply to data | <<< data | >>> data | sending data"),
-    (Phase.RCPT, "in reply to rcpt | after rcpt | our rcpt | >>> rcpt | does not like recipient | rcpt to response"),
-    (
-        Phase.RCPT,
-        "(state 14) | rcpt to: 5 | [rcpt_to] | smtp:rcpt | need rcpt | rcpt first | rcpt command must precede",
-    ),
-    (
-        Phase.RCPT,
-        "no valid recipients",
-    ),
-    (Phase.MAIL, "in reply to mail | after mail | our mail | >>> mail | does not like sender | [mail_from]"),
-    (Phase.GREETING, "refused to talk to me | initial connection | my name was rejected | in reply to ehlo | >>> ehlo"),
-    (Phase.GREETING, "in reply to helo | after ehlo | after helo | >>> helo"),
-)
-_STEP_WORDS = tuple((phase, tuple(words.split(" | "))) for phase, words in _STEPS)
 
 # Postfix's access(5): with 5.7.1 it is somebody's table or policy service that says the words which follow.
 _ACCESS = "recipient address rejected"
@@ -75,11 +53,6 @@ _HEDGES = (
     "5.1.351",
 )
 _PASSING = frozenset({*DEAD, Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
-# The address said back: an answer to RCPT, by itself or quoted by Exchange.
-_ECHOED = re.compile(r"\b5\d\d[ :-]+(5\.\d\.\d )?<> ?(:|\.\.\.)|-> 5\d\d [^<]{0,80}<>")
-_TRANSCRIPT = re.compile(r">>>+ (\w{4})\b(?:(?!>>>).){0,160}?<<< [45]")
-_COMMANDS = {"rcpt": Phase.RCPT, "mail": Phase.MAIL, "data": Phase.DATA, "ehlo": Phase.GREETING, "helo": Phase.GREETING}
-_PIPELINED = ("valid recipient", "rcpt first")  # the answer to RCPT, read after DATA
 _AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
 _BEFORE_RECIPIENT = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH, Phase.MAIL})
 
@@ -93,20 +66,27 @@ def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
 
 
 def classify_line(line: str) -> Diagnosis:
-    """What one SMTP reply in a line of text means; the line does not say which command it answered."""
+    """What one SMTP reply in a line of text means; the line does not say which command it answered: mostly RCPT."""
     code = _CODE.match(line.strip())
-    return classify(line, code=int(code[1]) if code else 0)
+    return classify(line, code=int(code[1]) if code else 0, whole=True)
 
 
-def classify(text: str, *, code: int = 0, status: str = "", phase: Phase | None = None) -> Diagnosis:
-    """What a diagnostic `text` means; code, status and phase are looked for in the text where not given."""
+def classify(
+    text: str, *, code: int = 0, status: str = "", phase: Phase | None = None, whole: bool | None = False
+) -> Diagnosis:
+    """What a diagnostic `text` means; code, status and phase are looked for in the text where not given.
+
+    `whole` when the text is a server's answer and nothing else; None when nobody says whose answer it quotes.
+    """
     said = plain(text)
     if status.endswith(".0.0"):
         status = _status_in(said) or status
     status = status or _status_in(said)
     status = "" if status in _HEDGES else status
     code = code or _code_in(said)
-    phase = phase or _phase_in(said)
+    phase = phase or step_in(said)
+    if phase is None and whole is not None:
+        phase = likely_step(said, status, whole=whole)
     reason, rule = _by_words(said, status, phase, code)
     if reason == "undefined":
         reason, rule = _by_codes(status, code)
@@ -147,8 +127,6 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
             return "rejected", about_us
         if status == "5.2.1" and any(words in said for words in _VAGUE):
             return "suspend", f"status {status}; {rule} leaves it open"
-        if phase is None and status[:3] not in {"5.2", "5.7"} and _ECHOED.search(said):
-            phase = Phase.RCPT
         beside = next((words for words in _BESIDE if words in said), "") if ".1." not in status[1:4] else ""
         if beside and reason in _CHANGED:
             return _CHANGED[reason], f"{rule}; beside {beside!r}"
@@ -163,10 +141,12 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         return "blocked", f"{rule}; in the greeting"
     if not reason and status[2:] in GENERAL:
         reason, rule = said_of_it(said)
-        if not reason and phase is Phase.RCPT and status[2:3] != "7" and (rule := said_to_rcpt(said)):
+        if not reason and phase is Phase.RCPT and status[2:3] != "7" and (rule := denied(said) or said_to_rcpt(said)):
             reason = "userunknown"
         if reason == "userunknown":
             return _place(reason, rule, status, phase, False)
+    if reason == "filtered" and status == "5.1.1" and phase not in _AFTER_RECIPIENT:
+        return "userunknown", f"status {status}; {rule} leaves it open"
     return reason or "undefined", rule
 
 
@@ -224,18 +204,4 @@ def _code_in(said: str) -> int:
 
 def phase_of(text: str) -> Phase | None:
     """The step of the SMTP dialogue at which a text says that the refusal came, or None."""
-    return _phase_in(plain(text)) if text else None
-
-
-def _phase_in(said: str) -> Phase | None:
-    spoken = _TRANSCRIPT.search(said)
-    if spoken:
-        pipelined = spoken[1] == "data" and any(words in said for words in _PIPELINED)
-        return Phase.RCPT if pipelined else _COMMANDS.get(spoken[1])
-    found = [
-        (said.rfind(words), phase)
-        for phase, phrases in _STEP_WORDS
-        for words in phrases
-        if words in said and find(words, said, 0, len(said)) >= 0
-    ]
-    return max(found)[1] if found else None
+    return step_in(plain(text)) if text else None

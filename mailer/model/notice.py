@@ -92,15 +92,15 @@ def lists_somebody(mail: Mail, notice: str) -> bool:
 def knows(mail: Mail, address: str, words: str) -> bool:
     """Whether the words about an address are the verdict of the system that holds its mailbox.
 
-    Its own words, not another server's: there is no answer in them and no code, and the author is at the address's
-    domain, or is Exim, which quotes whatever a host answered and else speaks of its own routing.
+    Its own words, nobody else's that it quotes; and the author is at the address's domain, or is Exim, which quotes
+    whatever a host answered and else speaks of its own routing.
     """
     domain = address.rpartition("@")[2].lower()
     hosts = {author.rpartition("@")[2] for author in _lowered(mail.headers, "from")}
     local = any(host == domain or host.endswith(f".{domain}") for host in hosts)
     if not (local or "x-failed-recipients" in mail.headers):
         return False
-    return not (ANSWER.search(words) or _QUOTED.search(words) or _SUPPOSED.stands_in(words))
+    return not (_QUOTED.search(words) or _SUPPOSED.stands_in(words))
 
 
 def of_something_else(words: str) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from mailer.model.phrasebook import GAP, SAID, find
-from mailer.model.rules.codes import PAIRS, UNLESS, UNSAID
+from mailer.model.rules.codes import BEING, DENIALS, NOBODY, NOT_OF_HIM, PAIRS, PASSING, READERS, UNLESS, UNSAID
 from mailer.model.rules.tongues import TONGUES
 
 Words = tuple[str, ...]
@@ -60,6 +60,18 @@ _SENDERS = {
 }
 _UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
 MAX_ANSWER = 160
+MAX_CLAUSE = 240
+
+
+def _one_of(words: str) -> str:
+    return "(?:" + "|".join(map(re.escape, _listed(words))) + ")"
+
+
+_DENIED = re.compile(rf"(?:\b{_one_of(DENIALS)}\b|n't\b)(?:\W+[\w<>-]+){{0,4}}?\W+{_one_of(BEING)}")
+_NONE = re.compile(rf"\bno(?: \w+){{0,2}}? {_one_of(READERS)}|\b{_one_of(NOBODY)}\b")
+_READER = re.compile(rf"(?<!\w){_one_of(READERS)}")
+_PASSING = re.compile(rf"\b{_one_of(PASSING)}")
+_NOT_OF_HIM = re.compile(rf"\b{_one_of(NOT_OF_HIM)}")
 _STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
 
@@ -76,6 +88,18 @@ def said_of_it(said: str) -> tuple[str, str]:
                 if rule := _paired(said, things, verbs):
                     return reason, rule
     return "", ""
+
+
+def denied(said: str) -> str:
+    """The rule by which a clause denies, in whatever words, that the reader is there; or ""."""
+    answer = _STEP.sub(" ", said).rpartition(SAID)[2]
+    for clause in () if _PASSING.search(answer) else _SENTENCE.split(answer)[:20]:
+        clause = clause[:MAX_CLAUSE]
+        if _NOT_OF_HIM.search(clause):
+            continue
+        if found := _NONE.search(clause) or (_READER.search(clause) and _DENIED.search(clause)):
+            return f"(the reader) + {found[0].strip()!r}"
+    return ""
 
 
 def said_to_rcpt(said: str) -> str:

@@ -251,7 +251,7 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     statuses = [status for status in statuses if status.action in _ACTIONS or status.status or status.diagnostic]
     if not statuses:
         return None
-    results = [_result(status, notice, len(statuses)) for status in statuses]
+    results = [_result(status, notice, len(statuses), mail) for status in statuses]
     named = [result for result in results if result.recipient]
     if not named:
         fallback = named_in(mail, notice, original) or list(addresses(original.get("to", ())))
@@ -259,7 +259,7 @@ def _status_report(mail: Mail, notice: str, original: Headers) -> Reading | None
     return _summed(tuple(named or results), _STATUS_REPORT, original)
 
 
-def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
+def _result(status: dsn.RecipientStatus, notice: str, count: int, mail: Mail | None = None) -> Result:
     recipient = status.recipients[0] if status.recipients else ""
     delayed = status.action == "delayed"
     if status.action in {"delivered", "relayed", "expanded", "deliverable"} or status.status.startswith("2."):
@@ -267,18 +267,20 @@ def _result(status: dsn.RecipientStatus, notice: str, count: int) -> Result:
         return Result(recipient, diagnosis, status.diagnostic)
     said = status.diagnostic
     words = about(notice, recipient, count)
-    diagnosis = _diagnose(said, words, status.status)
+    own = bool(mail and recipient and not status.diagnostic and knows(mail, recipient, words))
+    diagnosis = _diagnose(status, words, Phase.RCPT if own else None)
     if delayed:
         diagnosis = replace(diagnosis, kind=Kind.DELAY)
     return Result(recipient, replace(diagnosis, status=status.status or diagnosis.status), said or words[:500])
 
 
-def _diagnose(said: str, words: str, status: str) -> Diagnosis:
+def _diagnose(told: dsn.RecipientStatus, words: str, step: Phase | None) -> Diagnosis:
     """The server's own words first, the notice's where those say nothing; the step may stand in either."""
-    step = phase_of(said) or phase_of(words)
+    said, status = told.diagnostic, told.status
+    step = phase_of(said) or phase_of(words) or step
     if _UNFINISHED.match(said):
         said = f"{said} {words}"
-    diagnosis = classify(said, status=status, phase=step)
+    diagnosis = classify(said, status=status, phase=step, whole=bool(status) if told.remote else None)
     if diagnosis.kind is Kind.HARD:
         full = classify(words)
         if full.family is Family.MAILBOX_FULL and full.by_words:

@@ -22,12 +22,58 @@ def test_a_providers_answer_leads_to_the_right_action(phase: str, reason: str, t
     assert (found.kind is Kind.HARD) == (FAMILY[reason] in DEAD and text.startswith("5"))
 
 
-def test_a_line_by_itself_does_not_say_whether_the_content_was_refused() -> None:
-    assert classify_line("550 user unknown").kind is Kind.SOFT
-    assert classify_line("550 5.1.1 user unknown").kind is Kind.HARD
+def test_an_answer_by_itself_is_one_to_rcpt_unless_it_says_otherwise() -> None:
+    assert classify_line("550 user unknown").kind is Kind.HARD
+    assert classify_line("550-user unknown 550 see our pages").kind is Kind.HARD
     assert classify_line("550 <dave@example.com>: user unknown").kind is Kind.HARD
+    assert classify_line("550 5.2.1 user unknown").kind is Kind.SOFT
+    assert classify_line("550 user unknown (in reply to end of DATA command)").kind is Kind.SOFT
     assert classify_reply(Reply(550, ("user unknown",)), Phase.RCPT).kind is Kind.HARD
     assert classify_reply(Reply(550, ("user unknown",)), Phase.DOT).reason == "filtered"
+
+
+@pytest.mark.parametrize("line", ["550 user unknown 550 user unknown", "550 : user unknown", "user unknown"])
+def test_a_line_that_is_not_one_answer_does_not_say_whether_the_content_was_refused(line: str) -> None:
+    assert classify_line(line).reason == "filtered"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "That address is not in our directory",
+        "We do not have anybody called dave",
+        "destination address does not match any known mailbox",
+        "Sorry, nobody with that address lives here",
+        "there isn't anyone at this address",
+        "could not locate mailbox dave",
+        "no employee of that name",
+        "this account was never provisioned",
+    ],
+)
+def test_a_reader_is_denied_in_whatever_words(words: str) -> None:
+    assert classify_line(f"550 {words}").kind is Kind.HARD
+    assert classify_reply(Reply(554, (words,)), Phase.DOT).kind is Kind.SOFT
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "your message does not contain a valid header",
+        "we do not have a record of your address",
+        "there is no PTR for your IP",
+        "nobody is allowed to send to this list",
+        "no one can relay through this host",
+        "the account could not be served at this time, try again",
+    ],
+)
+def test_what_is_denied_to_the_sender_is_not_the_reader(words: str) -> None:
+    assert classify_line(f"550 {words}").kind is Kind.SOFT
+
+
+def test_a_status_that_names_nobody_speaks_where_words_leave_it_open() -> None:
+    assert classify_line("550 5.1.1 <dave@example.com> recipient rejected").kind is Kind.HARD
+    assert classify_line("550 <dave@example.com> recipient rejected").reason == "filtered"
+    assert classify("550 5.1.1 recipient rejected (in reply to end of DATA command)").reason == "filtered"
 
 
 def test_a_503_after_it_says_that_the_refusal_was_of_the_recipient() -> None:
@@ -71,7 +117,8 @@ def test_no_such_user_beside_what_is_about_us_or_may_pass_is_no_dead_address(bes
 def test_a_domain_that_a_server_does_not_find_once_it_has_the_content_is_ours() -> None:
     words = "550 Domain may not exist or DNS check failed"
     assert classify(f"{words} (in reply to end of DATA command)").reason == "rejected"
-    assert classify(f"{words}: domain not found (in reply to RCPT TO command)").kind is Kind.HARD
+    assert classify("550 domain not found (in reply to end of DATA command)").reason == "rejected"
+    assert classify("550 domain not found (in reply to RCPT TO command)").kind is Kind.HARD
 
 
 def test_the_name_of_a_command_is_nothing_of_which_something_is_said() -> None:

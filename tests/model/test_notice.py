@@ -73,9 +73,34 @@ def test_another_system_does_not_know_at_which_step_it_was_said(author: str) -> 
     assert notice(GONE[0][1], author=author).kind is Kind.SOFT
 
 
-@pytest.mark.parametrize("words", ["550 no such user", "The remote host said: no such user", "no such user [-9]"])
-def test_an_answer_quoted_is_not_the_authors_own_verdict(words: str) -> None:
+@pytest.mark.parametrize("words", ["The remote host said: no such user", "no such user [-9]"])
+def test_what_another_said_is_not_the_authors_own_verdict(words: str) -> None:
     assert notice(f"Could not deliver to dave@example.org: {words}").kind is Kind.SOFT
+
+
+def test_an_answer_without_its_step_is_believed_of_the_system_that_holds_the_mailbox() -> None:
+    words = "Could not deliver to dave@example.org: 550 no such user"
+    assert notice(words).kind is Kind.HARD
+    assert notice(words, author="postmaster@gateway.example.net").kind is Kind.SOFT
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Remote host said: 550 no such user",
+        "The server returned '550 no such user'",
+        "The response from the remote server was: 550 no such user",
+        "sent: RCPT TO:<dave@example.org>, replied: 550 no such user",
+        "--> RCPT TO:<dave@example.org>\n<-- 550 no such user",
+        "SMTP error for RCPT TO command, reason: 550 no such user",
+    ],
+)
+def test_an_answer_quoted_word_for_word_is_one_to_rcpt(words: str) -> None:
+    gateway = "postmaster@gateway.example.net"
+    assert notice(f"Could not deliver to dave@example.org.\n{words}", author=gateway).kind is Kind.HARD
+    after = words.replace("RCPT TO:<dave@example.org>", "DATA").replace("RCPT TO", "TEXT")
+    if after != words:
+        assert notice(f"Could not deliver to dave@example.org.\n{after}", author=gateway).kind is Kind.SOFT
 
 
 @pytest.mark.parametrize("words", ABOUT_US)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailer.model.reading import read_mail
+from mailer.model.bounce import Kind
+from mailer.model.reading import Reading, read_mail
 
 
 def mail(headers: list[str], body: str) -> bytes:
@@ -367,3 +368,25 @@ def test_a_mail_cut_anywhere_never_condemns_its_reader(raw: bytes, kind: str) ->
 def test_a_subject_in_raw_utf8_may_end_with_any_letter(subject: str) -> None:
     raw = f"From: a@example.org\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n...\n"
     assert read_mail(raw.encode()).kind == "auto-reply"
+
+
+def report(*fields: str, words: str = "", author: str = "MAILER-DAEMON@relay.example.net") -> Reading:
+    head = f"From: {author}\nSubject: Undelivered mail\nContent-Type: multipart/report; boundary=x\n\n--x\n\n{words}\n"
+    status = "Reporting-MTA: dns; relay.example.net\n\nFinal-Recipient: rfc822; dave@example.org\nAction: failed\n"
+    body = "\n".join(fields)
+    return read_mail(f"{head}--x\nContent-Type: message/delivery-status\n\n{status}{body}\n\n--x--\n".encode())
+
+
+def test_what_a_report_gives_for_a_server_that_it_names_is_an_answer_to_rcpt() -> None:
+    said = "Diagnostic-Code: smtp; 550 no such user"
+    assert report("Status: 5.0.0", said, "Remote-MTA: dns; mx.example.org").kind is Kind.HARD
+    assert report("Status: 5.0.0", said).kind is Kind.SOFT
+    assert report("Status: 5.2.1", said, "Remote-MTA: dns; mx.example.org").kind is Kind.SOFT
+    filters = "Diagnostic-Code: smtp; 550 no such user (in reply to end of DATA command)"
+    assert report("Status: 5.0.0", filters, "Remote-MTA: dns; mx.example.org").kind is Kind.SOFT
+
+
+def test_a_report_without_an_answer_is_believed_of_the_system_that_holds_the_mailbox() -> None:
+    words = "Failed to deliver to dave@example.org: account does not exist"
+    assert report("Status: 5.0.0", words=words, author="MAILER-DAEMON@example.org").kind is Kind.HARD
+    assert report("Status: 5.0.0", words=words).kind is Kind.SOFT

@@ -66,6 +66,31 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
+# How English denies that somebody is there: a denial and, within a few words, being or knowing; or nobody, and here.
+DENIALS = "no | not | never | cannot | without | unable to | fails to | failed to | neither | dont | doesnt | dosn't"
+BEING = (
+    "exist | found | find | know | match | recogni | register | list | defin | assign | allocat | host | serv | "
+    "provision | locat | identif | belong | has | have | handl | contain | valid | present | set up | setup | creat | "
+    "associat | correspond | here | one of | with us | on file | on record | employ | work | live | map | in our | "
+    "in the | on our | on this | at this | of this | part of | resid"
+)
+NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
+# Who, or what of his, is denied.
+READERS = (
+    "user | recipient | rcpt | mailbox | mail box | mail-box | inbox | account | address | alias | box | e-mail | "
+    "email | local part | local-part | customer | subscriber | member | person | people | employee | staff | name | "
+    "student | login | destination | addressee | somebody | anybody | someone | anyone | individual | contact | <>"
+)
+# And what is denied to us, or of us; what may pass denies nobody.
+NOT_OF_HIM = (
+    "sender | from | your | yours | you are | ip | helo | ehlo | dns | mx | ptr | spf | dkim | dmarc | certificate | "
+    "signature | key | relay | permission | permitted | allowed | authori | authent | spam | content | attachment | "
+    "policy | virus | quota | space | room | size | command | argument | parameter | option | header | subject | url | "
+    "link | message-id | reply | reason | connection | lookup | verif | error | whitelist | unable to process | "
+    "accept mail from | domain | host | server is | service"
+)
+PASSING = "temporar | later | again | at this time | at the moment | currently | momentar | busy | greylist"
+
 # In a short answer to RCPT the reader need not be named: these words are said of him, unless another thing is named.
 UNSAID = "unknown | unkown | not known | not found | not present | not in use | no such | not exist | nonexistent"
 UNLESS = (

@@ -17,6 +17,15 @@ PROVIDER_CODES: Table = (
         on the suppression list | from the suppression list | amazon ses has suppressed
         """,
     ),
+    (
+        "suppressed",
+        "Mailgun: documentation.mailgun.com, its codes 605 to 607",
+        """
+        not delivering to previously bounced | not delivering to unsubscribed | not delivering to a user who |
+        not delivering to suppressed
+        """,
+    ),
+    ("norelaying", "hMailServer: its rule for mail from outside to outside", "delivery is not allowed to this address"),
     ("rejected", "Google Groups: notices in every language", "groups.google.com/support"),
     (
         "authfailure",
@@ -52,7 +61,7 @@ PROVIDER_CODES: Table = (
         "speeding",
         "Google: support.google.com/a/answer/3726730",
         """
-        sending messages with the same message-id | sending quota exceeded
+        sending messages with the same message-id | sending quota exceeded | message quota exceeded
         """,
     ),
     (
@@ -429,6 +438,7 @@ PROVIDER_CODES: Table = (
         """,
     ),
     ("filtered", "Cox and others: which of the two it is, is left open", "mailbox unavailable or access denied"),
+    ("rejected", "QQ: its return codes (smtp.codes/qq), of the sender's", "domain may not exist or dns check"),
     ("spamdetected", "QQ: its return codes (smtp.codes/qq)", "mail content denied | suspected spam"),
     ("blocked", "QQ: its return codes (smtp.codes/qq)", "suspected bounce attacks | connection denied"),
     (
