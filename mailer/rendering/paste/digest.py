@@ -15,8 +15,10 @@ from mailer.rendering.paste import (
     clipboard,
     encoding,
     ending,
+    fields,
     inline,
     kinds,
+    labels,
     leads,
     links,
     names,
@@ -36,6 +38,7 @@ from mailer.rendering.registry import Registry
 
 TEXT_LIMIT = 200_000
 LINE_LIMIT = 20_000
+MOST_LEADS = 6  # that make a title
 
 _NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*https?://\S+")
 
@@ -120,11 +123,15 @@ class _Reader:
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
+        self.lines = labels.name_sources(self.lines, self.report)
         found = outline.find(self.lines, self.report)
         if found is None and (parted := inline.part(self.lines, self.report)):
             self.lines = parted
             found = outline.find(self.lines, self.report)
         if found is not None and outline.name_sources(self.lines, found, self.report):
+            found = outline.find(self.lines, self.report)
+        if found is not None and (parted := fields.to_sections(self.lines, found, self.report)):
+            self.lines = parted
             found = outline.find(self.lines, self.report)
         if found is None:
             raise SourceError(
@@ -136,7 +143,7 @@ class _Reader:
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = ending.find(self.lines, found)
         read_foot(head, self.lines[end:], self.today, self.report)
-        gatherer = Gatherer(self.lines, self.report, self.notes)
+        gatherer = Gatherer(self.lines, self.report, self.notes, head.newsletter)
         items = gatherer.gather(found, end)
         self._refuse_what_is_no_digest(found, head, items)
         return self._reading(found, head, items, self._call(gatherer.calls, self.lines[end:]))
@@ -194,7 +201,8 @@ class _Reader:
         lang = self._language(head, headlines, items)
         texts = ["\n".join(item.paragraphs) for item in items.values()]
         matched = leads.match(head.leads, headlines, texts)
-        if len(headlines) > 3 and len(set(matched) - {None}) == len(headlines):
+        line_of_leads = head.title and len(head.leads) <= MOST_LEADS
+        if len(headlines) > 3 and len(set(matched) - {None}) == len(headlines) and not line_of_leads:
             self.report.add(head.leads_line, "leads", "the leads name every item: a table of contents, left out")
             head.leads, head.title, matched = [], "", []
         written = self._written_title(head, matched)

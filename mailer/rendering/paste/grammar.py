@@ -46,6 +46,7 @@ _FOOT = re.compile(
     r"|(?:整理|作者|撰文|出品|策划|采写|编译)\s*[|｜丨:：/]|(?:转自|转载自?|风险提示|温馨提示|特别提示|以上(?:信息|内容))\s*[:：]"
     r"|以上(?:信息|内容|消息|资讯|新闻|来源)|以上(?:就)?是(?:今天|今日|本期|全部)|(?:投资|股市|理财|市场)有风险|更多内容|(?:主编|监制)(?=\W|$)|【?(?:微语|金句|心语|寄语|每日一[语句]|今日一[语句])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核(?=\W|$)|上期回顾|往期(?=\W|$|回顾|精|推荐|文章|内容)|本文(?:来自|来源|部分|首发|由)|部分图片|(?:图片|素材)(?:来源|来自)(?:于)?网络|更多精彩|收起(?:全文|$)"
+    r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
@@ -80,7 +81,8 @@ EDITION = (
     r"(?:总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _DATELINE = re.compile(
-    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$",
+    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$"
+    r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
     re.IGNORECASE,
 )
 _WEATHER = re.compile(
@@ -126,7 +128,8 @@ def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str,
     `colons`: the digest's other lines have a colon there too.
 
     Behind a dash a sentence, or words no fewer than the headline's with a source behind them, are a text; behind a
-    colon, which headlines have themselves, only a sentence that is much longer than what stands before.
+    colon, which headlines have themselves, only a sentence, where the other lines are made so or it is much longer and
+    has a source behind it.
     """
     plain = links.strip(text)[0]
     for pattern, colon in ((_DASHED, False), (_COLON, True)):
@@ -134,13 +137,13 @@ def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str,
         if match is None:
             continue
         before, behind = width(match[1]), width(match[3])
-        if colon and before < 12:
-            continue  # who says so, not a headline
         sentence = re.search(r"[.!?。！？]$", match[3]) is not None
-        if colon and colons and sentence:
-            return match[1].strip(), match[2].strip(), text[text.find(match[2]) + len(match[2]) :].strip()
         much = behind >= 2 * before and behind >= 40
-        if (sentence and much) if colon else (sentence or much or (sourced and behind >= before)):
+        if colon:
+            told = before >= 12 and sentence and (colons or (sourced and much))  # else it is who says so
+        else:
+            told = sentence or much or (sourced and behind >= before)
+        if told:
             at = text.find(match[2])
             kept = text[at + len(match[2]) :] if at > 0 else match[3]
             return match[1].strip(), match[2].strip(), kept.strip()

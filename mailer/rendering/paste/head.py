@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, links
+from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.lines import Forward
@@ -23,6 +23,8 @@ _NAME_IN_GREETING = re.compile(
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
     r"|here(?: i|['’])s (?:your|the|today['’]s) ((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){1,4})(?= for\b|[,:.])"
+    r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
+    r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )
@@ -50,6 +52,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
             reader.line(line)
     if reader.greeting and not head.newsletter:
         reader.masthead.take_name(reader.greeting.text, reader.greeting)
+    if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
+        reader.masthead.take_name(*plainest)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
     head.worded = WORDS.search(fold(head_words)) is not None
     if forward.subject:

@@ -32,12 +32,16 @@ Note = tuple[str, str]
 
 
 class Gatherer:
-    """Gathers the items of one digest; `notes` are the name and address in each of its footnotes, by number."""
+    """Gathers the items of one digest; `notes` are the name and address in each of its footnotes, by number.
 
-    def __init__(self, lines: list[Line], report: Report, notes: Mapping[str, Note]) -> None:
+    `own` is the newsletter's name, which "this paper" means.
+    """
+
+    def __init__(self, lines: list[Line], report: Report, notes: Mapping[str, Note], own: str) -> None:
         self.lines = lines
         self.report = report
         self.notes = notes
+        self.own = own
         self.in_headlines = False
         self.colons = False
         self.behind = False  # sources stand behind a bar or dash in the headlines
@@ -147,6 +151,9 @@ class Gatherer:
         if item.source is None and self.in_headlines and (named := sources.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
+        if item.source and sources.is_own(item.source.name):
+            self.report.add(item.source.line, "source", f"{item.source.name!r} is the newsletter itself", self.own)
+            item.source = replace(item.source, name=self.own) if self.own else None
         self._headline(item, text)
         return item
 

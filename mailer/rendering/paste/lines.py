@@ -71,7 +71,7 @@ _ADVERTISEMENT = re.compile(
 )
 MOST_OF_ADVERTISEMENT = 8  # lines
 _URL = re.compile(
-    rf"(?<![{LINK_URL}(<])\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
+    rf"(?<![{LINK_URL}<])(?<!\]\()\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
 _CHAT_LINK = re.compile(r"<(https?://[^\s<>|]+)\|([^<>|\n]{1,200})>")  # as Slack copies them
 _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+(?:\([^\s()]*\))?)>?\)")

@@ -163,6 +163,7 @@ class Masthead:
             not self.head.newsletter
             and 2 <= width(text) <= 50
             and not re.search(r"[;；。！？、]", text)
+            and not re.fullmatch(r"(?:it|that|here|this|today)(?:['’]s| is)?", text, re.IGNORECASE)
             and not leads.is_label(text)
             and not leads.PREFIX.match(text)
             and leads.match([text], self.headlines) == [None]

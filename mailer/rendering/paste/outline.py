@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +17,7 @@ from mailer.rendering.paste.report import Report
 
 UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))
 
+CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 _ALONE = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
 
 
@@ -29,15 +31,46 @@ class Outline:
 
 
 def find(lines: list[Line], report: Report) -> Outline | None:
-    """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one."""
+    """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one.
+
+    The first way to tell items that finds some is taken, unless most of its items hold the sources of several and
+    another way parts these.
+    """
+    best: tuple[float, Outline, Report] | None = None
     for attempt in (numbers.find, _bracketed, _headed, _bulleted, _by_sources, _bolded, _one_liners, shapes.find):
-        starts, family = attempt(lines, report)
+        noted = Report()
+        starts, family = attempt(lines, noted)
         if len(starts) > numbers.MOST_ITEMS:
             message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
             raise SourceError(message, where=f"line {lines[min(starts)].number}")
-        if starts:
-            return Outline(starts, titles.find(lines, starts, report), family)
-    return None
+        if not starts:
+            continue
+        outline = Outline(starts, titles.find(lines, starts, noted), family)
+        parted = _parted(lines, outline)
+        if best is None or (parted >= best[0] + CLEARLY and _first(outline) <= _first(best[1])):
+            best = parted, outline, noted
+        if best[0] == 1:
+            break
+    if best is None:
+        return None
+    report.take(best[2])
+    return best[1]
+
+
+def _first(outline: Outline) -> int:
+    return min([*outline.starts, *outline.titles])
+
+
+def _parted(lines: list[Line], outline: Outline) -> float:
+    """The share of the sources below the first item that are the only one of theirs."""
+    borders = sorted([*outline.starts, *outline.titles, len(lines)])
+    ends = [i for i in range(min(outline.starts), len(lines)) if _names_a_source(lines[i].text)]
+    owners = Counter(bisect(borders, end) for end in ends)
+    return len(owners) / len(ends) if ends else 1.0
+
+
+def _names_a_source(text: str) -> bool:
+    return bool(text) and bool(sources.source_line(text) or sources.source_at_end(text, lenient=False))
 
 
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

@@ -49,3 +49,8 @@ class Report:
         repair = Repair(line, "dropped", message, text, "dropped")
         self.repairs.append(repair)
         self.unplaced.append(repair)
+
+    def take(self, other: Report) -> None:
+        """Note what another report holds, made while several readings were tried."""
+        self.repairs += other.repairs
+        self.unplaced += other.unplaced

@@ -34,8 +34,13 @@ _MORE_AT = re.compile(
     re.IGNORECASE,
 )
 _BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
-_BEFORE = re.compile(r"【([^【】]{2,20})】\s*(\S.*)")
-_MEDIUM = re.compile(r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)")
+_BEFORE = re.compile(r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+)(\S.*)")
+_MEDIUM = re.compile(
+    r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)"
+    r"|.*\b(?:wire|post|times|echo|daily|news|gazette|herald|journal|courier|tribune|standard|observer|reuters|bloomberg"
+    r"|weekly|monthly|ledger|review|examiner|mirror|chronicle|press|reporter|bulletin)",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
@@ -49,7 +54,10 @@ _REPORTER = re.compile(
 )
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
-_BYLINE = re.compile(r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}$")
+_BYLINE = re.compile(
+    r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}(?:\s+[\u3400-\u9fff]{2,6}(?:报道|电|讯|摄))?$"
+)
+_OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$",
@@ -69,7 +77,7 @@ _END_ADDRESS = re.compile(
     rf"(.*\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
     rf"|read more|full story|more|link)\s*[:：>]?\s*"
     rf"|[🔗👉➡→↗]\ufe0f?\s*"
-    rf"|(?<=[.!?。！？…”\"』」)）])\s*)[(（]?{LINK}https?://[^{LINK_URL}]+{LINK_URL}([^{LINK_END}]+){LINK_END}",
+    rf"|(?<=[.!?。！？…”\"』」)）])\s*)[(（]?{LINK}https?://[^{LINK_URL}]+{LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?",
     re.IGNORECASE | re.DOTALL,
 )
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({_NAME})$", re.DOTALL)
@@ -125,13 +133,18 @@ def source_line(text: str) -> tuple[str, str] | None:
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
-        return match[1], url
+        return ("" if is_pointer(match[1]) else match[1]), url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
         return plain[: -len(url)].strip(" ,:：|｜>"), url
     for pattern in (_FROM, _MORE_AT) if url and plain.endswith(url) else ():
         if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
             return match[1], url
     return None
+
+
+def is_pointer(text: str) -> bool:
+    """Whether words only lead to a page ("full story")."""
+    return _POINTING.search(text) is not None
 
 
 def is_labelled(text: str) -> bool:
@@ -150,6 +163,11 @@ def _is_named_address(name: str) -> bool:
     )
 
 
+def is_own(name: str) -> bool:
+    """Whether a source is only "this paper"."""
+    return _OWN.fullmatch(fold(name)) is not None
+
+
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
     bare = _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@").strip()
@@ -161,6 +179,8 @@ def without_reporter(name: str) -> str:
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
     """A source that ends a paragraph: (text before, name, address, as written); `lenient`: no full stop needed."""
     plain, url = links.strip(text)
+    if grammar.is_dateline(plain):
+        return None
     tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
     linked = _END_LINK.fullmatch(text)
     if linked and is_name(linked[2].strip()) and "://" not in linked[2] and not grammar.is_call(linked[2]):
@@ -211,13 +231,13 @@ def stand_behind_headlines(texts: Sequence[str]) -> bool:
 
 
 def before_headline(text: str) -> tuple[str, str] | None:
-    """A headline with a name in brackets before it, as (headline, name): a source where most headlines have one."""
+    """A headline with a name before it, in brackets or with a colon, as (headline, name)."""
     match = _BEFORE.fullmatch(text)
-    return (match[2], match[1].strip()) if match else None
+    return (match[3], (match[1] or match[2]).strip()) if match else None
 
 
 def stand_before_headlines(texts: Sequence[str]) -> bool:
-    """Whether most headlines of a digest have a name in brackets before them, and these look like those of media."""
+    """Whether most headlines of a digest have a name before them, and these look like those of media."""
     before = [found[1] for text in texts if (found := before_headline(text))]
     media = sum(is_medium(name) for name in before)
     return len(before) >= 3 and len(before) * 5 >= len(texts) * 4 and media * 2 >= len(before)
@@ -249,8 +269,10 @@ def dangling_label(text: str) -> str:
 
 def bare_address_at_end(text: str) -> tuple[str, str] | None:
     """An address behind a headline, as (headline, address)."""
-    match = re.fullmatch(rf"(.*\S)\s*{LINK}(https?://[^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}", text)
-    return (match[1].rstrip(" :：-—|→➡👉🔗↗>\ufe0f"), match[3]) if match else None
+    match = re.fullmatch(
+        rf"(.*\S)\s*[(（]?{LINK}(https?://[^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", text
+    )
+    return (match[1].rstrip(" :：-—|→➡👉🔗↗>\ufe0f(（"), match[3]) if match else None
 
 
 def is_name(text: str) -> bool:
@@ -259,5 +281,5 @@ def is_name(text: str) -> bool:
         bool(text)
         and width(text) <= 44
         and bool(re.search(r"[^\W\d_]", text))
-        and not re.search(r"[。！？!?；;]|, .*, |^共?\d+\s*[条则篇件]$", text)
+        and not re.search(r"[。！？!?；;]|[:：]\s*\S|, .*, |^共?\d+\s*[条则篇件]$", text)
     )

@@ -94,8 +94,10 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         for index in plain:
             if index > ordered[0]:
                 del candidates[index]
-    if len(candidates) == 1 and (index := min(candidates)) < ordered[0] and _is_name(lines, index):
-        return {}
+    if len(candidates) == 1 and (index := min(candidates)) < ordered[0]:
+        phrases = not candidates[index][1] and re.search(r"[\u3400-\u9fff][\s，,]+[\u3400-\u9fff]", lines[index].text)
+        if phrases or _is_name(lines, index):
+            return {}
     candidates = _without_numbers(candidates)
     for index, (title, _) in candidates.items():
         report.found(lines[index].number, "section", "taken as a section title", title)

@@ -20,12 +20,14 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     """Join lines that were broken at a fixed column, of `narrowest` or more, if the text shows that they were."""
     widest = max((width(line.text) for line in lines), default=0)
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
-    broken = sum(width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) for one, two in pairs)
+    broken = [two for one, two in pairs if width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text)]
+    capitals = sum(two.text[0].isupper() for two in broken)  # few words inside a sentence have one
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
     full = full or (_broken_words(lines, widest) if 60 <= widest <= 100 else set())
     full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
-    wrapped = 45 <= widest <= 100 and broken >= 3 and broken * 3 >= len(pairs) and blank >= 3
+    wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
+    wrapped = wrapped and capitals * 2 <= len(broken)
     joined: list[Line] = []
     count = previous = 0
     previous_line: Line | None = None

@@ -1,0 +1,137 @@
+"""Sources behind a label of the digest's own ("信源：X", "Read more at X"), known because it ends item after item."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from mailer.model.columns import width
+from mailer.rendering.paste import enumerators, grammar, links, sources
+from mailer.rendering.paste.letters import fold
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+LEAST = 3  # items that end so
+
+_LABELLED = re.compile(
+    r"(?P<label>\W{0,4}(?:"
+    r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨]\s*"  # a word and a sign
+    r"|[\u3400-\u9fff]{2,4}\s+"  # a Chinese word and a blank
+    r"|[A-Z][a-z]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
+    r")|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
+    r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[→>»↗➡\ufe0f\]】]*)",
+)
+_SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
+# What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
+_OTHER = re.compile(
+    r"时间|日期|发布|更新|作者|记者|编辑|撰|关键词|标签|价格|地[点址]|电话|联系|点评|短评|评[论语]|影响|解读|提示|备注"
+    r"|注[:：]|数据|阅读|分类|类别|栏目|板块|版块"
+    r"|\b(?:tags?|topics?|date|time|author|by|byline|price|where|when|who|what|why|note|our take|section|category"
+    r"|phone)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What may name a source at the end of a line: the text before it, and its parts."""
+
+    index: int
+    before: str
+    label: str
+    name: str
+
+
+def name_sources(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with names behind a label that repeats written as sources are: `来源：X`, or `(X)` behind a text."""
+    groups: defaultdict[str, list[_End]] = defaultdict(list)
+    for end in _ends(lines):
+        groups[re.sub(r"\s+", "", end.label).casefold()].append(end)
+    written = list(lines)
+    for group in groups.values():
+        if not _is_label(lines, group):
+            continue
+        for end in group:
+            line = lines[end.index]
+            url = links.strip(line.text)[1]
+            name = f"{links.LINK}{end.name}{links.LINK_URL}{url}{links.LINK_END}" if url else end.name
+            text = f"{end.before}（来源：{name}）" if end.before else f"来源：{name}"
+            written[end.index] = replace(line, text=text, bold=False)
+        label = group[0].label.strip()
+        report.add(
+            lines[group[0].index].number, "guess", f"{len(group)} items end in {label!r} and a name, the source", label
+        )
+    return written
+
+
+def _ends(lines: list[Line]) -> list[_End]:
+    """The last line of each block that ends in a few words of the form of a label and a name."""
+    found = []
+    for index, line in enumerate(lines):
+        plain = links.strip(line.text)[0]
+        if index == 0 or not plain or not _is_last(lines, index) or grammar.is_rule(plain):
+            continue
+        whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None
+        parted = _SENTENCES.fullmatch(plain)
+        tail = _LABELLED.fullmatch(parted[2]) if parted else None
+        match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
+        if match and _is_name(match["name"]) and not _is_known(line.text, match["label"]):
+            found.append(_End(index, before, match["label"], match["name"].strip()))
+    return found
+
+
+def _is_known(text: str, label: str) -> bool:
+    """Whether the grammar of all digests finds the name here, without the label's word as its beginning."""
+    found = sources.source_line(text) or (sources.source_at_end(text, lenient=True) or ("", ""))[1:]
+    word = re.sub(r"^\W+|\W+$", "", label)
+    return bool(found[0]) and not (word and found[0].startswith(word))
+
+
+def _is_name(name: str) -> bool:
+    return (
+        sources.is_name(name)
+        and "://" not in name
+        and width(name) <= 36
+        and not re.search(r"[.。，,]$", name)
+        and not sources.is_pointer(name)
+    )
+
+
+def _is_last(lines: list[Line], index: int) -> bool:
+    """Whether a block ends here: at a blank line, the next item, a heading or a rule."""
+    below = lines[index + 1].text if index + 1 < len(lines) else ""
+    return (
+        not below
+        or below.startswith("#")
+        or grammar.is_rule(below)
+        or enumerators.is_numbered(below)
+        or enumerators.bullet(below) is not None
+        or enumerators.bracketed(below) is not None
+    )
+
+
+def _is_label(lines: list[Line], group: list[_End]) -> bool:
+    """Whether names stand behind this label as the sources of items: in most, at the end, and once in each."""
+    label = group[0].label
+    other = _OTHER.search(fold(label)) or enumerators.is_numbered(f"{label.strip()} x")
+    if other or len(group) < LEAST or len({end.name for end in group}) < 2:
+        return False
+    numbered = [i for i, line in enumerate(lines) if enumerators.is_numbered(line.text)]
+    inside = range(numbered[0], len(lines)) if len(numbered) >= LEAST else range(1, len(lines))
+    if group[0].index not in inside or (numbered and len(numbered) > len(group) * 2):
+        return False
+    if len(numbered) >= LEAST and group[-1].index < numbered[-1]:
+        return False
+    apart = all(
+        any(lines[i].text for i in range(one.index + 1, two.index + bool(two.before)))
+        for one, two in itertools.pairwise(group)
+    )
+    return apart and all(end.before or _is_below_text(lines, end.index) for end in group)
+
+
+def _is_below_text(lines: list[Line], index: int) -> bool:
+    """Whether a line stands directly below another, or below the end of a sentence."""
+    above = next((lines[i].text for i in range(index - 1, -1, -1) if lines[i].text), "")
+    return lines[index - 1].text != "" or re.search(r"[.。!！?？…”」)）]$", links.strip(above)[0]) is not None

@@ -1,0 +1,63 @@
+"""The newsletter's name where the head says it more plainly elsewhere than where it was looked for first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from mailer.model.columns import width
+from mailer.rendering.paste import dates, grammar, leads, links
+from mailer.rendering.paste.letters import fold
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.masthead import EDGE, KIND, WORDS
+
+_SOME_DAY = date(2000, 1, 1)
+_MARKED = re.compile(r"[【「『《〖]([^【】「」『』《》〖〗]{2,24})[】」』》〗]|#([^#]{2,24})#")
+_PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+_ENDS = re.compile(
+    rf"(?:{KIND}|日报|晨报|digest|brief(?:ing)?|news(?:letter)?|daily|weekly|post|bulletin|gazette)$", re.I
+)
+# What any digest may be called; a name of its own stands before such words.
+_ANY = re.compile(
+    r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
+    r"|(?:the |your |today's |daily |morning )*(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update)",
+    re.IGNORECASE,
+)
+
+
+def is_weak(name: str) -> bool:
+    """Whether what was taken as the name is none of its own, or has more in it than a name."""
+    return _ANY.fullmatch(fold(name)) is not None or re.search(r"[【】「」『』《》>]|\s[—–-]+\s", name) is not None
+
+
+def plainest(lines: list[Line]) -> tuple[str, Line] | None:
+    """The surest name in the head, and its line: in marks, with a date, ending as names do."""
+    found = [(points, -line.number, name, line) for line in lines for points, name in _candidates(line)]
+    best = max(found, key=lambda candidate: candidate[:2], default=None)
+    return (best[2], best[3]) if best else None
+
+
+def _candidates(line: Line) -> Iterator[tuple[int, str]]:
+    text = links.strip(line.text)[0]
+    if not text or grammar.is_foot(text) or leads.SEPARATOR.search(text.replace("|", "").replace("｜", "")):
+        return
+    dated = dates.find(text, _SOME_DAY) is not None
+    for match in _MARKED.finditer(text):
+        if name := _name(match[1] or match[2]):
+            yield 2 + dated, name
+    for part in _PARTS.split(_undated(_MARKED.sub(" ", text))):
+        if name := _name(part):
+            yield 1 + dated, name
+
+
+def _undated(text: str) -> str:
+    found = dates.find(text, _SOME_DAY)
+    return f"{text[: found[2]]} | {text[found[3] :]}" if found else text
+
+
+def _name(words: str) -> str:
+    """The words without a date, where they may be a name of its own; else ""."""
+    name = _undated(words).split(" | ")[0].strip(EDGE + "()（）")
+    told = _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
+    return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""
