@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
+from mailer.model.clauses import not_found, said_of_reader
 from mailer.model.delivery import Phase
-from mailer.model.pairs import denied, said_of_it, said_of_sender, said_to_rcpt
+from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
 from mailer.model.phrasebook import Phrasebook, openings
 from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
@@ -24,6 +25,9 @@ MAX_TEXT = 4000
 
 _LINK = re.compile(r"https?://\S{1,500}", re.I)
 _GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
+# The name of the host that speaks, and of what it filters with, is nothing it says.
+_HOST = re.compile(r"host (?:[\w-]{1,63}\.){1,8}[\w-]{1,63}(?= ?\[[\da-fA-F.:]{3,45}\]| said\b|\.?:)")
+_BRAND = re.compile(r"spam(?:titan|experts|hero|ina|fighter|soap|proxy)\b", re.I)
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
@@ -38,8 +42,7 @@ _BESIDE = (
     "greylist",
     "graylist",
     "temporar",
-    "try again later",
-    "try later",
+    " later",
     "callback",
     "callout",
     "whitelist",
@@ -104,6 +107,9 @@ def plain(text: str) -> str:
     text = text[:MAX_TEXT]
     if "://" in text:
         text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
+    text = _HOST.sub("host", text)
+    if "spam" in text.lower():
+        text = _BRAND.sub("", text)
     if "@" in text:
         text = _ADDRESS.sub("<>", text)
     said = f" {' '.join(text.split()).lower()} ".replace("\u2019", "'")
@@ -132,6 +138,10 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
             return _CHANGED[reason], f"{rule}; beside {beside!r}"
         policy = status.startswith("5.7.") and (_ACCESS in said or _LATE.first(said, begun)[0] in _POLICIES)
         return _place(reason, rule, status, phase, policy)
+    if status[2:] in GENERAL and phase not in _BEFORE_RECIPIENT:
+        reason, rule = said_of_reader(said)
+        if reason:
+            return _place(reason, rule, status, phase, False)
     reason, rule = _LATE.first(said, begun)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good
         return "hostunknown", f"{rule}; with {status}"
@@ -141,7 +151,12 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         return "blocked", f"{rule}; in the greeting"
     if not reason and status[2:] in GENERAL:
         reason, rule = said_of_it(said)
-        if not reason and phase is Phase.RCPT and status[2:3] != "7" and (rule := denied(said) or said_to_rcpt(said)):
+        if (
+            not reason
+            and phase is Phase.RCPT
+            and status[2:3] != "7"
+            and (rule := said_to_rcpt(said) or not_found(said))
+        ):
             reason = "userunknown"
         if reason == "userunknown":
             return _place(reason, rule, status, phase, False)
@@ -177,6 +192,8 @@ def _place(reason: str, rule: str, status: str, phase: Phase | None, policy: boo
 
 def _by_codes(status: str, code: int) -> tuple[str, str]:
     reason = "hostunknown" if status == "5.4.4" else STATUS.get(status[2:], "")
+    if reason == "notaccept" and status.startswith("4."):
+        reason = "systemerror"
     if reason and reason != "undefined":
         return reason, f"status {status}"
     if code in CODES:

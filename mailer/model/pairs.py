@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from mailer.model.phrasebook import GAP, SAID, find
-from mailer.model.rules.codes import BEING, DENIALS, NOBODY, NOT_OF_HIM, PAIRS, PASSING, READERS, UNLESS, UNSAID
+from mailer.model.rules.codes import PAIRS, UNLESS, UNSAID
 from mailer.model.rules.tongues import TONGUES
 
 Words = tuple[str, ...]
@@ -58,20 +58,13 @@ _SENDERS = {
     False: _ALL_SENDERS,
     True: tuple((_ascii(things), verbs) for things, verbs in _ALL_SENDERS if _ascii(things)),
 }
+_DENIALS = tuple(
+    (_listed(tongue.reader), _listed(tongue.sender), _listed(tongue.nots), _listed(tongue.being))
+    for tongue in TONGUES
+    if tongue.nots
+)
 _UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
 MAX_ANSWER = 160
-MAX_CLAUSE = 240
-
-
-def _one_of(words: str) -> str:
-    return "(?:" + "|".join(map(re.escape, _listed(words))) + ")"
-
-
-_DENIED = re.compile(rf"(?:\b{_one_of(DENIALS)}\b|n't\b)(?:\W+[\w<>-]+){{0,4}}?\W+{_one_of(BEING)}")
-_NONE = re.compile(rf"\bno(?: \w+){{0,2}}? {_one_of(READERS)}|\b{_one_of(NOBODY)}\b")
-_READER = re.compile(rf"(?<!\w){_one_of(READERS)}")
-_PASSING = re.compile(rf"\b{_one_of(PASSING)}")
-_NOT_OF_HIM = re.compile(rf"\b{_one_of(NOT_OF_HIM)}")
 _STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
 
@@ -87,18 +80,24 @@ def said_of_it(said: str) -> tuple[str, str]:
             for reason, verbs in sayings:
                 if rule := _paired(said, things, verbs):
                     return reason, rule
-    return "", ""
+    rule = _denied_abroad(said)
+    return ("userunknown", rule) if rule else ("", "")
 
 
-def denied(said: str) -> str:
-    """The rule by which a clause denies, in whatever words, that the reader is there; or ""."""
-    answer = _STEP.sub(" ", said).rpartition(SAID)[2]
-    for clause in () if _PASSING.search(answer) else _SENTENCE.split(answer)[:20]:
-        clause = clause[:MAX_CLAUSE]
-        if _NOT_OF_HIM.search(clause):
+def _denied_abroad(said: str) -> str:
+    """The rule by which a clause in another language denies that the reader is there; or ""."""
+    for readers, senders, nots, being in _DENIALS:
+        if not any(reader in said for reader in readers):
             continue
-        if found := _NONE.search(clause) or (_READER.search(clause) and _DENIED.search(clause)):
-            return f"(the reader) + {found[0].strip()!r}"
+        for clause in _SENTENCE.split(said)[:20]:
+            if not any(f" {denial} " in f" {clause} " for denial in nots) or any(word in clause for word in senders):
+                continue
+            reader, lacking = (
+                next((word for word in words if word in clause and find(word, clause, 0, len(clause)) >= 0), "")
+                for words in (readers, being)
+            )
+            if reader and lacking:
+                return f"{reader} + not {lacking}"
     return ""
 
 

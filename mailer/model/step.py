@@ -43,7 +43,7 @@ _QUOTED = re.compile(
     r"['\"]?5\d\d[ -](?! ?:)(?!.{0,160}-> [45])"
 )
 _ANSWER = re.compile(r" (?P<code>5\d\d)(?P<more>[ -])(?! ?:)(?P<text>.*)")
-_ELSEWHERE = frozenset({"5.2", "5.7"})
+_ELSEWHERE = re.compile(r"5\.2\.[1-9]|5\.7\.[2-9]")
 
 
 def step_in(said: str) -> Phase | None:
@@ -66,7 +66,7 @@ def likely_step(said: str, status: str, *, whole: bool) -> Phase | None:
 
     Not with a status about the mailbox or a policy: then it may be a filter that speaks.
     """
-    if status[:3] in _ELSEWHERE:
+    if _ELSEWHERE.match(status):
         return None
     quoted = _ECHOED.search(said) or _QUOTED.search(said) or (whole and _is_an_answer(said))
     return Phase.RCPT if quoted else None

@@ -37,39 +37,6 @@ def test_a_line_that_is_not_one_answer_does_not_say_whether_the_content_was_refu
     assert classify_line(line).reason == "filtered"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "That address is not in our directory",
-        "We do not have anybody called dave",
-        "destination address does not match any known mailbox",
-        "Sorry, nobody with that address lives here",
-        "there isn't anyone at this address",
-        "could not locate mailbox dave",
-        "no employee of that name",
-        "this account was never provisioned",
-    ],
-)
-def test_a_reader_is_denied_in_whatever_words(words: str) -> None:
-    assert classify_line(f"550 {words}").kind is Kind.HARD
-    assert classify_reply(Reply(554, (words,)), Phase.DOT).kind is Kind.SOFT
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "your message does not contain a valid header",
-        "we do not have a record of your address",
-        "there is no PTR for your IP",
-        "nobody is allowed to send to this list",
-        "no one can relay through this host",
-        "the account could not be served at this time, try again",
-    ],
-)
-def test_what_is_denied_to_the_sender_is_not_the_reader(words: str) -> None:
-    assert classify_line(f"550 {words}").kind is Kind.SOFT
-
-
 def test_a_status_that_names_nobody_speaks_where_words_leave_it_open() -> None:
     assert classify_line("550 5.1.1 <dave@example.com> recipient rejected").kind is Kind.HARD
     assert classify_line("550 <dave@example.com> recipient rejected").reason == "filtered"

@@ -5,6 +5,13 @@ from __future__ import annotations
 # What is meant where no phrase above is known and the status is a general one: a thing and what is said of it, within
 # 60 characters and in either order. The narrow before the wide.
 PAIRS: tuple[tuple[str, str, str], ...] = (
+    (
+        "authfailure",
+        "signature | dkim | spf | dmarc",
+        "not valid | no valid | not carry a valid | invalid | fail | missing | not verif | not aligned | unsigned | "
+        "not pass",
+    ),
+    ("networkerror", "connection | socket", "closed by | reset by | dropped by | broken | terminated by"),
     ("networkerror", "dns | mx record | name server", "error | fail | timeout | timed out | unresolv"),
     (
         "rejected",
@@ -31,7 +38,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     (
         "mesgtoobig",
         "size | length | bytes | octets | kb | mb | attachment | message",
-        "exceed | too large | too big | too long | larger than | maximum | over the limit",
+        "exceed | too large | too big | too long | larger than | maximum | over the limit | limit is",
     ),
     (
         "speeding",
@@ -65,31 +72,6 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "bulk | mass mail",
     ),
 )
-
-# How English denies that somebody is there: a denial and, within a few words, being or knowing; or nobody, and here.
-DENIALS = "no | not | never | cannot | without | unable to | fails to | failed to | neither | dont | doesnt | dosn't"
-BEING = (
-    "exist | found | find | know | match | recogni | register | list | defin | assign | allocat | host | serv | "
-    "provision | locat | identif | belong | has | have | handl | contain | valid | present | set up | setup | creat | "
-    "associat | correspond | here | one of | with us | on file | on record | employ | work | live | map | in our | "
-    "in the | on our | on this | at this | of this | part of | resid"
-)
-NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
-# Who, or what of his, is denied.
-READERS = (
-    "user | recipient | rcpt | mailbox | mail box | mail-box | inbox | account | address | alias | box | e-mail | "
-    "email | local part | local-part | customer | subscriber | member | person | people | employee | staff | name | "
-    "student | login | destination | addressee | somebody | anybody | someone | anyone | individual | contact | <>"
-)
-# And what is denied to us, or of us; what may pass denies nobody.
-NOT_OF_HIM = (
-    "sender | from | your | yours | you are | ip | helo | ehlo | dns | mx | ptr | spf | dkim | dmarc | certificate | "
-    "signature | key | relay | permission | permitted | allowed | authori | authent | spam | content | attachment | "
-    "policy | virus | quota | space | room | size | command | argument | parameter | option | header | subject | url | "
-    "link | message-id | reply | reason | connection | lookup | verif | error | whitelist | unable to process | "
-    "accept mail from | domain | host | server is | service"
-)
-PASSING = "temporar | later | again | at this time | at the moment | currently | momentar | busy | greylist"
 
 # In a short answer to RCPT the reader need not be named: these words are said of him, unless another thing is named.
 UNSAID = "unknown | unkown | not known | not found | not present | not in use | no such | not exist | nonexistent"

@@ -14,9 +14,11 @@ PROVIDER_CODES: Table = (
         "suppressed",
         "Amazon SES: docs.aws.amazon.com/ses, sending-email-suppression-list",
         """
-        on the suppression list | from the suppression list | amazon ses has suppressed
+        on the suppression list | from the suppression list | amazon ses has suppressed | level suppression list
         """,
     ),
+    ("suppressed", "SendGrid: docs.sendgrid.com, dropped events", "bounced address: | has previously bounced"),
+    ("suppressed", "Postmark: postmarkapp.com/developer, error 406", "found inactive addresses"),
     (
         "suppressed",
         "Mailgun: documentation.mailgun.com, its codes 605 to 607",
@@ -325,6 +327,8 @@ PROVIDER_CODES: Table = (
     ),
     ("suspend", "Mail.ru: its refusals of a mailbox of its own", "local mailbox*account is disabled"),
     ("notaccept", "hMailServer: the notice of a domain without servers", "no mail servers appear to exist"),
+    ("systemerror", "Courier, procmail, Dovecot: mailbox locks", "locked by another | lock file | lock the mailbox"),
+    ("blocked", "Microsoft: its codes of outlook.com", "550 sc-00 | 550 ou-00 | 550 dy-00"),
     ("suspend", "Google: support.google.com/a/answer/3726730", "?p=disableduser | ?p=inactiveuser"),
     ("mailboxfull", "Google: support.google.com/a/answer/3726730", "?p=overquota | inbox is out of storage"),
     ("notcompliantrfc", "Google: support.google.com/a/answer/3726730", "?p=rfcmessagenoncompliant"),

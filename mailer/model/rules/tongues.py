@@ -19,6 +19,8 @@ class Tongue(NamedTuple):
     full: str
     off: str
     refused: str
+    nots: str = ""  # how he is denied, and what is denied of him, in one clause and in either order
+    being: str = ""
 
 
 TONGUES = (
@@ -33,6 +35,9 @@ TONGUES = (
         "voll. | voll und | ist voll | überfüllt | überschritten | erschöpft | kein freier | keinen freien",
         "deaktiviert | gesperrt | stillgelegt | nicht mehr aktiv",
         "abgelehnt | abgewiesen | blockiert | nicht erlaubt",
+        "nicht | kein | keine | keinen | niemand | nie",
+        "existier | bekannt | gefunden | finden | gibt | vorhanden | vergeben | registriert"
+        "| zugeordnet | angelegt | eingerichtet | gehört | kennen",
     ),
     Tongue(
         "fr",
@@ -43,6 +48,8 @@ TONGUES = (
         "pleine | saturé | dépassé | atteint",
         "désactivé | suspendu | bloqué | fermé",
         "refus | rejet | interdit",
+        "pas | plus | aucun | aucune | personne",
+        "exist | connu | connaiss | trouv | enregistr | valide | attribu | correspond | référenc| inscrit",
     ),
     Tongue(
         "es",
@@ -53,6 +60,8 @@ TONGUES = (
         "llen | superad | excedid | sin espacio",
         "desactivad | suspendid | bloquead | deshabilitad | no activ | inactiv",
         "rechazad | no autorizad | no permitid",
+        "no | ningún | ninguna | ningun | nadie",
+        "exist | encontr | encuentr | conoc | registrad | válid | de alta | correspond | localiz| figura | pertenec",
     ),
     Tongue(
         "pt",
@@ -63,6 +72,8 @@ TONGUES = (
         "chei | lotad | excedid | esgotad",
         "desativad | suspens | bloquead",
         "rejeitad | recusad | não autorizad",
+        "não | nenhum | nenhuma | ninguém",
+        "exist | encontr | conhec | cadastr | regist | válid | localiz | consta | pertenc",
     ),
     Tongue(
         "it",
@@ -73,6 +84,8 @@ TONGUES = (
         "piena | superat | esaurit",
         "disattivat | disabilitat | sospes | bloccat",
         "rifiutat | respint | non autorizzat",
+        "non | nessun | nessuna | nessuno",
+        "esist | trovat | conosciut | registrat | valid | risult | corrispond | censit",
     ),
     Tongue(
         "nl",
@@ -82,6 +95,8 @@ TONGUES = (
         "is vol. | is vol, | vol is | overschreden",
         "uitgeschakeld | opgeheven | gedeactiveerd",
         "geweigerd | geblokkeerd",
+        "niet | geen | niemand",
+        "besta | gevonden | bekend | geldig | geregistreerd | voorkomt | toegewezen",
     ),
     Tongue(
         "pl",
@@ -92,6 +107,8 @@ TONGUES = (
         "pełna | przepełnion | przekroczon",
         "wyłączon | nieaktywn | zawieszon",
         "odrzucon | zablokowan",
+        "nie | brak | żaden",
+        "istnie | znalezion | znan | zarejestr | prawidł | ma tak | figuruj | przypisan",
     ),
     Tongue(
         "cs",
@@ -101,6 +118,8 @@ TONGUES = (
         "plná | přeplněn | překročen",
         "deaktivován | zrušen | vypnut",
         "odmítnut | blokován | zablokován",
+        "není | nikdo | žádn",
+        "znám | registrov | nalezen | zřízen | platn | založen",
     ),
     Tongue(
         "sv, da, nb",
@@ -113,6 +132,9 @@ TONGUES = (
         "är full | er fuld | er full | överskrid | overskred",
         "inaktiver | avstängd | deaktiver | spærret | sperret",
         "avvis | nekad | afvist | blocker",
+        "inte | ikke | ej | ingen | inga",
+        "finns | findes | finnes | hitta | fundet | funnet | känd | kendt | kjent | registre"
+        "| eksister | existera | opprettet | oprettet",
     ),
     Tongue(
         "fi",
@@ -122,6 +144,8 @@ TONGUES = (
         "täynnä",
         "suljettu | poistettu käytöstä",
         "estetty | hylät",
+        "ei | eivät",
+        "ole olemassa | löyd | tunne | rekister | voimassa",
     ),
     Tongue(
         "hu",
@@ -131,6 +155,8 @@ TONGUES = (
         "megtelt | betelt | túllép",
         "letiltva | felfüggeszt",
         "elutasít | tiltott",
+        "nem | nincs | nincsen",
+        "létez | talál | ismer | regisztr | ilyen",
     ),
     Tongue(
         "tr",
@@ -142,6 +168,51 @@ TONGUES = (
         "reddedil | engellen",
     ),
     Tongue(
+        "ro",
+        "expeditor",
+        "destinatar | adresa | utilizator | căsuța | contul",
+        "nu există | nu exista | necunoscut | inexistent | nu a fost găsit | invalid",
+        "plină | depășit",
+        "suspendat | dezactivat | blocat",
+        "respins | refuzat",
+    ),
+    Tongue(
+        "el",
+        "αποστολέα",
+        "παραλήπτη | διεύθυνση | χρήστη | γραμματοκιβώτιο | λογαριασμός",
+        "άγνωστ | δεν υπάρχει | δεν βρέθηκε | ανύπαρκτ | μη έγκυρ",
+        "πλήρες | γεμάτ",
+        "ανενεργ | απενεργοποι",
+        "απορρίφθ",
+    ),
+    Tongue(
+        "uk",
+        "відправник",
+        "одержувач | отримувач | адрес | скриньк | користувач",
+        "не існує | не знайден | невідом | немає",
+        "переповнен",
+        "заблокован | вимкнен",
+        "відхилен",
+    ),
+    Tongue(
+        "vi",
+        "người gửi",
+        "người nhận | địa chỉ | hộp thư | người dùng | tài khoản",
+        "không tồn tại | không tìm thấy | không hợp lệ",
+        "đầy | vượt quá",
+        "bị khóa | vô hiệu",
+        "từ chối",
+    ),
+    Tongue(
+        "id, ms",
+        "pengirim",
+        "penerima | alamat | kotak surat | pengguna | akun",
+        "tidak ada | tidak ditemukan | tidak dikenal | tidak wujud | tidak valid",
+        "penuh",
+        "ditangguhkan | dinonaktifkan",
+        "ditolak",
+    ),
+    Tongue(
         "ru",
         "отправител",
         "получател | адрес | ящик | пользовател | аккаунт | учетная запись",
@@ -150,6 +221,8 @@ TONGUES = (
         "переполнен | заполнен | превышен",
         "заблокирован | отключ | неактив",
         "отклон | запрещ | черн",
+        "не | нет | никого",
+        "существ | найден | зарегистр | обнаруж | известн | такого | такой | числится | значится| пользовател",
     ),
     Tongue(
         "ja",

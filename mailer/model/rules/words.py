@@ -165,14 +165,14 @@ PHRASES: Table = (
         "SpamAssassin, rspamd, Barracuda, Proofpoint, Yahoo",
         """
         content rejected | spam content | considered spam | classified as spam | looks like spam |
-        identified as spam | detected as spam | as spam | spam message | spam detected | spam score | spam rejected |
-        spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk | unsolicited mail |
-        unsolicited email | likely unsolicited | spamassassin | junk mail | ube, | uce | spam filter | spam firewall |
-        spam wall | suspicious content | message looks | bulk mail | probably spam |
+        identified as spam | detected as spam | as spam | spam message | spam detected | spam score |
+        spam rejected | spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk |
+        unsolicited mail | unsolicited email | likely unsolicited | spamassassin | rspamd | junk mail | ube, | uce |
+        spam filter | spam firewall | spam wall | suspicious content | message looks | bulk mail | probably spam |
         for one or more recipients*blocked | may be spam | spamsignature | contains spam | antispam | anti-spam |
-        垃圾邮件 | spam*reject | spam*block | rejected*spam | blocked*spam | spam | url*blacklist |
-        body part contains | spamscore | spam policy | surbl | uribl | dblist | contains a blacklisted |
-        content*denied | content*filter | bogus content | cyberoam | appears to be unsolicited |
+        垃圾 | spam*reject | spam*block | rejected*spam | blocked*spam | spam | url*blacklist | body part contains |
+        spamscore | spam policy | surbl | uribl | dblist | contains a blacklisted | content*denied |
+        content*filter | bogus content | cyberoam | appears to be unsolicited |
         this message has been blocked because it contains | ジャンク | 迷惑メール | スパム | спам | 스팸
         """,
     ),
@@ -197,8 +197,8 @@ PHRASES: Table = (
         "RFC 5321 4.2.3 (551), RFC 3463 X.1.6",
         """
         has been replaced by | has moved | no longer on server | user moved | address has changed | new address is |
-        has changed to | changed his email | has a new address | mailbox has moved | recipient has moved |
-        user has moved
+        has changed to | changed his email | has a new address | has a new e-mail | has a new email |
+        mailbox has moved | recipient has moved | user has moved
         """,
     ),
     (
@@ -235,9 +235,9 @@ PHRASES: Table = (
         denied by ip | not allowed to connect | rejected*your ip | connection refused by policy |
         no access from mail server | part of their network | denylist | dynamic ip | dial-up | dialup |
         dynamically assigned | residential | bad sender ip | invalid domain name | unable to accept*from this ip |
-        from*server rejected | helo command rejected | helo*reject | helo name | ehlo*invalid | service refuse |
-        access denied... | connection rejected | connections from | email blocked | mail blocked | blocked by |
-        not accept connections | email from*network | your network | your server | your mail server |
+        from*server rejected | helo command rejected | helo*reject | helo name | forged helo | ehlo*invalid |
+        service refuse | access denied... | connection rejected | connections from | email blocked | mail blocked |
+        blocked by | not accept connections | email from*network | your network | your server | your mail server |
         server*not allowed | not in whitelist | bad dns | unauthorized ip | sender ip | client address |
         all mail servers must | intrusion prevention | temporarily blocked
         """,
@@ -246,23 +246,23 @@ PHRASES: Table = (
         "rejected",
         "RFC 3463 X.1.7, X.1.8; Postfix, Sendmail, Yahoo",
         """
-        sender address rejected | domain of sender address | sender rejected | sender domain | sender*does not exist |
-        sender verif | mail from unknown | reply-to address | sender address | invalid sender |
-        bad sender | sender denied | sender not |
-        from: domain is invalid | valid from | unknown sender | purported responsible | sender*blocked |
-        sender*blacklisted | to/from an address that has been blacklisted | rejected*return path | return address |
-        not a member of the | not a member of this | not a member of group | null sender | empty envelope sender |
-        bounce*not accept | mail from*not exist |
-        address that has been | not accept mail from | cannot accept mail from | not allowed to post |
-        you do not have permission | not have permission | not allowed to send | you are not allowed |
-        unauthorized sender | restricted to | not authorized to send | not accept*sender | you have been blocked |
-        recipient rejects mail from | allowed senders | only accepts mail from | blocked sender | <> is not accepted |
-        backscatter | sender is not | from address | mail from address | envelope sender | batv |
-        will be permanently deferred | bogus mail from | bouncedeny | senderfilterconfig | emetteur invalide |
-        third-party dsn | unsigned dsn | fully qualified email address | registered gateway user | not owned by user |
-        returned mail not accepted | recursive cname | sender email address | mail sending denied | is spoofed |
-        members-only | closed mailing list | not subscribed to this | only accepting mail from specific |
-        sender*has no a, | sender*has no mx | sender*has no dns
+        sender address rejected | domain of sender address | sender rejected | sender domain |
+        sender*does not exist | sender verif | mail from unknown | reply-to address | sender address |
+        invalid sender | bad sender | sender denied | sender not | from: domain is invalid | valid from |
+        unknown sender | purported responsible | sender*blocked | sender*blacklisted |
+        to/from an address that has been blacklisted | rejected*return path | return address | not a member of the |
+        not a member of this | not a member of group | null sender | empty envelope sender | bounce*not accept |
+        mail from*not exist | address that has been | not accept mail from | cannot accept mail from |
+        not allowed to post | you do not have permission | not have permission | not allowed to send |
+        you are not allowed | unauthorized sender | restricted to | not authorized to send | not accept*sender |
+        you have been blocked | recipient rejects mail from | allowed senders | only accepts mail from |
+        blocked sender | <> is not accepted | backscatter | sender is not | from address | mail from address |
+        envelope sender | batv | will be permanently deferred | bogus mail from | bouncedeny | senderfilterconfig |
+        emetteur invalide | third-party dsn | unsigned dsn | fully qualified email address |
+        registered gateway user | not owned by user | returned mail not accepted | recursive cname |
+        sender email address | mail sending denied | is spoofed | members-only | only accepts posting |
+        only accepts mail from | postings from members | closed mailing list | not subscribed to this |
+        only accepting mail from specific | sender*has no a, | sender*has no mx | sender*has no dns
         """,
     ),
 )
@@ -292,8 +292,8 @@ DEAD_PHRASES: Table = (
         """
         does not accept mail | domain does not accept | null mx | nullmx | no mx record |
         not accepting network messages | host does not receive | no mail service | server does not accept mail |
-        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx | no mx found |
-        no valid mx | no mx hosts
+        smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx |
+        no mx found | no valid mx | no mx hosts | non-existent mx | nonexistent mx
         """,
     ),
     (

@@ -1,0 +1,95 @@
+"""What is said of a reader is read clause by clause: full, switched off, not there; and never what is said of us."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailer.mail.reply import Reply
+from mailer.model.bounce import Family, Kind
+from mailer.model.delivery import Phase
+from mailer.model.diagnosis import classify_line, classify_reply
+
+GONE = [
+    "That address is not in our directory",
+    "We do not have anybody called dave",
+    "destination address does not match any known mailbox",
+    "Sorry, nobody with that address lives here",
+    "there isn't anyone at this address",
+    "could not locate mailbox dave",
+    "no employee of that name",
+    "this account was never provisioned",
+    "the addressed mailbox was wiped",
+    "Dave no longer works here, thank you",
+    "dave: unresolved alias",
+    "5.7.1 the recipient is a stranger: address not recognised",
+]
+OFF = [
+    "this mailbox is no longer in use because its owner did not log in",
+    "Account on hold, invoice overdue",
+    "the user's mailbox has expired",
+    "mailbox is dormant",
+    "the account was turned off by its administrator",
+]
+FULL = [
+    "the recipient has no free storage",
+    "the mailbox is at 100% of capacity",
+    "her inbox cannot take any more mail",
+]
+OF_US = [
+    "your message does not contain a valid header",
+    "we do not have a record of your address",
+    "there is no PTR for your IP",
+    "nobody is allowed to send to this list",
+    "no one can relay through this host",
+    "the sender's account does not exist",
+    "message removed, recipient not told",
+]
+PASSING = [
+    "the account could not be served at this time, try again",
+    "mailbox not found in the cache, please come back later",
+]
+
+
+@pytest.mark.parametrize("words", GONE)
+def test_a_reader_is_denied_in_whatever_words(words: str) -> None:
+    assert classify_line(f"550 {words}").kind is Kind.HARD
+    assert classify_reply(Reply(554, (words,)), Phase.DOT).kind is Kind.SOFT
+
+
+@pytest.mark.parametrize("words", OFF)
+def test_a_mailbox_that_is_switched_off_is_no_dead_address(words: str) -> None:
+    assert classify_line(f"550 {words}").family is Family.INACTIVE
+
+
+@pytest.mark.parametrize("words", FULL)
+def test_a_mailbox_is_full_in_whatever_words(words: str) -> None:
+    assert classify_line(f"550 {words}").family is Family.MAILBOX_FULL
+
+
+@pytest.mark.parametrize("words", [*OF_US, *PASSING])
+def test_what_is_denied_to_us_or_may_pass_is_not_the_reader(words: str) -> None:
+    assert classify_line(f"550 {words}").kind is Kind.SOFT
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Diese E-Mail-Adresse existiert bei uns nicht",
+        "Diese Adresse gibt es hier nicht",
+        "La direccion de correo no esta dada de alta",
+        "Aucun compte ne correspond",
+        "Nessun utente corrisponde",
+        "Такого пользователя нет",
+        "Adresa nu exista",
+        "Địa chỉ không tồn tại",
+    ],
+)
+def test_a_reader_is_denied_in_other_languages(words: str) -> None:
+    assert classify_line(f"550 {words}").kind is Kind.HARD
+
+
+def test_the_name_of_the_host_that_speaks_is_nothing_it_says() -> None:
+    said = "550 No such recipient here (in reply to RCPT TO command)"
+    for host in ("mx.antispam.example.net[192.0.2.1]", "virus.blocked.example.net [2001:db8::1]"):
+        assert classify_line(f"host {host} said: {said}").kind is Kind.HARD
+    assert classify_line("554 blocked using spam.example.net").family is Family.POLICY
