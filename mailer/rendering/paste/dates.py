@@ -24,6 +24,9 @@ _FORMS = [
         r"(?<![\d.])(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?![\d])",
         r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
         r"(?<![\d.])(?P<d>\d{1,2})(?P<s>[./])(?P<m>\d{1,2})(?P=s)(?P<y>20\d\d)(?!\d)",
+        r"(?<![\d.])(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<yy>\d{2})(?![\d.])",
+        r"(?<![\d/])(?P<d>1[3-9]|2\d|3[01])/(?P<m>0?[1-9]|1[0-2])/(?P<yy>\d{2})(?![\d/])",
+        r"(?<![\d/])(?P<m>0?[1-9]|1[0-2])/(?P<d>1[3-9]|2\d|3[01])/(?P<yy>\d{2})(?![\d/])",
         r"(?P<cy>[〇零一二三四五六七八九]{4})年(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十廿卅]{1,3})[日号]",
         rf"(?<!#)\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO}(?:\s+of)?\s+{_MONTH},?\s+(?P<y>20\d\d)\b",
         rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO},?\s+(?P<y>20\d\d)\b",
@@ -47,7 +50,12 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
     for form in _FORMS:
         for match in form.finditer(digits):
             groups = match.groupdict()
-            year = _number(groups.get("y")) or _republican(groups.get("roc")) or _year(groups.get("cy"))
+            year = (
+                _number(groups.get("y"))
+                or _short(groups.get("yy"))
+                or _republican(groups.get("roc"))
+                or _year(groups.get("cy"))
+            )
             month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
             day = _number(groups.get("d")) or _chinese(groups.get("cd"))
             found = _date(year, month, day, today)
@@ -69,6 +77,11 @@ def _date(year: int, month: int, day: int, today: date) -> date | None:
 
 def _number(text: str | None) -> int:
     return int(text) if text else 0
+
+
+def _short(year: str | None) -> int:
+    """The year of a date that leaves the century out."""
+    return int(year) + 2000 if year else 0
 
 
 def _republican(year: str | None) -> int:

@@ -27,11 +27,13 @@ from mailer.rendering.paste import (
     prose,
     rows,
     subject,
+    titles,
 )
+from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.head import read_foot, read_head
 from mailer.rendering.paste.items import Gathered, Gatherer, Note
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.lines import Forward, tidy
+from mailer.rendering.paste.lines import tidy
 from mailer.rendering.paste.masthead import Head
 from mailer.rendering.paste.report import Repair, Report
 from mailer.rendering.registry import Registry
@@ -123,12 +125,14 @@ class _Reader:
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
-        self.lines = labels.name_sources(self.lines, self.report)
+        self.lines = titles.mark(self.lines, self.report)
+        self.lines = labels.name_labelled(self.lines, self.report)
         found = outline.find(self.lines, self.report)
         if found is None and (parted := inline.part(self.lines, self.report)):
             self.lines = parted
             found = outline.find(self.lines, self.report)
-        if found is not None and outline.name_sources(self.lines, found, self.report):
+        bracketed = found is not None and found.family == "bracketed"
+        if found is not None and labels.name_alone(self.lines, found.starts, self.report, bracketed=bracketed):
             found = outline.find(self.lines, self.report)
         if found is not None and (parted := fields.to_sections(self.lines, found, self.report)):
             self.lines = parted
@@ -142,11 +146,12 @@ class _Reader:
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = ending.find(self.lines, found)
-        read_foot(head, self.lines[end:], self.today, self.report)
+        signed = read_foot(head, self.lines[end:], self.today, self.report)
+        behind = [line for line in self.lines[end:] if line.number != signed]
         gatherer = Gatherer(self.lines, self.report, self.notes, head.newsletter)
         items = gatherer.gather(found, end)
         self._refuse_what_is_no_digest(found, head, items)
-        return self._reading(found, head, items, self._call(gatherer.calls, self.lines[end:]))
+        return self._reading(found, head, items, self._call(gatherer.calls, behind))
 
     def _call(self, between: list[Line], behind: list[Line]) -> CallToAction | None:
         """The call to action behind the last item, else the one between two items."""

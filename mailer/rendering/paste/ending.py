@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
+from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, links, sources, titles
+from mailer.rendering.paste import dates, enumerators, grammar, links, sources, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
@@ -14,6 +16,12 @@ from mailer.rendering.paste.outline import Outline
 def find(lines: list[Line], found: Outline) -> int:
     """The index behind the last item of the digest whose outline was `found`."""
     return _Ending(lines, found).end()
+
+
+def _is_colophon(text: str) -> bool:
+    """Whether a line is little more than the day and who puts up the digest."""
+    found = dates.find(text, date(2000, 1, 1)) if width(text) <= 40 and not re.search(r"[。！？.!?]$", text) else None
+    return found is not None and found[1] and (found[3] - found[2]) * 3 > len(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class _Ending:
                 if not rest or not self._more_text(rest):
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
+            foot = foot or (text and index > start + 1 and _is_colophon(text))
             foot = foot or (text and index > start and self._is_title_again(start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
                 return index

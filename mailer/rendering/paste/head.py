@@ -9,16 +9,16 @@ from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming
+from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.lines import Forward
 from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead
 from mailer.rendering.paste.report import Report
 
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _NAME_IN_GREETING = re.compile(
-    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
+    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
@@ -32,6 +32,7 @@ _NAME_THAT_GREETS = re.compile(
     r"(?!.*(?:各位|大家|朋友|伙伴|同学|老板|家人|亲爱|all|everyone|team|folks|friends))[^，,。！!]{1,12}[，,]\s*[^，,。！!]{2,14}",
     re.I,
 )
+_ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
     r"请(?:大家|各位|您|帮忙)?(?:排版|审阅|审核|校对|过目|安排|发布)|稿[子件](?:如下|在下面)"
@@ -50,8 +51,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     for line in lines:
         if line.text:
             reader.line(line)
-    if reader.greeting and not head.newsletter:
-        reader.masthead.take_name(reader.greeting.text, reader.greeting)
+    if reader.fallback and not head.newsletter:
+        reader.masthead.take_name(reader.fallback.text, reader.fallback)
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
         reader.masthead.take_name(*plainest)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
@@ -64,8 +65,11 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     return head
 
 
-def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> None:
-    """Take the date, and the name beside it, from a short line behind the items where the head has no date."""
+def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> int:
+    """Take the date, and the name beside it, from a short line behind the items where the head has no date.
+
+    The number of a line that holds nothing else is given back, 0 where there is none.
+    """
     for line in lines if head.day is None else ():
         text = links.strip(line.text)[0]
         found = dates.find(text, today) if text and width(text) <= 40 and not grammar.is_call(text) else None
@@ -76,7 +80,8 @@ def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> Non
         if not head.newsletter and WORDS.search(fold(name)):
             head.newsletter, head.worded = name, True
             report.found(line.number, "name", "taken as the newsletter's name", name)
-        return
+        return line.number if leads.is_same(name, head.newsletter) else 0
+    return 0
 
 
 @dataclass(slots=True)
@@ -87,7 +92,7 @@ class _Reader:
     headlines: list[str]
     masthead: Masthead
     listing: bool = False  # the heading of the leads was seen
-    greeting: Line | None = None  # a name that greets, where no other is found
+    fallback: Line | None = None  # a name that greets, or the account's, where no other is found
     listed: bool = False  # the leads stand on lines of their own
 
     def subject(self, forward: Forward) -> None:
@@ -129,6 +134,8 @@ class _Reader:
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
         if grammar.is_dateline(text) and self.masthead.take_date(text, line):
+            if account := _ACCOUNT.match(text):
+                self.fallback = Line(line.number, account[1])
             if "原创" in text or "发表于" in text:
                 self.report.drop(line.number, "line about where it was put up dropped", text)
             return
@@ -198,7 +205,7 @@ class _Reader:
             and _NAME_THAT_GREETS.fullmatch(before)
             and re.match(r"\s*[|｜丨·]", text[len(before) :])
         ):
-            self.greeting = Line(line.number, before)
+            self.fallback = Line(line.number, before)
             return
         self.head.intro.append(line.text)
         self.report.found(line.number, "intro", "taken as the introduction", text)
@@ -221,7 +228,7 @@ class _Reader:
         behind = head.newsletter != "" and (head.leads_line == 0)
         if not head.leads and self._are_leads(text, behind_name=behind):
             self._take_leads(text, line, listed=behind)
-        elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$", text):
+        elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$|^[a-z]+ .*\.$", text):
             self.masthead.take_name(text.strip(EDGE), line)
             head.named = bool(WORDS.search(fold(text))) or head.day is not None
         elif leads.is_same(text, head.newsletter):

@@ -251,7 +251,7 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         if self.signs:
             text = _SIGNS.sub("", text)
-        shown, repair = grammar.headline(text)
+        shown, repair = grammar.headline(re.sub(r"^#{1,6}\s+", "", text))
         item.headline = shown
         if repair:
             self.report.add(item.line, "headline", repair, shown)

@@ -1,10 +1,11 @@
-"""Sources behind a label of the digest's own ("信源：X", "Read more at X"), known because it ends item after item."""
+"""Sources that are known because they end item after item: behind a label of the digest's own, or a name alone."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
@@ -44,10 +45,10 @@ class _End:
     name: str
 
 
-def name_sources(lines: list[Line], report: Report) -> list[Line]:
-    """The lines with names behind a label that repeats written as sources are: `来源：X`, or `(X)` behind a text."""
+def name_labelled(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with names behind a label that repeats ("信源：X", "Read more at X") written as sources are."""
     groups: defaultdict[str, list[_End]] = defaultdict(list)
-    for end in _ends(lines):
+    for end in _labelled_ends(lines):
         groups[re.sub(r"\s+", "", end.label).casefold()].append(end)
     written = list(lines)
     for group in groups.values():
@@ -66,20 +67,30 @@ def name_sources(lines: list[Line], report: Report) -> list[Line]:
     return written
 
 
-def _ends(lines: list[Line]) -> list[_End]:
+def _labelled_ends(lines: list[Line]) -> list[_End]:
     """The last line of each block that ends in a few words of the form of a label and a name."""
     found = []
     for index, line in enumerate(lines):
-        plain = links.strip(line.text)[0]
+        plain = _without_address(line.text)
         if index == 0 or not plain or not _is_last(lines, index) or grammar.is_rule(plain):
             continue
         whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None
         parted = _SENTENCES.fullmatch(plain)
         tail = _LABELLED.fullmatch(parted[2]) if parted else None
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
+        addressed = "://" in links.strip(line.text)[0]
+        if match and addressed and not re.search(r"\w", match["label"]):
+            continue  # a sign before an address is before a headline, too
         if match and _is_name(match["name"]) and not _is_known(line.text, match["label"]):
             found.append(_End(index, before, match["label"], match["name"].strip()))
     return found
+
+
+def _without_address(text: str) -> str:
+    """The words of a line without an address behind them."""
+    plain, url = links.strip(text)
+    bare = plain.rstrip(")）") if url else plain
+    return bare.removesuffix(url).rstrip(" (（:：") if url and bare.endswith(url) else plain
 
 
 def _is_known(text: str, label: str) -> bool:
@@ -135,3 +146,52 @@ def _is_below_text(lines: list[Line], index: int) -> bool:
     """Whether a line stands directly below another, or below the end of a sentence."""
     above = next((lines[i].text for i in range(index - 1, -1, -1) if lines[i].text), "")
     return lines[index - 1].text != "" or re.search(r"[.。!！?？…”」)）]$", links.strip(above)[0]) is not None
+
+
+def name_alone(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed: bool) -> bool:
+    """Write names alone at the end of items as sources: `来源：X`; whether that is what they are.
+
+    Names stand in 【brackets】 or _signs_, or bare below a text. They end most items and the last one: a section's
+    title stands above the first item too. `bracketed` says that the headlines themselves stand in brackets.
+    """
+    ordered = sorted(starts)
+    above = next((lines[i].text for i in range(ordered[0] - 1, -1, -1) if lines[i].text), "")
+    if len(ordered) < 2:
+        return False
+    marked = _ends(lines, ordered, _is_marked_name) if not bracketed and not sources.is_marked_name(above) else []
+    bare = [] if marked else _ends(lines, ordered, _is_bare_name)
+    for at in marked or bare:
+        name = lines[at].text[1:-1].strip() if marked else lines[at].text
+        report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
+        lines[at] = replace(lines[at], text=f"来源：{name}", bold=False)
+    return bool(marked or bare)
+
+
+def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], list[int], int], bool]) -> list[int]:
+    """The lines that name the sources of most items and of the last; [] where they do not."""
+    named = []
+    for start, stop in itertools.pairwise([*ordered, len(lines)]):
+        filled = [i for i in range(start + 1, stop) if lines[i].text]
+        if (at := next((i for i in filled if is_name(lines, filled, i)), None)) is not None:
+            named.append(at)
+    return named if named and len(named) * 3 >= len(ordered) * 2 and named[-1] > ordered[-1] else []
+
+
+def _is_marked_name(lines: list[Line], filled: list[int], at: int) -> bool:
+    text = lines[at].text
+    return sources.is_marked_name(text) and (at != filled[0] or sources.is_medium(text[1:-1]))
+
+
+def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
+    """Whether a line below the first sentence of an item is a few words that are no sentence, number or title."""
+    text = lines[at].text
+    told = any(i < at and re.search(r"[.。!！?？]$", links.strip(lines[i].text)[0]) for i in filled)
+    plain = width(text) <= 30 and sources.is_name(text) and not re.search(r"[\d，,、:：|｜]|\.$", text)
+    if (
+        not (told and plain)
+        or lines[at].bold
+        or text.startswith("#")
+        or any(sources.names_one(lines[i].text) for i in filled if i <= at)
+    ):
+        return False
+    return not (grammar.is_foot(text) or grammar.is_call(text) or grammar.is_picture(text) or grammar.is_rule(text))

@@ -38,7 +38,7 @@ KIND = (
     r"|播报|头条|早读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点"
 )
 WORDS = re.compile(
-    rf"{KIND}|晨|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
+    rf"{KIND}|晨|\d\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
@@ -52,12 +52,14 @@ _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
-_SMALL = f"(?:{grammar.EDITION}|{_WEEKDAY}|{_LUNAR})"
+_WEEK = r"[(（](?:20\d\d\s*年)?第\s*\d{1,2}\s*周[)）]"
+_SMALL = f"(?:{grammar.EDITION}|{_WEEK}|{_WEEKDAY}|{_LUNAR})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",
     re.IGNORECASE,
 )
+_NAMED_DAY = re.compile(r"[A-Z][\w’'&-]* (?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day$")  # `Small Farm Friday`
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -93,6 +95,7 @@ class Masthead:
 
     def take_name(self, name: str, line: Line) -> None:
         """Note the name, without signs around it; a number at its end is the issue's."""
+        name = re.sub(r"(?<=\w)\s+@\w+$", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$|\s+[.。]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):
             self.take_number(int(match[1]), line)
@@ -116,7 +119,7 @@ class Masthead:
             match = start or end
             if start and re.match(r"\W*[a-z]+day\b\W*", start[0], re.IGNORECASE) and text[start.end() :][:1].isupper():
                 break  # the first word of a name: `Friday Freight`
-            if match is None:
+            if match is None or (end and _NAMED_DAY.search(text) and dates.find(text, _SOME_DAY) is None):
                 break
             if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):
                 self.take_number(int(number[1] or number[2]), line)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import re
 from bisect import bisect
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, titles
+from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))
 
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
-_ALONE = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
 
 
 @dataclass(slots=True)
@@ -40,6 +38,7 @@ def find(lines: list[Line], report: Report) -> Outline | None:
     for attempt in (numbers.find, _bracketed, _headed, _bulleted, _by_sources, _bolded, _one_liners, shapes.find):
         noted = Report()
         starts, family = attempt(lines, noted)
+        starts = _without_head_and_foot(lines, starts)
         if len(starts) > numbers.MOST_ITEMS:
             message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
             raise SourceError(message, where=f"line {lines[min(starts)].number}")
@@ -47,7 +46,7 @@ def find(lines: list[Line], report: Report) -> Outline | None:
             continue
         outline = Outline(starts, titles.find(lines, starts, noted), family)
         parted = _parted(lines, outline)
-        if best is None or (parted >= best[0] + CLEARLY and _first(outline) <= _first(best[1])):
+        if best is None or (parted >= best[0] + CLEARLY and _holds(outline, best[1])):
             best = parted, outline, noted
         if best[0] == 1:
             break
@@ -57,20 +56,44 @@ def find(lines: list[Line], report: Report) -> Outline | None:
     return best[1]
 
 
-def _first(outline: Outline) -> int:
-    return min([*outline.starts, *outline.titles])
+def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
+    """The items without a first line that is the digest's head and a last one that is its foot or a call.
+
+    They look like items, but lack the text or source that all others have, and hold the date or what a foot does.
+    """
+    ordered = sorted(starts)
+    if len(ordered) < 4:
+        return starts
+    told = {
+        one: any(lines[i].text for i in range(one + 1, two)) or sources.names_one(lines[one].text)
+        for one, two in itertools.pairwise([*ordered, len(lines)])
+    }
+    first, last = ordered[0], ordered[-1]
+    if not all(told[index] for index in ordered[1:-1]):
+        return starts
+    if not told[first] and dates.find(starts[first], date(2000, 1, 1)):
+        starts = {index: text for index, text in starts.items() if index != first}
+    if told[ordered[0]] or first not in starts:
+        bare = starts[last] if not sources.names_one(starts[last]) else ""
+        if bare and not told[last] and (grammar.is_foot(bare) or grammar.is_call(bare)):
+            starts = {index: text for index, text in starts.items() if index != last}
+    return starts
+
+
+def _holds(outline: Outline, other: Outline) -> bool:
+    """Whether an outline begins no later than another, or what that has above is named again: its contents."""
+    first = min([*outline.starts, *outline.titles])
+    above = [text for index, text in other.starts.items() if index < first]
+    again = leads.match(above, [*outline.starts.values()])
+    return min([*other.starts, *other.titles]) >= first or (bool(above) and None not in again)
 
 
 def _parted(lines: list[Line], outline: Outline) -> float:
     """The share of the sources below the first item that are the only one of theirs."""
     borders = sorted([*outline.starts, *outline.titles, len(lines)])
-    ends = [i for i in range(min(outline.starts), len(lines)) if _names_a_source(lines[i].text)]
+    ends = [i for i in range(min(outline.starts), len(lines)) if sources.names_one(lines[i].text)]
     owners = Counter(bisect(borders, end) for end in ends)
     return len(owners) / len(ends) if ends else 1.0
-
-
-def _names_a_source(text: str) -> bool:
-    return bool(text) and bool(sources.source_line(text) or sources.source_at_end(text, lenient=False))
 
 
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -82,7 +105,7 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     filled = [index for index, line in enumerate(lines) if line.text]
     below = dict(itertools.pairwise(filled))
     over = [i for i in found if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
-    bare = [i for i in over if _ALONE.fullmatch(lines[i].text)]
+    bare = [i for i in over if sources.is_marked_name(lines[i].text)]
     if len(over) * 2 > len(found):
         found = {} if any(below.get(i) not in found for i in over) else found
     else:  # a title among headlines of the same form has no text of its own
@@ -131,6 +154,12 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
         report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
         return {index: lines[index].text for index in over}, "sources"
+    between = [i for i in alone if _is_below_first(lines, i) and i + 1 < len(lines) and lines[i + 1].text]
+    if len(between) >= 3 and len(between) * 5 >= len(alone) * 4:  # headline, source, text
+        report.add(
+            lines[between[0]].number, "guess", f"no numbers; {len(between)} lines above a source taken as headlines"
+        )
+        return {index - 1: lines[index - 1].text for index in between}, "sources"
     starts: dict[int, str] = {}
     previous: int | None = None
     for index in ends:  # a link in bold is a headline
@@ -152,6 +181,11 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
     return starts, "sources"
+
+
+def _is_below_first(lines: list[Line], index: int) -> bool:
+    """Whether the line above is the first of its block."""
+    return index > 0 and lines[index - 1].text != "" and (index == 1 or not lines[index - 2].text)
 
 
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -183,27 +217,3 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
         return {}, ""
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
     return {index: lines[index].text for index in found}, "lines"
-
-
-def name_sources(lines: list[Line], found: Outline, report: Report) -> bool:
-    """Write 【names】 and _names_ at the end of items as sources in parentheses; whether that is what they are.
-
-    A section's title in such brackets stands above the first item too, a source below the last one.
-    """
-    ordered = sorted(found.starts)
-    above = next((lines[i].text for i in range(ordered[0] - 1, -1, -1) if lines[i].text), "")
-    if len(ordered) < 2 or found.family == "bracketed" or _ALONE.fullmatch(above):
-        return False
-    named = []
-    for start, stop in itertools.pairwise([*ordered, len(lines)]):
-        filled = [i for i in range(start + 1, stop) if lines[i].text]
-        alone = [i for i in filled if _ALONE.fullmatch(lines[i].text)]
-        at = next((i for i in alone if i != filled[0] or sources.is_medium(lines[i].text[1:-1])), None)
-        if at is not None:
-            named.append(at)
-    if len(named) * 3 < len(ordered) * 2 or named[-1] < ordered[-1]:
-        return False
-    for at in named:
-        report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
-        lines[at] = replace(lines[at], text=f"（{lines[at].text[1:-1].strip()}）")
-    return True

@@ -13,7 +13,7 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 _NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 _LABELS = (
     r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
-    r"|sources?|via|文"
+    r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|via|文"
 )
 # A label with its sign, or without one where no name begins so.
 _SIGNED = rf"(?:{_LABELS})(?:\s*[:：丨|｜/]|[\]】〕][:：]?)\s*"
@@ -33,7 +33,7 @@ _MORE_AT = re.compile(
     r"(?:read (?:more|on)|more|(?:the )?full story|continue reading)\s+(?:at|on|in|from)\s+(.{2,44}?)\s*[:：]?",
     re.IGNORECASE,
 )
-_BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*[|｜丨]\s*|\s+[-–—]\s+)({_NAME})")
+_BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+)({_NAME})")
 _BEFORE = re.compile(r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+)(\S.*)")
 _MEDIUM = re.compile(
     r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)"
@@ -43,6 +43,7 @@ _MEDIUM = re.compile(
 )
 _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
+_BY = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+(?:,| [|/–-])\s+(\S.{1,38})", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({_NAME})(?<![\s—–―-])")
 _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
@@ -50,7 +51,7 @@ _SOURCE_SAYS = re.compile(
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({_NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{_LABELLED})?({_NAME})\s*[)）\]]", re.IGNORECASE)
 _REPORTER = re.compile(
-    r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?=\S)"
+    r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
 )
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
@@ -84,7 +85,7 @@ _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({_NAME})$", re.DOTALL)
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
-    r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
+    r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
 )
 _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
 _NO_SOURCE = re.compile(
@@ -93,6 +94,8 @@ _NO_SOURCE = re.compile(
     r"|part |week |year ",
     re.IGNORECASE,
 )
+_MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
+_DATED = re.compile(r"20\d\d[-./年]\d")
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 
@@ -123,8 +126,10 @@ def source_line(text: str) -> tuple[str, str] | None:
         return "", url
     if (bare := _REPORTER.sub("", plain.strip())) != plain.strip() and _SOURCE_LINE.fullmatch(fold(bare)):
         plain = bare
-    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
+    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
         match = pattern.fullmatch(fold(plain.strip()))
+        if match and _DATED.search(match[1]):
+            return None
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
@@ -145,6 +150,16 @@ def source_line(text: str) -> tuple[str, str] | None:
 def is_pointer(text: str) -> bool:
     """Whether words only lead to a page ("full story")."""
     return _POINTING.search(text) is not None
+
+
+def names_one(text: str) -> bool:
+    """Whether a line surely names a source, alone or at its end."""
+    return bool(text) and bool(source_line(text) or source_at_end(text, lenient=False))
+
+
+def is_marked_name(text: str) -> bool:
+    """Whether a line is only a few words in brackets or between signs: a name, or a title."""
+    return _MARKED.fullmatch(text) is not None
 
 
 def is_labelled(text: str) -> bool:
@@ -170,7 +185,9 @@ def is_own(name: str) -> bool:
 
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
-    bare = _WHEN.sub("", _BYLINE.sub("", _REPORTER.sub("", name))).removeprefix("@").strip()
+    bare = name[match.end() :] if (match := _REPORTER.match(fold(name))) else name
+    bare = bare[: match.start()] if (match := _BYLINE.search(fold(bare))) else bare
+    bare = _WHEN.sub("", bare).removeprefix("@").strip()
     told = _TOLD_BY.fullmatch(bare)
     titled = _TITLED.fullmatch(told[1] if told else bare)
     return titled[1] if titled else (told[1] if told else bare) or name
@@ -281,5 +298,6 @@ def is_name(text: str) -> bool:
         bool(text)
         and width(text) <= 44
         and bool(re.search(r"[^\W\d_]", text))
+        and _DATED.search(text) is None
         and not re.search(r"[。！？!?；;]|[:：]\s*\S|, .*, |^共?\d+\s*[条则篇件]$", text)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import date
 
 from mailer.model.columns import width
@@ -15,6 +16,10 @@ _LETTERED = re.compile(r"[A-Z][.、)）】\]]\s*(?=\S{2})")
 _PICTOGRAPHS = re.compile(rf"^(?:{enumerators.SIGN}\s*)+|(?:\s*[\U0001f300-\U0001faff]\ufe0f?)+$")
 _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  # how many items are below
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
+_SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
+_BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])）>〉]")
+_SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
+_DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
 _HAN_NUMBERS = "一二三四五六七八九十"
 _DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
 
@@ -42,6 +47,21 @@ def heading(text: str) -> tuple[str, bool] | None:
     return " ".join(title.split()), decorated
 
 
+def mark(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with words alone in brackets (`[Paper]`) marked as titles, where each stands above an item.
+
+    A source in brackets stands below; here one stands above the first item, too.
+    """
+    filled = [i for i, line in enumerate(lines) if line.text]
+    begins = {i for i in filled if enumerators.is_numbered(lines[i].text) or enumerators.bullet(lines[i].text)}
+    found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
+    below = dict(itertools.pairwise(filled))
+    if len(found) < 2 or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} words in brackets above items taken as titles")
+    return [replace(line, text=f"## {found[i]}") if i in found else line for i, line in enumerate(lines)]
+
+
 def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
     """Section titles: a short line directly before an item that is not the text of the item before."""
     candidates: dict[int, tuple[str, bool]] = {}
@@ -67,7 +87,10 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             and (enumerators.bullet(lines[above].text) or ("",))[0] == bullet[0]
         ):
             continue  # the last of a list of leads
-        if previous is None and any(leads.is_same(found[0], text) for text in starts.values()):
+        entry = next((mark.rest for mark in enumerators.marks(lines[before].text)), found[0])
+        if previous is None and any(
+            leads.is_same(words, text) for text in starts.values() for words in (found[0], entry)
+        ):
             continue  # an entry of a table of contents
         if previous is None and (dated := dates.find(found[0], date(2000, 1, 1))) and dated[1]:
             continue  # the day of the issue
@@ -95,24 +118,39 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             if index > ordered[0]:
                 del candidates[index]
     if len(candidates) == 1 and (index := min(candidates)) < ordered[0]:
-        phrases = not candidates[index][1] and re.search(r"[\u3400-\u9fff][\s，,]+[\u3400-\u9fff]", lines[index].text)
-        if phrases or _is_name(lines, index):
+        has_date = dates.find(lines[index].text, date(2000, 1, 1)) is not None
+        if has_date or _is_name(lines, index) or (not candidates[index][1] and _SEVERAL.search(lines[index].text)):
             return {}
-    candidates = _without_numbers(candidates)
+    candidates = _without_marks(lines, candidates)
     for index, (title, _) in candidates.items():
         report.found(lines[index].number, "section", "taken as a section title", title)
     return {index: title for index, (title, _) in candidates.items()}
 
 
-def _without_numbers(candidates: dict[int, tuple[str, bool]]) -> dict[int, tuple[str, bool]]:
-    """The titles without the numbers 一 二 三 before a blank, where they run on from title to title."""
-    parted = [title.partition(" ") for title, _ in candidates.values()]
-    if len(parted) < 2 or "".join(number for number, _, _ in parted) != _HAN_NUMBERS[: len(parted)]:
+def _without_marks(lines: list[Line], candidates: dict[int, tuple[str, bool]]) -> dict[int, tuple[str, bool]]:
+    """The titles without numbers that run on from title to title, or signs that all of them begin with."""
+    texts = {index: links.strip(lines[index].text)[0] for index in candidates}
+    if len(texts) < 2:
         return candidates
-    rests = [rest for _, _, rest in parted]
-    return {
-        index: (rest or title, marked) for (index, (title, marked)), rest in zip(candidates.items(), rests, strict=True)
-    }
+    bare = {index: _numbered(text, number) for number, (index, text) in enumerate(texts.items(), 1)}
+    if not all(bare.values()):
+        signs = {match[0] if (match := _SIGNS.match(title)) else "" for title, _ in candidates.values()}
+        sign = signs.pop() if len(signs) == 1 else ""
+        bare = {index: title.removeprefix(sign) for index, (title, _) in candidates.items()}
+    return {index: (bare[index], marked) for index, (_, marked) in candidates.items()}
+
+
+def _numbered(text: str, number: int) -> str:
+    """A title behind its number; "" where that is another one."""
+    rests = [mark.rest for mark in enumerators.marks(text) if mark.number == number]
+    if (
+        not rests
+        and (han := re.match(r"[一二三四五六七八九十](?= )", text))
+        and _HAN_NUMBERS.find(han[0]) == number - 1
+    ):
+        rests = [text[1:].strip()]
+    found = heading(rests[0]) if rests else None
+    return found[0] if found else ""
 
 
 def _is_of_the_page(text: str) -> bool:
@@ -126,9 +164,10 @@ def _is_apart(lines: list[Line], index: int) -> bool:
 
 
 def _is_name(lines: list[Line], index: int) -> bool:
-    """Whether the only title of a digest is its name: nothing but a greeting and the date stands above."""
+    """Whether the only title of a digest is its name: nothing but a greeting and the day stands above."""
     above = [line.text for line in lines[:index] if line.text]
-    return not lines[index].text.startswith("#") and all(_is_date(text) or grammar.is_greeting(text) for text in above)
+    told = all(_is_date(text) or _DAY_FIRST.match(text) or grammar.is_greeting(text) for text in above)
+    return not lines[index].text.startswith("#") and told
 
 
 def _is_date(title: str) -> bool:

@@ -1,0 +1,129 @@
+"""A digest copied out of a chat: names and times before messages taken off, what others said dropped."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+from mailer.model.columns import width
+from mailer.rendering.paste.forwards import Forward
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+_STAMP = re.compile(
+    r"(?:[^\s:：,，。]{1,20}\s+)?(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
+    r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
+    r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
+)
+_POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30}")
+_SPEAKER = re.compile(
+    r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
+)
+# A copied chat with name and time on a line above each message.
+_SPEAKER_ABOVE = re.compile(
+    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20}?)(?:\s+|\s*[(（])(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?[)）]?[:：]?()"
+)
+# Teams puts them in brackets and before the name.
+_SPEAKER_BEHIND = re.compile(
+    r"\[(?:[\d/.-]+,? )?(?:yesterday |today )?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\] ([^\[\]:：]{2,40})()", re.I
+)
+# WhatsApp on a phone of the other kind.
+_SPEAKER_DASH = re.compile(r"\d[\d/.-]+,? \d{1,2}:\d{2}(?: ?[AP]M)? [-–] ([^:：]{1,40}): ?(.*)", re.IGNORECASE)
+_INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
+_FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND)
+_TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
+)
+
+
+def unquoted(lines: list[Line], report: Report) -> list[Line]:
+    """A message quoted in a chat, `「Name: its text」` and strokes below it, without what was answered."""
+    first = next((i for i, line in enumerate(lines) if line.text), 0)
+    last = next((i for i, line in enumerate(lines) if line.text.endswith("」")), None)
+    said = re.fullmatch(r"「([^：:「」]{1,20})[：:]\s*(.*)", lines[first].text) if lines else None
+    if said is None or last is None or last <= first:
+        return lines
+    answer = [line for line in lines[last + 1 :] if line.text]
+    if not answer or not re.fullmatch(r"[-—–_ ]{5,}", answer[0].text):
+        return lines
+    report.add(lines[first].number, "chat", f"marks of a quoted message removed; {said[1]} wrote it")
+    for line in answer:
+        report.drop(line.number, "answer to the quoted message dropped", line.text)
+    kept = [replace(lines[first], text=said[2]), *lines[first + 1 : last + 1]]
+    return [*kept[:-1], replace(kept[-1], text=kept[-1].text.removesuffix("」"))]
+
+
+def without_speakers(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
+    """A chat copied with time and name before each message, without them; what other people said is dropped."""
+    pattern = max(_FORMS, key=lambda form: sum(bool(form.fullmatch(line.text)) for line in lines))
+    said = [(line, match) for line in lines if (match := pattern.fullmatch(line.text))]
+    first = next((line for line in lines if line.text), None)
+    if len(said) < 2 and not (said and pattern in _INLINE and first is said[0][0]):
+        return lines
+    amounts = _amounts(lines, said)
+    teller = max(amounts, key=lambda name: amounts[name])
+    if pattern is _SPEAKER_ABOVE and len(amounts) == len(said) and amounts[teller] * 5 < sum(amounts.values()) * 4:
+        return lines
+    if not forward.sent and re.search(r"\d{4}[-/.年]\d", said[0][0].text):
+        forward.sent, forward.date_line = said[0][0].text, said[0][0].number
+    report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
+    kept: list[Line] = []
+    other = False
+    for line in lines:
+        match = pattern.fullmatch(line.text)
+        if match:
+            other = match[1] != teller
+        if other:
+            if line.text:
+                report.drop(line.number, "message of somebody else dropped", line.text)
+        else:
+            kept.append(replace(line, text=match[2].strip()) if match else line)
+    return kept
+
+
+def _amounts(lines: list[Line], said: list[tuple[Line, re.Match[str]]]) -> Counter[str]:
+    """How much each name says: in the line that names it and below, up to the next."""
+    places = [lines.index(line) for line, _ in said]
+    amounts: Counter[str] = Counter()
+    for (_, match), one, two in zip(said, places, [*places[1:], len(lines)], strict=True):
+        amounts[match[1]] += width(match[2]) + sum(width(line.text) for line in lines[one + 1 : two])
+    return amounts
+
+
+def without_name_above(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without a name alone above the time of a single message."""
+    filled = [line for line in lines if line.text][:2]
+    if len(filled) < 2 or not _TIME_ALONE.fullmatch(filled[1].text) or re.search(r"\d", filled[0].text):
+        return lines
+    for line in filled:
+        report.drop(line.number, "name and time of a message dropped", line.text)
+    return [line for line in lines if line not in filled]
+
+
+def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
+    """A ticker's items without the time of day before each."""
+    timed = {line: match for line in lines if (match := _CLOCK.fullmatch(line.text))}
+    if len(timed) < 3:
+        return lines
+    first, match = next(iter(timed.items()))
+    if match[1] and not forward.sent:
+        forward.sent, forward.date_line = match[1], first.number
+    report.add(first.number, "chat", f"time of day removed from {len(timed)} lines")
+    return [replace(line, text=timed[line][2]) if line in timed else line for line in lines]
+
+
+def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
+    """Whether a line is only the time of a message, perhaps with a name; such lines are dropped."""
+    if _POSTED.fullmatch(line.text):
+        forward.sent, forward.date_line = forward.sent or line.text, forward.date_line or line.number
+        report.drop(line.number, "time of a post dropped", line.text)
+        return True
+    if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
+        if not forward.sent and re.search(r"\d{4}[-/.年]\d", line.text):
+            forward.sent, forward.date_line = line.text, line.number
+        report.drop(line.number, "time stamp of a chat dropped", line.text)
+        return True
+    return False
