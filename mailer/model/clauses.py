@@ -32,13 +32,16 @@ _MESSAGE, _SYSTEM = _pattern(words.OF_THE_MESSAGE), _pattern(words.OF_THE_SYSTEM
 _NEGATION = rf"(?:{_one_of(words.DENIALS)}|n't(?!\w))(?:\W+[\w<>-]+){{0,4}}?\W+"
 _DENIED = re.compile(_NEGATION + _one_of(words.BEING))
 _NOT_FOUND = re.compile(_NEGATION + _one_of(words.SEEKING))
-_NONE = re.compile(rf"(?<!\w)no(?: \w+){{0,2}}? {_one_of(words.READERS)}|{_one_of(words.NOBODY)}")
+_NOBODY = rf"(?:(?<!\w)no(?: \w+){{0,2}}? {_one_of(words.READERS)}|{_one_of(words.NOBODY)})"
+_NONE = re.compile(_NOBODY)
+_REFUSED = re.compile(rf"{_NOBODY}(?: \w+){{0,2}}? {_one_of(words.NO_DENIAL)}")
+_ELSE = tuple((reason, _pattern(listed)) for reason, listed in words.ELSE)
 _LEFT = re.compile(rf"(?<!\w)no longer(?: \w+){{0,2}}? {_one_of(words.BELONGING)}")
 
 
 def said_of_reader(said: str) -> tuple[str, str]:
     """(reason, rule) by what the clauses of a short text say of the reader; empty when they say nothing of him."""
-    answer = _CODES.sub(" ", _STEP.sub(" ", said).rpartition(SAID)[2])
+    answer = _CODES.sub(" ", _STEP.sub(" ", said).rpartition(SAID)[2]).replace("_", " ")
     if len(answer) > MAX_ANSWER:
         return "", ""
     clauses = [clause[:MAX_CLAUSE] for clause in _CLAUSE.split(answer)[:20]]
@@ -65,7 +68,18 @@ def not_found(said: str) -> str:
     return f"(the reader) + {found[0]}" if found else ""
 
 
+def of_something_else(said: str) -> tuple[str, str, str] | None:
+    """(reason, word, rest): what an answer is about that is not the reader, and the answer without such clauses."""
+    named = [(reason, found[0]) for reason, pattern in _ELSE if (found := pattern.search(said))]
+    if not named:
+        return None
+    rest = [clause for clause in _CLAUSE.split(said) if not any(pattern.search(clause) for _, pattern in _ELSE)]
+    return *named[0], f" {' . '.join(rest)} "
+
+
 def _absent(clause: str) -> str:
+    if _REFUSED.search(clause):
+        return ""
     if found := _NONE.search(clause) or _LEFT.search(clause):
         return f"(the reader) + {found[0]}"
     holder = _READER.search(clause)

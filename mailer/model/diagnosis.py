@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
-from mailer.model.clauses import not_found, said_of_reader
+from mailer.model.clauses import not_found, of_something_else, said_of_reader
 from mailer.model.delivery import Phase
 from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
 from mailer.model.phrasebook import Phrasebook, openings
@@ -28,6 +28,7 @@ _GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
 # The name of the host that speaks, and of what it filters with, is nothing it says.
 _HOST = re.compile(r"host (?:[\w-]{1,63}\.){1,8}[\w-]{1,63}(?= ?\[[\da-fA-F.:]{3,45}\]| said\b|\.?:)")
 _BRAND = re.compile(r"spam(?:titan|experts|hero|ina|fighter|soap|proxy)\b", re.I)
+_BRITISH = re.compile(r"(recogni|authori|organi)s(?=e|i|a)")
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
@@ -37,17 +38,24 @@ _ACCESS = "recipient address rejected"
 _POLICIES = frozenset({"policyviolation", "securityerror", "rejected", "filtered"})
 _VAGUE = ("mailbox unavailable", "mailbox not available", "account is not available")  # RFC 5321: for whatever reason
 # What makes of "no such user" something that may pass or is about us, where no status says otherwise.
-_BESIDE = (
-    "too many",
-    "greylist",
-    "graylist",
-    "temporar",
-    " later",
-    "callback",
-    "callout",
-    "whitelist",
-)
-_CHANGED = {"userunknown": "filtered", "hostunknown": "networkerror"}
+_BESIDE = {
+    "too many": "speeding",
+    "greylist": "systemerror",
+    "graylist": "systemerror",
+    "temporar": "systemerror",
+    "again later": "systemerror",
+    "try later": "systemerror",
+    "back later": "systemerror",
+    "try again in": "systemerror",
+    "in progress": "systemerror",
+    "lookup failed": "systemerror",
+    "callback": "rejected",
+    "callout": "rejected",
+    "whitelist": "rejected",
+    "may not relay": "norelaying",
+    "your ptr": "requireptr",
+    "authentication failed": "securityerror",
+}
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 # Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
 _HEDGES = (
@@ -113,6 +121,7 @@ def plain(text: str) -> str:
     if "@" in text:
         text = _ADDRESS.sub("<>", text)
     said = f" {' '.join(text.split()).lower()} ".replace("\u2019", "'")
+    said = _BRITISH.sub(r"\1z", said)
     for hedge in _HEDGES:
         said = said.replace(hedge, " ")
     return said
@@ -133,9 +142,15 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
             return "rejected", about_us
         if status == "5.2.1" and any(words in said for words in _VAGUE):
             return "suspend", f"status {status}; {rule} leaves it open"
-        beside = next((words for words in _BESIDE if words in said), "") if ".1." not in status[1:4] else ""
-        if beside and reason in _CHANGED:
-            return _CHANGED[reason], f"{rule}; beside {beside!r}"
+        sure = ".1." in status[1:4] and not 400 <= code < 500
+        beside = "" if sure else next((words for words in _BESIDE if words in said), "")
+        if beside and reason in {"userunknown", "hostunknown"}:
+            return "networkerror" if reason == "hostunknown" else _BESIDE[beside], f"{rule}; beside {beside!r}"
+        other = of_something_else(said) if not sure and _CODE.match(said, 1) else None
+        if other and not _DEAD.first(other[2], openings(other[2]))[0]:
+            return other[0], f"{rule}; of {other[1]!r}"
+        if status == "5.1.2" and reason == "userunknown":
+            return "hostunknown", f"{rule}; with {status}"
         policy = status.startswith("5.7.") and (_ACCESS in said or _LATE.first(said, begun)[0] in _POLICIES)
         return _place(reason, rule, status, phase, policy)
     if status[2:] in GENERAL and phase not in _BEFORE_RECIPIENT:

@@ -43,6 +43,14 @@ OF_US = [
     "no one can relay through this host",
     "the sender's account does not exist",
     "message removed, recipient not told",
+    "no user wants this: score 22 over the limit",
+    "no user account here accepts mail out of AS64500",
+    "No account given, please log in first",
+    "the DKIM key of your domain does not exist",
+    "your host name could not be found in DNS",
+    "the link in your mail points to a domain that does not exist",
+    "recipient is not local and you may not relay",
+    "unable to write to mailbox: no such file or directory",
 ]
 PASSING = [
     "the account could not be served at this time, try again",
@@ -86,6 +94,19 @@ def test_what_is_denied_to_us_or_may_pass_is_not_the_reader(words: str) -> None:
 )
 def test_a_reader_is_denied_in_other_languages(words: str) -> None:
     assert classify_line(f"550 {words}").kind is Kind.HARD
+
+
+@pytest.mark.parametrize(
+    ("words", "family"),
+    [
+        ("user unknown, lookup failed", Family.TRANSPORT),
+        ("Too many addresses at this site do not exist", Family.RATE),
+        ("user unknown to greylist, retry", Family.TRANSPORT),
+        ("recipient is not local and you may not relay", Family.POLICY),
+    ],
+)
+def test_what_stands_beside_no_such_user_says_whose_fault_it_is(words: str, family: Family) -> None:
+    assert classify_line(f"550 {words}").family is family
 
 
 def test_the_name_of_the_host_that_speaks_is_nothing_it_says() -> None:

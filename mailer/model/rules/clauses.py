@@ -10,7 +10,7 @@ READERS = (
     "user* | recipient* | rcpt | mailbox* | mail box | mail-box | inbox | account* | address* | alias* | box | "
     "e-mail | email | local part | local-part | customer* | subscriber* | member* | person | people | employee* | "
     "staff | name | username | student* | login | destination | somebody | anybody | someone | anyone | "
-    "individual | contact | <>"
+    "individual | contact | <> | mbx"
 )
 HOLDINGS = "user* | mailbox* | mail box | inbox | account* | box | member* | customer* | subscriber* | student*"
 
@@ -18,7 +18,7 @@ FULL = (
     "full | no space | no more space | no free | no room | no more room | out of space | out of room | over its | "
     "over his | over her | over their | exhausted | not enough space | not enough storage | overflow* | overdrawn | "
     "used up | reached its | reached his | reached her | reached their | capacity | quota* | allotted | "
-    "any more mail | no more mail | too many messages | storage*"
+    "any more mail | no more mail | too many messages | storage* | used all | over the"
 )
 OFF = (
     "disabled | suspend* | locked | frozen | inactiv* | closed | expired | deactivat* | terminat* | on hold | "
@@ -32,7 +32,7 @@ GONE = (
     "unassigned | unallocated | unregistered | unprovisioned | unlisted | undeliverable | withdrawn | removed | "
     "deleted | purged | erased | wiped | obsolete | defunct | abolished | gone | has left | left the | left our | "
     "left us | departed | resigned | moved away | moved on | passed away | deceased | ceased to exist | vanished | "
-    "not in service | no longer"
+    "not in service | no longer | left | absent"
 )
 
 # How he is denied: a denial and, within a few words, being or knowing; nobody; and who no longer belongs here.
@@ -42,9 +42,9 @@ BEING = (
     "serv* | provision* | locat* | identif* | belong* | has | have | handl* | contain* | valid | present | set up | "
     "setup | creat* | associat* | correspond* | here | one of | with us | on file | on record | employ* | work* | "
     "live* | map* | in our | in the | on our | on this | at this | of this | part of | resid* | in service | "
-    "in use | verif* | validat* | look up"
+    "in use | resolv* | verif* | validat* | look up | heard of"
 )
-SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif*"
+SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
 NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
 BELONGING = (
     "work* | employ* | with us | with the | with our | with this | here | part of | a member | in use | associated"
@@ -53,15 +53,28 @@ BELONGING = (
 # What is denied to us, or said of us or of the message; of the system; and what may pass denies nobody.
 NOT_OF_HIM = (
     "sender* | from you* | mail from | mails from | messages from | received from | from address* | from <> | "
-    "from ip | from: | your | yours | you are | ip | helo | ehlo | dns | mx | ptr | spf | dkim | dmarc | "
+    "from ip | from: | your | yours | you are not | ip | helo | ehlo | dns | mx | ptr | spf | dkim | dmarc | "
     "certificate* | signature* | key | relay* | permission* | permitted | allowed | authori* | authent* | spam | "
     "content* | attachment* | policy | policies | virus | quota | space | room | size | command* | argument* | "
     "parameter* | option | header* | subject | url | link | message-id | reply | reason | connection* | lookup | "
-    "error* | whitelist* | domain | host | hostname | server is | service unavailable | service is | service not | "
-    "this service | the service"
+    "error* | whitelist* | your domain | your host* | sender domain | no such file | server is | "
+    "service unavailable | service is | service not | this service | the service"
 )
 OF_THE_MESSAGE = "message* | mail | delivery | retry | queue | time | attempt*"
 OF_THE_SYSTEM = "system* | server* | spool | queue | filesystem | your | sender*"
 PASSING = (
     "temporar* | later | again | at this time | at the moment | currently | momentar* | busy | timeout | greylist*"
+)
+# What else than the reader may be missing, unknown or wrong, and what that means.
+ELSE = (
+    ("authfailure", "dkim | spf | dmarc | key"),
+    ("requireptr", "your host* | your ptr | your server | reverse"),
+    ("spamdetected", "link* | url* | score | wants | want | asked for | unsolicited"),
+    ("notcompliantrfc", "header* | message-id"),
+    ("mailererror", "command not | script | file or directory"),
+)
+# After "no user", "no account": what makes of it no denial of him.
+NO_DENIAL = (
+    "given | specified | provided | supplied | want | wants | ask | asks | asked | accept* | may | can | will | "
+    "should | must | wish* | like* | need* | request*"
 )

@@ -38,23 +38,15 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     (
         "mesgtoobig",
         "size | length | bytes | octets | kb | mb | attachment | message",
-        "exceed | too large | too big | too long | larger than | maximum | over the limit | limit is",
+        "exceed | too large | too big | too long | larger than | maximum | over the limit | limit is | bigger than",
     ),
     (
         "speeding",
         "rcpt | recipients | messages | mails | emails | connections | rate | frequency | sending | volume | sessions",
         "too many | too much | too high | limit | exceed | quota | excessive | unusual | slow down",
     ),
-    (
-        "userunknown",
-        "user | recipient | rcpt | mailbox | mail box | mail-box | account | address | alias | box | e-mail | email | "
-        "local part | local-part | customer | subscriber",
-        "not exist | no exist | no exists | don't exist | not found | not be found | unknown | not known | invalid | "
-        "no such | not valid | not have an account | not user of | not of this | never existed | no longer here | "
-        "not registered | nobody by | no one by | not recognised | not recognized | not in use | no longer in use | "
-        "unrecognized | unrecognised | not here | not on this | not on file | not on our | not defined | "
-        "not assigned | never created | not belong | not a mailbox | not present | not listed | unkown",
-    ),
+    ("notcompliantrfc", "header | headers", "no | missing | duplicate | malformed | too many"),
+    ("contenterror", "attachment | attachments", "not accept | not allowed | refus | reject | block | forbid | denied"),
     (
         "blocked",
         "ip | client | host | server | network | connection | ip address",

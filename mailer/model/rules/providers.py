@@ -17,7 +17,11 @@ PROVIDER_CODES: Table = (
         on the suppression list | from the suppression list | amazon ses has suppressed | level suppression list
         """,
     ),
-    ("suppressed", "SendGrid: docs.sendgrid.com, dropped events", "bounced address: | has previously bounced"),
+    (
+        "suppressed",
+        "SendGrid: docs.sendgrid.com, dropped events",
+        "bounced address: | has previously bounced | is suppressed",
+    ),
     ("suppressed", "Postmark: postmarkapp.com/developer, error 406", "found inactive addresses"),
     (
         "suppressed",

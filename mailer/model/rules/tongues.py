@@ -73,7 +73,7 @@ TONGUES = (
         "desativad | suspens | bloquead",
         "rejeitad | recusad | não autorizad",
         "não | nenhum | nenhuma | ninguém",
-        "exist | encontr | conhec | cadastr | regist | válid | localiz | consta | pertenc",
+        "exist | há | encontr | conhec | cadastr | regist | válid | localiz | consta | pertenc",
     ),
     Tongue(
         "it",
@@ -108,7 +108,7 @@ TONGUES = (
         "wyłączon | nieaktywn | zawieszon",
         "odrzucon | zablokowan",
         "nie | brak | żaden",
-        "istnie | znalezion | znan | zarejestr | prawidł | ma tak | figuruj | przypisan",
+        "istnie | znalezion | znan | zarejestr | prawidł | tak | takiej | takiego | figuruj | przypisan",
     ),
     Tongue(
         "cs",

@@ -198,7 +198,7 @@ PHRASES: Table = (
         """
         has been replaced by | has moved | no longer on server | user moved | address has changed | new address is |
         has changed to | changed his email | has a new address | has a new e-mail | has a new email |
-        mailbox has moved | recipient has moved | user has moved
+        mailbox has moved | mailbox moved | account moved | recipient has moved | user has moved
         """,
     ),
     (
@@ -248,7 +248,8 @@ PHRASES: Table = (
         """
         sender address rejected | domain of sender address | sender rejected | sender domain |
         sender*does not exist | sender verif | mail from unknown | reply-to address | sender address |
-        invalid sender | bad sender | sender denied | sender not | from: domain is invalid | valid from |
+        invalid sender | no such sender | verify the sender | bad sender | sender denied | sender not |
+        from: domain is invalid | valid from |
         unknown sender | purported responsible | sender*blocked | sender*blacklisted |
         to/from an address that has been blacklisted | rejected*return path | return address | not a member of the |
         not a member of this | not a member of group | null sender | empty envelope sender | bounce*not accept |
@@ -314,7 +315,7 @@ DEAD_PHRASES: Table = (
         bad destination mailbox | recipient address rejected: undeliverable | recipient address rejected: user |
         unrecognized recipient | not our user | mailbox unavailable | account not found | address not found |
         user*not exist | not found by smtp address lookup | inactive email address | no person with that address |
-        no local mailbox | not exist | is not a valid | address error | no user | user*unknown | unknown*user |
+        no local mailbox | not exist | is not a valid | address error | user*unknown | unknown*user |
         unknown in | not a user | non-existent | nonexistent | account is not available | mailbox not available |
         destination*not valid | recipient no longer | no such person | user name*not valid | user is unknown |
         unable to find | cannot be found | addressee unknown | email account that you tried to reach does not exist |
@@ -325,7 +326,7 @@ DEAD_PHRASES: Table = (
         bad recipient | bad-recipient | not an active address | no one at this address | no longer accepts mail |
         email name is not found | badrcptto | badrecipientto | no such email | name not found |
         not present in directory | not in directory | can't accept user | rejected recipients | not a local address |
-        not known to us | account unavailable: | no existe | nessun utente | nie istnieje | neexistuje | nem létezik |
+        not known to us | account unavailable | no existe | nessun utente | nie istnieje | neexistuje | nem létezik |
         bestaat niet | finnes ikke | findes ikke | finns inte | não existe | nao existe | bulunamadı | không tồn tại |
         존재하지 않 | 없는 사용자 | 查無此人 | 無此帳號 | 信箱不存在 | 不存在 | ディレクトリのリストにありません |
         non esiste | n'existe pas | existiert nicht | unbekannter empfänger | missing home directory |
@@ -469,7 +470,7 @@ LATE_PHRASES: Table = (
         temporary mta failure | relaying*temporar | delivery to file forbidden | ldap | bad interpreter |
         permanent error while executing | server temporarily rejected | multiple destination domains |
         domain policy size | message ended early | unable to process | load is too high | too much load |
-        delivery temporarily suspended | try again in
+        delivery temporarily suspended | try again in | verification in progress
         """,
     ),
     (
