@@ -49,6 +49,8 @@ _BESIDE = {
     "try again in": "systemerror",
     "in progress": "systemerror",
     "lookup failed": "systemerror",
+    "helo": "blocked",
+    "dns says": "rejected",
     "callback": "rejected",
     "callout": "rejected",
     "whitelist": "rejected",
@@ -133,6 +135,8 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         reason, rule = book.first(said, begun)
         if reason == "mesgtoobig" and status == "5.2.3":
             return "exceedlimit", f"{rule}; with {status}"
+        if reason == "speeding" and status[2:] == "2.2":  # too many messages, in the mailbox
+            return "mailboxfull", f"{rule}; with {status}"
         if reason:
             about_us = reason == "userunknown" and not said.isascii() and said_of_sender(said)
             return ("rejected", about_us) if about_us else (reason, rule)
@@ -155,7 +159,8 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         return _place(reason, rule, status, phase, policy)
     if status[2:] in GENERAL and phase not in _BEFORE_RECIPIENT:
         reason, rule = said_of_reader(said)
-        if reason:
+        passing = status.startswith("4.") or 400 <= code < 500
+        if reason and not (passing and reason == "userunknown"):
             return _place(reason, rule, status, phase, False)
     reason, rule = _LATE.first(said, begun)
     if reason == "networkerror" and status == "5.4.4":  # RFC 3463: unable to route, for good

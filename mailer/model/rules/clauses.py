@@ -12,7 +12,9 @@ READERS = (
     "staff | name | username | student* | login | destination | somebody | anybody | someone | anyone | "
     "individual | contact | <> | mbx"
 )
-HOLDINGS = "user* | mailbox* | mail box | inbox | account* | box | member* | customer* | subscriber* | student*"
+HOLDINGS = (
+    "user* | mailbox* | mail box | inbox | account* | box | member* | customer* | subscriber* | student* | receiving"
+)
 
 FULL = (
     "full | no space | no more space | no free | no room | no more room | out of space | out of room | over its | "
@@ -32,7 +34,7 @@ GONE = (
     "unassigned | unallocated | unregistered | unprovisioned | unlisted | undeliverable | withdrawn | removed | "
     "deleted | purged | erased | wiped | obsolete | defunct | abolished | gone | has left | left the | left our | "
     "left us | departed | resigned | moved away | moved on | passed away | deceased | ceased to exist | vanished | "
-    "not in service | no longer | left | absent"
+    "not in service | no longer | left | absent | unavailable | existant | non-existant | non existant"
 )
 
 # How he is denied: a denial and, within a few words, being or knowing; nobody; and who no longer belongs here.
@@ -42,7 +44,7 @@ BEING = (
     "serv* | provision* | locat* | identif* | belong* | has | have | handl* | contain* | valid | present | set up | "
     "setup | creat* | associat* | correspond* | here | one of | with us | on file | on record | employ* | work* | "
     "live* | map* | in our | in the | on our | on this | at this | of this | part of | resid* | in service | "
-    "in use | resolv* | verif* | validat* | look up | heard of"
+    "in use | resolv* | verif* | validat* | look up | heard of | used"
 )
 SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
 NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
@@ -60,13 +62,14 @@ NOT_OF_HIM = (
     "error* | whitelist* | your domain | your host* | sender domain | no such file | server is | "
     "service unavailable | service is | service not | this service | the service"
 )
-OF_THE_MESSAGE = "message* | mail | delivery | retry | queue | time | attempt*"
+OF_THE_MESSAGE = "message* | delivery | retry | queue | time | attempt*"
 OF_THE_SYSTEM = "system* | server* | spool | queue | filesystem | your | sender*"
 PASSING = (
     "temporar* | later | again | at this time | at the moment | currently | momentar* | busy | timeout | greylist*"
 )
 # What else than the reader may be missing, unknown or wrong, and what that means.
 ELSE = (
+    ("blocked", "helo | ehlo"),
     ("authfailure", "dkim | spf | dmarc | key"),
     ("requireptr", "your host* | your ptr | your server | reverse"),
     ("spamdetected", "link* | url* | score | wants | want | asked for | unsolicited"),
@@ -76,5 +79,5 @@ ELSE = (
 # After "no user", "no account": what makes of it no denial of him.
 NO_DENIAL = (
     "given | specified | provided | supplied | want | wants | ask | asks | asked | accept* | may | can | will | "
-    "should | must | wish* | like* | need* | request*"
+    "should | must | wish* | like* | need* | request* | activit*"
 )

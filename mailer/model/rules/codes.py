@@ -6,6 +6,11 @@ from __future__ import annotations
 # 60 characters and in either order. The narrow before the wide.
 PAIRS: tuple[tuple[str, str, str], ...] = (
     (
+        "norelaying",
+        "relay | relays | relaying | handle mail for",
+        "not allow | denied | refus | prohibit | no longer | not permit | forbid | not accept | don't | do not",
+    ),
+    (
         "authfailure",
         "signature | dkim | spf | dmarc",
         "not valid | no valid | not carry a valid | invalid | fail | missing | not verif | not aligned | unsigned | "

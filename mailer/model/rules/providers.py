@@ -295,6 +295,7 @@ PROVIDER_CODES: Table = (
         dns error: | host not found, try again
         """,
     ),
+    ("userunknown", "IceWarp: its refusal at RCPT", "command rcpt user"),
     ("userunknown", "qmail's validrcptto patch", "my validrcptto list"),
     ("userunknown", "Google: notices", "address couldn't be found"),
     (

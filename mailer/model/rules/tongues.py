@@ -27,7 +27,7 @@ TONGUES = (
     Tongue(
         "de",
         "absender",
-        "empfänger | adressat | adresse | postfach | benutzer | konto | mailbox | speicher",
+        "empfänger | adressat | adresse | teilnehmer | postfach | benutzer | konto | mailbox | speicher",
         "nicht bekannt | unbekannt | existiert nicht | nicht existiert | nicht gefunden | nicht vorhanden"
         "| gibt es nicht | ungültig | kein postfach | kein benutzer | nicht vergeben"
         "| keine person | nicht mehr verfügbar"

@@ -34,7 +34,7 @@ PHRASES: Table = (
         posta kutusu dolu | caixa*cheia | 사서함*초과 | 메일함*초과 | 信箱已滿 | 信箱空間 | over storage limit |
         user has insufficient | no room left | no more room | mailbox size limit | mailbox limit |
         mailbox*maximum size | mailbox has reached | inbox has reached | storage limit | user*no space left |
-        quota not sufficient
+        quota not sufficient | receive any more mail
         """,
     ),
     (
@@ -111,7 +111,8 @@ PHRASES: Table = (
         """
         thread limit exceeded | too many connections | too many concurrent | too many simultaneous | too many smtp |
         connection limit | too many sessions | concurrent connections | maximum number of connections |
-        connections from your | simultaneous connections | connection rate | too many open connections |
+        many*connections from | limit*connections from | number of connections from | simultaneous connections |
+        connection rate | too many open connections |
         too many hosts | already connected | trop de connexions | max message per connection |
         too many messages per connection
         """,
@@ -189,7 +190,7 @@ PHRASES: Table = (
         insecure mail relay | as a relay | relay this message | routing denied | cannot relay | not a gateway |
         non-local e-mail | credentials for relay | relay mail | send email directly to our servers | don't relay |
         do not relay | allowed to relay | not authorized to relay | unauthorized relay |
-        relaying disallowed | relay disallowed
+        relaying disallowed | relay disallowed | relaying is disabled
         """,
     ),
     (
@@ -262,7 +263,8 @@ PHRASES: Table = (
         emetteur invalide | third-party dsn | unsigned dsn | fully qualified email address |
         registered gateway user | not owned by user | returned mail not accepted | recursive cname |
         sender email address | mail sending denied | is spoofed | members-only | only accepts posting |
-        only accepts mail from | postings from members | closed mailing list | not subscribed to this |
+        only accepts mail from | postings from members | closed mailing list | members may post | permitted sender |
+        not subscribed to this |
         only accepting mail from specific | sender*has no a, | sender*has no mx | sender*has no dns
         """,
     ),
@@ -282,6 +284,7 @@ DEAD_PHRASES: Table = (
         all relevant mx records point to non-existent | domain must resolve | the account or domain may not exist |
         host address lookup failed | no route to domain | illegal host | bad domain | recipient domain must exist |
         mail domain mentioned in email address is unknown | unroutable address | nonexistent domain |
+        non-existant domain |
         nonexistentdomain | remote domain doesn't exist | dominio no existe | dominio non esiste |
         domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown |
         domain is not hosted | domain not in use | domain is not in use | domain invalid | domain is invalid
@@ -294,7 +297,7 @@ DEAD_PHRASES: Table = (
         does not accept mail | domain does not accept | null mx | nullmx | no mx record |
         not accepting network messages | host does not receive | no mail service | server does not accept mail |
         smtp protocol returned a permanent error | no mail is accepted | mx resource record | has no mx |
-        no mx found | no valid mx | no mx hosts | non-existent mx | nonexistent mx
+        no mx found | no valid mx | no mx hosts | no mail hosts | non-existent mx | nonexistent mx
         """,
     ),
     (
