@@ -28,7 +28,8 @@ _HAN = "一二三四五六七八九十百零〇"
 _FORMAL = "壹贰叁肆伍陆柒捌玖拾"
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 # Families that number sections more often than items; "part" and "stem" number nothing else.
-SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem"))
+SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter"))
+UNSURE = frozenset(("bare", "lone", "letter"))  # a number and a blank, or an initial, may begin any sentence
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
@@ -54,7 +55,7 @@ _PATTERNS = (
         "named",
         re.compile(
             rf"(?:新闻|资讯|快讯|热点|要闻|消息|头条|话题|看点|动态|story|item|topic|news)\s*"
-            rf"([{_HAN}]{{1,3}}|\d{{1,2}})\s*[:：、.．|｜]\s*(.*)",
+            rf"([{_HAN}]{{1,3}}|\d{{1,2}})\s*(?:[:：、.．|｜]\s*|$)(.*)",
             re.IGNORECASE,
         ),
     ),
@@ -62,6 +63,7 @@ _PATTERNS = (
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
+    ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
@@ -98,14 +100,14 @@ def marks(text: str) -> tuple[Mark, ...]:
             continue
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
         number = int(written) if written.isdecimal() else _chinese(written)
-        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no")):
+        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
     return ()
 
 
 def is_numbered(text: str) -> bool:
     """Whether a line surely begins with an enumerator: more than a number and a blank."""
-    return any(mark.family not in ("bare", "lone") for mark in marks(text))
+    return any(mark.family not in UNSURE for mark in marks(text))
 
 
 def bullet(text: str) -> tuple[str, str] | None:
@@ -128,6 +130,8 @@ def _chinese(text: str) -> int:
         return int(text)
     digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
     text = text.replace("参", "叁")
+    if "A" <= text <= "Z":
+        return ord(text) - ord("A") + 1
     if text in _FORMAL or text in _STEMS:
         return (_FORMAL if text in _FORMAL else _STEMS).index(text) + 1
     tens, ten, ones = text.rpartition("十")

@@ -125,13 +125,16 @@ class _Reader:
 
     def line(self, line: Line) -> None:
         text = re.sub(
-            r"^(?:#{1,6}\s+|\[(?:链接|文件|小程序|公众号文章)\]\s*|第\s*\d{1,3}\s*版\s*|(?:转发|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
+            r"^(?:#{1,6}\s+|\[(?:链接|文件|小程序|公众号文章)\]\s*|第\s*\d{1,3}\s*版\s*|(?:转发|原?标题|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
             "",
             links.strip(line.text)[0],
             flags=re.I,
         )
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
+            return
+        if grammar.is_picture(text):
+            self.report.drop(line.number, "line about a picture dropped", text)
             return
         if grammar.is_dateline(text) and self.masthead.take_date(text, line):
             if account := _ACCOUNT.match(text):
@@ -154,7 +157,8 @@ class _Reader:
             self._greeting(text, line)
             return
         entry = next(
-            (mark.rest for mark in enumerators.marks(text) if mark.family not in ("bare", "lone", "sub", "share")), ""
+            (mark.rest for mark in enumerators.marks(text) if mark.family not in (*enumerators.UNSURE, "sub", "share")),
+            "",
         )
         if not entry and self.listing and (bullet := enumerators.bullet(text)):
             entry = text = bullet[1]

@@ -47,6 +47,7 @@ class Gatherer:
         self.behind = False  # sources stand behind a bar or dash in the headlines
         self.signs = False  # a picture stands before most headlines
         self.tags = False  # most headlines begin with a word in brackets
+        self.linked = False  # most headlines are links, with a name behind
         self.before = False  # or in brackets before them
         self.sentences = False  # most items are several sentences on one line
         self.calls: list[Line] = []  # what asks to join between two items
@@ -59,6 +60,9 @@ class Gatherer:
         self.in_headlines = self._sources_in_headlines(found)
         self.colons = self._colons(found, lenient)
         self.behind = sources.stand_behind_headlines([*found.starts.values()])
+        self.linked = sum(sources.link_and_name(text) is not None for text in found.starts.values()) * 5 >= 4 * len(
+            starts
+        )
         self.before = sources.stand_before_headlines([*found.starts.values()])
         texts = [*found.starts.values()]
         self.signs = sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts)
@@ -120,11 +124,14 @@ class Gatherer:
         before = sources.before_headline(text) if self.before else None
         if before:
             text = before[0]
-            self.report.add(line.number, "guess", "name in brackets before the headline taken as its source", before[1])
+            self.report.add(line.number, "guess", "name before the headline taken as its source", before[1])
         paired = enumerators.bracketed(text)
         if paired and paired[1] and not self._is_tag(paired, body):
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
+        if self.linked and (parted := sources.link_and_name(text)):
+            text = parted[0]
+            item.source = Source(sources.without_reporter(parted[1]), links.strip(text)[1], item.line)
         self._paragraphs(item, body)
         linked = sources.linked_first(text)
         url = ""

@@ -24,6 +24,11 @@ _LABELLED = re.compile(
     r")|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
     r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[→>»↗➡\ufe0f\]】]*)",
 )
+# A name without a label behind the last full stop.
+_BARE = re.compile(
+    r"(?P<label>)(?P<name>[A-Z][\w'’&.-]*(?: (?:of|the|and|&|[A-Z][\w'’&.-]*)){0,4}|[\u3400-\u9fff\d]{2,10})"
+    r"(?P<behind>)"
+)
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
@@ -61,9 +66,8 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
             text = f"{end.before}（来源：{name}）" if end.before else f"来源：{name}"
             written[end.index] = replace(line, text=text, bold=False)
         label = group[0].label.strip()
-        report.add(
-            lines[group[0].index].number, "guess", f"{len(group)} items end in {label!r} and a name, the source", label
-        )
+        told = f"{label!r} and a name" if label else "a name behind the last full stop"
+        report.add(lines[group[0].index].number, "guess", f"{len(group)} items end in {told}, the source", label)
     return written
 
 
@@ -77,6 +81,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
         whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None
         parted = _SENTENCES.fullmatch(plain)
         tail = _LABELLED.fullmatch(parted[2]) if parted else None
+        if parted and not tail and width(parted[1]) > 20 and re.search(r"[.。！？!?]$", parted[1]):
+            tail = _BARE.fullmatch(parted[2])
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
         addressed = "://" in links.strip(line.text)[0]
         if match and addressed and not re.search(r"\w", match["label"]):
@@ -135,11 +141,18 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
         return False
     if len(numbered) >= LEAST and group[-1].index < numbered[-1]:
         return False
+    if not label and len(group) * 5 < 4 * sum(_is_told(lines, i) for i in range(group[0].index, len(lines))):
+        return False
     apart = all(
         any(lines[i].text for i in range(one.index + 1, two.index + bool(two.before)))
         for one, two in itertools.pairwise(group)
     )
     return apart and all(end.before or _is_below_text(lines, end.index) for end in group)
+
+
+def _is_told(lines: list[Line], index: int) -> bool:
+    """Whether a line ends a block with more than a few words."""
+    return width(lines[index].text) > 30 and _is_last(lines, index)
 
 
 def _is_below_text(lines: list[Line], index: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import chat, forwards
-from mailer.rendering.paste.clipboard import direct
+from mailer.rendering.paste.clipboard import NESTED, direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.line import Line
@@ -42,6 +42,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
         for index, (number, text) in enumerate(lines)
         if text or index < 2 or lines[index - 1][1] or lines[index - 2][1]  # two empty lines say as much as a thousand
     ]
+    clean = _nested(clean, dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
     clean = _without_underlines(unquoted, report)
@@ -69,6 +70,24 @@ def _clean(text: str, number: int, report: Report) -> str:
     if bare != plain:
         report.add(number, "invisible", "name of a pictograph or word of a button removed", plain)
     return bare
+
+
+def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[Line]:
+    """The lines with bullets that stand further in than others marked as a list inside an item."""
+    bullets = {line: _indent(pasted[line.number]) for line in clean if re.match(r"[-*+•·o‣▪] ", line.text)}
+    outer = min(bullets.values(), default=0)
+    inner = [line for line, indent in bullets.items() if indent >= outer + 2]
+    if not inner or len(inner) == len(bullets) or clean.index(inner[0]) < min(map(clean.index, bullets)):
+        return clean
+    report.add(inner[0].number, "nested", f"{len(inner)} bullets further in taken as parts of their items")
+    nested = set(inner)
+    return [replace(line, text=f"{NESTED} {line.text[2:]}") if line in nested else line for line in clean]
+
+
+def _indent(text: str) -> int:
+    """How far in a line begins; a tab is as much as four blanks."""
+    expanded = text.expandtabs(4).replace("\u3000", "  ")
+    return len(expanded) - len(expanded.lstrip())
 
 
 def _unquote(lines: list[Line], report: Report) -> list[Line]:

@@ -26,7 +26,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
         longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
-        if longer and (family not in ("bare", "lone") or len(chain) >= 3):
+        if longer and (family not in enumerators.UNSURE or len(chain) >= 3):
             best = chain
     if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
         return {}, ""

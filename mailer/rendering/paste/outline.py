@@ -213,6 +213,9 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
         for index in filled
         if width(lines[index].text) > 24 and sources.source_at_end(lines[index].text, lenient=False)
     ]
+    before = [index for index in filled if sources.before_headline(lines[index].text)]
+    if len(before) > len(found) and sources.stand_before_headlines([lines[index].text for index in before]):
+        found = before
     if len(found) < 3 or len(found) * 2 < len(filled):
         return {}, ""
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")

@@ -13,6 +13,7 @@ _COLUMNS = {
     "source": ("来源", "來源", "出处", "媒体", "source", "publisher"),
     "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
     "section": ("栏目", "版块", "分类", "类别", "section", "category"),
+    "date": ("日期", "date"),
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
@@ -20,12 +21,21 @@ _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
 def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
+    lines = [(number, _cells(text)) for number, text in lines]
     for start, (number, text) in enumerate(lines):
         columns = [_KNOWN.get(cell.strip().lower(), "") for cell in text.split("\t")]
         if "headline" in columns and max(Counter(filter(None, columns)).values()) == 1 and len(columns) > 1:
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
     return _cards(lines, report)
+
+
+def _cells(text: str) -> str:
+    """A row of a Markdown table as a spreadsheet's; the line of strokes below its head is empty then."""
+    row = re.fullmatch(r"\s*\|(.*\|.*)\|\s*", text)
+    if row is None:
+        return text
+    return "" if re.fullmatch(r"[\s:|-]+", row[1]) else "\t".join(cell.strip() for cell in row[1].split("|"))
 
 
 def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
@@ -55,6 +65,8 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
         for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
             if cell and not name:
                 report.drop(number, "cell of a column without a known name dropped", cell)
+        if count == 0 and row.get("date"):
+            made.append((number, row["date"]))
         if row.get("section", section) != section:
             section = row["section"]
             made.append((number, f"## {section}"))

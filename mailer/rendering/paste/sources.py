@@ -34,7 +34,9 @@ _MORE_AT = re.compile(
     re.IGNORECASE,
 )
 _BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+)({_NAME})")
-_BEFORE = re.compile(r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+)(\S.*)")
+_BEFORE = re.compile(
+    r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
+)
 _MEDIUM = re.compile(
     r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)"
     r"|.*\b(?:wire|post|times|echo|daily|news|gazette|herald|journal|courier|tribune|standard|observer|reuters|bloomberg"
@@ -248,9 +250,9 @@ def stand_behind_headlines(texts: Sequence[str]) -> bool:
 
 
 def before_headline(text: str) -> tuple[str, str] | None:
-    """A headline with a name before it, in brackets or with a colon, as (headline, name)."""
+    """A headline with a name before it, in brackets, with a colon or a bar, as (headline, name)."""
     match = _BEFORE.fullmatch(text)
-    return (match[3], (match[1] or match[2]).strip()) if match else None
+    return (match[4], (match[1] or match[2] or match[3]).strip()) if match else None
 
 
 def stand_before_headlines(texts: Sequence[str]) -> bool:
@@ -276,6 +278,12 @@ def linked_first(text: str) -> tuple[str, str, str] | None:
     link = rf"{LINK}([^{LINK_URL}]{{6,}}){LINK_URL}([^{LINK_END}]+){LINK_END}"
     match = re.fullmatch(rf"\**{link}\**\s*(?:[—–:：]|--|-(?=\s))\s*(\S.*)", text)
     return (match[1].strip(), match[2], match[3]) if match else None
+
+
+def link_and_name(text: str) -> tuple[str, str] | None:
+    """A line that is a link, then a few words, as (the link, these words)."""
+    match = re.fullmatch(rf"({LINK}[^{LINK_URL}]{{6,}}{LINK_URL}[^{LINK_END}]+{LINK_END})\s+(\w.{{1,30}})", text)
+    return (match[1], match[2]) if match and is_name(match[2]) and width(match[2]) <= 30 else None
 
 
 def dangling_label(text: str) -> str:
