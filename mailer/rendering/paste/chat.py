@@ -86,7 +86,8 @@ def without_speakers(lines: list[Line], forward: Forward, report: Report) -> lis
 
 def _amounts(lines: list[Line], said: list[tuple[Line, re.Match[str]]]) -> Counter[str]:
     """How much each name says: in the line that names it and below, up to the next."""
-    places = [lines.index(line) for line, _ in said]
+    numbers = {line.number: index for index, line in enumerate(lines)}
+    places = [numbers[line.number] for line, _ in said]
     amounts: Counter[str] = Counter()
     for (_, match), one, two in zip(said, places, [*places[1:], len(lines)], strict=True):
         amounts[match[1]] += width(match[2]) + sum(width(line.text) for line in lines[one + 1 : two])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mailer.model.columns import width
 from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.masthead import WORDS
 
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
@@ -15,7 +17,9 @@ _CONTRACT = re.compile(
 )
 _NOTICE = re.compile(
     r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:会议|活动|集合|培训)?(?:时间|地点|议题|议程|主持人?|参会人员|参加人员|出席|缺席"
-    r"|注意事项|联系方式)\s*[:：]",
+    r"|注意事项|联系方式)\s*[:：]"
+    r"|^\W*(?:minutes of|(?:present|attendees|absent|apologies|agenda|venue|next meeting)\s*:)",
+    re.IGNORECASE,
 )
 _VACANCY = re.compile(
     r"招聘|岗位职责|任职要求|月薪|薪资|年薪|简历|工作经验|年以上经验"
@@ -24,6 +28,8 @@ _VACANCY = re.compile(
 )
 _WORK = re.compile(
     r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:本周|上周|下周|本月|下月|今日|明日)(?:工作|计划|完成|总结)|(?:^|\s)部门\s*[:：]|问题与建议"
+    r"|^\W*(?:done|completed|in progress|next(?: week| steps)?|risks?|blockers?|plans?|this week|last week)\s*:?$",
+    re.IGNORECASE,
 )
 _CHANGES = re.compile(
     r"^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
@@ -36,11 +42,26 @@ _CODE = re.compile(
     r"|[{}]\);?$|[{}]$|\w+\(.*\);?$|\w+(?:\.\w+)* = .*[;)]$)"
 )
 _ORDER = re.compile(
-    r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b",
+    r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b"
+    r"|\byour order\b|^total\s*:|^track (?:it|your)\b|tracking number|shipping address",
     re.IGNORECASE,
 )
 _EXERCISES = re.compile(
     r"[(（]\s+[)）]|_{4,}|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
+)
+# What the first line of a text may say that it is, as groups 1 and so on of the words below.
+_TITLES = re.compile(
+    r"(待办|备忘|to-?do list|errands|checklist)|(歌单|片单|书单|playlist)|(菜谱|食谱|的?做法$|recipe)|(行程|itinerary)"
+    r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)",
+    re.IGNORECASE,
+)
+_TITLED = (
+    "a list of things to do",
+    "a list of songs, films or books",
+    "a recipe",
+    "a plan of a journey",
+    "exercises",
+    "a list of names or hours",
 )
 _KINDS = (
     ("a contract", _CONTRACT, 2),
@@ -57,6 +78,9 @@ _KINDS = (
 def other_kind(lines: Sequence[Line], sources: int) -> str:
     """What the lines are instead of a digest, in words; "" where nothing speaks for it or sources are named."""
     texts = [line.text for line in lines if line.text]
+    titled = _TITLES.search(texts[0]) if texts and width(texts[0]) <= 40 and not WORDS.search(texts[0]) else None
+    if titled and titled.lastindex:
+        return _TITLED[titled.lastindex - 1]
     for words, pattern, least in _KINDS:
         told = sum(pattern.search(text) is not None for text in texts)
         if told >= least and told * 8 >= len(texts) and sources * 2 < told:

@@ -77,7 +77,7 @@ def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[L
     bullets = {line: _indent(pasted[line.number]) for line in clean if re.match(r"[-*+•·o‣▪] ", line.text)}
     outer = min(bullets.values(), default=0)
     inner = [line for line, indent in bullets.items() if indent >= outer + 2]
-    if not inner or len(inner) == len(bullets) or clean.index(inner[0]) < min(map(clean.index, bullets)):
+    if not inner or inner[0] == next(iter(bullets)):
         return clean
     report.add(inner[0].number, "nested", f"{len(inner)} bullets further in taken as parts of their items")
     nested = set(inner)
