@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -14,40 +15,40 @@ Item = TypeVar("Item")
 
 
 def beside(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, made by a child process one ahead of whoever takes them; what making them raises is raised here.
+    """The same items, made by a child process ahead of whoever takes them; what making them raises is raised here.
 
     The child is a fork: it has the files that are open and needs nothing handed over, but no thread may run yet.
     Where there is no fork, the items are made here. Raises ImportFileError when the child is killed.
     """
-    if "fork" not in multiprocessing.get_all_start_methods():
+    if not hasattr(os, "fork"):
         return items
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_make, args=(items, receiver, sender), daemon=True)
-    child.start()
-    sender.close()
-    return _taken(receiver)
-
-
-def _make(items: Iterator[object], receiver: Connection, sender: Connection) -> None:
-    receiver.close()  # or nobody would notice that the other side is gone
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who takes the items; with him gone this one ends
-    try:
+    receiver, sender = Pipe(duplex=False)
+    child = os.fork()
+    if child == 0:
         try:
-            for item in items:
-                sender.send((item, None))
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            sender.send((None, error))
-        else:
-            sender.send((None, None))
-    except BrokenPipeError:
-        pass
+            receiver.close()  # or nobody would notice that the other side is gone
+            _make(items, sender)
+        finally:
+            os._exit(0)
+    sender.close()
+    return _taken(receiver, child)
 
 
-def _taken(receiver: Connection) -> Iterator[Any]:
-    with receiver:
+def _make(items: Iterator[object], sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who takes the items
+    try:
+        for item in items:
+            sender.send((item, None))
+    except BrokenPipeError:  # nobody takes them any more
+        return
+    except Exception as error:
+        sender.send((None, error))
+    else:
+        sender.send((None, None))
+
+
+def _taken(receiver: Connection, child: int) -> Iterator[Any]:
+    try:
         while True:
             try:
                 item, error = receiver.recv()
@@ -58,3 +59,7 @@ def _taken(receiver: Connection) -> Iterator[Any]:
             if item is None:
                 return
             yield item
+    finally:
+        receiver.close()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

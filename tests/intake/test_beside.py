@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.club import wait_until
 
 from mailer.errors import ImportFileError
 from mailer.intake.beside import beside
@@ -42,13 +43,30 @@ def test_a_killed_process_is_an_error_and_not_the_end_of_the_list() -> None:
 
 
 def test_the_process_ends_when_nobody_takes_its_items_any_more() -> None:
-    before = set(multiprocessing.active_children())
     items = beside(process_numbers())
-    next(items)
-    (child,) = set(multiprocessing.active_children()) - before
+    child = next(items)
     items.close()  # type: ignore[attr-defined]
-    child.join(30)
-    assert child.exitcode == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_the_process_ends_when_who_takes_its_items_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    taking = os.fork()
+    if taking == 0:
+        for child in beside(process_numbers()):
+            told.write_text(str(child))
+    wait_until(lambda: told.exists() and told.read_text() != "")
+    os.kill(taking, signal.SIGKILL)
+    os.waitpid(taking, 0)
+    wait_until(lambda: not _lives(int(told.read_text())))
+
+
+def _lives(process: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{process}/stat").read_text()  # nobody may be there to bury it
+    except OSError:
+        return False
 
 
 def test_an_interrupt_is_left_to_who_takes_the_items() -> None:
