@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         postgres.stop_orphans()
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest runs without xdist, too
 def pytest_xdist_auto_num_workers() -> int:
     """Three workers to two cores, as tests of a send wait half of their time; no more than PostgreSQL has room for."""
     return min(16, max(2, (os.cpu_count() or 1) * 3 // 2))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.command import mailer
 
 from mailer.cli import main, output
 from mailer.store import migrate
@@ -73,6 +74,13 @@ def test_at_a_terminal_the_source_of_consent_is_asked_for_and_progress_is_shown(
     assert b"of 1 row: 1 added" in shown
     kept = json.loads(run(club, "subscribers", "show", "alice@example.com", "--json").stdout)
     assert kept["consents"][0]["source"] == "trade fair 2026"
+
+
+def test_a_long_list_comes_from_a_redirected_file(club: Path) -> None:
+    rows = "".join(f"reader-number-{number}@example.com\n" for number in range(12_000))
+    assert mailer(club, "subscribers", "import", "-", "--consent", "x", stdin="email\n" + rows).stdout == (
+        "of 12,000 rows: 12,000 added\n"
+    )
 
 
 def test_bad_rows_exit_with_0_unless_all_are_bad(club: Path) -> None:

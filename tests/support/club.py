@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from mailer.cli.init import make_club
 from mailer.flows import report
 from mailer.store.engine import Database
 from support.cast import reader
+from support.command import Running
 
 NUMBER = "86"
 ISSUE = Path(__file__).parent.parent.parent / "examples" / "issue-en.md"
@@ -44,24 +43,16 @@ class ClubFolder:
             for number in range(readers):
                 reader(conn, f"r{number}@example.com")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Running:
         """`mailer ARGUMENTS`, running."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "mailer", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return Running(self.folder, arguments, self.environment)
 
     def run(self, *arguments: str, seconds: float = 60) -> tuple[int, str, str]:
         """`mailer ARGUMENTS` to its end: exit code, stdout, stderr. Never a traceback."""
         with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=seconds)
-        assert "Traceback" not in err, err
-        return process.returncode, out, err
+            done = process.communicate(seconds)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
 
     def agree(self, taken: Counter[str], at_most_uncertain: int) -> dict[str, int]:
         """Everybody is accounted for: accepted got it once, uncertain and named at most once, others never."""
@@ -87,7 +78,7 @@ class ClubFolder:
         return found
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+def wait_until(condition: Callable[[], bool], process: Running | None = None) -> None:
     """Look again and again, for what tells nobody by itself; 30 s at most, or until the process ends."""
     give_up_at = time.monotonic() + 30
     while not condition():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from support.club import ClubFolder, wait_until
+from support.command import Running
 from support.relay import Relay, Rule, stall
 from support.relay_process import relay_process
 from support.ways import CONTENT
@@ -37,7 +37,7 @@ def make(db_url: str, tmp_path: Path) -> Iterator[Callable[..., ClubFolder]]:
         one.db.close()
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: Running) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -213,8 +213,8 @@ def test_sigterm_waits_for_the_dots_and_leaves_nothing_uncertain(make: Callable[
         worker.send_signal(signal.SIGTERM)
         wait_until(lambda: _claimed(club) == CONNECTIONS, worker)  # what had not been begun is given back
         gate.let_go()
-        _, err = worker.communicate(timeout=30)
-        assert worker.returncode == 0, err
+        ended = worker.communicate(timeout=30)
+        assert ended.returncode == 0, ended.stderr
         assert sum(relay.accepted.values()) == CONNECTIONS
         assert club.agree(relay.accepted, 0) == {"accepted": CONNECTIONS, "pending": club.readers - CONNECTIONS}
 
@@ -225,7 +225,7 @@ def _waiting(club: ClubFolder) -> bool:
         return bool(conn.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
 
 
-def _has_open(process: subprocess.Popen[str], name: str) -> bool:
+def _has_open(process: Running, name: str) -> bool:
     """Whether the process has a file of this name open (Linux)."""
     folder = Path(f"/proc/{process.pid}/fd")
     try:
