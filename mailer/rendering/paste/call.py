@@ -49,6 +49,9 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
             if url and words and not cta.url and grammar.is_call(words):
                 cta = replace(cta, label=words)
                 text = plain = plain.replace(words, "").strip()
+            if url and not cta.url and grammar.is_call(plain):
+                cta = replace(cta, url=url)
+                continue
             only_url = url and (plain.strip() == url or not plain)
             added = "" if only_url else prose.to_markdown(text)
             if added and not re.search(r"[.!?。！？]$", plain):

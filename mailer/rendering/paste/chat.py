@@ -12,7 +12,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 _STAMP = re.compile(
-    r"(?:[^\s:：,，。]{1,20}\s+)?(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    r"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。]{0,19}\s+)?(?:[^\s:：,，。]{1,20}\s+)?(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
     r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
@@ -31,6 +31,7 @@ _SPEAKER_BEHIND = re.compile(
 )
 # WhatsApp on a phone of the other kind.
 _SPEAKER_DASH = re.compile(r"\d[\d/.-]+,? \d{1,2}:\d{2}(?: ?[AP]M)? [-–] ([^:：]{1,40}): ?(.*)", re.IGNORECASE)
+_YEAR = re.compile(r"\d{4}[-/.年]\d|\d[-/.]\d{4}")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND)
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
@@ -67,7 +68,7 @@ def without_speakers(lines: list[Line], forward: Forward, report: Report) -> lis
     teller = max(amounts, key=lambda name: amounts[name])
     if pattern is _SPEAKER_ABOVE and len(amounts) == len(said) and amounts[teller] * 5 < sum(amounts.values()) * 4:
         return lines
-    if not forward.sent and re.search(r"\d{4}[-/.年]\d", said[0][0].text):
+    if not forward.sent and _YEAR.search(said[0][0].text):
         forward.sent, forward.date_line = said[0][0].text, said[0][0].number
     report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
     kept: list[Line] = []
@@ -123,7 +124,7 @@ def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
         report.drop(line.number, "time of a post dropped", line.text)
         return True
     if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
-        if not forward.sent and re.search(r"\d{4}[-/.年]\d", line.text):
+        if not forward.sent and _YEAR.search(line.text):
             forward.sent, forward.date_line = line.text, line.number
         report.drop(line.number, "time stamp of a chat dropped", line.text)
         return True

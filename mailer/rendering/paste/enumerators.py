@@ -28,8 +28,8 @@ _HAN = "一二三四五六七八九十百零〇"
 _FORMAL = "壹贰叁肆伍陆柒捌玖拾"
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 # Families that number sections more often than items; "part" and "stem" number nothing else.
-SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter"))
-UNSURE = frozenset(("bare", "lone", "letter"))  # a number and a blank, or an initial, may begin any sentence
+SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman"))
+UNSURE = frozenset(("bare", "lone", "letter", "roman"))  # a number and a blank, or an initial, may begin any sentence
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
@@ -63,6 +63,7 @@ _PATTERNS = (
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
+    ("roman", re.compile(r"(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
@@ -98,6 +99,9 @@ def marks(text: str) -> tuple[Mark, ...]:
                 digits = match[1] + re.sub(r"\D", "", match[2])
                 return (Mark(family, 10 if match[1] == "🔟" else int(digits), plain[match.start(3) :].strip()),)
             continue
+        if family == "roman" and match[1]:
+            also = tuple(Mark("letter", _chinese(match[1]), match[2]) for _ in match[1] if len(match[1]) == 1)
+            return (Mark(family, _roman(match[1]), match[2]), *also)
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
         number = int(written) if written.isdecimal() else _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
@@ -123,6 +127,11 @@ def bracketed(text: str) -> tuple[str, str] | None:
     """A line that begins with a headline in lenticular brackets, as (headline, rest)."""
     match = _BRACKETED.fullmatch(text)
     return (match[1], match[2]) if match else None
+
+
+def _roman(text: str) -> int:
+    values = [{"I": 1, "V": 5, "X": 10}[sign] for sign in text]
+    return sum(-one if one < two else one for one, two in zip(values, [*values[1:], 0], strict=True))
 
 
 def _chinese(text: str) -> int:

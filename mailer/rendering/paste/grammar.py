@@ -125,6 +125,13 @@ def has_colon(text: str) -> bool:
     return _COLON_SENTENCE.fullmatch(links.strip(text)[0]) is not None
 
 
+def several(text: str, longer: int = 60) -> re.Match[str] | None:
+    """A line of several sentences that is longer than so many columns: the first of them, and the others."""
+    match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
+    initial = match and re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
+    return match if match and width(text) > longer and not initial else None
+
+
 def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str, str] | None:
     """A line of headline, dash or colon, and text: (headline, sign, text); `sourced`: a source stood behind it,
     `colons`: the digest's other lines have a colon there too.

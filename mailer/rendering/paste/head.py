@@ -77,7 +77,7 @@ def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> int
             continue
         head.day, head.has_year, head.day_line = found[0], found[1], line.number
         name = (text[: found[2]] or text[found[3] :]).strip(EDGE)
-        if not head.newsletter and WORDS.search(fold(name)):
+        if not head.newsletter and (WORDS.search(fold(name)) or re.match(r"[—–-]", text)):
             head.newsletter, head.worded = name, True
             report.found(line.number, "name", "taken as the newsletter's name", name)
         return line.number if leads.is_same(name, head.newsletter) else 0
@@ -127,7 +127,7 @@ class _Reader:
         text = re.sub(
             r"^(?:#{1,6}\s+|\[(?:链接|文件|小程序|公众号文章)\]\s*|第\s*\d{1,3}\s*版\s*|(?:转发|原?标题|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
             "",
-            links.strip(line.text)[0],
+            re.sub(r"^_([^_]+)_$", r"\1", links.strip(line.text)[0]),
             flags=re.I,
         )
         if grammar.is_rule(text):

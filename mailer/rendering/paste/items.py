@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
 from mailer.model.issue import Source
-from mailer.rendering.paste import enumerators, grammar, links, sources
+from mailer.rendering.paste import enumerators, grammar, habits, links, sources
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
-_SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
 # A one-line item in Chinese: headline, blank, text that ends as a sentence does.
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
@@ -42,37 +41,18 @@ class Gatherer:
         self.report = report
         self.notes = notes
         self.own = own
-        self.in_headlines = False
-        self.colons = False
-        self.behind = False  # sources stand behind a bar or dash in the headlines
-        self.signs = False  # a picture stands before most headlines
-        self.tags = False  # most headlines begin with a word in brackets
-        self.linked = False  # most headlines are links, with a name behind
-        self.before = False  # or in brackets before them
-        self.sentences = False  # most items are several sentences on one line
+        self.habits = habits.NONE
         self.calls: list[Line] = []  # what asks to join between two items
 
     def gather(self, found: Outline, end: int) -> dict[int, Gathered]:
         """The items by the index of their first line; `end` is the index behind the last one."""
         starts = sorted(found.starts)
         borders = sorted([*starts, *found.titles, end])
-        lenient = self._sources_without_stops(starts, borders)
-        self.in_headlines = self._sources_in_headlines(found)
-        self.colons = self._colons(found, lenient)
-        self.behind = sources.stand_behind_headlines([*found.starts.values()])
-        self.linked = sum(sources.link_and_name(text) is not None for text in found.starts.values()) * 5 >= 4 * len(
-            starts
-        )
-        self.before = sources.stand_before_headlines([*found.starts.values()])
-        texts = [*found.starts.values()]
-        self.signs = sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts)
-        paired = [pair for text in texts if (pair := enumerators.bracketed(text)) and width(pair[0]) <= 8]
-        self.tags = len(paired) >= 3 and len(paired) * 5 >= len(texts) * 4
-        self.sentences = sum(_several(text) is not None for text in found.starts.values()) * 2 >= len(starts)
+        self.habits = habits.of(self.lines, found, borders)
         gathered = {}
         for start in starts:
             stop = next((border for border in borders if border > start), end)
-            gathered[start] = self._item(found, start, stop, lenient)
+            gathered[start] = self._item(found, start, stop)
         self._sources_of_all([*gathered.values()])
         return gathered
 
@@ -86,34 +66,7 @@ class Gatherer:
             self.report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
             last.source = None
 
-    def _sources_without_stops(self, starts: list[int], borders: list[int]) -> bool:
-        """Whether this digest names sources in a closing parenthesis as a rule, so that one needs no stop before it."""
-        closing = 0
-        for start in starts:
-            stop = next((border for border in borders if border > start), len(self.lines))
-            last = next(
-                (
-                    self.lines[i].text
-                    for i in range(min(stop, len(self.lines)) - 1, start - 1, -1)
-                    if self.lines[i].text
-                ),
-                "",
-            )
-            closing += sources.source_at_end(last, lenient=True) is not None
-        return closing * 2 >= len(starts)
-
-    def _sources_in_headlines(self, found: Outline) -> bool:
-        """Whether most headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`."""
-        closing = [text for text in found.starts.values() if sources.source_at_end(text, lenient=True)]
-        return len(closing) >= 3 and len(closing) * 5 >= len(found.starts) * 4
-
-    def _colons(self, found: Outline, lenient: bool) -> bool:
-        """Whether most items are one line of headline, colon, and a sentence."""
-        texts = [sources.source_at_end(text, lenient=lenient) or (text,) for text in found.starts.values()]
-        told = sum(grammar.has_colon(text[0]) for text in texts)
-        return told >= 3 and told * 5 >= len(texts) * 4
-
-    def _item(self, found: Outline, start: int, stop: int, lenient: bool) -> Gathered:
+    def _item(self, found: Outline, start: int, stop: int) -> Gathered:
         line = self.lines[start]
         text = found.starts[start]
         body = list(range(start + 1, stop))
@@ -121,7 +74,7 @@ class Gatherer:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
-        before = sources.before_headline(text) if self.before else None
+        before = sources.before_headline(text) if self.habits.before else None
         if before:
             text = before[0]
             self.report.add(line.number, "guess", "name before the headline taken as its source", before[1])
@@ -129,7 +82,7 @@ class Gatherer:
         if paired and paired[1] and not self._is_tag(paired, body):
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
-        if self.linked and (parted := sources.link_and_name(text)):
+        if self.habits.linked and (parted := sources.link_and_name(text)):
             text = parted[0]
             item.source = Source(sources.without_reporter(parted[1]), links.strip(text)[1], item.line)
         self._paragraphs(item, body)
@@ -140,22 +93,25 @@ class Gatherer:
             item.paragraphs[:0] = [rest]
         elif item.paragraphs and (addressed := sources.bare_address_at_end(text)):
             text, url = addressed
-        elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（":
+        elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（|｜丨":
             text = bold[0]
             item.paragraphs[:0] = [bold[1]]
         if item.source and item.source.name == _host(item.source.url):  # an address alone; the text may have the name
             url, item.source = url or item.source.url, None
         if not item.paragraphs and item.source is None:
-            text = self._headline_source(item, text, lenient)
+            text = self._headline_source(item, text)
         else:
-            self._closing_source(item, lenient)
+            self._closing_source(item)
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else _host(url), url, item.line)
-        if item.source is None and self.behind and (behind := sources.behind_headline(text)):
+        if item.source is None and self.habits.behind and (behind := sources.behind_headline(text)):
             text, item.source = behind[0], Source(behind[1], url, item.line)
+        if self.habits.columns and not item.paragraphs and (columns := sources.columns(text)):
+            text = columns[0]
+            item.paragraphs.append(columns[1])
         if item.source is None and before:
             item.source = Source(sources.without_reporter(before[1]), url, item.line)
-        if item.source is None and self.in_headlines and (named := sources.source_at_end(text, lenient=True)):
+        if item.source is None and self.habits.in_headlines and (named := sources.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
         if item.source and sources.is_own(item.source.name):
@@ -166,7 +122,7 @@ class Gatherer:
 
     def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
         """Whether the word in brackets is the item's field, and its headline and text come after it."""
-        told = self.tags or any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
+        told = self.habits.tags or any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
         return told and width(paired[0]) <= 8 and re.search(r"[。！？!?.]$", paired[1]) is None
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:
@@ -196,7 +152,7 @@ class Gatherer:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
 
-    def _closing_source(self, item: Gathered, lenient: bool) -> None:
+    def _closing_source(self, item: Gathered) -> None:
         if not item.paragraphs or item.source:
             return
         for at, text in enumerate(item.paragraphs):
@@ -204,7 +160,7 @@ class Gatherer:
                 self.report.add(item.line, "source", "label of a source without a name dropped", dangling)
                 item.paragraphs[at] = text.removesuffix(dangling).rstrip()
         last = item.paragraphs[-1]
-        found = sources.source_at_end(last, lenient=lenient)
+        found = sources.source_at_end(last, lenient=self.habits.lenient)
         if found:
             before, name, url, _ = found
             item.paragraphs[-1:] = [before] if before else []
@@ -213,12 +169,12 @@ class Gatherer:
             item.paragraphs[-1] = address[0]
             item.source = Source(_host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the text taken as the source's", address[1])
-        elif re.search(r"[)）]$", last) and not lenient:
+        elif re.search(r"[)）]$", last) and not self.habits.lenient:
             self.report.add(item.line, "guess", "closing parenthesis kept as text, not a source", last[-40:])
 
-    def _headline_source(self, item: Gathered, text: str, lenient: bool) -> str:
+    def _headline_source(self, item: Gathered, text: str) -> str:
         """An item on one line: its source, and its first sentence as headline where there is more than one."""
-        found = sources.source_at_end(text, lenient=lenient)
+        found = sources.source_at_end(text, lenient=self.habits.lenient)
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
@@ -234,11 +190,11 @@ class Gatherer:
             self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
             item.paragraphs.append(parted[2])
             return parted[1]
-        if dashed := grammar.dashed(text, sourced=found is not None, colons=self.colons):
+        if dashed := grammar.dashed(text, sourced=found is not None, colons=self.habits.colons):
             self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
             item.paragraphs.append(grammar.begun(dashed[2]))
             return dashed[0]
-        match = _several(text, 30 if item.source or self.sentences else 60)
+        match = grammar.several(text, 30 if item.source or self.habits.sentences else 60)
         if match:
             self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
             item.paragraphs.append(match[2])
@@ -256,8 +212,8 @@ class Gatherer:
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
-        if self.signs:
-            text = _SIGNS.sub("", text)
+        if self.habits.signs:
+            text = habits.SIGNS.sub("", text)
         shown, repair = grammar.headline(re.sub(r"^#{1,6}\s+", "", text))
         item.headline = shown
         if repair:
@@ -281,13 +237,6 @@ class Gatherer:
         """A text without the number of a footnote at its end, and that footnote's name and address."""
         match = re.search(r"\s*\[\^?(\d{1,3})\]$", text)
         return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
-
-
-def _several(text: str, longer: int = 60) -> re.Match[str] | None:
-    """A line of several sentences that is longer than so many columns: the first of them, and the others."""
-    match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
-    initial = match and re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
-    return match if match and width(text) > longer and not initial else None
 
 
 def _is_told(item: Gathered) -> bool:

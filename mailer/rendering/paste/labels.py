@@ -29,6 +29,11 @@ _BARE = re.compile(
     r"(?P<label>)(?P<name>[A-Z][\w'’&.-]*(?: (?:of|the|and|&|[A-Z][\w'’&.-]*)){0,4}|[\u3400-\u9fff\d]{2,10})"
     r"(?P<behind>)"
 )
+_NAME_AND_DAY = re.compile(
+    r"([^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*[|｜·,，]\s*"
+    r"(?:\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
+    r"|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)"
+)
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
@@ -52,6 +57,7 @@ class _End:
 
 def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     """The lines with names behind a label that repeats ("信源：X", "Read more at X") written as sources are."""
+    lines = _named_with_days(lines, report)
     groups: defaultdict[str, list[_End]] = defaultdict(list)
     for end in _labelled_ends(lines):
         groups[re.sub(r"\s+", "", end.label).casefold()].append(end)
@@ -69,6 +75,18 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
         told = f"{label!r} and a name" if label else "a name behind the last full stop"
         report.add(lines[group[0].index].number, "guess", f"{len(group)} items end in {told}, the source", label)
     return written
+
+
+def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
+    """The lines that are a name and a day ("Dale Echo · 20 May 2026"), one at each item, without the day."""
+    first = next((i for i, line in enumerate(lines) if line.text), 0)
+    found = {
+        i: match[1] for i, line in enumerate(lines) if i > first + 1 and (match := _NAME_AND_DAY.fullmatch(line.text))
+    }
+    if len(found) < LEAST or any(one + 1 == two for one, two in itertools.pairwise(found)):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} names with a day taken as sources", found[min(found)])
+    return [replace(line, text=f"来源：{found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
 def _labelled_ends(lines: list[Line]) -> list[_End]:

@@ -12,7 +12,8 @@ from mailer.model.columns import width
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
 PREFIX = re.compile(
     r"^\W*(?:今日|本期|一句话)?(?:头条|要闻|导读|看点|要点|提要|速览|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
-    r"|^(?:today|headlines?|top stories|in this issue|in brief|inside|leads?|also)\s*[:：]\s*",
+    r"|^(?:today|headlines?|top stories|in (?:this|today['’]s) (?:issue|edition)|in brief|inside"
+    r"|leads?|also)\s*[:：]\s*",
     re.IGNORECASE,
 )
 _LABEL = re.compile(

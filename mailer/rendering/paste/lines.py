@@ -151,8 +151,10 @@ def _mark_links(line: Line, report: Report) -> str:
 def _undecorated(line: Line) -> Line:
     """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
     text = re.sub(r"([*_])([(（][^()（）*_]+[)）])\1$", r"\2", line.text)
-    text = re.sub(r"(?<=[.!?。！？])\s?_([^_]{2,40})_$", r" (\1)", text)  # a name behind the last full stop
-    text = re.sub(r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S)", r"\1**\2**", text)
+    text = re.sub(
+        r"(?<=[^\d\s][.!?。！？])\s?([_*])(?=[^\s_*])([^_*]{2,40})\1$", r" (\2)", text
+    )  # a name behind the last full stop
+    text = re.sub(r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S|$)", r"\1**\2**", text)
     line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:

@@ -120,9 +120,7 @@ def _are_sections(
     lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
 ) -> bool:
     """Whether numbers such as `一、` stand over sections: most are followed at once by a number of another family."""
-    starts = {
-        index for family, other in chains.items() if family not in ("han", "hanparen", "ordinal") for index, _ in other
-    }
+    starts = {index for family, other in chains.items() if family not in enumerators.SECTIONS for index, _ in other}
     bullets = {
         index for index, line in enumerate(lines) if enumerators.bullet(line.text) or enumerators.bracketed(line.text)
     }

@@ -16,12 +16,14 @@ _LABELS = (
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{_LABELS})(?:\s*[:：丨|｜/]|[\]】〕][:：]?)\s*"
+_SIGNED = rf"(?:{_LABELS})(?:\s*[:：丨|｜/]|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
 _LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
     re.IGNORECASE,
 )
+# What a page tells behind its source: who wrote it, and when.
+_FIELDS_BEHIND = re.compile(r"(?:\s+(?:作者|编辑|责编|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE)
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
     r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"
@@ -33,7 +35,9 @@ _MORE_AT = re.compile(
     r"(?:read (?:more|on)|more|(?:the )?full story|continue reading)\s+(?:at|on|in|from)\s+(.{2,44}?)\s*[:：]?",
     re.IGNORECASE,
 )
-_BEHIND = re.compile(rf"(.{{4,}}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+)({_NAME})")
+_BEHIND = re.compile(
+    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
+)
 _BEFORE = re.compile(
     r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
 )
@@ -63,7 +67,7 @@ _BYLINE = re.compile(
 _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
-    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{_LABELS})\s*[:：丨|｜]\s*({_NAME})[.。]?$",
+    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{_LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({_NAME})[.。]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({_NAME})$", re.IGNORECASE | re.DOTALL)
@@ -126,6 +130,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         and url
     ):
         return "", url
+    plain = _FIELDS_BEHIND.sub("", plain)
     if (bare := _REPORTER.sub("", plain.strip())) != plain.strip() and _SOURCE_LINE.fullmatch(fold(bare)):
         plain = bare
     for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
@@ -135,7 +140,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and _NO_SOURCE.match(match[1])):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
-            name = name.replace(url, "").strip(" :：-—|<>") if url else name
+            name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
             return without_reporter(name), url
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
@@ -247,6 +252,12 @@ def stand_behind_headlines(texts: Sequence[str]) -> bool:
     """Whether most headlines of a digest have their source behind a bar or dash."""
     behind = sum(behind_headline(text) is not None for text in texts)
     return behind >= 3 and behind * 5 >= len(texts) * 4
+
+
+def columns(text: str) -> tuple[str, str] | None:
+    """A line that a bar parts into a headline and a text."""
+    match = re.fullmatch(r"(.{4,}?)\s*[|｜丨]\s*(\S.*)", text)
+    return (match[1], match[2]) if match else None
 
 
 def before_headline(text: str) -> tuple[str, str] | None:

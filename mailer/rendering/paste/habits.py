@@ -1,0 +1,68 @@
+"""What most items of a digest have in common: the evidence of the whole by which a single line is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailer.model.columns import width
+from mailer.rendering.paste import enumerators, grammar, sources
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.outline import Outline
+
+SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the items of one digest are written."""
+
+    lenient: bool = False  # sources stand in a closing parenthesis, so that one needs no stop before it
+    in_headlines: bool = False  # headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`
+    behind: bool = False  # or in a name behind a bar or dash
+    before: bool = False  # or begin with one
+    linked: bool = False  # headlines are links, with a name behind
+    columns: bool = False  # headline, text and source are parted by bars
+    colons: bool = False  # items are one line of headline, colon, and a sentence
+    sentences: bool = False  # items are several sentences on one line
+    signs: bool = False  # a picture stands before the headlines
+    tags: bool = False  # headlines begin with a word in brackets
+
+
+NONE = Habits()
+
+
+def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
+    """The habits of the digest whose outline was `found`; `borders` are the indices where something else begins."""
+    texts = [text for _, text in sorted(found.starts.items())]
+    closing = [sources.source_at_end(text, lenient=True) is not None for text in _last_lines(lines, found, borders)]
+    lenient = sum(closing) * 2 >= len(texts)
+    bare = [(sources.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
+    return Habits(
+        lenient=lenient,
+        in_headlines=_most(texts, lambda text: sources.source_at_end(text, lenient=True) is not None),
+        behind=sources.stand_behind_headlines(texts),
+        before=sources.stand_before_headlines(texts),
+        linked=_most(texts, lambda text: sources.link_and_name(text) is not None, least=1),
+        columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
+        colons=_most(bare, grammar.has_colon),
+        sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts),
+        signs=sum(SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
+        tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
+    )
+
+
+def _most(texts: list[str], test: Callable[[str], bool], least: int = 3) -> bool:
+    """Whether four of five of the texts, and `least`, are so."""
+    told = sum(map(test, texts))
+    return told >= least and told * 5 >= len(texts) * 4
+
+
+def _last_lines(lines: list[Line], found: Outline, borders: list[int]) -> list[str]:
+    """The last line of each item, "" where there is none."""
+    last = []
+    for start in sorted(found.starts):
+        stop = min(next((border for border in borders if border > start), len(lines)), len(lines))
+        last.append(next((lines[i].text for i in range(stop - 1, start - 1, -1) if lines[i].text), ""))
+    return last
