@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, links, sources, titles
+from mailer.rendering.paste import dates, enumerators, grammar, links, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
@@ -41,7 +41,7 @@ class _Ending:
                 text
                 and (
                     sources.source_line(text)
-                    or (sources.source_at_end(text, lenient=False) and not grammar.is_foot(text))
+                    or (tails.source_at_end(text, lenient=False) and not grammar.is_foot(text))
                 )
                 and not (grammar.is_call(text) and not sources.source_line(text))
                 and not self._is_above_text(start, index)
@@ -62,9 +62,9 @@ class _Ending:
         starts = sorted(self.found.starts)
         below = (i for i in range(starts[0], last) if i not in self.found.starts and i not in self.found.titles)
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
-        behind = sources.stand_behind_headlines([*self.found.starts.values()])
+        behind = tails.stand_behind_headlines([*self.found.starts.values()])
         apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
-        return bare and (apart or behind or sources.source_at_end(self.found.starts[last], lenient=False) is not None)
+        return bare and (apart or behind or tails.source_at_end(self.found.starts[last], lenient=False) is not None)
 
     def _is_title_again(self, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
@@ -103,12 +103,12 @@ class _Ending:
         return sources.source_line(text) is not None and not grammar.is_call(text)
 
     def _is_call_line(self, text: str, index: int) -> bool:
-        if not grammar.is_call(text) or sources.source_at_end(text, lenient=False):
+        if not grammar.is_call(text) or tails.source_at_end(text, lenient=False):
             return False
         start = max(i for i in self.found.starts if i < index)
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.found.starts[start]
-        told = told or sources.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        told = told or tails.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, sources
+from mailer.rendering.paste import enumerators, grammar, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
@@ -36,15 +36,15 @@ NONE = Habits()
 def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
     """The habits of the digest whose outline was `found`; `borders` are the indices where something else begins."""
     texts = [text for _, text in sorted(found.starts.items())]
-    closing = [sources.source_at_end(text, lenient=True) is not None for text in _last_lines(lines, found, borders)]
+    closing = [tails.source_at_end(text, lenient=True) is not None for text in _last_lines(lines, found, borders)]
     lenient = sum(closing) * 2 >= len(texts)
-    bare = [(sources.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
+    bare = [(tails.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
     return Habits(
         lenient=lenient,
-        in_headlines=_most(texts, lambda text: sources.source_at_end(text, lenient=True) is not None),
-        behind=sources.stand_behind_headlines(texts),
-        before=sources.stand_before_headlines(texts),
-        linked=_most(texts, lambda text: sources.link_and_name(text) is not None, least=1),
+        in_headlines=_most(texts, lambda text: tails.source_at_end(text, lenient=True) is not None),
+        behind=tails.stand_behind_headlines(texts),
+        before=tails.stand_before_headlines(texts),
+        linked=_most(texts, lambda text: tails.link_and_name(text) is not None, least=1),
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
         colons=_most(bare, grammar.has_colon),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts),

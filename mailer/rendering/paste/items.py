@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
 from mailer.model.issue import Source
-from mailer.rendering.paste import enumerators, grammar, habits, links, sources
+from mailer.rendering.paste import enumerators, grammar, habits, links, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
@@ -74,7 +74,7 @@ class Gatherer:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
-        before = sources.before_headline(text) if self.habits.before else None
+        before = tails.before_headline(text) if self.habits.before else None
         if before:
             text = before[0]
             self.report.add(line.number, "guess", "name before the headline taken as its source", before[1])
@@ -82,16 +82,16 @@ class Gatherer:
         if paired and paired[1] and not self._is_tag(paired, body):
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
-        if self.habits.linked and (parted := sources.link_and_name(text)):
+        if self.habits.linked and (parted := tails.link_and_name(text)):
             text = parted[0]
             item.source = Source(sources.without_reporter(parted[1]), links.strip(text)[1], item.line)
         self._paragraphs(item, body)
-        linked = sources.linked_first(text)
+        linked = tails.linked_first(text)
         url = ""
         if linked:
             text, url, rest = linked
             item.paragraphs[:0] = [rest]
-        elif item.paragraphs and (addressed := sources.bare_address_at_end(text)):
+        elif item.paragraphs and (addressed := tails.bare_address_at_end(text)):
             text, url = addressed
         elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（|｜丨":
             text = bold[0]
@@ -104,14 +104,14 @@ class Gatherer:
             self._closing_source(item)
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else _host(url), url, item.line)
-        if item.source is None and self.habits.behind and (behind := sources.behind_headline(text)):
+        if item.source is None and self.habits.behind and (behind := tails.behind_headline(text)):
             text, item.source = behind[0], Source(behind[1], url, item.line)
-        if self.habits.columns and not item.paragraphs and (columns := sources.columns(text)):
+        if self.habits.columns and not item.paragraphs and (columns := tails.columns(text)):
             text = columns[0]
             item.paragraphs.append(columns[1])
         if item.source is None and before:
             item.source = Source(sources.without_reporter(before[1]), url, item.line)
-        if item.source is None and self.habits.in_headlines and (named := sources.source_at_end(text, lenient=True)):
+        if item.source is None and self.habits.in_headlines and (named := tails.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
         if item.source and sources.is_own(item.source.name):
@@ -156,16 +156,16 @@ class Gatherer:
         if not item.paragraphs or item.source:
             return
         for at, text in enumerate(item.paragraphs):
-            if dangling := sources.dangling_label(text):
+            if dangling := tails.dangling_label(text):
                 self.report.add(item.line, "source", "label of a source without a name dropped", dangling)
                 item.paragraphs[at] = text.removesuffix(dangling).rstrip()
         last = item.paragraphs[-1]
-        found = sources.source_at_end(last, lenient=self.habits.lenient)
+        found = tails.source_at_end(last, lenient=self.habits.lenient)
         if found:
             before, name, url, _ = found
             item.paragraphs[-1:] = [before] if before else []
             item.source = Source(name, url, item.line)
-        elif address := sources.address_at_end(last):
+        elif address := tails.address_at_end(last):
             item.paragraphs[-1] = address[0]
             item.source = Source(_host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the text taken as the source's", address[1])
@@ -174,11 +174,11 @@ class Gatherer:
 
     def _headline_source(self, item: Gathered, text: str) -> str:
         """An item on one line: its source, and its first sentence as headline where there is more than one."""
-        found = sources.source_at_end(text, lenient=self.habits.lenient)
+        found = tails.source_at_end(text, lenient=self.habits.lenient)
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
-        elif (address := sources.address_at_end(text)) or (address := sources.bare_address_at_end(text)):
+        elif (address := tails.address_at_end(text)) or (address := tails.bare_address_at_end(text)):
             text = address[0]
             item.source = Source(_host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the line taken as the source's", address[1])
@@ -208,7 +208,7 @@ class Gatherer:
         if url:
             name = item.source.name if item.source else name or _host(url)
             item.source = Source(name, url, item.line)
-        named = sources.linked_name_at_end(text) if item.source is None else None
+        named = tails.linked_name_at_end(text) if item.source is None else None
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
@@ -240,7 +240,7 @@ class Gatherer:
 
 
 def _is_told(item: Gathered) -> bool:
-    return bool(item.paragraphs) and sources.source_at_end(item.paragraphs[-1], lenient=False) is not None
+    return bool(item.paragraphs) and tails.source_at_end(item.paragraphs[-1], lenient=False) is not None
 
 
 def _asks_to_join(text: str) -> bool:

@@ -1,13 +1,17 @@
-"""What a numbered text is when it is no digest: a contract, a notice, vacancies, a work report, source code."""
+"""What a numbered text is when it is no digest (a contract, a notice, a recipe, source code), and its refusal."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from mailer.errors import SourceError
 from mailer.model.columns import width
+from mailer.rendering.paste import leads
+from mailer.rendering.paste.items import Gathered
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.masthead import WORDS
+from mailer.rendering.paste.masthead import WORDS, Head
+from mailer.rendering.paste.outline import Outline
 
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
@@ -86,3 +90,30 @@ def other_kind(lines: Sequence[Line], sources: int) -> str:
         if told >= least and told * 8 >= len(texts) and sources * 2 < told:
             return words
     return ""
+
+
+def refuse_others(
+    lines: Sequence[Line], found: Outline, head: Head, items: dict[int, Gathered], *, dated: bool, where: str
+) -> None:
+    """Raise SourceError where a text with items is no digest; `dated` says that its day is known."""
+    named = sum(item.source is not None for item in items.values())
+    bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
+    dated = bool(head.day or dated or head.named)
+    dated = dated and (found.family != "shape" or head.worded)
+    told = (
+        named >= 2
+        or (named > 0 and named * 2 >= len(items))
+        or (dated and (bodies * 3 >= len(items) or head.worded or bool(found.titles)))
+    )
+    kind = other_kind(lines, named)
+    headlines = [item.headline for item in items.values()]
+    matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
+    if kind:
+        raise SourceError(f"this is no digest but {kind}; paste the digest alone", where=where)
+    sections = len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"
+    if not items or not (told or matched or sections):
+        raise SourceError(
+            f"this is no digest: {len(items)} numbered lines, but no date, name, source or section with them;"
+            " begin with a title such as `Club News, 21 May`, or name sources",
+            where=where,
+        )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, links, sources
+from mailer.rendering.paste import enumerators, grammar, links, sources, tails
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
@@ -119,7 +119,7 @@ def _without_address(text: str) -> str:
 
 def _is_known(text: str, label: str) -> bool:
     """Whether the grammar of all digests finds the name here, without the label's word as its beginning."""
-    found = sources.source_line(text) or (sources.source_at_end(text, lenient=True) or ("", ""))[1:]
+    found = sources.source_line(text) or (tails.source_at_end(text, lenient=True) or ("", ""))[1:]
     word = re.sub(r"^\W+|\W+$", "", label)
     return bool(found[0]) and not (word and found[0].startswith(word))
 
@@ -222,7 +222,7 @@ def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
         not (told and plain)
         or lines[at].bold
         or text.startswith("#")
-        or any(sources.names_one(lines[i].text) for i in filled if i <= at)
+        or any(tails.names_one(lines[i].text) for i in filled if i <= at)
     ):
         return False
     return not (grammar.is_foot(text) or grammar.is_call(text) or grammar.is_picture(text) or grammar.is_rule(text))

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, leads, sources, titles
+from mailer.rendering.paste import enumerators, leads, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -111,8 +111,7 @@ def _after_title(lines: list[Line], index: int, chain: list[tuple[int, enumerato
     if before is None or (chain and before <= chain[-1][0]):
         return False
     return (
-        titles.heading(lines[before].text) is not None
-        and sources.source_at_end(lines[before].text, lenient=True) is None
+        titles.heading(lines[before].text) is not None and tails.source_at_end(lines[before].text, lenient=True) is None
     )
 
 
@@ -136,7 +135,7 @@ def hold_several(lines: list[Line], indices: list[int]) -> bool:
     counts = []
     for one, two in itertools.pairwise([*indices, len(lines)]):
         texts = [lines[i].text for i in range(one + 1, two)]
-        ends = [text for text in texts if sources.source_line(text) or sources.source_at_end(text, lenient=False)]
+        ends = [text for text in texts if sources.source_line(text) or tails.source_at_end(text, lenient=False)]
         counts.append(len(ends))
     several = sum(count >= 2 for count in counts)
     return len(counts) >= 2 and (several * 2 > len(counts) or (several > 0 and sum(counts) * 2 >= len(counts) * 3))

@@ -10,7 +10,7 @@ from datetime import date
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, titles
+from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -21,20 +21,24 @@ CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
 @dataclass(slots=True)
 class Outline:
-    """`starts` maps the index of an item's first line to its headline text; `titles` an index to a section's title."""
+    """`starts` maps the index of an item's first line to its headline text; `titles` an index to a section's title.
+
+    `noted` is what there is to report of it.
+    """
 
     starts: dict[int, str]
     titles: dict[int, str]
     family: str
+    noted: Report
 
 
-def find(lines: list[Line], report: Report) -> Outline | None:
+def find(lines: list[Line]) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one.
 
     The first way to tell items that finds some is taken, unless most of its items hold the sources of several and
     another way parts these.
     """
-    best: tuple[float, Outline, Report] | None = None
+    best: tuple[float, Outline] | None = None
     for attempt in (numbers.find, _bracketed, _headed, _bulleted, _by_sources, _bolded, _one_liners, shapes.find):
         noted = Report()
         starts, family = attempt(lines, noted)
@@ -44,16 +48,13 @@ def find(lines: list[Line], report: Report) -> Outline | None:
             raise SourceError(message, where=f"line {lines[min(starts)].number}")
         if not starts:
             continue
-        outline = Outline(starts, titles.find(lines, starts, noted), family)
+        outline = Outline(starts, titles.find(lines, starts, noted), family, noted)
         parted = _parted(lines, outline)
         if best is None or (parted >= best[0] + CLEARLY and _holds(outline, best[1])):
-            best = parted, outline, noted
+            best = parted, outline
         if best[0] == 1:
             break
-    if best is None:
-        return None
-    report.take(best[2])
-    return best[1]
+    return best[1] if best else None
 
 
 def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
@@ -65,7 +66,7 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     if len(ordered) < 4:
         return starts
     told = {
-        one: any(lines[i].text for i in range(one + 1, two)) or sources.names_one(lines[one].text)
+        one: any(lines[i].text for i in range(one + 1, two)) or tails.names_one(lines[one].text)
         for one, two in itertools.pairwise([*ordered, len(lines)])
     }
     first, last = ordered[0], ordered[-1]
@@ -74,7 +75,7 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     if not told[first] and dates.find(starts[first], date(2000, 1, 1)):
         starts = {index: text for index, text in starts.items() if index != first}
     if told[ordered[0]] or first not in starts:
-        bare = starts[last] if not sources.names_one(starts[last]) else ""
+        bare = starts[last] if not tails.names_one(starts[last]) else ""
         if bare and not told[last] and (grammar.is_foot(bare) or grammar.is_call(bare)):
             starts = {index: text for index, text in starts.items() if index != last}
     return starts
@@ -91,7 +92,7 @@ def _holds(outline: Outline, other: Outline) -> bool:
 def _parted(lines: list[Line], outline: Outline) -> float:
     """The share of the sources below the first item that are the only one of theirs."""
     borders = sorted([*outline.starts, *outline.titles, len(lines)])
-    ends = [i for i in range(min(outline.starts), len(lines)) if sources.names_one(lines[i].text)]
+    ends = [i for i in range(min(outline.starts), len(lines)) if tails.names_one(lines[i].text)]
     owners = Counter(bisect(borders, end) for end in ends)
     return len(owners) / len(ends) if ends else 1.0
 
@@ -149,7 +150,7 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark: the first line after a source ends the item before."""
     alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
-    ends = alone or [i for i, line in enumerate(lines) if sources.source_at_end(line.text, lenient=False)]
+    ends = alone or [i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)]
     over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
         report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
@@ -211,10 +212,10 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     found = [
         index
         for index in filled
-        if width(lines[index].text) > 24 and sources.source_at_end(lines[index].text, lenient=False)
+        if width(lines[index].text) > 24 and tails.source_at_end(lines[index].text, lenient=False)
     ]
-    before = [index for index in filled if sources.before_headline(lines[index].text)]
-    if len(before) > len(found) and sources.stand_before_headlines([lines[index].text for index in before]):
+    before = [index for index in filled if tails.before_headline(lines[index].text)]
+    if len(before) > len(found) and tails.stand_before_headlines([lines[index].text for index in before]):
         found = before
     if len(found) < 3 or len(found) * 2 < len(filled):
         return {}, ""

@@ -7,7 +7,7 @@ import re
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, grammar, links, sources
+from mailer.rendering.paste import dates, grammar, links, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -39,7 +39,7 @@ def is_headline(line: Line) -> bool:
         and _SENTENCE.search(text) is None
         and re.search(r"[a-z]{2}\. [A-Z]|[。！？].", text) is None
         and sources.source_line(line.text) is None
-        and sources.source_at_end(line.text, lenient=False) is None
+        and tails.source_at_end(line.text, lenient=False) is None
         and not _is_dated(text)
         and not (grammar.is_foot(text) or grammar.is_greeting(text) or grammar.is_picture(text))
     )
@@ -47,8 +47,8 @@ def is_headline(line: Line) -> bool:
 
 def _is_text(text: str) -> bool:
     plain = links.strip(text)[0]
-    plain = plain.removesuffix(sources.dangling_label(plain)).rstrip()
-    told = re.search(r"[.。!！?？…]['\"”’」』)）]*$", plain) or sources.source_at_end(text, lenient=False)
+    plain = plain.removesuffix(tails.dangling_label(plain)).rstrip()
+    told = re.search(r"[.。!！?？…]['\"”’」』)）]*$", plain) or tails.source_at_end(text, lenient=False)
     return bool(told) and width(plain) >= 16 and not grammar.is_foot(plain) and not grammar.is_greeting(plain)
 
 

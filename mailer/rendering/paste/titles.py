@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, links, sources
+from mailer.rendering.paste import dates, enumerators, grammar, leads, links, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -37,12 +37,12 @@ def heading(text: str) -> tuple[str, bool] | None:
     if (
         not title
         or width(title) > 44
-        or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(sources.dangling_label(title)))
+        or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(tails.dangling_label(title)))
         or re.search(r"\[\^?\d{1,3}\]$|://|\b\d+ min(?:ute)?s? read$", plain)
         or sources.source_line(text)
     ):
         return None
-    if sources.source_at_end(plain, lenient=True):
+    if tails.source_at_end(plain, lenient=True):
         return None
     return " ".join(title.split()), decorated
 
