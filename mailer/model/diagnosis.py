@@ -37,7 +37,7 @@ _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
 _ACCESS = "recipient address rejected"
 _POLICIES = frozenset({"policyviolation", "securityerror", "rejected", "filtered"})
 _VAGUE = ("mailbox unavailable", "mailbox not available", "account is not available")  # RFC 5321: for whatever reason
-# What makes of "no such user" something that may pass or is about us, where no status says otherwise.
+# What makes of "no such user" something that may pass or is about us, where no status says otherwise; and in an answer.
 _BESIDE = {
     "too many": "speeding",
     "greylist": "systemerror",
@@ -45,15 +45,19 @@ _BESIDE = {
     "temporar": "systemerror",
     "again later": "systemerror",
     "try later": "systemerror",
+    "callback": "rejected",
+    "callout": "rejected",
+    "whitelist": "rejected",
+}
+_BESIDE_ANSWERED = {
+    **_BESIDE,
     "back later": "systemerror",
     "try again in": "systemerror",
     "in progress": "systemerror",
     "lookup failed": "systemerror",
+    " header": "notcompliantrfc",
     "helo": "blocked",
     "dns says": "rejected",
-    "callback": "rejected",
-    "callout": "rejected",
-    "whitelist": "rejected",
     "may not relay": "norelaying",
     "your ptr": "requireptr",
     "authentication failed": "securityerror",
@@ -147,10 +151,12 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         if status == "5.2.1" and any(words in said for words in _VAGUE):
             return "suspend", f"status {status}; {rule} leaves it open"
         sure = ".1." in status[1:4] and not 400 <= code < 500
-        beside = "" if sure else next((words for words in _BESIDE if words in said), "")
-        if beside and reason in {"userunknown", "hostunknown"}:
-            return "networkerror" if reason == "hostunknown" else _BESIDE[beside], f"{rule}; beside {beside!r}"
-        other = of_something_else(said) if not sure and _CODE.match(said, 1) else None
+        answer = _CODE.match(said, 1) is not None
+        beside = _BESIDE_ANSWERED if answer else _BESIDE
+        word = next((word for word in beside if word in said and (not sure or word == "too many")), "")
+        if word and reason in {"userunknown", "hostunknown"}:
+            return "networkerror" if reason == "hostunknown" else beside[word], f"{rule}; beside {word!r}"
+        other = of_something_else(said) if answer and not sure else None
         if other and not _DEAD.first(other[2], openings(other[2]))[0]:
             return other[0], f"{rule}; of {other[1]!r}"
         if status == "5.1.2" and reason == "userunknown":

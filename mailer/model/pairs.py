@@ -7,7 +7,7 @@ import unicodedata
 
 from mailer.model.phrasebook import GAP, SAID, find
 from mailer.model.rules.codes import PAIRS, UNLESS, UNSAID
-from mailer.model.rules.tongues import TONGUES
+from mailer.model.rules.tongues import NO_SUCH, TONGUES
 
 Words = tuple[str, ...]
 
@@ -63,6 +63,7 @@ _DENIALS = tuple(
     for tongue in TONGUES
     if tongue.nots
 )
+_NO_SUCH = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, _listed(NO_SUCH)))})((?: \w+){{1,3}})")
 _UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
 MAX_ANSWER = 160
 _STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
@@ -96,8 +97,8 @@ def _denied_abroad(said: str) -> str:
                 next((word for word in words if word in clause and find(word, clause, 0, len(clause)) >= 0), "")
                 for words in (readers, being)
             )
-            if reader and lacking:
-                return f"{reader} + not {lacking}"
+            if reader and (lacking or any(f" {reader}" in found[1] for found in _NO_SUCH.finditer(clause))):
+                return f"{reader} + not {lacking or 'any'}"
     return ""
 
 

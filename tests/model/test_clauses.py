@@ -51,6 +51,11 @@ OF_US = [
     "the link in your mail points to a domain that does not exist",
     "recipient is not local and you may not relay",
     "unable to write to mailbox: no such file or directory",
+    "your sender's domain cannot be found",
+    "Your provider is not welcome: unknown to our users",
+    "URL in mail not found in whitelist",
+    "invalid address in To: header",
+    "5.1.1 Too many bad recipients, you are blocked for an hour",
 ]
 PASSING = [
     "the account could not be served at this time, try again",
@@ -87,6 +92,8 @@ def test_what_is_denied_to_us_or_may_pass_is_not_the_reader(words: str) -> None:
         "La direccion de correo no esta dada de alta",
         "Aucun compte ne correspond",
         "Nessun utente corrisponde",
+        "Keine solche Mailbox",
+        "Nessuna casella con questo nome",
         "Такого пользователя нет",
         "Adresa nu exista",
         "Địa chỉ không tồn tại",

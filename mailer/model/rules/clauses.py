@@ -34,7 +34,8 @@ GONE = (
     "unassigned | unallocated | unregistered | unprovisioned | unlisted | undeliverable | withdrawn | removed | "
     "deleted | purged | erased | wiped | obsolete | defunct | abolished | gone | has left | left the | left our | "
     "left us | departed | resigned | moved away | moved on | passed away | deceased | ceased to exist | vanished | "
-    "not in service | no longer | left | absent | unavailable | existant | non-existant | non existant"
+    "not in service | no longer | left | absent | unavailable | existant | non-existant | non existant | missing | "
+    "retired"
 )
 
 # How he is denied: a denial and, within a few words, being or knowing; nobody; and who no longer belongs here.
@@ -69,7 +70,8 @@ PASSING = (
 )
 # What else than the reader may be missing, unknown or wrong, and what that means.
 ELSE = (
-    ("blocked", "helo | ehlo"),
+    ("blocked", "helo | ehlo | your provider"),
+    ("rejected", "your sender* | sender's | sender domain | from domain | to our user* | to our customer*"),
     ("authfailure", "dkim | spf | dmarc | key"),
     ("requireptr", "your host* | your ptr | your server | reverse"),
     ("spamdetected", "link* | url* | score | wants | want | asked for | unsolicited"),

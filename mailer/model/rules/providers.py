@@ -243,6 +243,7 @@ PROVIDER_CODES: Table = (
         frequency of receiving messages | sender frequency limited
         """,
     ),
+    ("userunknown", "directories, Domino's and others", "address not listed at | recipient not listed at"),
     (
         "blocked",
         "DNSBL operators' names, RFC 5782",

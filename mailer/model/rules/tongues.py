@@ -23,6 +23,12 @@ class Tongue(NamedTuple):
     being: str = ""
 
 
+# "No such mailbox": with one of these before him a reader is denied without another word.
+NO_SUCH = (
+    "kein | keine | keinen | aucun | aucune | ningún | ninguna | nessun | nessuna | nenhum | nenhuma | geen | brak"
+    " | żaden | žádný | žádná | ingen | inget"
+)
+
 TONGUES = (
     Tongue(
         "de",
@@ -245,7 +251,7 @@ TONGUES = (
     Tongue(
         "zh",
         "发件人 | 寄件人 | 寄件者 | 发信人 | 发件地址 | 发件方",
-        "收件人 | 收信人 | 用户 | 用戶 | 邮箱 | 郵箱 | 信箱 | 地址 | 帐号 | 账号 | 帳號 | 空间 | 空間 | 账户",
+        "收件人 | 收信人 | 用户 | 用戶 | 邮箱 | 郵箱 | 信箱 | 地址 | 帐号 | 账号 | 帳號 | 帐户 | 空间 | 空間 | 账户",
         "不存在 | 未找到 | 找不到 | 没有找到 | 无此 | 無此 | 查无 | 查無 | 不正确 | 有误 | 有誤 | 无效 | 無效"
         "| 未注册 | 未註冊 | 已注销 | 已註銷",
         "已满 | 已滿 | 满了 | 不足 | 超出 | 超过 | 超過",
