@@ -76,6 +76,8 @@ def said_of_it(said: str) -> tuple[str, str]:
     for reason, things, verbs in _ENGLISH:
         if rule := _paired(said, things, verbs):
             return reason, rule
+    if not said.isascii() and (rule := said_of_sender(said)):
+        return "rejected", rule
     for things, sayings in _ABROAD[said.isascii()]:
         if any(thing in said for thing in things):
             for reason, verbs in sayings:

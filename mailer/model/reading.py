@@ -102,6 +102,7 @@ _DELAYED = Expression(
     r"|delivery.{0,30}delayed|not yet been delivered|will (be )?(retr|continue|keep)|still undelivered"
     r"|still being (tried|attempted)|will be retried"
     r"|could not be delivered for more than|has not been delivered (yet|after)|deliver\w* temporarily"
+    r"|not (be |been )?delivered yet|will (go on )?try(ing)? (for|until|during)"
     r"|attempts will continue|not yet delivered|unable to deliver.{0,60}but|will try again"
     r"|delivery attempts",
     DELAYED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailer.model.bounce import Kind
+from mailer.model.bounce import Family, Kind
 from mailer.model.diagnosis import classify
 from mailer.model.reading import Reading, read_mail
 
@@ -147,3 +147,13 @@ def test_a_notice_that_breaks_off_in_a_line_costs_nobody_his_place(broken: str) 
     words = f"From: postmaster@example.org\nSubject: Undelivered mail\n\nNot delivered to dave@example.org: {broken}"
     assert read_mail(words.encode()).kind is Kind.SOFT
     assert read_mail(f"{words}.".encode()).kind is Kind.HARD
+
+
+def test_what_could_not_be_delivered_yet_is_still_being_tried() -> None:
+    words = "could not be delivered yet, its server does not answer. I will try for another 3 days."
+    assert notice(f"Your mail to dave@example.org {words}").kind is Kind.DELAY
+
+
+def test_a_sender_refused_in_another_language_is_a_policy() -> None:
+    words = "您的邮件被退回\n收件人:dave@example.org\n退信原因:发件人被列入黑名单"
+    assert notice(words, title="系统退信").family is Family.POLICY

@@ -10,7 +10,7 @@ READERS = (
     "user* | recipient* | rcpt | mailbox* | mail box | mail-box | inbox | account* | address* | alias* | box | "
     "e-mail | email | local part | local-part | customer* | subscriber* | member* | person | people | employee* | "
     "staff | name | username | student* | login | destination | somebody | anybody | someone | anyone | "
-    "individual | contact | <> | mbx"
+    "individual | contact | <> | mbx | receiver*"
 )
 HOLDINGS = (
     "user* | mailbox* | mail box | inbox | account* | box | member* | customer* | subscriber* | student* | receiving"
@@ -30,7 +30,7 @@ OFF = (
 )
 GONE = (
     "unknown | unkown | unrecogni* | invalid | nonexist* | non-exist* | inexist* | bogus | fictiti* | fake | "
-    "imaginary | wrong | incorrect | erroneous | mistyped | misspel* | mis-spel* | illegal | bad | unresolved | "
+    "imaginary | wrong | incorrect | erroneous | mistyped | misspel* | mis-spel* | illegal | bad | unresolv* | "
     "unassigned | unallocated | unregistered | unprovisioned | unlisted | undeliverable | withdrawn | removed | "
     "deleted | purged | erased | wiped | obsolete | defunct | abolished | gone | has left | left the | left our | "
     "left us | departed | resigned | moved away | moved on | passed away | deceased | ceased to exist | vanished | "
@@ -45,7 +45,7 @@ BEING = (
     "serv* | provision* | locat* | identif* | belong* | has | have | handl* | contain* | valid | present | set up | "
     "setup | creat* | associat* | correspond* | here | one of | with us | on file | on record | employ* | work* | "
     "live* | map* | in our | in the | on our | on this | at this | of this | part of | resid* | in service | "
-    "in use | resolv* | verif* | validat* | look up | heard of | used"
+    "in use | resolv* | verif* | validat* | look up | heard of | used | determin*"
 )
 SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
 NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
@@ -76,6 +76,7 @@ ELSE = (
     ("requireptr", "your host* | your ptr | your server | reverse"),
     ("spamdetected", "link* | url* | score | wants | want | asked for | unsolicited"),
     ("notcompliantrfc", "header* | message-id"),
+    ("norelaying", "relaying | to relay | relayed"),
     ("mailererror", "command not | script | file or directory"),
 )
 # After "no user", "no account": what makes of it no denial of him.

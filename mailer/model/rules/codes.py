@@ -14,13 +14,14 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "authfailure",
         "signature | dkim | spf | dmarc",
         "not valid | no valid | not carry a valid | invalid | fail | missing | not verif | not aligned | unsigned | "
-        "not pass",
+        "not pass | not found | required | absent",
     ),
     ("networkerror", "connection | socket", "closed by | reset by | dropped by | broken | terminated by"),
     ("networkerror", "dns | mx record | name server", "error | fail | timeout | timed out | unresolv"),
     (
         "rejected",
-        "sender | mail from | from address | from domain | envelope from | your domain | your address",
+        "sender | mail from | from address | from domain | envelope from | return-path | return path | your domain | "
+        "your address",
         "invalid | reject | refus | den | block | not allowed | not accept | not exist | not found | unknown | "
         "not valid | forbid | banned | blacklist | verif",
     ),
@@ -50,12 +51,25 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "rcpt | recipients | messages | mails | emails | connections | rate | frequency | sending | volume | sessions",
         "too many | too much | too high | limit | exceed | quota | excessive | unusual | slow down",
     ),
-    ("notcompliantrfc", "header | headers", "no | missing | duplicate | malformed | too many"),
-    ("contenterror", "attachment | attachments", "not accept | not allowed | refus | reject | block | forbid | denied"),
+    (
+        "notcompliantrfc",
+        "header | headers",
+        "no | missing | duplicate | malformed | too many | invalid | not valid | future",
+    ),
+    (
+        "systemerror",
+        "write to | mail store | spool | database",
+        "cannot | unable | fail | error | unreach | unavail | down",
+    ),
+    (
+        "contenterror",
+        "attachment | attachments | file | files",
+        "not accept | not allowed | refus | reject | block | forbid | denied",
+    ),
     (
         "blocked",
-        "ip | client | host | server | network | connection | ip address",
-        "blocked | banned | forbidden | denied | refused | rejected | not welcome | black",
+        "ip | client | host | server | network | connection | country | provider",
+        "blocked | banned | forbidden | denied | refused | rejected | not welcome | black | not allow | not accept",
     ),
     (
         "filtered",
@@ -66,6 +80,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "spamdetected",
         "content | message | mail | email | attachment | url | link | body | subject",
         "reject | blocked | refus | denied | forbidden | not welcome | suspicious | harmful | phish | unwanted | "
+        "not wanted | not accept | not allow | "
         "bulk | mass mail",
     ),
 )

@@ -14,7 +14,7 @@ PROVIDER_CODES: Table = (
         "suppressed",
         "Amazon SES: docs.aws.amazon.com/ses, sending-email-suppression-list",
         """
-        on the suppression list | from the suppression list | amazon ses has suppressed | level suppression list
+        on the suppression list | from the suppression list | amazon ses has suppressed | suppression list
         """,
     ),
     (

@@ -168,7 +168,7 @@ PHRASES: Table = (
         content rejected | spam content | considered spam | classified as spam | looks like spam |
         identified as spam | detected as spam | as spam | spam message | spam detected | spam score |
         spam rejected | spam-like | probable spam | likely spam | high spam | is spam | - spam | unsolicited bulk |
-        unsolicited mail | unsolicited email | likely unsolicited | spamassassin | rspamd | junk mail | ube, | uce |
+        unsolicited mail | unsolicited email | likely unsolicited | spamassassin | rspamd | junk | ube, | uce |
         spam filter | spam firewall | spam wall | suspicious content | message looks | bulk mail | probably spam |
         for one or more recipients*blocked | may be spam | spamsignature | contains spam | antispam | anti-spam |
         垃圾 | spam*reject | spam*block | rejected*spam | blocked*spam | spam | url*blacklist | body part contains |
@@ -264,7 +264,7 @@ PHRASES: Table = (
         registered gateway user | not owned by user | returned mail not accepted | recursive cname |
         sender email address | mail sending denied | is spoofed | members-only | only accepts posting |
         only accepts mail from | postings from members | closed mailing list | members may post | permitted sender |
-        not subscribed to this |
+        contacts only | not subscribed to this |
         only accepting mail from specific | sender*has no a, | sender*has no mx | sender*has no dns
         """,
     ),
@@ -284,7 +284,7 @@ DEAD_PHRASES: Table = (
         all relevant mx records point to non-existent | domain must resolve | the account or domain may not exist |
         host address lookup failed | no route to domain | illegal host | bad domain | recipient domain must exist |
         mail domain mentioned in email address is unknown | unroutable address | nonexistent domain |
-        non-existant domain |
+        non-existant domain | unknown mail domain |
         nonexistentdomain | remote domain doesn't exist | dominio no existe | dominio non esiste |
         domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown |
         domain is not hosted | domain not in use | domain is not in use | domain invalid | domain is invalid
