@@ -45,7 +45,8 @@ BEING = (
     "serv* | provision* | locat* | identif* | belong* | has | have | handl* | contain* | valid | present | set up | "
     "setup | creat* | associat* | correspond* | here | one of | with us | on file | on record | employ* | work* | "
     "live* | map* | in our | in the | on our | on this | at this | of this | part of | resid* | in service | "
-    "in use | resolv* | verif* | validat* | look up | heard of | used | determin*"
+    "in use | resolv* | verif* | validat* | look up | heard of | used | determin* | of ours | of our | of mine | "
+    "among"
 )
 SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
 NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
@@ -77,7 +78,8 @@ ELSE = (
     ("spamdetected", "link* | url* | score | wants | want | asked for | unsolicited"),
     ("notcompliantrfc", "header* | message-id"),
     ("norelaying", "relaying | to relay | relayed"),
-    ("mailererror", "command not | script | file or directory"),
+    ("securityerror", "password | log in | login first"),
+    ("mailererror", "command not | script | agent | program | plugin | file or directory"),
 )
 # After "no user", "no account": what makes of it no denial of him.
 NO_DENIAL = (

@@ -16,6 +16,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "not valid | no valid | not carry a valid | invalid | fail | missing | not verif | not aligned | unsigned | "
         "not pass | not found | required | absent",
     ),
+    ("blocked", "helo | ehlo", "bad | invalid | wrong | forged | mismatch | not exist | not resolve"),
     ("networkerror", "connection | socket", "closed by | reset by | dropped by | broken | terminated by"),
     ("networkerror", "dns | mx record | name server", "error | fail | timeout | timed out | unresolv"),
     (
@@ -23,7 +24,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
         "sender | mail from | from address | from domain | envelope from | return-path | return path | your domain | "
         "your address",
         "invalid | reject | refus | den | block | not allowed | not accept | not exist | not found | unknown | "
-        "not valid | forbid | banned | blacklist | verif",
+        "not valid | forbid | banned | blacklist | verif | unverif",
     ),
     (
         "mailboxfull",
@@ -79,7 +80,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     (
         "spamdetected",
         "content | message | mail | email | attachment | url | link | body | subject",
-        "reject | blocked | refus | denied | forbidden | not welcome | suspicious | harmful | phish | unwanted | "
+        "reject | blocked | refus | denied | forbidden | not welcome | suspicious | harmful | phish | unwanted | bad | "
         "not wanted | not accept | not allow | "
         "bulk | mass mail",
     ),

@@ -67,12 +67,13 @@ TONGUES = (
         "desactivad | suspendid | bloquead | deshabilitad | no activ | inactiv",
         "rechazad | no autorizad | no permitid",
         "no | ningún | ninguna | ningun | nadie",
-        "exist | encontr | encuentr | conoc | registrad | válid | de alta | correspond | localiz| figura | pertenec",
+        "exist | encontr | encuentr | conoc | reconoc | registrad | válid | de alta | correspond | localiz"
+        "| figura | pertenec",
     ),
     Tongue(
         "pt",
         "remetente",
-        "destinatário | endereço | caixa | usuário | utilizador | sua conta | a conta | conta de | quota | cota",
+        "destinatário | endereço | caixa | usuário | utilizador | conta | quota | cota",
         "não existe | desconhecid | não encontrad | não foi encontrad | não foi possível encontrar"
         "| inexistente | inválid | não está cadastrad | não está registad | não consta",
         "chei | lotad | excedid | esgotad",
@@ -234,7 +235,8 @@ TONGUES = (
         "ja",
         "送信者 | 差出人 | 送信元",
         "宛先 | 受信者 | ユーザ | アドレス | メールボックス | アカウント",
-        "存在しません | 存在しない | 存在しな | 見つかりません | 見つからない | 不明 | 間違 | 登録され",
+        "存在しません | 存在しない | 存在しな | 正しくありません | 該当なし | ユーザーなし | ユーザなし"
+        "| 見つかりません | 見つからない | 不明 | 間違 | 登録され",
         "いっぱい | 満杯 | 超過 | 超え",
         "停止 | 無効 | ロック | 解約",
         "拒否 | 許可され",
@@ -253,7 +255,7 @@ TONGUES = (
         "发件人 | 寄件人 | 寄件者 | 发信人 | 发件地址 | 发件方",
         "收件人 | 收信人 | 用户 | 用戶 | 邮箱 | 郵箱 | 信箱 | 地址 | 帐号 | 账号 | 帳號 | 帐户 | 空间 | 空間 | 账户",
         "不存在 | 未找到 | 找不到 | 没有找到 | 无此 | 無此 | 查无 | 查無 | 不正确 | 有误 | 有誤 | 无效 | 無效"
-        "| 未注册 | 未註冊 | 已注销 | 已註銷",
+        "| 未注册 | 未註冊 | 没有这个 | 没有该 | 没有此 | 沒有這個 | 沒有此 | 已注销 | 已註銷",
         "已满 | 已滿 | 满了 | 不足 | 超出 | 超过 | 超過",
         "冻结 | 凍結 | 停用 | 禁用 | 锁定 | 鎖定",
         "拒绝 | 拒絕 | 黑名单 | 黑名單 | 被封 | 未通过 | 未知",

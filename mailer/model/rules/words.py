@@ -142,7 +142,7 @@ PHRASES: Table = (
         "virusdetected",
         "ClamAV, amavis, Mimecast",
         """
-        virus detected | virus found | virus infected | a virus | infected | due to virus | rejected*virus |
+        virus detected | virus found | virus in | virus infected | a virus | infected | due to virus | rejected*virus |
         virus*reject | virus*block | virus*detected | virus*found | viruses*found | malware | dangerous attachment |
         trojan | worm detected | phishing attachment | clamav | eicar | 病毒 | security policies - mc |
         executable attachment
@@ -284,7 +284,7 @@ DEAD_PHRASES: Table = (
         all relevant mx records point to non-existent | domain must resolve | the account or domain may not exist |
         host address lookup failed | no route to domain | illegal host | bad domain | recipient domain must exist |
         mail domain mentioned in email address is unknown | unroutable address | nonexistent domain |
-        non-existant domain | unknown mail domain |
+        non-existant domain | unknown mail domain | not be found in the dns | not found in dns |
         nonexistentdomain | remote domain doesn't exist | dominio no existe | dominio non esiste |
         domaine*n'existe pas | 域名不存在 | 网域不存在 | 도메인*존재하지 | host name is unknown | hostname is unknown |
         domain is not hosted | domain not in use | domain is not in use | domain invalid | domain is invalid
