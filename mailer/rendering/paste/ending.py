@@ -64,7 +64,12 @@ class _Ending:
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
         behind = tails.stand_behind_headlines([*self.found.starts.values()])
         apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
-        return bare and (apart or behind or tails.source_at_end(self.found.starts[last], lenient=False) is not None)
+        return bare and (
+            apart
+            or behind
+            or len(starts) > 4
+            or tails.source_at_end(self.found.starts[last], lenient=False) is not None
+        )
 
     def _is_title_again(self, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""

@@ -62,14 +62,14 @@ _PATTERNS = (
     ("share", re.compile(r"(\d{1,2})/\d{1,2}[.、:：)]?\s+(\S.*)")),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
-    ("no", re.compile(r"(?:no\.?|nr\.?|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
+    ("no", re.compile(r"(?:no\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
     ("roman", re.compile(r"(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
 SIGN = r"[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?"  # a pictograph before a headline or title
-_SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u25a0-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）])")
+_SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2580-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）\s])")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(
     r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff])\ufe0f?\s*(\S.*)"

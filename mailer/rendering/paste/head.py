@@ -22,7 +22,8 @@ _NAME_IN_GREETING = re.compile(
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
-    r"|here(?: i|['’])s (?:your|the|today['’]s) ((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){1,4})(?= for\b|[,:.])"
+    r"|here(?: i|['’])s (?:your|the|today['’]s) "
+    r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
     r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
@@ -112,6 +113,9 @@ class _Reader:
             )
             if 2 <= width(name := name.strip(EDGE)) <= 50 and not re.search(r"[;；。！？、]", name):
                 self.masthead.take_name(name, Line(forward.subject_line, subject))
+        clause = re.match(r"([^,，]{4,40})[,，]\s", subject)
+        if clause and not separator and not head.newsletter and WORDS.search(fold(clause[1])):
+            self.masthead.take_name(clause[1], Line(forward.subject_line, subject))
         if not separator:
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:

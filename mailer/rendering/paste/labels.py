@@ -22,7 +22,7 @@ _LABELLED = re.compile(
     r"|[\u3400-\u9fff]{2,4}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
     r")|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
-    r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[→>»↗➡\ufe0f\]】]*)",
+    r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)",
 )
 # A name without a label behind the last full stop.
 _BARE = re.compile(
@@ -31,15 +31,17 @@ _BARE = re.compile(
 )
 _NAME_AND_DAY = re.compile(
     r"([^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*[|｜·,，]\s*"
-    r"(?:\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
+    r"(?:\d{1,2} ?min(?:ute)?s?(?: read)?|\d{1,2} ?分钟(?:阅读|读完)?"
+    r"|\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
     r"|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)"
 )
+_BETWEEN = re.compile(r"(.{6,120}?)\s*[(（]([^()（）]{2,40})[)）]\s*(?:[:：]|\s[-–—])\s*(\S.{7,})")
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
     r"时间|日期|发布|更新|作者|记者|编辑|撰|关键词|标签|价格|地[点址]|电话|联系|点评|短评|评[论语]|影响|解读|提示|备注"
     r"|注[:：]|数据|阅读|分类|类别|栏目|板块|版块"
-    r"|\b(?:tags?|topics?|date|time|author|by|byline|price|where|when|who|what|why|note|our take|section|category"
+    r"|\b(?:tags?|topics?|date|time|author|byline|price|where|when|who|what|why|note|our take|section|category"
     r"|phone)\b",
     re.IGNORECASE,
 )
@@ -57,7 +59,7 @@ class _End:
 
 def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     """The lines with names behind a label that repeats ("信源：X", "Read more at X") written as sources are."""
-    lines = _named_with_days(lines, report)
+    lines = _parted(_named_with_days(lines, report), report)
     groups: defaultdict[str, list[_End]] = defaultdict(list)
     for end in _labelled_ends(lines):
         groups[re.sub(r"\s+", "", end.label).casefold()].append(end)
@@ -89,6 +91,29 @@ def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
     return [replace(line, text=f"来源：{found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
+def _parted(lines: list[Line], report: Report) -> list[Line]:
+    """Lines of headline, source in parentheses, and text (`Kiln lit (Dale Echo): It burns.`) as headline and text."""
+    found = {
+        line: match
+        for line in lines
+        if (match := _BETWEEN.fullmatch(links.strip(line.text)[0]))
+        and sources.is_name(match[2])
+        and not sources.NO_SOURCE.match(match[2])
+    }
+    filled = [line for line in lines if line.text]
+    below = filled[filled.index(next(iter(found))) :] if found else []
+    if len(found) < LEAST or len(found) * 5 < len(below) * 3 or any(links.LINK in line.text for line in found):
+        return lines
+    report.add(below[0].number, "guess", f"{len(found)} lines of headline, source and text parted", below[0].text[:60])
+    written: list[Line] = []
+    for line in lines:
+        if match := found.get(line):
+            written += [replace(line, text=match[1].strip()), replace(line, text=f"{match[3]}（来源：{match[2]}）")]
+        else:
+            written.append(line)
+    return written
+
+
 def _labelled_ends(lines: list[Line]) -> list[_End]:
     """The last line of each block that ends in a few words of the form of a label and a name."""
     found = []
@@ -105,6 +130,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
         addressed = "://" in links.strip(line.text)[0]
         if match and addressed and not re.search(r"\w", match["label"]):
             continue  # a sign before an address is before a headline, too
+        if match and match["behind"].strip() and match["behind"].strip() == match["label"].strip():
+            continue  # the same sign on both sides is a title's
         if match and _is_name(match["name"]) and not _is_known(line.text, match["label"]):
             found.append(_End(index, before, match["label"], match["name"].strip()))
     return found
@@ -141,6 +168,7 @@ def _is_last(lines: list[Line], index: int) -> bool:
         not below
         or below.startswith("#")
         or grammar.is_rule(below)
+        or grammar.is_foot(below)
         or enumerators.is_numbered(below)
         or enumerators.bullet(below) is not None
         or enumerators.bracketed(below) is not None
@@ -150,10 +178,12 @@ def _is_last(lines: list[Line], index: int) -> bool:
 def _is_label(lines: list[Line], group: list[_End]) -> bool:
     """Whether names stand behind this label as the sources of items: in most, at the end, and once in each."""
     label = group[0].label
+    ends = {end.index for end in group}
     other = _OTHER.search(fold(label)) or enumerators.is_numbered(f"{label.strip()} x")
     if other or len(group) < LEAST or len({end.name for end in group}) < 2:
         return False
-    numbered = [i for i, line in enumerate(lines) if enumerators.is_numbered(line.text)]
+    begun = (enumerators.is_numbered, enumerators.bullet)
+    numbered = [i for i, line in enumerate(lines) if any(begins(line.text) for begins in begun) and i not in ends]
     inside = range(numbered[0], len(lines)) if len(numbered) >= LEAST else range(1, len(lines))
     if group[0].index not in inside or (numbered and len(numbered) > len(group) * 2):
         return False

@@ -31,6 +31,10 @@ MOST_OF_ADVERTISEMENT = 8  # lines
 _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
+# A headline between single stars, perhaps behind a sign or number.
+_STARRED = re.compile(
+    r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]|\d\ufe0f?\u20e3) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S|$)"
+)
 _CHAT_LINK = re.compile(r"<(https?://[^\s<>|]+)\|([^<>|\n]{1,200})>")  # as Slack copies them
 _MARKDOWN_LINK = re.compile(r"(!?)\[([^\[\]\n]{1,200})\]\(<?(https?://[^\s()<>]+(?:\([^\s()]*\))?)>?\)")
 
@@ -154,7 +158,7 @@ def _undecorated(line: Line) -> Line:
     text = re.sub(
         r"(?<=[^\d\s][.!?。！？])\s?([_*])(?=[^\s_*])([^_*]{2,40})\1$", r" (\2)", text
     )  # a name behind the last full stop
-    text = re.sub(r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S|$)", r"\1**\2**", text)
+    text = _STARRED.sub(r"\1**\2**", text)
     line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)
     if match and "**" not in match[1]:

@@ -184,6 +184,11 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     return starts, "sources"
 
 
+def _has_name_behind(text: str) -> bool:
+    """Whether a line may be a headline with a name in parentheses or behind a dash."""
+    return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
+
+
 def _is_below_first(lines: list[Line], index: int) -> bool:
     """Whether the line above is the first of its block."""
     return index > 0 and lines[index - 1].text != "" and (index == 1 or not lines[index - 2].text)
@@ -217,7 +222,10 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     before = [index for index in filled if tails.before_headline(lines[index].text)]
     if len(before) > len(found) and tails.stand_before_headlines([lines[index].text for index in before]):
         found = before
-    if len(found) < 3 or len(found) * 2 < len(filled):
+    if len(found) < 3:
+        found = [i for i in filled if _has_name_behind(lines[i].text)]
+    below = [index for index in filled if found and index >= found[0]]
+    if len(found) < 3 or len(found) * 2 < len(below):
         return {}, ""
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
     return {index: lines[index].text for index in found}, "lines"

@@ -38,7 +38,7 @@ def is_headline(line: Line) -> bool:
         4 <= width(text) <= 100
         and _SENTENCE.search(text) is None
         and re.search(r"[a-z]{2}\. [A-Z]|[。！？].", text) is None
-        and sources.source_line(line.text) is None
+        and (line.bold or sources.source_line(line.text) is None)
         and tails.source_at_end(line.text, lenient=False) is None
         and not _is_dated(text)
         and not (grammar.is_foot(text) or grammar.is_greeting(text) or grammar.is_picture(text))

@@ -117,8 +117,8 @@ def source_line(text: str) -> tuple[str, str] | None:
 
 
 def is_pointer(text: str) -> bool:
-    """Whether words only lead to a page ("full story")."""
-    return _POINTING.search(text) is not None
+    """Whether words only lead to a page ("full story"), and are not a name ("Port Watch")."""
+    return _POINTING.match(text) is not None and re.search(r"[A-Z]\S* [A-Z]", text) is None
 
 
 def is_marked_name(text: str) -> bool:

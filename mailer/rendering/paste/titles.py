@@ -118,8 +118,9 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             if index > ordered[0]:
                 del candidates[index]
     if len(candidates) == 1 and (index := min(candidates)) < ordered[0]:
-        has_date = dates.find(lines[index].text, date(2000, 1, 1)) is not None
-        if has_date or _is_name(lines, index) or (not candidates[index][1] and _SEVERAL.search(lines[index].text)):
+        text = lines[index].text
+        announced = text.endswith((":", "：")) or (not candidates[index][1] and _SEVERAL.search(text))
+        if announced or dates.find(text, date(2000, 1, 1)) or _is_name(lines, index):
             return {}
     candidates = _without_marks(lines, candidates)
     for index, (title, _) in candidates.items():
