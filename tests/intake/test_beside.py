@@ -55,11 +55,13 @@ def test_the_process_ends_when_who_takes_its_items_is_killed(tmp_path: Path) -> 
     taking = os.fork()
     if taking == 0:
         for child in beside(process_numbers()):
-            told.write_text(str(child))
+            if not told.exists():
+                told.write_text(str(child))
     wait_until(lambda: told.exists() and told.read_text() != "")
     os.kill(taking, signal.SIGKILL)
     os.waitpid(taking, 0)
-    wait_until(lambda: not _lives(int(told.read_text())))
+    child = int(told.read_text())
+    wait_until(lambda: not _lives(child))
 
 
 def _lives(process: int) -> bool:
