@@ -51,7 +51,8 @@ BEING = (
 SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
 NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
 BELONGING = (
-    "work* | employ* | with us | with the | with our | with this | here | part of | a member | in use | associated"
+    "work* | employ* | with us | with the | with our | with this | here | part of | a member | in use | associated | "
+    "has an | have an | has a | have a"
 )
 
 # What is denied to us, or said of us or of the message; of the system; and what may pass denies nobody.
