@@ -62,7 +62,12 @@ _BESIDE_ANSWERED = {
     "your ptr": "requireptr",
     "authentication failed": "securityerror",
 }
-_FULL = {"2.2": "mailboxfull", "3.1": "systemfull"}  # RFC 3463: what has no room
+# RFC 3463: what has no room, where words leave it open; "too many messages" in a mailbox are no haste.
+_ROOM = {
+    ("speeding", "2.2"): "mailboxfull",
+    ("mailboxfull", "3.1"): "systemfull",
+    ("mesgtoobig", "2.3"): "exceedlimit",
+}
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 # Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
 _HEDGES = (
@@ -138,10 +143,8 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
     begun = openings(said)
     for book in (_PROVIDERS, _WORDS):
         reason, rule = book.first(said, begun)
-        if reason == "mesgtoobig" and status == "5.2.3":
-            return "exceedlimit", f"{rule}; with {status}"
-        if reason in {"speeding", "mailboxfull"} and status[2:] in _FULL and reason != _FULL[status[2:]]:
-            return _FULL[status[2:]], f"{rule}; with {status}"
+        if room := _ROOM.get((reason, status[2:])):
+            return room, f"{rule}; with {status}"
         if reason:
             about_us = reason == "userunknown" and not said.isascii() and said_of_sender(said)
             return ("rejected", about_us) if about_us else (reason, rule)
