@@ -66,7 +66,7 @@ _BESIDE_ANSWERED = {
 _ROOM = {
     ("speeding", "2.2"): "mailboxfull",
     ("mailboxfull", "3.1"): "systemfull",
-    ("mesgtoobig", "2.3"): "exceedlimit",
+    ("mesgtoobig", "5.2.3"): "exceedlimit",
 }
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 # Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
@@ -143,7 +143,7 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
     begun = openings(said)
     for book in (_PROVIDERS, _WORDS):
         reason, rule = book.first(said, begun)
-        if room := _ROOM.get((reason, status[2:])):
+        if room := _ROOM.get((reason, status)) or _ROOM.get((reason, status[2:])):
             return room, f"{rule}; with {status}"
         if reason:
             about_us = reason == "userunknown" and not said.isascii() and said_of_sender(said)
