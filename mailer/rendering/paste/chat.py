@@ -32,8 +32,10 @@ _SPEAKER_BEHIND = re.compile(
 # WhatsApp on a phone of the other kind.
 _SPEAKER_DASH = re.compile(r"\d[\d/.-]+,? \d{1,2}:\d{2}(?: ?[AP]M)? [-–] ([^:：]{1,40}): ?(.*)", re.IGNORECASE)
 _YEAR = re.compile(r"\d{4}[-/.年]\d|\d[-/.]\d{4}")
+# QQ, which writes a number behind the name.
+_SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} (\S.{0,20}?)[(<（]\S{4,40}[)>）]()")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
-_FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND)
+_FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"

@@ -42,7 +42,7 @@ _PATTERNS = (
     ),
     ("hanparen", re.compile(rf"[(（〔［\[【]([{_HAN}]{{1,3}})[)）〕］\]】]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
-    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨]\s*|\s+)(\S.*)")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (
         "part",

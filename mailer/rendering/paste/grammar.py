@@ -18,7 +18,7 @@ _KEPT_STOP = re.compile(
 )
 _CTA = re.compile(
     r"报名|加入|申请入|申请加|申请成为|入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
-    r"|订阅|商务合作|交流群|加\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
+    r"|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -47,6 +47,8 @@ _FOOT = re.compile(
     r"|以上(?:信息|内容|消息|资讯|新闻|来源)|以上(?:就)?是(?:今天|今日|本期|全部)|(?:投资|股市|理财|市场)有风险|更多内容|(?:主编|监制)(?=\W|$)|【?(?:微语|金句|心语|寄语|[每今]日一[语句言])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核(?=\W|$)|上期回顾|往期(?=\W|$|回顾|精|推荐|文章|内容)|本文(?:来自|来源|部分|首发|由)|部分图片|(?:图片|素材)(?:来源|来自)(?:于)?网络|更多精彩|收起(?:全文|$)"
     r"|(?:together|in partnership|presented|brought to you) (?:with|by)\b"
+    r"|(?:cheers|best(?: wishes| regards)?|(?:kind |warm )?regards|yours(?: \w+)?|sincerely"
+    r"|until (?:tomorrow|next \w+))\W*$|made with \W{1,4} by\b"
     r"|(?:微信|群)?(?:的?聊天记录)|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"

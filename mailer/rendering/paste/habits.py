@@ -35,7 +35,7 @@ NONE = Habits()
 
 def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
     """The habits of the digest whose outline was `found`; `borders` are the indices where something else begins."""
-    texts = [text for _, text in sorted(found.starts.items())]
+    texts = [_without_address(text) for _, text in sorted(found.starts.items())]
     closing = [tails.source_at_end(text, lenient=True) is not None for text in _last_lines(lines, found, borders)]
     lenient = sum(closing) * 2 >= len(texts)
     bare = [(tails.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
@@ -51,6 +51,11 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         signs=sum(SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def _without_address(text: str) -> str:
+    addressed = tails.bare_address_at_end(text)
+    return addressed[0] if addressed else text
 
 
 def _most(texts: list[str], test: Callable[[str], bool], least: int = 3) -> bool:

@@ -22,7 +22,7 @@ _NAME_IN_GREETING = re.compile(
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
-    r"|here(?: i|['’])s (?:your|the|today['’]s) "
+    r"|here(?: i|['’])s (?:(?:your|today['’]s) |(?-i:the )?)"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
     r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
@@ -111,7 +111,8 @@ class _Reader:
             name = self.masthead.edition(
                 subject[: dated[2]] or subject[dated[3] :], Line(forward.subject_line, subject)
             )
-            if 2 <= width(name := name.strip(EDGE)) <= 50 and not re.search(r"[;；。！？、]", name):
+            name = name.strip(f"{EDGE}【】[]「」《》")
+            if 2 <= width(name) <= 50 and not re.search(r"[;；。！？、]", name):
                 self.masthead.take_name(name, Line(forward.subject_line, subject))
         clause = re.match(r"([^,，]{4,40})[,，]\s", subject)
         if clause and not separator and not head.newsletter and WORDS.search(fold(clause[1])):
@@ -249,7 +250,9 @@ class _Reader:
 
     def _are_leads(self, text: str, *, behind_name: bool) -> bool:
         parts = leads.split(text, self.headlines, listed=behind_name)
-        if leads.PREFIX.match(text) or len(parts) >= 2:
+        if leads.PREFIX.match(text) or re.search(r"[;；]", text) or len(parts) > 2:
+            return True
+        if len(parts) == 2 and (behind_name or leads.match(parts, self.headlines) != [None, None]):
             return True
         if re.search(r"[。！？.!?](?:[)）」”\"]*|[(（].{1,20}[)）])$", text):
             return False  # one sentence

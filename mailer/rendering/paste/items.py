@@ -104,7 +104,9 @@ class Gatherer:
             self._closing_source(item)
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else _host(url), url, item.line)
-        if item.source is None and self.habits.behind and (behind := tails.behind_headline(text)):
+        host = item.source is not None and item.source.name == _host(item.source.url)
+        if (host or item.source is None) and self.habits.behind and (behind := tails.behind_headline(text)):
+            url = url or links.strip(text)[1] or (item.source.url if item.source else "")
             text, item.source = behind[0], Source(behind[1], url, item.line)
         if self.habits.columns and not item.paragraphs and (columns := tails.columns(text)):
             text = columns[0]

@@ -95,8 +95,9 @@ class Masthead:
 
     def take_name(self, name: str, line: Line) -> None:
         """Note the name, without signs around it; a number at its end is the issue's."""
+        name = re.sub(r"(?<!\b[A-Z])\s*[.。]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$", "", name)
-        name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$|\s+[.。]$", "", " ".join(name.split()))
+        name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]

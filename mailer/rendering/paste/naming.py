@@ -28,7 +28,9 @@ _ANY = re.compile(
 
 def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
-    return _ANY.fullmatch(fold(name)) is not None or re.search(r"[【】「」『』《》>]|\s[—–-]+\s", name) is not None
+    if not name or _ANY.fullmatch(fold(name)):
+        return True
+    return re.search(r"[【】「」『』《》>]|\s[—–-]+\s", name) is not None
 
 
 def plainest(lines: list[Line]) -> tuple[str, Line] | None:
@@ -59,5 +61,5 @@ def _undated(text: str) -> str:
 def _name(words: str) -> str:
     """The words without a date, where they may be a name of its own; else ""."""
     name = _undated(words).split(" | ")[0].strip(EDGE + "()（）")
-    told = _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
+    told = not grammar.is_greeting(name) and _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
     return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""

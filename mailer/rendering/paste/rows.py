@@ -8,9 +8,9 @@ from collections import Counter
 from mailer.rendering.paste.report import Report
 
 _COLUMNS = {
-    "headline": ("标题", "新闻标题", "題目", "title", "headline"),
+    "headline": ("标题", "新闻标题", "題目", "title", "headline", "story", "news"),
     "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
-    "source": ("来源", "來源", "出处", "媒体", "source", "publisher"),
+    "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "paper", "media"),
     "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
     "section": ("栏目", "版块", "分类", "类别", "section", "category"),
     "date": ("日期", "date"),
@@ -23,7 +23,7 @@ def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, st
     """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
     lines = [(number, _cells(text)) for number, text in lines]
     for start, (number, text) in enumerate(lines):
-        columns = [_KNOWN.get(cell.strip().lower(), "") for cell in text.split("\t")]
+        columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in text.split("\t")]
         if "headline" in columns and max(Counter(filter(None, columns)).values()) == 1 and len(columns) > 1:
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]

@@ -136,6 +136,7 @@ def _is_named_address(name: str) -> bool:
     return (
         is_name(name)
         and width(name) <= 24
+        and not re.search(r"[.!?]\W*$", name)
         and not grammar.is_call(name)
         and not grammar.is_foot(name)
         and _POINTING.search(name) is None

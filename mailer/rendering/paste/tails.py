@@ -19,7 +19,7 @@ _BEFORE = re.compile(
 )
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
 _END_LABEL = re.compile(
-    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。]?$",
+    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})$", re.IGNORECASE | re.DOTALL)
@@ -68,7 +68,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),
     ):
         match = pattern.fullmatch(fold(plain))
-        if match and width(match[2]) <= 40:
+        if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
             return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
@@ -90,7 +90,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
 
 def behind_headline(text: str) -> tuple[str, str] | None:
     """A headline with a name behind a bar or dash, as (headline, name): a source where most headlines have one."""
-    match = _BEHIND.fullmatch(text)
+    match = _BEHIND.fullmatch(links.strip(text)[0])
     return (match[1], match[2]) if match and sources.is_name(match[2]) and width(match[2]) <= 24 < width(text) else None
 
 
