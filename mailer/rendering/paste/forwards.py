@@ -53,7 +53,8 @@ def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward
         _note(forward, *match, lines[end].number)
         seen += 1
         end += 1
-    if start is None and seen < (1 if forward.subject_line == lines[first].number else 2 if forward.subject else 3):
+    alone = seen == 1 and forward.subject_line == lines[first].number
+    if start is None and not alone and seen < (2 if forward.subject else 3):
         return lines, Forward()
     for line in lines[:end]:
         header = _header(line)
