@@ -35,6 +35,7 @@ _NOT_FOUND = re.compile(_NEGATION + _one_of(words.SEEKING))
 _NOBODY = rf"(?:(?<!\w)no(?: \w+){{0,2}}? (?!e?-?mail ?\b(?!box)){_one_of(words.READERS)}|{_one_of(words.NOBODY)})"
 _NONE = re.compile(_NOBODY)
 _REFUSED = re.compile(rf"{_NOBODY}(?: \w+){{0,2}}? {_one_of(words.NO_DENIAL)}")
+_OURS = _pattern(words.OURS)
 _ELSE = tuple((reason, _pattern(listed)) for reason, listed in words.ELSE)
 _LEFT = re.compile(rf"(?<!\w)no longer(?: \w+){{0,2}}? {_one_of(words.BELONGING)}")
 
@@ -57,6 +58,11 @@ def said_of_reader(said: str) -> tuple[str, str]:
             if not _NOT_OF_HIM.search(clause) and (rule := _absent(clause)):
                 return "userunknown", rule
     return "", ""
+
+
+def of_our_account(said: str) -> bool:
+    """Whether an answer speaks of the account we send with, at a relay that is paid or wants a password."""
+    return len(said) <= MAX_ANSWER and bool(_OURS.search(said))
 
 
 def not_found(said: str) -> str:

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
 
 from mailer.mail.reply import Reply
 from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
-from mailer.model.clauses import not_found, of_something_else, said_of_reader
+from mailer.model.clauses import not_found, of_our_account, of_something_else, said_of_reader
 from mailer.model.delivery import Phase
 from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
 from mailer.model.phrasebook import Phrasebook, openings
+from mailer.model.plain import HEDGES, plain
 from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
 from mailer.model.rules.words import DEAD_PHRASES, LATE_PHRASES, PHRASES
 from mailer.model.step import likely_step, step_in
 
-MAX_TEXT = 4000
-
-_LINK = re.compile(r"https?://\S{1,500}", re.I)
-_GOOGLE = re.compile(r"\?p=\w{1,40}|groups\.google\.com/support", re.I)
-# The name of the host that speaks, and of what it filters with, is nothing it says.
-_HOST = re.compile(r"host (?:[\w-]{1,63}\.){1,8}[\w-]{1,63}(?= ?\[[\da-fA-F.:]{3,45}\]| said\b|\.?:)")
-_BRAND = re.compile(r"spam(?:titan|experts|hero|ina|fighter|soap|proxy)\b", re.I)
-_BRITISH = re.compile(r"(recogni|authori|organi)s(?=e|i|a)")
-_ADDRESS = re.compile(r"<?[^\s<>()\[\]\"',;:]{1,128}@(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}>?")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODE = re.compile(r"(?<![\d.\-])([245]\d\d)(?=[\s\-,;:]|$)")
 
@@ -69,20 +60,16 @@ _ROOM = {
     ("mesgtoobig", "5.2.3"): "exceedlimit",
 }
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
-# Where a notice leaves open what it was: the answer it quotes has to say it (Google; Microsoft, 5.1.351).
-_HEDGES = (
-    "address couldn't be found, or is unable to receive mail",
-    "remote server returned unknown recipient or mailbox unavailable",
-    "5.1.351",
-)
 _PASSING = frozenset({*DEAD, Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_HIS = frozenset({Family.NO_SUCH_ADDRESS, Family.INACTIVE, Family.MAILBOX_FULL, Family.REJECTED_AFTER_DATA})
+_LOGIN = frozenset({530, 534, 535, 538})  # RFC 4954: about our user name and password
 _AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
 _BEFORE_RECIPIENT = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH, Phase.MAIL})
 
 
 def classify_reply(reply: Reply, phase: Phase) -> Diagnosis:
     """What a server's refusal in our own dialogue means; a 4yz is never hard: the server asks for another try."""
-    found = classify(reply.text, code=reply.code, status=reply.status, phase=phase)
+    found = classify(reply.text, code=reply.code, status=reply.status, phase=phase, whole=True)
     if not reply.transient:
         return found
     return replace(found, kind=Kind.DELAY) if found.family in _PASSING else found
@@ -105,7 +92,7 @@ def classify(
     if status.endswith(".0.0"):
         status = _status_in(said) or status
     status = status or _status_in(said)
-    status = "" if status in _HEDGES else status
+    status = "" if status in HEDGES else status
     code = code or _code_in(said)
     phase = phase or step_in(said)
     if phase is None and whole is not None:
@@ -115,28 +102,17 @@ def classify(
         reason, rule = _by_codes(status, code)
         if FAMILY.get(reason) is Family.NO_SUCH_ADDRESS and phase in _BEFORE_RECIPIENT:
             reason, rule = "rejected", f"{rule}; before RCPT"
+    elif whole and FAMILY.get(reason) in _HIS and _is_about_us(said, phase, code):
+        reason, rule = "securityerror", f"{rule}; of the account we send with"
     kind = kind_of(reason)
     if kind is Kind.HARD and status.startswith("4."):
         kind = Kind.SOFT  # RFC 3463 section 2: class 4 is a persistent *transient* failure
     return Diagnosis(kind, reason, status, rule)
 
 
-@lru_cache(maxsize=8)  # step and reason are looked for in the same text, one after the other
-def plain(text: str) -> str:
-    """The text as rules want it: bounded, lower case, single blanks, addresses as `<>`, links gone."""
-    text = text[:MAX_TEXT]
-    if "://" in text:
-        text = _LINK.sub(lambda link: " " + " ".join(_GOOGLE.findall(link[0])) + " ", text)
-    text = _HOST.sub("host", text)
-    if "spam" in text.lower():
-        text = _BRAND.sub("", text)
-    if "@" in text:
-        text = _ADDRESS.sub("<>", text)
-    said = f" {' '.join(text.split()).lower()} ".replace("\u2019", "'")
-    said = _BRITISH.sub(r"\1z", said)
-    for hedge in _HEDGES:
-        said = said.replace(hedge, " ")
-    return said
+def _is_about_us(said: str, phase: Phase | None, code: int) -> bool:
+    """Whether an answer that seems to be about a reader's account is about ours: no reader has been named yet."""
+    return code in _LOGIN or phase in _BEFORE_RECIPIENT or of_our_account(said)
 
 
 def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[str, str]:

@@ -132,3 +132,27 @@ def test_the_name_of_the_host_that_speaks_is_nothing_it_says() -> None:
     for host in ("mx.antispam.example.net[192.0.2.1]", "virus.blocked.example.net [2001:db8::1]"):
         assert classify_line(f"host {host} said: {said}").kind is Kind.HARD
     assert classify_line("554 blocked using spam.example.net").family is Family.POLICY
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "554 Message rejected: Sending paused for this account.",
+        "502 5.7.0 Your SMTP account is not yet activated",
+        "550 SMTP user account disabled",
+        "554 5.7.1 account has been locked for sending",
+        "535 5.7.8 user account locked",
+        "450 4.7.1 your plan's quota is exhausted",
+        "550 Trial account cannot send to this recipient, account not verified",
+        "550 submission account not found, please authenticate",
+    ],
+)
+def test_an_account_of_ours_that_is_off_costs_no_reader_anything(answer: str) -> None:
+    assert classify_line(answer).family is Family.POLICY
+    for phase in (Phase.RCPT, Phase.DOT):
+        assert classify_reply(Reply(int(answer[:3]), (answer[4:],)), phase).family is Family.POLICY
+
+
+@pytest.mark.parametrize("words", ["5.2.1 account disabled", "mailbox full", "user unknown"])
+def test_before_a_reader_is_named_an_account_is_ours(words: str) -> None:
+    assert classify_reply(Reply(550, (words,)), Phase.MAIL).family is Family.POLICY

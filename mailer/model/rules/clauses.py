@@ -82,6 +82,12 @@ ELSE = (
     ("securityerror", "password | log in | login first"),
     ("mailererror", "command not | script | agent | program | plugin | file or directory"),
 )
+# An answer that speaks of what we send with: our account is off, unknown or used up, and not the reader's.
+OURS = (
+    "sending paused | sending is | your account | your smtp | your plan | your user | trial account | submission | "
+    "outgoing | for sending | send mail | smtp account | smtp user | authenticate first | please authenticate | "
+    "please log in | aws account | plan's | this relay"
+)
 # After "no user", "no account": what makes of it no denial of him.
 NO_DENIAL = (
     "given | specified | provided | supplied | want | wants | ask | asks | asked | accept* | may | can | will | "
