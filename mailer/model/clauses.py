@@ -62,7 +62,8 @@ def said_of_reader(said: str) -> tuple[str, str]:
 
 def of_our_account(said: str) -> bool:
     """Whether an answer speaks of the account we send with, at a relay that is paid or wants a password."""
-    return len(said) <= MAX_ANSWER and bool(_OURS.search(said))
+    answer = said.rpartition(SAID)[2]
+    return len(answer) <= MAX_ANSWER and bool(_OURS.search(answer))
 
 
 def not_found(said: str) -> str:

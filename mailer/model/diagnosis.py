@@ -14,7 +14,7 @@ from mailer.model.bounce import DEAD, FAMILY, Diagnosis, Family, Kind, kind_of
 from mailer.model.clauses import not_found, of_our_account, of_something_else, said_of_reader
 from mailer.model.delivery import Phase
 from mailer.model.pairs import said_of_it, said_of_sender, said_to_rcpt
-from mailer.model.phrasebook import Phrasebook, openings
+from mailer.model.phrasebook import SAID, Phrasebook, openings
 from mailer.model.plain import HEDGES, plain
 from mailer.model.rules.codes import CODES, GENERAL, STATUS
 from mailer.model.rules.providers import PROVIDER_CODES
@@ -102,7 +102,7 @@ def classify(
         reason, rule = _by_codes(status, code)
         if FAMILY.get(reason) is Family.NO_SUCH_ADDRESS and phase in _BEFORE_RECIPIENT:
             reason, rule = "rejected", f"{rule}; before RCPT"
-    elif whole and FAMILY.get(reason) in _HIS and _is_about_us(said, phase, code):
+    elif (whole or SAID in said) and FAMILY.get(reason) in _HIS and _is_about_us(said, phase, code):
         reason, rule = "securityerror", f"{rule}; of the account we send with"
     kind = kind_of(reason)
     if kind is Kind.HARD and status.startswith("4."):

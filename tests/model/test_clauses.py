@@ -7,7 +7,7 @@ import pytest
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Family, Kind
 from mailer.model.delivery import Phase
-from mailer.model.diagnosis import classify_line, classify_reply
+from mailer.model.diagnosis import classify, classify_line, classify_reply
 
 GONE = [
     "That address is not in our directory",
@@ -149,6 +149,8 @@ def test_the_name_of_the_host_that_speaks_is_nothing_it_says() -> None:
 )
 def test_an_account_of_ours_that_is_off_costs_no_reader_anything(answer: str) -> None:
     assert classify_line(answer).family is Family.POLICY
+    logged = f"host smtp.example.net[192.0.2.1] said: {answer} (in reply to end of DATA command)"
+    assert classify(logged, status="5.0.0").family is Family.POLICY
     for phase in (Phase.RCPT, Phase.DOT):
         assert classify_reply(Reply(int(answer[:3]), (answer[4:],)), phase).family is Family.POLICY
 
