@@ -119,7 +119,7 @@ class _Reader(HTMLParser):
         elif tag in ("b", "strong"):
             self._mark()
             self._parts.append("**")
-        elif tag == "a" and values.get("href", "").startswith(("http://", "https://", "mailto:")):
+        elif tag == "a" and re.match(r"\s*(?:https?://|mailto:)[^\s<>\"]+\s*$", values.get("href", "")):
             self._link = direct(values["href"].strip(), self.getpos()[0], self.report)
             self._mark()
             self._parts.append(LINK)

@@ -215,7 +215,7 @@ def headline(text: str) -> tuple[str, str]:
     plain = " ".join(links.strip(text)[0].split())
     whole = re.fullmatch(r"【(.+)】|\*\*(.+)\*\*|「([^「」]+)」", plain)
     cut = next((part for part in whole.groups() if part), plain) if whole else plain
-    cut = cut.replace("**", "").strip()
+    cut = " ".join(cut.replace("**", "").split())
     bare = cut
     if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
         bare = cut[:-1].rstrip()

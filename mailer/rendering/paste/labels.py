@@ -221,6 +221,8 @@ def name_alone(lines: list[Line], starts: Iterable[int], report: Report, *, brac
         return False
     marked = _ends(lines, ordered, _is_marked_name) if not bracketed and not sources.is_marked_name(above) else []
     bare = [] if marked else _ends(lines, ordered, _is_bare_name)
+    if len({lines[at].text for at in bare}) < 2:
+        bare = []
     for at in marked or bare:
         name = lines[at].text[1:-1].strip() if marked else lines[at].text
         report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
@@ -247,7 +249,7 @@ def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
     """Whether a line below the first sentence of an item is a few words that are no sentence, number or title."""
     text = lines[at].text
     told = any(i < at and re.search(r"[.。!！?？]$", links.strip(lines[i].text)[0]) for i in filled)
-    plain = width(text) <= 30 and sources.is_name(text) and not re.search(r"[\d，,、:：|｜]|\.$", text)
+    plain = width(text) <= 30 and sources.is_name(text) and _BARE.fullmatch(text.lstrip("@ "))
     if (
         not (told and plain)
         or lines[at].bold

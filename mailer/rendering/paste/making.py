@@ -114,7 +114,7 @@ class Maker:
 
     def _written_title(self, head: Head, matched: list[int | None]) -> str:
         """The leads as the paste has them where none of them names an item; "" where one does."""
-        title = head.title
+        title = " ".join(head.title.split())
         if not title or "{{" in title or width(title) > 300 or any(index is not None for index in matched):
             return ""
         self.report.add(head.leads_line, "title", "no lead names an item; the leads are kept as the title", title)

@@ -70,7 +70,8 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         match = pattern.fullmatch(fold(plain))
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
-            return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
+            if sources.is_name(name):
+                return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
     if match and re.search(r"\w", match[1]):
         label = re.match(rf"\s*{LABELLED}", fold(match[2]), re.IGNORECASE)
@@ -95,9 +96,10 @@ def behind_headline(text: str) -> tuple[str, str] | None:
 
 
 def stand_behind_headlines(texts: Sequence[str]) -> bool:
-    """Whether most headlines of a digest have their source behind a bar or dash."""
-    behind = sum(behind_headline(text) is not None for text in texts)
-    return behind >= 3 and behind * 5 >= len(texts) * 4
+    """Whether most headlines of a digest have their source behind a bar or dash: a name shorter than the headline."""
+    behind = [found for text in texts if (found := behind_headline(text))]
+    shorter = sum(width(name) < width(headline) for headline, name in behind)
+    return shorter >= 3 and shorter * 5 >= len(texts) * 4
 
 
 def columns(text: str) -> tuple[str, str] | None:
