@@ -68,6 +68,8 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),
     ):
         match = pattern.fullmatch(fold(plain))
+        if pattern is _END_BAR and match and width(match[1]) <= width(match[2]):
+            continue  # a headline is longer than its source
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
             if sources.is_name(name):
