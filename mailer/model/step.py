@@ -32,6 +32,7 @@ _TRANSCRIPT = re.compile(
     r"(?:>>>+|--+>|=>|\bsent:|\bc:) ?(rcpt|mail|data|ehlo|helo)\b(?:(?!>>>|--+>).){0,160}?"
     r"(?:<<<+|<--+|<=|\breplied:|\bs:) ?[45]\d\d"
 )
+_MARKS = (">>>", "-->", "=>", "sent:", " c:")
 _COMMANDS = {"rcpt": Phase.RCPT, "mail": Phase.MAIL, "data": Phase.DATA, "ehlo": Phase.GREETING, "helo": Phase.GREETING}
 _PIPELINED = ("valid recipient", "rcpt first", "rcpt command must precede")  # the answer to RCPT, read after DATA
 
@@ -48,7 +49,7 @@ _ELSEWHERE = re.compile(r"5\.2\.[1-9]|5\.7\.[2-9]")
 
 def step_in(said: str) -> Phase | None:
     """The step named in a text, in the form that rules want; None where it names none."""
-    spoken = _TRANSCRIPT.search(said)
+    spoken = _TRANSCRIPT.search(said) if any(mark in said for mark in _MARKS) else None
     if spoken:
         pipelined = spoken[1] == "data" and any(words in said for words in _PIPELINED)
         return Phase.RCPT if pipelined else _COMMANDS[spoken[1]]
