@@ -89,9 +89,10 @@ class Leave:
             person = _person(conn, delivery_id)
             if person is None or reason not in REASONS or person.state != "unsubscribed":
                 return False
-            last = consents.last(conn, person.id)
-            if last is not None and not last.detail:
-                consents.append(conn, person.id, Step("withdrawn", source="page", detail=reason), self.clock())
+            left = consents.last(conn, person.id, "withdrawn")
+            if left is not None and left.detail not in REASONS:
+                # by the way he left, since only what the page did can be taken back
+                consents.append(conn, person.id, Step("withdrawn", source=left.source, detail=reason), self.clock())
             return True
 
     def prefer(self, delivery_id: int, language: str, *, pause: bool, unwanted: tuple[str, ...] | None) -> bool:
@@ -116,7 +117,7 @@ class Leave:
     def _reader(self, conn: Connection, person: Subscriber) -> Reader:
         paused = person.paused_until if person.paused_until and person.paused_until > self.clock() else None
         sections = str(person.attributes.get("unwanted_sections", ""))
-        last = consents.last(conn, person.id) if person.state == "unsubscribed" else None
+        left = consents.last(conn, person.id, "withdrawn") if person.state == "unsubscribed" else None
         return Reader(
             masked(person.address),
             person.state,
@@ -124,7 +125,7 @@ class Leave:
             paused,
             tuple(part for part in sections.split("; ") if part),
             self._may_undo(conn, person),
-            last.detail if last is not None else "",
+            left.detail if left is not None and left.detail in REASONS else "",
         )
 
     def _may_undo(self, conn: Connection, person: Subscriber) -> bool:

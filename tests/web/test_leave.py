@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from mailer.model.tokens import Keyring, Purpose
+from mailer.store import consents, signups
 from mailer.store.schema import editions
 from mailer.web import threads
 
@@ -124,6 +125,24 @@ def test_a_leaving_by_one_click_or_an_hour_ago_cannot_be_undone(town: Any, link:
     town.client.post(link)
     town.client.post(f"{link}/undo")
     assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_saying_why_makes_no_leaving_one_that_can_be_undone(town: Any, link: str) -> None:
+    town.client.post(link, content=b"List-Unsubscribe=One-Click")
+    told = town.client.post(f"{link}/reason", data={"reason": "too-often"}).text
+    assert "Thank you for telling us why." in told
+    assert "Take it back" not in told
+    town.client.post(f"{link}/undo")
+    assert town.person("alice@example.com").state == "unsubscribed"
+
+
+def test_who_left_by_a_list_was_not_asked_why(town: Any, link: str) -> None:
+    with town.db.transaction() as conn:
+        signups.depart(conn, town.person("alice@example.com").id, town.clock())
+        step = consents.Step("withdrawn", source="import", detail="left.csv:7")
+        consents.append(conn, town.person("alice@example.com").id, step, town.clock())
+    assert "Thank you for telling us why." not in town.client.get(link).text
+    assert "Thank you for telling us why." in town.client.post(f"{link}/reason", data={"reason": "other"}).text
 
 
 def test_an_hour_after_leaving_there_is_nothing_to_undo(town: Any, link: str) -> None:
