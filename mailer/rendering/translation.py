@@ -6,6 +6,7 @@ import gettext
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
@@ -39,11 +40,11 @@ def own_name(tag: str) -> str:
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The catalogue for a language tag, by its first subtag; English where there is none."""
-    for name in available():
-        if name != SOURCE and primary(name) == primary(language):
-            return _read(LOCALES / name / "LC_MESSAGES" / "mailer.po")
-    return gettext.NullTranslations()
+    """The catalogue for a language tag, the nearest with the same first subtag; English where there is none."""
+    name = _nearest(available(), language)
+    return (
+        _read(LOCALES / name / "LC_MESSAGES" / "mailer.po") if name not in {"", SOURCE} else gettext.NullTranslations()
+    )
 
 
 def written_in(language: str) -> str:
@@ -80,13 +81,27 @@ def choose(offered: Sequence[str], *wishes: str) -> str:
     """
     for wish in wishes:
         for tag in _ranked(wish):
-            for language in offered:
-                if tag == language.lower():
-                    return language
-            for language in offered:
-                if primary(tag) == primary(language):
-                    return language
+            if found := _nearest(offered, tag):
+                return found
     return offered[0]
+
+
+def _nearest(offered: Sequence[str], tag: str) -> str:
+    """The one of `offered` that shares the most subtags with a tag, itself before others; "" when not even the first.
+
+    Of zh-CN and zh-TW that is zh-TW for zh-TW, and the first of them for zh.
+    """
+    wanted = _subtags(tag)
+    same = [language for language in offered if primary(language) == wanted[0]]
+    return max(same, key=lambda one: (_shared(_subtags(one), wanted), _subtags(one) == wanted), default="")
+
+
+def _subtags(tag: str) -> list[str]:
+    return tag.replace("_", "-").lower().split("-")
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
 
 
 def _ranked(header: str) -> list[str]:
@@ -94,7 +109,7 @@ def _ranked(header: str) -> list[str]:
     for part in header[:500].split(","):
         tag, _, weight = part.strip().partition(";")
         try:
-            quality = float(weight.strip().removeprefix("q=")) if weight else 1.0
+            quality = float(weight.strip().lower().removeprefix("q=")) if weight else 1.0
         except ValueError:
             continue
         if tag and quality > 0:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from mailer.rendering import translation
 from mailer.rendering.templates import shipped_folder
 from mailer.rendering.translation import available, choose, own_name, translations, translator, written_in
 
@@ -60,6 +62,31 @@ def test_what_has_no_catalogue_is_said_to_be_written_in_english() -> None:
 )
 def test_the_first_wish_that_can_be_met_counts(wishes: tuple[str, ...], chosen: str) -> None:
     assert choose(("en", "zh"), *wishes) == chosen
+
+
+def test_of_two_catalogues_of_one_language_the_nearer_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, word in {"zh_CN": "订阅", "zh_Hant": "訂閱", "pt_BR": "Assinar", "pt_PT": "Subscrever"}.items():
+        file = tmp_path / name / "LC_MESSAGES" / "mailer.po"
+        file.parent.mkdir(parents=True)
+        file.write_text(
+            f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "Subscribe"\nmsgstr "{word}"\n'
+        )
+    monkeypatch.setattr(translation, "LOCALES", tmp_path)
+    for made_before in (translation.available, translation.translations):
+        made_before.cache_clear()
+    tags = ("zh", "zh-CN", "zh-Hant-TW", "zh_hant", "pt-pt", "pt")
+    assert [translator(tag)("Subscribe") for tag in tags] == ["订阅", "订阅", "訂閱", "訂閱", "Subscrever", "Assinar"]
+    for made_for_this in (translation.available, translation.translations):
+        made_for_this.cache_clear()
+
+
+def test_of_two_languages_offered_the_nearer_one_is_chosen() -> None:
+    offered = ("zh-CN", "zh-Hant", "en")
+    wishes = ("zh", "zh-Hant-HK", "zh-TW, en", "en-GB;Q=0.2, ZH-hant;Q=0.9")
+    assert [choose(offered, wish) for wish in wishes] == ["zh-CN", "zh-Hant", "zh-CN", "zh-Hant"]
+    assert choose(("zh-TW", "zh"), "zh") == "zh"
 
 
 def test_a_language_is_offered_by_the_name_it_gives_itself() -> None:
