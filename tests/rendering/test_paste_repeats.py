@@ -105,3 +105,9 @@ def test_who_says_most_tells_the_digest_and_not_who_speaks_most_often() -> None:
 )
 def test_stray_signs_and_blanks_are_written_and_read_again_the_same(text: str) -> None:
     read("Pier News\n" + text if not text.startswith("<") else text)
+
+
+def test_a_day_without_a_year_is_of_the_year_in_which_it_was_sent() -> None:
+    stamped = "Mo 2019-12-31 08:02:11\nPier News 1 January\n1. Boats sold\nThey were slow. (Pier Post)\n"
+    stamped += "2. Gulls counted\nThere were many. (Dale Echo)\n"
+    assert read(stamped).issue.date == date(2020, 1, 1)

@@ -66,6 +66,11 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
     return None
 
 
+def nearest(day: date, to: date) -> date:
+    """The same day and month in the year that puts it nearest to another day."""
+    return _date(0, day.month, day.day, to) or day
+
+
 def _date(year: int, month: int, day: int, today: date) -> date | None:
     years = [year] if year else [today.year - 1, today.year, today.year + 1]
     candidates = []

@@ -60,9 +60,11 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     head.worded = WORDS.search(fold(head_words)) is not None
     if forward.subject:
         reader.subject(forward)
-    mail_date = forward.date or forward.sent
-    if mail_date and head.day is None and (found := dates.find(mail_date, today)):
-        head.day, head.has_year, head.day_line = found[0], found[1], forward.date_line
+    sent = dates.find(forward.date or forward.sent, today)
+    if sent and head.day is None:
+        head.day, head.has_year, head.day_line = sent[0], sent[1], forward.date_line
+    elif sent and sent[1] and head.day and not head.has_year:  # the year in which it was sent
+        head.day, head.has_year = dates.nearest(head.day, sent[0]), True
     return head
 
 
