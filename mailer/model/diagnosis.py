@@ -61,6 +61,8 @@ _ROOM = {
 }
 _MOVED = frozenset({"7.17", "7.18"})  # RFC 7293 14: the mailbox or domain has a new owner
 _PASSING = frozenset({*DEAD, Family.UNCLEAR, Family.TRANSPORT, Family.RATE})
+_NO_MAIL = frozenset({521, 556})  # RFC 7504
+_HOSTS = ("domain", "host", "server", "mx", "network", "system", "machine", "smtp", "service")
 _HIS = frozenset({Family.NO_SUCH_ADDRESS, Family.INACTIVE, Family.MAILBOX_FULL, Family.REJECTED_AFTER_DATA})
 _LOGIN = frozenset({530, 534, 535, 538})  # RFC 4954: about our user name and password
 _AFTER_RECIPIENT = frozenset({Phase.DATA, Phase.BODY, Phase.DOT})
@@ -139,6 +141,8 @@ def _by_words(said: str, status: str, phase: Phase | None, code: int) -> tuple[s
         other = of_something_else(said) if answer and not sure else None
         if other and not _DEAD.first(other[2], openings(other[2]))[0]:
             return other[0], f"{rule}; of {other[1]!r}"
+        if reason == "notaccept" and code not in _NO_MAIL and not any(word in said for word in _HOSTS):
+            return "filtered", f"{rule}; of a reader"
         if status == "5.1.2" and reason == "userunknown":
             return "hostunknown", f"{rule}; with {status}"
         policy = status.startswith("5.7.") and (_ACCESS in said or _LATE.first(said, begun)[0] in _POLICIES)

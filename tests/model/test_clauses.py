@@ -29,6 +29,7 @@ OFF = [
     "the user's mailbox has expired",
     "mailbox is dormant",
     "the account was turned off by its administrator",
+    "the account has not been used for a long time and was locked",
 ]
 FULL = [
     "the recipient has no free storage",
@@ -55,6 +56,8 @@ OF_US = [
     "Relaying to unknown recipients is forbidden",
     "the host accepts no e-mail",
     "Return-path invalid",
+    "unknown reverse name, go away",
+    "user does not accept mail of that size",
     "delivery agent for user not found",
     "invalid user or password",
     "message contains a bad link, domain unknown",

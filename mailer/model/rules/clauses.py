@@ -26,7 +26,7 @@ OFF = (
     "disabled | suspend* | locked | frozen | inactiv* | closed | expired | deactivat* | terminat* | on hold | "
     "archived | not activated | lapsed | dormant | abandoned | unused | switched off | turned off | not enabled | "
     "barred | revoked | unpaid | overdue | log in | logged in | last login | decommission* | paused | cancelled | "
-    "canceled | parked | not active | no longer active | retired"
+    "canceled | parked | not active | no longer active | retired | not been used | not used for | long time"
 )
 GONE = (
     "unknown | unkown | unrecogni* | invalid | nonexist* | non-exist* | inexist* | bogus | fictiti* | fake | "
@@ -35,7 +35,7 @@ GONE = (
     "deleted | purged | erased | wiped | obsolete | defunct | abolished | gone | has left | left the | left our | "
     "left us | departed | resigned | moved away | moved on | passed away | deceased | ceased to exist | vanished | "
     "not in service | no longer | left | absent | unavailable | existant | non-existant | non existant | missing | "
-    "retired"
+    "retired | not used"
 )
 
 # How he is denied: a denial and, within a few words, being or knowing; nobody; and who no longer belongs here.
@@ -45,11 +45,11 @@ BEING = (
     "serv* | provision* | locat* | identif* | belong* | has | have | handl* | contain* | valid | present | set up | "
     "setup | creat* | associat* | correspond* | here | one of | with us | on file | on record | employ* | work* | "
     "live* | map* | in our | in the | on our | on this | at this | of this | part of | resid* | in service | "
-    "in use | resolv* | verif* | validat* | look up | heard of | used | determin* | of ours | of our | of mine | "
-    "among"
+    "in use | resolv* | verif* | validat* | look up | heard of | determin* | of ours | of our | of mine | among | "
+    "on staff"
 )
 SEEKING = "exist* | found | find | know* | match* | recogni* | locat* | identif* | heard of"
-NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of"
+NOBODY = "nobody | no one | no-one | none of | nothing called | no trace of | no record of | know no"
 BELONGING = (
     "work* | employ* | with us | with the | with our | with this | here | part of | a member | in use | associated | "
     "has an | have an | has a | have a"
@@ -63,7 +63,7 @@ NOT_OF_HIM = (
     "content* | attachment* | policy | policies | virus | quota | space | room | size | command* | argument* | "
     "parameter* | option | header* | subject | url | link | message-id | reply | reason | connection* | lookup | "
     "error* | whitelist* | your domain | your host* | sender domain | no such file | server is | "
-    "service unavailable | service is | service not | this service | the service"
+    "service unavailable | service is | service not | this service | the service | reverse | rdns"
 )
 OF_THE_MESSAGE = "message* | delivery | retry | queue | time | attempt*"
 OF_THE_SYSTEM = "system* | server* | spool | queue | filesystem | your | sender*"

@@ -92,7 +92,8 @@ UNLESS = (
     "sender | from | ip | host | client | server | domain | command | helo | ehlo | dns | mx | spf | dkim | dmarc | "
     "key | certificate | signature | error | reason | problem | fail | internal | policy | service | protocol | "
     "option | parameter | method | header | file | directory | database | table | map | lookup | record | route | "
-    "relay | queue | transport | mailer | temporar | later | url | link | subject | attachment | body | content | text"
+    "relay | queue | transport | mailer | temporar | later | url | link | subject | attachment | body | content | "
+    "text | reverse | ptr | rdns | country"
 )
 
 # Status codes that leave the matter open (RFC 3463: X.0, and the catch-alls 5.0 and 7.1).

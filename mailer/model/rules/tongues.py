@@ -54,7 +54,7 @@ TONGUES = (
         "pleine | saturé | dépassé | atteint",
         "désactivé | suspendu | bloqué | fermé",
         "refus | rejet | interdit",
-        "pas | plus | aucun | aucune | personne",
+        "pas | plus | non | aucun | aucune | personne",
         "exist | connu | connaiss | trouv | enregistr | valide | attribu | correspond | référenc| inscrit",
     ),
     Tongue(
@@ -92,7 +92,7 @@ TONGUES = (
         "disattivat | disabilitat | sospes | bloccat",
         "rifiutat | respint | non autorizzat",
         "non | nessun | nessuna | nessuno",
-        "esist | trovat | conosciut | registrat | valid | risult | corrispond | censit",
+        "esist | trovat | conosciut | registrat | valid | risult | corrispond | censit | present",
     ),
     Tongue(
         "nl",
