@@ -270,6 +270,8 @@ def _result(status: dsn.RecipientStatus, notice: str, count: int, mail: Mail | N
     words = about(notice, recipient, count)
     own = bool(mail and recipient and not status.diagnostic and knows(mail, recipient, words))
     diagnosis = _diagnose(status, words, Phase.RCPT if own else None)
+    if mail and mail.unfinished and not status.status and not _is_whole(mail) and diagnosis.kind is Kind.HARD:
+        diagnosis = replace(diagnosis, kind=Kind.SOFT, rule=f"{diagnosis.rule}; cut short")  # in what the server said
     if delayed:
         diagnosis = replace(diagnosis, kind=Kind.DELAY)
     return Result(recipient, replace(diagnosis, status=status.status or diagnosis.status), said or words[:500])

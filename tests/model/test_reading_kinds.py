@@ -390,3 +390,16 @@ def test_a_report_without_an_answer_is_believed_of_the_system_that_holds_the_mai
     words = "Failed to deliver to dave@example.org: account does not exist"
     assert report("Status: 5.0.0", words=words, author="MAILER-DAEMON@example.org").kind is Kind.HARD
     assert report("Status: 5.0.0", words=words).kind is Kind.SOFT
+
+
+def test_a_report_cut_within_an_answer_condemns_nobody_by_the_status_in_that_answer() -> None:
+    said = "550 5.1.1 Amazon SES has suppressed sending to this address"
+    head = "From: MAILER-DAEMON@example.net\nSubject: x\nContent-Type: multipart/report; boundary=x\n\n--x\n"
+    fields = (
+        f"Action: failed\nFinal-Recipient: rfc822; dave@example.org\nDiagnostic-Code: smtp; {said}\nStatus: 5.1.1\n"
+    )
+    whole = f"{head}Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n{fields}\n--x--\n"
+    assert read_mail(whole.encode()).reason == "suppressed"
+    cut = whole.index("550 5.1.1") + len("550 5.1.1 ")
+    for end in range(cut, whole.index("Status: 5.1.1")):
+        assert read_mail(whole[:end].encode()).kind is not Kind.HARD
