@@ -21,7 +21,7 @@ _LABELLED = re.compile(
     r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,4}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
-    r")|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
+    r")|-\s+|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
     r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)",
 )
 # A name without a label behind the last full stop.
@@ -128,6 +128,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             tail = _BARE.fullmatch(parted[2])
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
         addressed = "://" in links.strip(line.text)[0]
+        if match and match["label"].strip() == "-" and not _BARE.fullmatch(match["name"].strip()):
+            continue  # a list, not a name
         if match and addressed and not re.search(r"\w", match["label"]):
             continue  # a sign before an address is before a headline, too
         if match and match["behind"].strip() and match["behind"].strip() == match["label"].strip():
@@ -249,6 +251,7 @@ def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
     """Whether a line below the first sentence of an item is a few words that are no sentence, number or title."""
     text = lines[at].text
     told = any(i < at and re.search(r"[.。!！?？]$", links.strip(lines[i].text)[0]) for i in filled)
+    told = told or (at == filled[0] and sources.is_medium(text))
     plain = width(text) <= 30 and sources.is_name(text) and _BARE.fullmatch(text.lstrip("@ "))
     if (
         not (told and plain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass
@@ -184,6 +185,17 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     return starts, "sources"
 
 
+def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
+    """Where the item of a line begins: at the line above, if that is its headline and this one is its text."""
+    above = index - 1
+    source = tails.source_at_end(lines[index].text, lenient=False)
+    if source is None or re.search(r"[.。!！?？]$", source[0]) is None or above < 0 or above in found:
+        return index
+    alone = above == 0 or not lines[above - 1].text
+    headline = lines[above].text != "" and shapes.is_headline(lines[above])
+    return above if headline and (not alone or width(lines[above].text) >= 24) else index
+
+
 def _has_name_behind(text: str) -> bool:
     """Whether a line may be a headline with a name in parentheses or behind a dash."""
     return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
@@ -228,4 +240,5 @@ def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     if len(found) < 3 or len(found) * 2 < len(below):
         return {}, ""
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
-    return {index: lines[index].text for index in found}, "lines"
+    starts = [_headline_above(lines, index, found) for index in found]
+    return {index: lines[index].text for index in starts}, "lines"
