@@ -60,7 +60,7 @@ def _measure(source: BinaryIO, name: str) -> None:
             left = MAX_UNPACKED
             for part in parts:
                 left -= _measure_part(source, part, left, name)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, IndexError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError, IndexError):
         raise ImportFileError("cannot be read as an Excel workbook; save it as CSV", where=name) from None
 
 

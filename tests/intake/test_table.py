@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import resource
@@ -251,3 +252,15 @@ def test_a_zip_bomb_is_refused_while_it_unpacks(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(workbook, "MAX_UNPACKED", 1 << 20)
     with pytest.raises(ImportFileError, match="unpacks to more"):
         read(xlsx(" " * (2 << 20)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_workbook_with_any_octet_changed_is_a_table_or_an_import_error(data: st.DataObject) -> None:
+    whole = bytearray(xlsx(f'<row r="1">{cell("A1", "email")}</row><row r="2">{cell("A2", "a@example.com")}</row>'))
+    directory = whole.index(b"PK\x01\x02")  # what every reader of a zip file goes by
+    places = st.integers(0, len(whole) - 1) | st.integers(directory, len(whole) - 1)
+    for place in data.draw(st.lists(places, min_size=1, max_size=3)):
+        whole[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ImportFileError):
+        read(bytes(whole))
