@@ -101,7 +101,15 @@ def main(ctx: click.Context, config: Path | None) -> None:
 
     A morning: mailer issue import - -o today.md; mailer check today.md; mailer publish today.md --yes
     """
+    _stand_in_for_closed_streams()
     ctx.obj = config
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Empty streams for those that whoever started us has closed: Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the program
 
 
 def open_club(ctx: click.Context) -> Club:

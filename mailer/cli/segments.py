@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club, output
+from mailer.errors import UsageError
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
@@ -33,22 +34,28 @@ def segments() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the segments with their active readers now."""
+    """List the segments with their active readers now; exits with 1 when one cannot be read."""
     from mailer.flows import segments as flow
 
     club = open_club(ctx)
     language, zone, now = club.settings.newsletter.language, club.settings.newsletter.zone, club.clock()
-    rows = []
+    rows, unreadable = [], 0
     for name in flow.names(club.folder):
-        condition = flow.condition(club.folder, name, language, now, zone)
+        try:
+            condition = flow.condition(club.folder, name, language, now, zone)
+        except UsageError as error:
+            unreadable += 1
+            output.talk(str(error))
+            continue
         warn_of_unknown(club, name)
         rows.append((name, flow.count(club.db, condition), " ".join(flow.text_of(club.folder, name).split())))
     if as_json:
         output.print_json([{"name": name, "readers": count, "expression": text} for name, count, text in rows])
     elif rows:
         output.table(("segment", "readers", "expression"), [(name, f"{count:,}", text) for name, count, text in rows])
-    else:
+    elif not unreadable:
         output.talk(f"no segments yet; write one as {flow.FOLDER}/NAME{flow.SUFFIX}")
+    ctx.exit(1 if unreadable else 0)
 
 
 @segments.command()

@@ -49,6 +49,17 @@ def test_a_list_without_consent_is_refused_where_nobody_can_be_asked(club: Path)
     assert "--consent" in result.stderr
 
 
+def test_a_command_whose_standard_streams_are_closed_is_one_with_empty_ones(club: Path) -> None:
+    command = [sys.executable, "-m", "mailer", "subscribers", "import", "-", "--consent", "fair"]
+    told = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], cwd=club, capture_output=True, text=True)
+    assert (told.returncode, told.stderr.startswith("mailer: -: the file is empty")) == (2, True), told.stderr
+    (club / "list.csv").write_text("email\nalice@example.com\n")
+    command[5] = "list.csv"
+    silent = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], cwd=club)
+    assert silent.returncode == 0
+    assert json.loads(run(club, "subscribers", "list", "--json").stdout)["total"] == 1
+
+
 @pytest.mark.parametrize(("said", "code"), [("trade fair 2026\n", 0), ("   \n", 2)])
 def test_at_a_terminal_the_source_of_consent_is_asked_for_and_progress_is_shown(
     club: Path, said: str, code: int
@@ -203,3 +214,12 @@ def test_segments_are_files_that_are_listed_with_their_readers(club: Path) -> No
     assert (missing.exit_code, "there is: tmall" in missing.stderr) == (2, True)
     (club / "segments" / "tmall.segment").write_text("tag < 3\n", encoding="utf-8")
     assert "segments/tmall.segment, column 7" in run(club, "segments", "list").stderr
+
+
+def test_a_segment_that_cannot_be_read_keeps_none_of_the_others_off_the_list(club: Path) -> None:
+    (club / "segments").mkdir()
+    (club / "segments" / "broken.segment").write_text("tag = vip and (\n", encoding="utf-8")
+    (club / "segments" / "vips.segment").write_text("tag = vip\n", encoding="utf-8")
+    listed = run(club, "segments", "list", "--json")
+    assert [row["name"] for row in json.loads(listed.stdout)] == ["vips"]
+    assert (listed.exit_code, "segments/broken.segment" in listed.stderr) == (1, True)
