@@ -1,9 +1,9 @@
-"""Score the reader of returned mail on a corpus, beside Perl's Sisimai and flufl.bounce where they are installed.
+"""Score the reader of returned mail on a corpus, beside flufl.bounce, and Perl's Sisimai where that is installed.
 
 python benchmarks/bounces.py CORPUS      CORPUS has index.jsonl and mails/, and may have replies.jsonl: SMTP replies
                                          (or set MAILER_BOUNCE_CORPUS)
 
-Sisimai: Debian package libsisimai-perl. flufl.bounce: PyPI. Neither is needed.
+Sisimai is the Debian package libsisimai-perl; it is not needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
+
+from flufl.bounce import scan_message
 
 from mailer.model.bounce import FAMILY
 from mailer.model.diagnosis import classify_line
@@ -82,14 +85,8 @@ def _sisimai_kind(row: dict[str, object]) -> str:
     return special or ("delay" if row["action"] == "delayed" else "hard" if row["hard"] else "soft")
 
 
-def flufl(files: list[Path]) -> list[Answer] | None:
-    """flufl.bounce, which finds recipients only; None where it is not installed."""
-    try:
-        from email import message_from_bytes
-
-        from flufl.bounce import scan_message  # type: ignore[import-not-found]
-    except ImportError:
-        return None
+def flufl(files: list[Path]) -> list[Answer]:
+    """flufl.bounce, which finds recipients only."""
     answers = []
     for file in files:
         raw, start = file.read_bytes(), time.process_time()
