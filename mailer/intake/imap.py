@@ -74,12 +74,12 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
     try:
         box.login(place.user, place.password, initial_folder=place.folder)
         _make_folders(box)
-        able = _able(box)
+        box.client.capabilities = _able(box)
         uids = box.uids("UNDELETED")
         size = 1  # a line that drops after a few mails still gets somewhere with every run
         while uids:
             some, uids = uids[:size], uids[size:]
-            _take_some(box, some, take, done, able)
+            _take_some(box, some, take, done)
             size = min(2 * size, MOVED_AT_ONCE)
     except MailboxLoginError:
         raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
@@ -101,9 +101,7 @@ def _make_folders(box: BaseMailBox) -> None:
                 box.folder.create(folder)
 
 
-def _take_some(
-    box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool], done: Fetched, able: frozenset[str]
-) -> None:
+def _take_some(box: BaseMailBox, uids: list[str], take: Callable[[bytes], bool], done: Fetched) -> None:
     """Take some mails and move them together: the ones taken so far also when one could not be."""
     taken: dict[str, list[str]] = {PROCESSED: [], UNKNOWN: []}
     numbering = _uidvalidity(box)
@@ -119,7 +117,7 @@ def _take_some(
         if _uidvalidity(box) != numbering:
             raise IMAP4.abort("the mails were numbered anew")  # a UID is another mail's now: move nothing
         for folder, moved in taken.items():
-            if not _move(box, moved, folder, able):
+            if not _move(box, moved, folder):
                 done.stuck += len(moved)
 
 
@@ -134,7 +132,7 @@ def _raw(box: BaseMailBox, uid: str) -> bytes | None:
     return next((part[1] for part in answer or () if isinstance(part, tuple) and len(part) > 1), None)
 
 
-def _move(box: BaseMailBox, uids: list[str], folder: str, able: frozenset[str]) -> bool:
+def _move(box: BaseMailBox, uids: list[str], folder: str) -> bool:
     """Move by MOVE (RFC 6851), else copy, mark and expunge just these (RFC 4315); False when the server refuses.
 
     Without either the marks stay: an EXPUNGE of everything would take other people's marks along.
@@ -143,22 +141,25 @@ def _move(box: BaseMailBox, uids: list[str], folder: str, able: frozenset[str]) 
         return True
     listed = ",".join(uids)
     try:
-        if "MOVE" in able:
+        if "MOVE" in box.client.capabilities:
             box.move(uids, folder)
             return True
         box.copy(uids, folder)
         marked, _ = box.client.uid("STORE", listed, "+FLAGS.SILENT", "(\\Deleted)")
-        if marked == "OK" and "UIDPLUS" in able:
+        if marked == "OK" and "UIDPLUS" in box.client.capabilities:
             box.client.uid("EXPUNGE", listed)
     except UnexpectedCommandStatusError:
         return False
     return marked == "OK"
 
 
-def _able(box: BaseMailBox) -> frozenset[str]:
-    """What the server can do for who is logged in: before that, servers say less of themselves."""
+def _able(box: BaseMailBox) -> tuple[str, ...]:
+    """What the server can do for who is logged in: before that, servers say less of themselves.
+
+    Not knowing of MOVE, the library would copy, mark, and expunge other people's marks along.
+    """
     _, answer = box.client.capability()
-    return frozenset(answer[0].decode("ascii", "replace").upper().split()) if answer and answer[0] else frozenset()
+    return tuple(answer[0].decode("ascii", "replace").upper().split()) if answer and answer[0] else ()
 
 
 def _leave(box: BaseMailBox) -> None:
