@@ -342,6 +342,11 @@ def test_s31_the_time_an_answer_takes_tells_nothing(town_with: Any, answer_after
     assert (abs(slower - 0.5) > 0.35) is told_apart, slower  # chance alone: 0.09; a busy machine adds its own
 
 
+def test_who_may_have_had_his_letter_of_the_day_is_told_that_there_is_one_a_day(town: Any) -> None:
+    for path, form in (("/subscribe", {"agree": "yes"}), ("/lost-link", {})):
+        assert "at most once a day" in town.fill(path, email="bob@example.com", **form).text
+
+
 def test_s31_the_lost_link_page_tells_nothing_and_mails_readers_only(town: Any) -> None:
     town.add_reader("known@example.com")
     pages = {town.fill("/lost-link", email=f"{who}@example.com").text.replace(who, "X") for who in ("known", "other")}
