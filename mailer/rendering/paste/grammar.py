@@ -86,7 +86,7 @@ EDITION = (
     r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _DATELINE = re.compile(
-    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：]|原创\s|.*\s发表于\S+$"
+    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s发表于\S+$"
     r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
     re.IGNORECASE,
 )
@@ -103,7 +103,8 @@ def is_picture(text: str) -> bool:
 
 def is_call(text: str) -> bool:
     """Whether a line asks to join, apply or register."""
-    return _CTA.search(fold(links.strip(text)[0])) is not None
+    plain = fold(links.strip(text)[0])
+    return _CTA.search(plain) is not None and re.match(r"\W*(?:分享|转发|来源?)自", plain) is None
 
 
 def is_join(text: str) -> bool:

@@ -106,7 +106,8 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     }
     filled = [index for index, line in enumerate(lines) if line.text]
     below = dict(itertools.pairwise(filled))
-    over = [i for i in found if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
+    titled = (i for i, text in found.items() if not (enumerators.bracketed(text) or ("", ""))[1])
+    over = [i for i in titled if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
     bare = [i for i in over if sources.is_marked_name(lines[i].text)]
     if len(over) * 2 > len(found):
         found = {} if any(below.get(i) not in found for i in over) else found

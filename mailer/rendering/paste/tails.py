@@ -22,7 +22,7 @@ _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
-_END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})$", re.IGNORECASE | re.DOTALL)
+_END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})[.。]?$", re.IGNORECASE | re.DOTALL)
 _END_SAYS = re.compile(rf"^(.*[。！？…”])\s*据(?!了解|悉|统计|介绍|称)({NAME})(?:报道|消息)?[。]?$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
 _END_LINK = re.compile(

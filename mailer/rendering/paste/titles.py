@@ -21,7 +21,7 @@ _BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])�
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
 _HAN_NUMBERS = "一二三四五六七八九十"
-_DECORATION = "■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
+_DECORATION = "▲△■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
 
 
 def heading(text: str) -> tuple[str, bool] | None:
@@ -32,6 +32,9 @@ def heading(text: str) -> tuple[str, bool] | None:
     if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
         body = body.replace(" ", "")
     title = _PICTOGRAPHS.sub("", body.strip(_DECORATION)).strip(_DECORATION)
+    inner = next((mark for mark in enumerators.marks(title) if mark.family in enumerators.SECTIONS), None)
+    if inner and inner.rest and not numbered and body.strip() != title:  # `【一、监管】`
+        title = inner.rest
     title = _LETTERED.sub("", title, count=1).strip() if _LETTERED.match(title) else title
     decorated = numbered is not None or body.strip() != title
     if (
@@ -67,6 +70,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
     candidates: dict[int, tuple[str, bool]] = {}
     ordered = sorted(starts)
     bars = False
+    only: tuple[int, tuple[str, bool]] | None = None
     for position, start in enumerate(ordered):
         before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
         if before is not None and grammar.is_rule(lines[before].text):  # a title may be underlined
@@ -102,6 +106,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         if previous is None and not numbered and leads.is_list(lines[before].text, list(starts.values())):
             continue
         if previous is None and not any(lines[i].text for i in range(before)) and not numbered:
+            only = before, found
             continue  # the only line of the head: the digest's own title
         lone = previous is not None and not any(
             lines[i].text and not sources.source_line(lines[i].text) for i in range(previous + 1, before)
@@ -112,6 +117,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             )
             continue
         candidates[before] = found
+    if only and only[1][0].isupper() and any(title.isupper() for title, _ in candidates.values()):
+        candidates = {only[0]: only[1], **candidates}  # it looks as the other titles do
     if any(decorated for index, (_, decorated) in candidates.items() if index > ordered[0]):
         plain = [index for index, (_, decorated) in candidates.items() if not decorated and not lines[index].bold]
         for index in plain:
@@ -119,7 +126,9 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
                 del candidates[index]
     if len(candidates) == 1 and (index := min(candidates)) < ordered[0]:
         text = lines[index].text
-        announced = text.endswith((":", "：")) or (not candidates[index][1] and _SEVERAL.search(text))
+        unmarked = not candidates[index][1] and not lines[index].bold
+        attached = index > 0 and lines[index - 1].text != "" and not grammar.is_rule(lines[index - 1].text)
+        announced = text.endswith((":", "：")) or (unmarked and (attached or _SEVERAL.search(text)))
         if announced or dates.find(text, date(2000, 1, 1)) or _is_name(lines, index):
             return {}
     candidates = _without_marks(lines, candidates)
