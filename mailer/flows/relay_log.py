@@ -82,13 +82,15 @@ def take_log(
 def _take_line(
     conn: Connection, keyring: Keyring, line: Line, now: datetime, max_age: timedelta, tally: LogTally
 ) -> Bounce | None:
-    """The bounce to be recorded for a line; None for a mail that is not ours."""
+    """The bounce to be recorded for a line; None for a mail that is not ours, or a copy that went to somebody else."""
     delivery_id = keyring.read(line.message_id.partition("@")[0], Purpose.MESSAGE)
     delivery = returned.delivery(conn, delivery_id) if delivery_id is not None else None
     if delivery is None:
         return None
-    tally.seen[line.status] = tally.seen.get(line.status, 0) + 1
     tally.healed += heal(conn, delivery.id, "the relay's log", now)
+    if delivery.address.lower() not in (line.recipient.lower(), line.original.lower()):
+        return None  # always_bcc, a reader's forwarding: what became of it is not his fault
+    tally.seen[line.status] = tally.seen.get(line.status, 0) + 1
     diagnosis = _log_diagnosis(line)
     return Bounce(
         now,

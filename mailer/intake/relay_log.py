@@ -20,20 +20,25 @@ MAX_QUEUED = 200_000  # queue ids remembered at once; a Postfix queue file lives
 MAX_LINE = 8192
 MAX_FIRST = 1024  # octets of a file's first line that tell it from another under the same name and number
 
-_CLEANUP = re.compile(r"postfix[\w/-]*/cleanup\[\d+\]: (\w{5,20}): message-id=<?([^>\s]{1,300})>?")
+_PID = r"(?:\[\d+\]:| \d+ \S{1,32} (?:-|\[.{1,400}?\]))"  # RFC 3164 and what rsyslog writes; RFC 5424
+_CLEANUP = re.compile(rf"postfix[\w/-]*/cleanup{_PID} (\w{{5,20}}): message-id=<?([^>\s]{{1,300}})>?")
 _DELIVERY = re.compile(
-    r"postfix[\w/-]*/(?:smtp|lmtp|local|virtual|pipe|error|qmgr)\[\d+\]: (\w{5,20}): to=<([^>]{0,320})>,"
-    r".{0,400}? dsn=(\d\.\d{1,3}\.\d{1,3}), status=(\w+) \((.*)\)\s*$"
+    rf"postfix[\w/-]*/(?:smtp|lmtp|local|virtual|pipe|error|qmgr){_PID} (\w{{5,20}}): to=<([^>]{{0,320}})>,"
+    r"(?: orig_to=<([^>]{0,320})>,)?.{0,400}? dsn=(\d\.\d{1,3}\.\d{1,3}), status=(\w+) \((.*)\)\s*$"
 )
-_REMOVED = re.compile(r"postfix[\w/-]*/qmgr\[\d+\]: (\w{5,20}): removed\s*$")
+_REMOVED = re.compile(rf"postfix[\w/-]*/qmgr{_PID} (\w{{5,20}}): removed\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One delivery attempt of the relay's: `status` is sent, deferred, bounced or expired."""
+    """One delivery attempt of the relay's: `status` is sent, deferred, bounced or expired.
+
+    `original` is the recipient before the relay's own tables rewrote it.
+    """
 
     message_id: str
     recipient: str
+    original: str
     status: str
     dsn: str
     text: str
@@ -110,7 +115,7 @@ def read(lines: Iterable[str], queued: dict[str, str] | None = None) -> Iterator
         elif " status=" in line:
             found = _DELIVERY.search(line)
             if found and found[1] in queue:
-                yield Line(queue[found[1]], found[2], found[4], found[3], found[5], found[1])
+                yield Line(queue[found[1]], found[2], found[3] or found[2], found[5], found[4], found[6], found[1])
         elif ": removed" in line:
             found = _REMOVED.search(line)
             if found:

@@ -265,6 +265,16 @@ def test_the_relays_log_tells_what_the_receiver_said(db: Database, dave: int) ->
     assert log(db, dave, "bounced", "5.1.1", said) == "{'bounced': 1} 0 0"
 
 
+def test_a_copy_that_the_relay_sent_to_somebody_else_says_nothing_of_the_reader(db: Database, dave: int) -> None:
+    taken, answered = lines_of(dave)
+    archive = answered.replace("to=<dave@example.org>", "to=<archive@club.example.com>")  # always_bcc
+    assert take_log(db, RING, relay_log.read([taken, archive]), NOW).seen == {}
+    assert not stopped(db)
+    alias = archive.replace("relay=", "orig_to=<Dave@example.org>, relay=")
+    assert take_log(db, RING, relay_log.read([taken, alias]), NOW).seen == {"bounced": 1}
+    assert stopped(db)
+
+
 def test_a_line_of_the_relays_log_proves_an_uncertain_delivery(db: Database, dave: int) -> None:
     with db.transaction() as conn:
         conn.execute(update(deliveries).values(state="uncertain"))
@@ -292,9 +302,9 @@ def test_a_mail_that_waited_in_the_relays_queue_is_known_after_the_log_was_rotat
     assert take_file(db, RING, file, NOW).seen == {}
 
 
-@pytest.mark.parametrize("form", ["short", "short-iso", "json", "bytes"])
-def test_the_journal_is_read_in_every_form_it_is_printed_in(db: Database, dave: int, form: str) -> None:
-    printed = [printed_by_journalctl(line, form) for line in lines_of(dave)]
+@pytest.mark.parametrize("form", ["short", "short-iso", "rfc5424", "json", "bytes"])
+def test_the_log_is_read_in_every_form_it_is_written_in(db: Database, dave: int, form: str) -> None:
+    printed = [written(line, form) for line in lines_of(dave)]
     noise = [
         "-- Boot 5f2a --\n",
         "{\n",
@@ -305,14 +315,16 @@ def test_the_journal_is_read_in_every_form_it_is_printed_in(db: Database, dave: 
     assert stopped(db)
 
 
-def printed_by_journalctl(line: str, form: str) -> str:
-    """A syslog line as `journalctl -o` prints it; a message with octets that are no UTF-8 comes as numbers in JSON."""
+def written(line: str, form: str) -> str:
+    """A syslog line as `journalctl -o` or a syslog of another form writes it; octets of no UTF-8 become numbers."""
     tag, _, message = line[len("Mar  2 08:00:01 relay ") :].rstrip().partition(": ")
     name, _, pid = tag.rstrip("]").partition("[")
     if form == "short":
         return line
     if form == "short-iso":
         return f"2026-03-02T08:00:01+0000 relay {tag}: {message}\n"
+    if form == "rfc5424":
+        return f'<22>1 2026-03-02T08:00:01.123Z relay {name} {pid} - [origin@1 a="b"] {message}\n'
     said = list(message.encode()) if form == "bytes" else message
     entry = {"__REALTIME_TIMESTAMP": "1772438401000000", "SYSLOG_IDENTIFIER": name, "_PID": pid, "MESSAGE": said}
     return json.dumps(entry) + "\n"
