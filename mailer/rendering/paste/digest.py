@@ -9,6 +9,7 @@ from mailer.errors import SourceError
 from mailer.model.issue import CallToAction
 from mailer.rendering import source
 from mailer.rendering.paste import (
+    alone,
     call,
     clipboard,
     encoding,
@@ -103,7 +104,7 @@ class _Reader:
             self.lines = parted
             found = outline.find(self.lines)
         bracketed = found is not None and found.family == "bracketed"
-        if found is not None and labels.name_alone(self.lines, found.starts, self.report, bracketed=bracketed):
+        if found is not None and alone.name(self.lines, found.starts, self.report, bracketed=bracketed):
             found = outline.find(self.lines)
         if found is not None and (parted := fields.to_sections(self.lines, found, self.report)):
             self.lines = parted

@@ -8,31 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming
+from mailer.rendering.paste import dates, enumerators, grammar, greetings, leads, links, naming
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead
 from mailer.rendering.paste.report import Report
 
-_ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
-_NAME_IN_GREETING = re.compile(
-    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
-)
-_WELCOME = re.compile(
-    rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
-    r"|here(?: i|['’])s (?:(?:your|today['’]s) |(?-i:the )?)"
-    r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
-    r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
-    r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
-    r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
-    re.IGNORECASE,
-)
-_NAME_THAT_GREETS = re.compile(
-    r"(?!.*(?:各位|大家|朋友|伙伴|同学|老板|家人|亲爱|all|everyone|team|folks|friends))[^，,。！!]{1,12}[，,]\s*[^，,。！!]{2,14}",
-    re.I,
-)
 _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
@@ -161,7 +144,7 @@ class _Reader:
             self.report.drop(line.number, "note to whoever makes the issue dropped", text)
             return
         if grammar.is_greeting(text):
-            self._greeting(text, line)
+            self.fallback = greetings.read(text, line, self.masthead) or self.fallback
             return
         entry = next(
             (mark.rest for mark in enumerators.marks(text) if mark.family not in (*enumerators.UNSURE, "sub", "share")),
@@ -188,38 +171,6 @@ class _Reader:
         rest = self.masthead.edition(self.masthead.dated(rest, line), line).strip(EDGE)
         if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
             self._place(rest, line)
-
-    def _greeting(self, text: str, line: Line) -> None:
-        """A line that greets the readers, perhaps with date and name in it."""
-        before, after = dated = self.masthead.take_date(text, line) or ("", "")
-        behind = self.masthead.edition(after, line).strip(EDGE)
-        clause = re.split("[!！,，~～。]", before)[1:][-1:]
-        match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
-        if not self.head.newsletter and match:
-            at = next(group for group in range(1, match.re.groups + 1) if match.end(group) > 0)
-            self.masthead.take_name(text[match.start(at) : match.end(at)], line)
-            if number := re.search(grammar.EDITION, text[match.end() :], re.IGNORECASE):
-                self.masthead.take_number(int(number[1] or number[2]), line)
-        elif (
-            clause
-            and _ENDS_AS_NAME.search(fold(clause[0].strip(EDGE)))
-            and self.masthead.may_be_name(clause[0].strip())
-        ):
-            self.masthead.take_name(clause[0], line)
-        elif (
-            behind and width(behind) <= 24 and _ENDS_AS_NAME.search(fold(behind)) and self.masthead.may_be_name(behind)
-        ):
-            self.masthead.take_name(behind, line)
-        elif (
-            dated
-            and not behind
-            and _NAME_THAT_GREETS.fullmatch(before)
-            and re.match(r"\s*[|｜丨·]", text[len(before) :])
-        ):
-            self.fallback = Line(line.number, before)
-            return
-        self.head.intro.append(line.text)
-        self.report.found(line.number, "intro", "taken as the introduction", text)
 
     def _place(self, text: str, line: Line) -> None:
         """What is left of a line without its date: leads, the name, an introduction, or nothing of the issue."""

@@ -1,0 +1,66 @@
+"""Sources that are a name alone below the text of an item, known because most items end so."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from mailer.model.columns import width
+from mailer.rendering.paste import grammar, links, sources, tails
+from mailer.rendering.paste.labels import BARE
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+
+def name(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed: bool) -> bool:
+    """Write names alone at the end of items as sources: `来源：X`; whether that is what they are.
+
+    Names stand in 【brackets】 or _signs_, or bare below a text. They end most items and the last one: a section's
+    title stands above the first item too. `bracketed` says that the headlines themselves stand in brackets.
+    """
+    ordered = sorted(starts)
+    above = next((lines[i].text for i in range(ordered[0] - 1, -1, -1) if lines[i].text), "")
+    if len(ordered) < 2:
+        return False
+    marked = _ends(lines, ordered, _is_marked_name) if not bracketed and not sources.is_marked_name(above) else []
+    bare = [] if marked else _ends(lines, ordered, _is_bare_name)
+    if len({lines[at].text for at in bare}) < 2:
+        bare = []
+    for at in marked or bare:
+        name = lines[at].text[1:-1].strip() if marked else lines[at].text
+        report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
+        lines[at] = replace(lines[at], text=f"来源：{name}", bold=False)
+    return bool(marked or bare)
+
+
+def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], list[int], int], bool]) -> list[int]:
+    """The lines that name the sources of most items and of the last; [] where they do not."""
+    named = []
+    for start, stop in itertools.pairwise([*ordered, len(lines)]):
+        filled = [i for i in range(start + 1, stop) if lines[i].text]
+        if (at := next((i for i in filled if is_name(lines, filled, i)), None)) is not None:
+            named.append(at)
+    return named if named and len(named) * 3 >= len(ordered) * 2 and named[-1] > ordered[-1] else []
+
+
+def _is_marked_name(lines: list[Line], filled: list[int], at: int) -> bool:
+    text = lines[at].text
+    return sources.is_marked_name(text) and (at != filled[0] or sources.is_medium(text[1:-1]))
+
+
+def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
+    """Whether a line below the first sentence of an item is a few words that are no sentence, number or title."""
+    text = lines[at].text
+    told = any(i < at and re.search(r"[.。!！?？]$", links.strip(lines[i].text)[0]) for i in filled)
+    told = told or (at == filled[0] and sources.is_medium(text))
+    plain = width(text) <= 30 and sources.is_name(text) and BARE.fullmatch(text.lstrip("@ "))
+    if (
+        not (told and plain)
+        or lines[at].bold
+        or text.startswith("#")
+        or any(tails.names_one(lines[i].text) for i in filled if i <= at)
+    ):
+        return False
+    return not (grammar.is_foot(text) or grammar.is_call(text) or grammar.is_picture(text) or grammar.is_rule(text))
