@@ -15,7 +15,8 @@ from mailer.model.tokens import MAX_DELIVERY, Keyring, Purpose
 
 MAX_TRIED = 200
 PROBES = MAX_DELIVERY >> 1  # from here on a handle is no delivery's: `mailer doctor --probe` draws them at random
-_WISH = re.compile(r"\s*unsubscribe\s+([a-z2-7]{26})\s*", re.I)
+# Mail systems put [EXTERNAL] before a Subject, and some clients leave the link's %20 as it was.
+_WISH = re.compile(r"\s*(?:[\[【][^\[\]【】]{1,40}[\]】]\s*){0,3}unsubscribe(?:\s|\+|%20)+([a-z2-7]{26})\s*", re.I)
 
 _CARRIERS: tuple[tuple[str, Purpose, re.Pattern[str]], ...] = (
     ("return path", Purpose.BOUNCE, re.compile(r"(?<![a-z0-9])b[+-]([a-z2-7]{26})(?![a-z0-9])", re.I)),

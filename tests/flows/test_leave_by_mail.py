@@ -68,7 +68,17 @@ def token(delivery: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "subject", ["unsubscribe {}", "Unsubscribe  {} ", "UNSUBSCRIBE\r\n {}", "=?utf-8?q?unsubscribe_{}?="]
+    "subject",
+    [
+        "unsubscribe {}",
+        "Unsubscribe  {} ",
+        "UNSUBSCRIBE\r\n {}",
+        "=?utf-8?q?unsubscribe_{}?=",
+        "unsubscribe%20{}",
+        "unsubscribe+{}",
+        "[EXTERNAL] unsubscribe {}",
+        "【外部邮件】[SPAM?] unsubscribe {}",
+    ],
 )
 def test_the_mail_our_own_header_asks_for_stops_its_reader_and_nobody_else(
     db: Database, journey: TakeIn, alice: int, subject: str
@@ -101,6 +111,8 @@ def test_what_a_mail_client_makes_of_the_link_is_obeyed(db: Database, journey: T
         "unsubscribe {other}",
         "Re: please do not unsubscribe {token}",
         "unsubscribe {token} {token}",
+        "[unsubscribe {token}]",
+        "[" * 5000 + "unsubscribe {token}",
     ],
 )
 def test_anything_else_stops_nobody(db: Database, journey: TakeIn, alice: int, subject: str) -> None:
