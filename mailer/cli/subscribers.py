@@ -324,9 +324,13 @@ def show(ctx: click.Context, address: str, as_json: bool) -> None:
     for name, rows in history.items():
         for row in rows:
             moment = row.get("at") or row.get("changed_at") or row.get("created_at")
-            what = ("action", "source", "issue", "letter", "kind", "state", "reason", "code", "status", "cause", "text")
+            what = (
+                *("action", "source", "detail", "issue", "letter", "kind"),
+                *("state", "reason", "code", "status", "cause", "text"),
+            )
             begins = str(row.get("text") or row.get("cause") or "").split(" ", 2)[:2]  # a reply says its own codes
-            said = " ".join(str(row[key]) for key in what if row.get(key) and str(row[key]) not in begins)
+            words = [row[key] for key in what if row.get(key) and not isinstance(row[key], dict)]
+            said = " ".join(str(word) for word in words if str(word) not in begins)
             if moment:
                 lines.append((moment, name, said))
     if lines:

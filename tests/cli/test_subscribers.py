@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from support.command import mailer
 
 from mailer.cli import main, output
-from mailer.store import migrate
+from mailer.store import consents, migrate
 from mailer.store.engine import Database
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscribers.csv"
@@ -171,6 +172,16 @@ def test_an_exported_cell_never_begins_a_formula(club: Path) -> None:
     assert row.startswith('"\'=cmd|calc@example.com","\'+1"')
     assert row.endswith('"\'@SUM(A1)"')
     assert all(output.cell(char + "1").startswith("'") for char in "=+-@\t\r\0＝＋－＠")
+
+
+def test_the_history_tells_which_line_of_which_list_and_why_somebody_left(club: Path) -> None:
+    (club / "list.csv").write_text("email\nbob@example.com\n")
+    run(club, "subscribers", "import", "list.csv", "--consent", "fair")
+    with Database(f"sqlite:///{club / 'subscribers.db'}").transaction() as conn:
+        consents.append(conn, 1, consents.Step("withdrawn", source="page", detail="too-often"), datetime.now(UTC))
+    shown = run(club, "subscribers", "show", "bob@example.com").stdout
+    assert "imported fair list.csv:2" in shown
+    assert "withdrawn page too-often" in shown
 
 
 def test_one_reader_from_added_to_erased(club: Path) -> None:
