@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_SIZE = 2 << 20  # a longer mail is cut: what we look for stands at its beginning
+_MARK = b"\xef\xbb\xbf"
+_DATED = re.compile(rb"From (?=.{0,400}\b\d{4}\b)(?=.{0,400}\b\d?\d:\d\d\b)")  # RFC 4155 appendix A, in any order
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,10 @@ def read(path: str) -> Iterator[Incoming]:
             yield Incoming(_head(file), "file", _nothing)
     else:
         with place.open("rb") as stream:
-            if stream.read(5) == b"From ":
-                stream.seek(0)
-                yield from _mbox(stream)
+            bare = (line.removeprefix(_MARK) for line in _lines(stream))
+            first = next((line for line in bare if line.strip()), b"")
+            if first.startswith(b"From "):
+                yield from _mbox(first, stream)
                 return
         yield Incoming(_head(place), "file", _nothing)
 
@@ -66,17 +70,23 @@ def _maildir(place: Path) -> Iterator[Incoming]:
         yield Incoming(_head(file), "maildir", seen)
 
 
-def _mbox(file: BinaryIO) -> Iterator[Incoming]:
-    """Mails apart at lines `From ` after an empty line (mboxrd), each cut at the size cap; constant memory."""
-    lines: list[bytes] = []
-    size, empty = 0, True
-    for line in iter(lambda: file.readline(1 << 16), b""):
-        if empty and line.startswith(b"From ") and lines:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.readline(1 << 16), b"")
+
+
+def _mbox(first: bytes, file: BinaryIO) -> Iterator[Incoming]:
+    """Mails apart at lines `From ` (mboxrd), each cut at the size cap; constant memory.
+
+    Where the first such line has a date, only those with one part mails, after an empty line or not.
+    """
+    dated = _DATED.match(first) is not None
+    lines, size, empty = [first], len(first), False
+    for line in _lines(file):
+        if line.startswith(b"From ") and (_DATED.match(line) if dated else empty):
             yield Incoming(b"".join(lines), "mbox", _nothing)
             lines, size = [], 0
-        elif size < MAX_SIZE:
+        if size < MAX_SIZE:
             lines.append(line)
             size += len(line)
         empty = not line.strip()
-    if lines:
-        yield Incoming(b"".join(lines), "mbox", _nothing)
+    yield Incoming(b"".join(lines), "mbox", _nothing)

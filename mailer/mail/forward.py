@@ -20,6 +20,8 @@ CRLF = "\r\n"
 def writer(mail: Mail) -> str:
     """The address of the person who wrote a mail; "" when a machine or a list did (RFC 3834 section 2)."""
     headers = mail.headers
+    if mail.type == "multipart/report":  # one that says nothing, or broke off
+        return ""
     if first(headers, "auto-submitted").lower().partition(";")[0].strip() not in {"", "no"}:
         return ""
     if first(headers, "precedence").lower() in {"bulk", "list", "junk"} or any(name in headers for name in _AUTOMATIC):
@@ -28,7 +30,7 @@ def writer(mail: Mail) -> str:
         return ""
     found = _FROM.search(first(headers, "reply-to")) or _FROM.search(first(headers, "from"))
     try:
-        return header.check_address(found[0]) if found else ""
+        return header.check_address(found[0]) if found and not found[0].lower().startswith("mailer-daemon@") else ""
     except AddressError:
         return ""
 

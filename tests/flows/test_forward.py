@@ -69,6 +69,8 @@ def test_a_persons_answer_is_a_letter_to_the_team(db: Database, journey: TakeIn,
         b"Precedence: bulk",
         b"List-Id: <x.example.org>",
         b"Return-Path: <>",
+        b"Content-Type: multipart/report; boundary=x",
+        b"From: MAILER-DAEMON@mx.example.org",
     ],
 )
 def test_a_machines_mail_is_kept_and_not_forwarded(db: Database, journey: TakeIn, path: str, field: bytes) -> None:

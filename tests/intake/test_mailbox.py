@@ -29,6 +29,17 @@ def test_an_mbox_is_split_at_its_from_lines_only(tmp_path: Path) -> None:
     assert [b"Subject: 1" in mail.raw for mail in read(str(box))] == [True, False]
 
 
+def test_an_mbox_with_dates_is_split_at_those_however_it_was_patched_together(tmp_path: Path) -> None:
+    box, dated = tmp_path / "box", "From a@example.org Mon Mar  2 08:00:00 2026\n"
+    text = f"\ufeff\n\n{dated}Subject: 1\n\nhe said\n\nFrom here on\n{dated}Subject: 2\n\nx"
+    for written in (text, text.replace("\n", "\r\n"), text.lstrip("\ufeff")):
+        box.write_bytes(written.encode())
+        assert [(b"From here on" in mail.raw, b"Subject: 2" in mail.raw) for mail in read(str(box))] == [
+            (True, False),
+            (False, True),
+        ]
+
+
 def test_a_single_file_is_one_mail_cut_at_the_cap(tmp_path: Path) -> None:
     file = tmp_path / "mail.eml"
     file.write_bytes(b"Subject: x\n\n" + b"y" * (MAX_SIZE + 10))
