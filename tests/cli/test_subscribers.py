@@ -176,9 +176,10 @@ def test_an_exported_cell_never_begins_a_formula(club: Path) -> None:
 
 def test_the_history_tells_which_line_of_which_list_and_why_somebody_left(club: Path) -> None:
     (club / "list.csv").write_text("email\nbob@example.com\n")
-    run(club, "subscribers", "import", "list.csv", "--consent", "fair")
+    run(club, "subscribers", "import", str(club / "list.csv"), "--consent", "fair")
     with Database(f"sqlite:///{club / 'subscribers.db'}").transaction() as conn:
-        consents.append(conn, 1, consents.Step("withdrawn", source="page", detail="too-often"), datetime.now(UTC))
+        reader = conn.exec_driver_sql("SELECT id FROM subscribers").scalar_one()
+        consents.append(conn, reader, consents.Step("withdrawn", source="page", detail="too-often"), datetime.now(UTC))
     shown = run(club, "subscribers", "show", "bob@example.com").stdout
     assert "imported fair list.csv:2" in shown
     assert "withdrawn page too-often" in shown
