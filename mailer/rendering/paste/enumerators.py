@@ -33,7 +33,10 @@ UNSURE = frozenset(("bare", "lone", "letter", "roman"))  # a number and a blank,
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
-    ("arabic", re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）｜丨]|[。,，:：|/](?!\d))\s*(.*)")),
+    (
+        "arabic",
+        re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）｜丨>](?!>)|[。,，:：|/](?!\d))\s*(.*)"),
+    ),
     (
         "ordinal",
         re.compile(

@@ -167,9 +167,9 @@ def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]
     previous: int | None = None
     for index in ends:  # a link in bold is a headline
         above = range((previous if previous is not None else -1) + 1, index + (not alone))
-        block = [i for i in above if lines[i].text and not grammar.is_picture(lines[i].text)]
+        block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
         if previous is None:  # the first block may begin with the head of the digest
-            blank = next((i for i in range(index - 1, -1, -1) if not lines[i].text), -1)
+            blank = next((i for i in range(index - 1, -1, -1) if not _is_filled(lines[i].text)), -1)
             block = [i for i in block if i > blank] or block[-2:]
             if len(block) == 1 and blank > 0:
                 block = [i for i in range(blank) if lines[i].text][-1:] + block
@@ -200,6 +200,10 @@ def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
 def _has_name_behind(text: str) -> bool:
     """Whether a line may be a headline with a name in parentheses or behind a dash."""
     return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
+
+
+def _is_filled(text: str) -> bool:
+    return text != "" and not grammar.is_rule(text)
 
 
 def _is_below_first(lines: list[Line], index: int) -> bool:

@@ -15,7 +15,7 @@ LABELS = (
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*[:：丨|｜/]|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
@@ -61,7 +61,7 @@ _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综�
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
-    r"|[,，]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日))$"
+    r"|[,，(（]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日)[)）]?)$"
 )
 NO_SOURCE = re.compile(
     r"二维码|视频|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"

@@ -17,7 +17,7 @@ _BEHIND = re.compile(
 _BEFORE = re.compile(
     r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
 )
-_END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。]?)$", re.DOTALL)
+_END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。;；]?)$", re.DOTALL)
 _END_LABEL = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
