@@ -186,7 +186,6 @@ def fetch(ctx: click.Context) -> None:
     A mailbox that cannot be read does not keep the others waiting; the exit code is 1 then.
     """
     from mailer.intake import imap
-    from mailer.store import returned
 
     club = open_club(ctx)
     if not club.settings.bounces.mailboxes:
@@ -195,7 +194,7 @@ def fetch(ctx: click.Context) -> None:
     failed = False
     for place in [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]:
         try:
-            done = imap.fetch(place, lambda raw: journey.take(raw, "imap").state != returned.UNVERIFIED)
+            done = imap.fetch(place, lambda raw: journey.take(raw, "imap").found is not None)
         except UsageError as error:
             output.talk(f"mailer: {error}")
             failed = True

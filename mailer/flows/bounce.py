@@ -124,7 +124,9 @@ class TakeIn:
         with self.db.transaction() as conn:
             mail_id = returned.keep(conn, raw, via, envelope_to, now)
             if mail_id is None:
-                return Taken("repeat", reading, sentence="the very same mail was taken before")
+                mail = mime.read(raw)
+                found = asks_to_leave(self.keyring, mail) or self._whose(conn, mail, reading, envelope_to)[0]
+                return Taken("repeat", reading, found, sentence="the very same mail was taken before")
             return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
 
     def read_kept(self, limit: int = 50) -> Counter[str]:

@@ -51,9 +51,14 @@ class Door:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """250 only once every recipient's copy is durable; 451 when it cannot be made so."""
+        """250 only once every recipient's copy is durable; 451 when it cannot be made so.
+
+        The sender goes on top, as at any final delivery (RFC 5321 4.4): an empty one tells a machine from a person.
+        """
+        sender = (envelope.mail_from or "").strip("<>")
+        raw = f"Return-Path: <{sender}>\r\n".encode("utf-8", "replace") + envelope.content
         try:
-            await asyncio.gather(*(self._durable((envelope.content, recipient)) for recipient in envelope.rcpt_tos))
+            await asyncio.gather(*(self._durable((raw, recipient)) for recipient in envelope.rcpt_tos))
         except Exception:
             self.turned_away["put_off"] += 1
             return "451 4.3.0 cannot keep it now, try again"

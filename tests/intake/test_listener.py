@@ -46,7 +46,7 @@ async def test_a_mail_to_our_return_path_is_kept_before_its_250(
     listener, kept = door
     assert await talk(listener, OURS, b"Subject: x\r\n\r\nhello\r\n") == 250
     assert kept[0][1] == OURS
-    assert b"hello" in kept[0][0]
+    assert kept[0][0] == b"Return-Path: <>\r\nSubject: x\r\n\r\nhello\r\n"
 
 
 @pytest.mark.parametrize(("body", "code"), [(b"hello", b"250"), (b"break", b"451"), (b"x" * MAX_SIZE, b"552")])
