@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailer.errors import SourceError
 from mailer.model.issue import Issue
 from mailer.rendering import canonical, paste, source
+from mailer.rendering.paste import dates
 
 TODAY = date(2026, 5, 25)
 DIGEST = """Pier News, 21 May 2026
@@ -139,6 +140,18 @@ def test_other_closing_parentheses_are_text(ending: str) -> None:
 )
 def test_the_date_is_found_and_a_missing_year_is_the_nearest(head: str, day: date) -> None:
     assert issue_of(DIGEST.replace("Pier News, 21 May 2026", head)).date == day
+
+
+@pytest.mark.parametrize(
+    ("written", "today", "day"),
+    [
+        ("5月21日", date(2026, 11, 28), date(2026, 5, 21)),
+        ("1月2日", date(2026, 12, 30), date(2027, 1, 2)),
+        ("12月31日", date(2026, 1, 2), date(2025, 12, 31)),
+    ],
+)
+def test_a_date_without_a_year_lies_not_months_ahead(written: str, today: date, day: date) -> None:
+    assert dates.find(f"码头报 {written}", today) == (day, False, 4, 4 + len(written))
 
 
 def test_a_date_at_the_foot_is_taken_where_the_head_has_none() -> None:

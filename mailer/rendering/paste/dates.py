@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from mailer.rendering.paste.letters import fold
 
@@ -42,12 +42,14 @@ _FORMS = [
         r"(?<![\d#第.])(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?![\d期年.]|\s*[%％万亿元])",
     )
 ]
+AHEAD = timedelta(days=60)  # nobody writes the news of a day much later
 _FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)}
 _DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
 
 
 def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
-    """The first date in `text`: (day, whether it had a year, start, end); a missing year is the nearest to `today`."""
+    """The first date in `text`: (day, whether it had a year, start, end); a missing year is the nearest to `today`,
+    but not one that puts the day months ahead."""
     digits = fold(text).translate(_FULL_WIDTH)
     for form in _FORMS:
         for match in form.finditer(digits):
@@ -67,7 +69,7 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
 
 
 def nearest(day: date, to: date) -> date:
-    """The same day and month in the year that puts it nearest to another day."""
+    """The same day and month in the year that puts it nearest to another day, but not months after it."""
     return _date(0, day.month, day.day, to) or day
 
 
@@ -79,7 +81,7 @@ def _date(year: int, month: int, day: int, today: date) -> date | None:
             candidates.append(date(candidate, month, day))
         except ValueError:
             continue
-    return min(candidates, key=lambda found: abs(found - today), default=None)
+    return min(candidates, key=lambda found: (found - today > AHEAD, abs(found - today)), default=None)
 
 
 def _number(text: str | None) -> int:
