@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
+from threading import Event
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -120,15 +121,20 @@ class Import:
         self._progress = progress
         self._actor = actor
         self._summary = Summary()
+        self._broken_off = Event()
 
     def run(self, windows: Iterable[Window], *, dry_run: bool = False) -> Summary:
         """Import what was read; with `dry_run` only say what would happen. Raises StoreError (earlier chunks stay)."""
         with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
-            before: tuple[list[Finding], Future[list[Finding]]] | None = None
-            for entries, refused in windows:
+            try:
+                before: tuple[list[Finding], Future[list[Finding]]] | None = None
+                for entries, refused in windows:
+                    self._tell(before)
+                    before = refused, writer.submit(self._judge if dry_run else self._take, entries)
                 self._tell(before)
-                before = refused, writer.submit(self._judge if dry_run else self._take, entries)
-            self._tell(before)
+            except BaseException:  # Ctrl-C, too: nobody wants to wait for the rest of a window
+                self._broken_off.set()
+                raise
         if not dry_run:
             with self._db.transaction() as conn:
                 detail = {"file": self._file, **self._summary.as_data()}
@@ -153,6 +159,8 @@ class Import:
     def _take(self, entries: Sequence[Entry]) -> list[Finding]:
         findings: list[Finding] = []
         for start in range(0, len(entries), CHUNK):
+            if self._broken_off.is_set():
+                break
             chunk = entries[start : start + CHUNK]
             findings += self._write(chunk)
             if self._db.is_sqlite and len(chunk) > CHUNK // 2:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Event
 from typing import Any
 
 import pytest
@@ -114,6 +116,30 @@ def test_an_import_that_broke_off_is_finished_by_repeating_it(db: Database, monk
         Import(db, RING, file="list.csv", clock=lambda: NOW, progress=stop).run(imports.windows(table.rows, layout))
     summary, _ = bring(db, text)
     assert counts(summary) == {"unchanged": 20, "added": 10}
+
+
+def test_an_import_that_is_interrupted_ends_with_the_chunk_it_is_at(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 1)
+    table = read_table(io.BytesIO(b"email\n" + b"".join(b"r%d@example.com\n" % n for n in range(200))), "list.csv")
+    window = next(imports.windows(table.rows, Layout(table.columns, renames={}, consent="fair", zone=UTC, now=NOW)))
+    at_work, interrupted = Event(), Event()
+
+    def clock() -> datetime:
+        at_work.set()
+        interrupted.wait(30)
+        return NOW
+
+    def one_window() -> Iterator[imports.Window]:
+        yield window
+        at_work.wait(30)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Import(db, RING, file="list.csv", clock=clock).run(one_window())
+    assert 1 <= db.read(subscribers.count) < 200
 
 
 def test_where_the_database_fails_the_chunks_before_are_kept(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
