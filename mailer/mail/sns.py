@@ -73,7 +73,9 @@ def _text(fields: dict[str, object], name: str) -> str:
 
 def is_for(envelope: Envelope, topics: Collection[str]) -> bool:
     """Whether the topic is one of `topics`, and the certificate lies with Amazon, in the topic's own region."""
-    return envelope.topic in topics and _is_amazon(envelope.certificate_url, envelope.topic, _CERTIFICATE)
+    link = envelope.certificate_url
+    bare = not set("?#") & set(link)  # a query would make one certificate many, to be fetched and kept each
+    return envelope.topic in topics and bare and _is_amazon(link, envelope.topic, _CERTIFICATE)
 
 
 def may_confirm(envelope: Envelope) -> bool:

@@ -168,6 +168,8 @@ def test_the_same_message_again_is_harmless_and_the_certificate_is_kept(
         {"SigningCertURL": PEM.replace("amazonaws.com", "amazonaws.com.example.org")},
         {"SigningCertURL": PEM.replace("sns.eu-west-1", "sns.us-east-1")},
         {"SigningCertURL": PEM.replace("//", "//user@")},
+        {"SigningCertURL": PEM + "?again"},
+        {"SigningCertURL": PEM + "#again"},
         {"SigningCertURL": PEM.replace(".com/", ".com:444/")},
         {"SigningCertURL": PEM.replace("/Simple", "/x/../Simple")},
         {"SigningCertURL": "https://bucket.s3.eu-west-1.amazonaws.com/SimpleNotificationService-0.pem"},
