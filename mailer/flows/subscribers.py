@@ -126,6 +126,7 @@ def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetim
         if found:
             erasure.scrub(conn, found.id, now)
         erasure.bury(conn, key, stone, actor=actor, now=now)
+    erasure.fold_in(db)
     return kept
 
 

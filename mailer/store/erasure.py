@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, suppress
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -9,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from mailer.model.application import OPEN, Standing
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
+from mailer.store.engine import Database
 from mailer.store.schema import (
     applications,
     attempts,
@@ -68,6 +71,17 @@ def empty_applications_mail(conn: Connection, his: ColumnElement[bool], now: dat
     sent = deliveries.c.letter_id.in_(select(letters.c.id).where(of_application))
     _empty_deliveries(conn, sent, now)
     _empty_bounces(conn, bounces.c.delivery_id.in_(select(deliveries.c.id).where(sent)))
+
+
+def fold_in(db: Database) -> None:
+    """Fold SQLite's log into its file: till then what was erased stands in the log, for weeks where little is written.
+
+    Where others are at work for longer than a second it stays for the next time.
+    """
+    if not db.is_sqlite:
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(str(db.engine.url.database), timeout=1)) as own:
+        own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _overwrite(conn: Connection) -> None:

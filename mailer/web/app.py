@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from mailer.errors import MailerError
 from mailer.model.letter import WriteLetter
+from mailer.store import erasure
 from mailer.web import apply, archive, confirm, hooks, leave, preferences, review, subscribe
 from mailer.web.hearing import HearOut
 from mailer.web.parts import Parts, parts
@@ -109,10 +110,11 @@ def warm_up(app: Starlette) -> None:
 
 
 async def _tidy(made: Parts, club: Club) -> None:
-    """Once an hour: purge, close and remind; look up domains that are said to be gone."""
+    """Once an hour: purge, close and remind, and leave nothing of it in the log; look up domains said to be gone."""
     while True:
         try:
             await made.write(made.tidy)
+            await made.read(erasure.fold_in, club.db)
             await made.read(club.look_up_domains)
         except (MailerError, SQLAlchemyError) as error:
             log.warning("could not tidy up, will try again in an hour: %s", type(error).__name__)

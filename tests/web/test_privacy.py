@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from mailer.errors import NotFound
 from mailer.flows import subscribers as flow
 from mailer.model.application import Decision
-from mailer.store import subscribers, suppressions
+from mailer.store import erasure, subscribers, suppressions
 from mailer.store.schema import attempts, bounces, claims, deliveries, metadata, returned_mails
 
 WHO, NAME, SECRET = "zebulon@quuxmail.example.com", "Zebulon Quux", "quuxwords"
@@ -86,10 +86,7 @@ def test_who_only_applied_gets_his_export_too(lived: Any) -> None:
 
 
 def traces(town: Any) -> list[str]:
-    """The words of his that are in the database's file, every page of it, after the log was folded in."""
-    with town.db.engine.connect() as conn:
-        conn.exec_driver_sql("COMMIT")
-        conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    """The words of his that are in the database's file and its log, every page of them."""
     path = Path(town.db.engine.url.database)
     content = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*")).lower()
     return [word for word in (WHO, NAME, SECRET, "zebulon", "quux") if word.lower().encode() in content]
@@ -113,4 +110,14 @@ def test_who_never_confirmed_leaves_nothing_either(town: Any) -> None:
     town.clock.forward(days=8)
     done = town.app.state.parts.tidy()
     assert (done["readers"], done["purged"]) == (1, 1)
+    erasure.fold_in(town.db)  # as the pages do after it
     assert traces(town) == []
+
+
+def test_who_is_at_work_delays_no_erasing_and_is_not_disturbed(lived: Any) -> None:
+    with lived.db.reading() as conn:  # whose snapshot still needs the log
+        before = conn.execute(select(metadata.tables["consents"])).all()
+        flow.erase(lived.db, lived.keyring, WHO, actor="op", now=lived.clock())
+        assert conn.execute(select(metadata.tables["consents"])).all() == before
+    erasure.fold_in(lived.db)
+    assert traces(lived) == []
