@@ -401,8 +401,14 @@ def load(path: Path) -> Settings:
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
-    """All that is wrong, a line each, one below the other behind `mailer: `."""
-    return SettingsError("\n        ".join(dict.fromkeys(_mistake(one, path, text) for one in error.errors())))
+    """All that is wrong, a line each, one below the other behind `mailer: `; not what only follows from another."""
+    places = [one["loc"] for one in error.errors()]
+    causes = [
+        one
+        for one in error.errors()
+        if one["type"] != "too_short" or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
+    ]
+    return SettingsError("\n        ".join(dict.fromkeys(_mistake(one, path, text) for one in causes)))
 
 
 def _mistake(error: ErrorDetails, path: Path, text: str) -> str:
@@ -440,16 +446,21 @@ def _suggestion(keys: list[str]) -> str:
 
 
 def _line_of(text: str, keys: list[str]) -> int:
-    """The line of a key, or of its table; 0 when the file does not name it."""
-    table, found = "", 0
+    """The line of a key, or of its table, the third `[[join.kinds]]` for `join.kinds.2`; 0 when there is none."""
+    table, passed = "", 0
+    place = next((place for place, key in enumerate(keys) if key.isdigit()), 0)
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([\w.\-]+)", line)
         if header:
             table = header[1]
-            if table == keys[0] and not found and len(keys) == 1:
+            if table == keys[0] and len(keys) == 1:
                 return number
+            if place and table == ".".join(keys[:place]):
+                if passed == int(keys[place]):
+                    return number
+                passed += 1
         else:
             key = re.match(r"""\s*["']?([\w\-]+)["']?\s*=""", line)
             if key and ([table, key[1]] == keys[:2] or (not table and key[1] == keys[0])):
                 return number
-    return found
+    return 0

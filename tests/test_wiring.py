@@ -89,6 +89,19 @@ def test_what_would_fail_later_is_refused_with_its_line(tmp_path: Path, section:
     assert says in str(caught.value)
 
 
+def test_a_mistake_in_one_of_several_tables_is_named_once_with_the_line_of_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    kinds = "".join(f'[[join.kinds]]\nkey = "{key}"\nlabel = {{ en = "A" }}\n' for key in ("a", "b", "Big Shop"))
+    path.write_text(kinds, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(path)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{path}:7: [join] kinds.2.key: ")
+    path.write_text("[join]\nkinds = []\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r":2: \[join\] kinds: .* at least 1"):
+        settings.load(path)
+
+
 def test_one_question_is_asked_once(tmp_path: Path) -> None:
     path = tmp_path / "mailer.toml"
     question = '{ key = "q", label = { en = "Q" } }'
