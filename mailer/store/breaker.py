@@ -6,6 +6,7 @@ for it, and a send pays for it only when a domain reports unknown readers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,32 +35,45 @@ class Counts:
 
     at: datetime
     ended: Mapping[str, int] = field(default_factory=dict)
-    unknown: Mapping[str, int] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class Breakers:
-    """Remembers the counts for a while: those of the last hour for 20 seconds, the usual ones for an hour."""
+    """Remembers the counts for a while: those of the last hour for 20 seconds, the usual ones for an hour.
+
+    What is reported meanwhile is added; a breaker that it would open is counted anew first.
+    """
 
     hour: Counts | None = None
     usual: Counts | None = None
     held: dict[str, datetime] = field(default_factory=dict)  # what others made meanwhile is held at the next recount
 
-    def opened(self, conn: Connection, domains: Iterable[str], now: datetime) -> set[str]:
-        """The domains among `domains` whose unknown-address answers are not believed now; holds what came before."""
-        suspects = {domain for domain in domains if _is_suspect(conn, domain, now)}
+    def opened(self, conn: Connection, reported: Mapping[str, int], now: datetime) -> set[str]:
+        """The domains whose unknown-address answers are not believed now; holds what came before.
+
+        `reported` is how many such answers were just recorded, by domain.
+        """
+        if self.hour is not None:
+            self.hour.unknown.update(reported)
+        suspects = {domain for domain in reported if _is_suspect(conn, domain, now)}
         if not suspects:
             return set()
-        if _old(self.hour.at if self.hour else None, now, RECOUNT):
-            self.hour = _count(conn, now - HOUR, now, MOST_IN_HOUR)
         if _old(self.usual.at if self.usual else None, now, RECOUNT_USUAL):
             self.usual = _count(conn, now - USUAL, now - HOUR, MOST_USUAL, now)
-        found = {domain for domain in suspects if breaker_opens(self._hour_of(domain))}
+        found = self._open(suspects)
+        fresh = [domain for domain in found if _old(self.held.get(domain), now, RECOUNT)]
+        if fresh or _old(self.hour.at if self.hour else None, now, RECOUNT):
+            self.hour = _count(conn, now - HOUR, now, MOST_IN_HOUR)
+            found = self._open(suspects)
         for domain in found:
             if _old(self.held.get(domain), now, RECOUNT):
                 suppressions.hold_domain(conn, domain, now - HOUR)
                 self.held[domain] = now
         return found
+
+    def _open(self, suspects: Iterable[str]) -> set[str]:
+        return {domain for domain in suspects if breaker_opens(self._hour_of(domain))}
 
     def _hour_of(self, domain: str) -> DomainHour:
         hour, usual = self.hour, self.usual
@@ -120,12 +134,12 @@ def first_since(conn: Connection, since: datetime, last: int) -> int:
     return low
 
 
-def _unknown(conn: Connection, since: datetime, until: datetime) -> dict[str, int]:
+def _unknown(conn: Connection, since: datetime, until: datetime) -> Counter[str]:
     """How many readers of each domain were unknown in a stretch of time."""
     b = bounces.c
     number = func.count(func.distinct(b.delivery_id))
     query = select(b.domain, number).where(_reported(since, until)).group_by(b.domain)
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return Counter({row[0]: row[1] for row in conn.execute(query)})
 
 
 def _reported(since: Any, until: Any) -> ColumnElement[bool]:

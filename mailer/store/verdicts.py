@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -53,7 +54,7 @@ def _judge(conn: Connection, found: Sequence[tuple[Bounce, int]], now: datetime,
     histories = evidence.histories(
         conn, [row.reader.subscriber_id for row, _ in found if row.reader.subscriber_id], now
     )
-    unknown = {row.reader.domain for row, _ in found if row.diagnosis.family is Family.NO_SUCH_ADDRESS}
+    unknown = Counter(row.reader.domain for row, _ in found if row.diagnosis.family is Family.NO_SUCH_ADDRESS)
     opened = breakers.opened(conn, unknown, now) if unknown else set()
     verdicts: list[Verdict] = []
     entries: list[Suppression] = []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from mailer.flows.bounce import record_refusals
+from mailer.flows.bounce import Breakers, record_refusals
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State
 from mailer.store import suppressions
@@ -54,9 +54,16 @@ def reader(conn: Connection, address: str = DAVE) -> Sent:
     return Sent(delivery, None, subscriber, address, domain)
 
 
-def refuse(db: Database, sent: Sent, line: str, now: datetime = NOW, phase: Phase = Phase.RCPT) -> None:
+def refuse(
+    db: Database,
+    sent: Sent,
+    line: str,
+    now: datetime = NOW,
+    phase: Phase = Phase.RCPT,
+    breakers: Breakers | None = None,
+) -> None:
     reply = Reply(int(line[:3]), (line[4:],))
-    db.run(record_refusals, [Refusal(sent, reply, phase)], now)
+    db.run(record_refusals, [Refusal(sent, reply, phase)], now, breakers)
 
 
 def is_suppressed(db: Database, address: str = DAVE, now: datetime = NOW) -> bool:
@@ -108,11 +115,13 @@ def test_a_lifted_suppression_stays_lifted_when_the_same_refusal_comes_again(db:
     assert not is_suppressed(db)
 
 
-def test_many_unknown_readers_of_one_domain_at_once_are_held_not_suppressed(db: Database) -> None:
+@pytest.mark.parametrize("in_one_run", [False, True])
+def test_many_unknown_readers_of_one_domain_at_once_are_held_not_suppressed(db: Database, in_one_run: bool) -> None:
+    breakers = Breakers() if in_one_run else None
     with db.transaction() as conn:
         sent = [reader(conn, f"reader{number}@example.org") for number in range(60)]
     for each in sent[:20]:
-        refuse(db, each, "550 5.1.1 no such user")
+        refuse(db, each, "550 5.1.1 no such user", breakers=breakers)
     found = db.read(suppressions.entries)
     assert {row.state for row in found} == {suppressions.HELD}
     assert is_suppressed(db, "reader0@example.org")
