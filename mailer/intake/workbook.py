@@ -18,7 +18,8 @@ MAX_UNPACKED = 100 * 1024 * 1024
 MAX_PARTS = 1000
 MAX_CELLS = 4_000_000  # the reader holds a rectangle in memory, some 30 octets a cell
 _CHUNK = 64 * 1024
-_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,4})([0-9]{1,9})["']""")  # of a row, or of a cell
+_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")  # of a row, or of a cell, of any length
+_LONGEST = 4096  # octets of a reference that are seen whole where a part is read in pieces
 _SPACES = " \t\u00a0\u3000"
 
 
@@ -86,8 +87,9 @@ def _measure_part(source: BinaryIO, part: zipfile.ZipInfo, left: int, name: str)
                 raise ImportFileError(
                     f"unpacks to more than {MAX_UNPACKED >> 20} MB; split it, or save it as CSV", where=name
                 )
-            bounds.take(tail + plain)
-            tail = plain[-32:]
+            seen = tail + plain
+            bounds.take(seen)
+            tail = seen[-_LONGEST:]
     if bounds.cells > MAX_CELLS:
         raise ImportFileError("its cells lie too far apart; keep one table from A1, or save it as CSV", where=name)
     return size

@@ -239,6 +239,9 @@ def test_a_workbook_is_read_like_a_csv() -> None:
     "far",
     [
         f'<row r="1048576">{cell("XFD1048576", "x")}</row>',
+        f'<row r="2">{cell("A2799999999999", "x")}</row>',
+        f'<row r="2">{cell("A" + "0" * 40 + "999999999", "x")}</row>',
+        f'<row r="2">{cell("ABCDEFGHIJ2", "x")}</row>',
         f"<row r='9'>{cell('XFD9', 'x')}</row><row r = '99999'><c><v>1</v></c></row>",
     ],
 )
