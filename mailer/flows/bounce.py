@@ -168,7 +168,7 @@ class TakeIn:
         if delivery is None or found is None:
             return _of_nobody(conn, mail_id, reading, found, via, now)
         heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
-        if (reading.kind is Kind.NONE and not reading.results) or _of_another(reading, delivery.address):
+        if (reading.kind is Kind.NONE and not reading.results) or self._of_another(reading, delivery.address):
             sent = self.forward is not None and self.forward(conn, raw, delivery.address, now)
             state = returned.FORWARDED if sent else returned.REPLY
             returned.mark(conn, mail_id, state)
@@ -222,6 +222,14 @@ class TakeIn:
                 return found, delivery
         return next((found for found in tokens if found.is_probe), None), None
 
+    def _of_another(self, reading: Reading, address: str) -> bool:
+        """Whether somebody else's mail failed: a person's own forwarding, or what a reader's server sent to us."""
+        if reading.kind not in {Kind.HARD, Kind.SOFT, Kind.DELAY}:
+            return False
+        passed_on = reading.by_person and address.lower() not in (each.lower() for each in reading.recipients)
+        ours = [in_envelope(self.keyring, result.recipient) for result in reading.results]
+        return passed_on or (bool(ours) and all(ours))
+
 
 def _of_nobody(conn: Connection, mail_id: int, reading: Reading, probe: Found | None, via: str, now: datetime) -> Taken:
     """A report about no delivery of ours: kept, shown as unverified; nobody's state changes."""
@@ -240,12 +248,6 @@ def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verd
     if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
         consents.append(conn, delivery.subscriber_id, Step("withdrawn", source=source), now)
     return Verdict(Action.RECORD, "opt-out", "the reader asked for no more mail")
-
-
-def _of_another(reading: Reading, address: str) -> bool:
-    """Whether a person passes on a report about somebody else, as of his own forwarding of our mail."""
-    reports = reading.by_person and reading.kind in {Kind.HARD, Kind.SOFT, Kind.DELAY}
-    return reports and address.lower() not in (recipient.lower() for recipient in reading.recipients)
 
 
 def _about(reading: Reading, address: str) -> Result:

@@ -184,6 +184,16 @@ def test_a_person_who_passes_on_a_report_about_somebody_else_keeps_his_mail(
     assert taken.state == ("read" if suppressed else "reply")
 
 
+@pytest.mark.parametrize("envelope", [False, True])
+def test_a_report_that_our_own_return_path_does_not_exist_is_not_about_the_reader(
+    db: Database, journey: TakeIn, dave: int, envelope: bool
+) -> None:
+    own = path_of(dave)
+    raw = sample("postfix-unknown-user").replace(DAVE.encode(), own.encode())  # the fate of his server's answer to us
+    assert journey.take(raw, "imap", own if envelope else "").state == "reply"
+    assert not stopped(db)
+
+
 def test_a_complaint_about_what_somebody_forwarded_is_not_his_own(db: Database, journey: TakeIn, dave: int) -> None:
     message, link = RING.sign(dave, Purpose.MESSAGE), RING.sign(dave, Purpose.UNSUBSCRIBE)
     forwarded = (
