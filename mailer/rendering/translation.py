@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -36,6 +37,18 @@ def own_name(tag: str) -> str:
         return Locale(primary(tag)).get_language_name() or tag
     except (UnknownLocaleError, ValueError):
         return tag
+
+
+def own_names(tags: Collection[str]) -> dict[str, str]:
+    """What some languages call themselves; with script and country where two of them have one name."""
+    from babel import Locale, UnknownLocaleError
+
+    names = {tag: own_name(tag) for tag in tags}
+    for tag, name in names.items():
+        if sum(name == other for other in map(own_name, tags)) > 1:
+            with suppress(UnknownLocaleError, ValueError):
+                names[tag] = Locale.parse(tag, sep="-").get_display_name() or name
+    return names
 
 
 @cache

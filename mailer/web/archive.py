@@ -17,7 +17,7 @@ from mailer.model.tokens import Purpose
 from mailer.rendering import images, merge_tags, source
 from mailer.rendering.edition import ARCHIVED
 from mailer.rendering.message import Personal, Program
-from mailer.rendering.translation import choose, own_name, translator, written_in
+from mailer.rendering.translation import choose, own_names, translator, written_in
 from mailer.store import archive, signups
 from mailer.store import images as stored_images
 from mailer.web.parts import parts
@@ -64,7 +64,7 @@ async def issue(request: Request) -> Response:
     by_language = {row.language: row for row in editions}
     wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
     chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
-    others = {tag: own_name(tag) for tag in by_language if tag != chosen.language}
+    others = {tag: name for tag, name in own_names(by_language).items() if tag != chosen.language}
     html = chosen.html
     if others:
         links = club.templates.render("pages/editions.html.j2", slug=slug, others=others)

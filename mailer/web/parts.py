@@ -20,7 +20,7 @@ from mailer.model.application import Kind, Question, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
-from mailer.rendering.translation import choose, own_name, translator, written_in
+from mailer.rendering.translation import choose, own_name, own_names, translator, written_in
 from mailer.settings import JoinSettings
 from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
@@ -145,7 +145,7 @@ class Parts:
             lang=language,
             written=written_in(language),
             path=path,
-            languages=[(tag, own_name(tag)) for tag in self.languages],
+            languages=list(own_names(self.languages).items()),
             newsletter=newsletter.name,
             postal_address=newsletter.postal_address,
             base_url=self.base_url,

@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from mailer.rendering import translation
 from mailer.rendering.templates import shipped_folder
-from mailer.rendering.translation import available, choose, own_name, translations, translator, written_in
+from mailer.rendering.translation import available, choose, own_name, own_names, translations, translator, written_in
 
 METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages")]
 
@@ -87,6 +87,12 @@ def test_of_two_languages_offered_the_nearer_one_is_chosen() -> None:
     wishes = ("zh", "zh-Hant-HK", "zh-TW, en", "en-GB;Q=0.2, ZH-hant;Q=0.9")
     assert [choose(offered, wish) for wish in wishes] == ["zh-CN", "zh-Hant", "zh-CN", "zh-Hant"]
     assert choose(("zh-TW", "zh"), "zh") == "zh"
+
+
+def test_two_languages_of_one_name_are_told_apart() -> None:
+    names = {"zh-CN": "中文 (简体, 中国)", "zh-TW": "中文 (繁體, 台灣)", "en": "English"}
+    assert own_names(list(names)) == names
+    assert own_names(["zh", "xx", "de"]) == {"zh": "中文", "xx": "xx", "de": "Deutsch"}
 
 
 def test_a_language_is_offered_by_the_name_it_gives_itself() -> None:
