@@ -16,7 +16,7 @@ from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, mark, truncated
 from mailer.model.subscriber import Subscriber
 from mailer.model.tokens import Purpose
-from mailer.store import admission, applications, consents, marks, signups, subscribers
+from mailer.store import admission, applications, consents, marks, signups, subscribers, suppressions
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.healing import heal
@@ -79,7 +79,8 @@ class Join:
             subscriber_id = person.id
             if person.state == "pending" or (person.state == "unsubscribed" and name):
                 subscribers.change(conn, subscriber_id, name=name)  # a stranger may have been here before him
-        known = person is not None and person.state == "active"
+        stopped = suppressions.active(conn, address.match_key, now)  # no mail reaches him, whatever his state
+        known = person is not None and person.state == "active" and stopped is None
         if not known:
             step = Step(
                 "requested", wording, visit.language, visit.source, truncated(visit.client), visit.user_agent[:200]
@@ -121,7 +122,7 @@ class Join:
         """What the confirm link of a delivery would do; None when it is no confirm letter. Changes nothing."""
         with self.db.reading() as conn:
             found = self._read(conn, delivery_id)
-            return None if found is None else self._outcome(*found)
+            return None if found is None else self._outcome(conn, *found)
 
     def confirm(self, delivery_id: int, visit: Visit) -> Confirmation | None:
         """Press the button of a confirm link; pressing again changes nothing. None for no confirm letter."""
@@ -131,7 +132,7 @@ class Join:
             if found is None:
                 return None
             letter, person = found
-            state = self._outcome(letter, person)
+            state = self._outcome(conn, letter, person)
             if state.outcome is not Outcome.READY:
                 return state
             heal(conn, delivery_id, "a confirmation", now)
@@ -163,8 +164,10 @@ class Join:
         person = subscribers.get(conn, letter.subscriber_id)
         return None if person is None else (letter, person)
 
-    def _outcome(self, letter: Row[Any], person: Subscriber) -> Confirmation:
-        if person.state == "active":
+    def _outcome(self, conn: Connection, letter: Row[Any], person: Subscriber) -> Confirmation:
+        stopped = suppressions.active(conn, person.match_key, self.clock())
+        asked_since = stopped is not None and stopped.at <= letter.expires_at - self.confirm_for
+        if person.state == "active" and not asked_since:
             outcome = Outcome.CONFIRMED
         elif self.clock() > letter.expires_at or person.state == "erased" or _left_since(letter, person):
             outcome = Outcome.EXPIRED

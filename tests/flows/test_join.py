@@ -68,6 +68,31 @@ def waits_for_a_lock(db: Database) -> bool:
         return conn.execute(text(waiting)).first() is not None
 
 
+def test_a_reader_whose_address_failed_is_let_back_by_a_new_opt_in(db: Database, join: Join, clock: Clock) -> None:
+    alice = parse("alice@example.org")
+    join.subscribe(alice, "", "", VISIT)
+    join.confirm(1, VISIT)
+    clock.now += timedelta(days=40)
+    entry = {
+        "match_key": alice.match_key,
+        "reason": "userunknown",
+        "state": "active",
+        "at": clock.now,
+        "actor": "policy",
+    }
+    with db.transaction() as conn:
+        conn.execute(insert(suppressions).values(entry | {"evidence": ""}))
+    before = join.look(1)
+    assert before is not None
+    assert before.outcome is Outcome.CONFIRMED  # the old link asks for nothing new
+    join.subscribe(alice, "", "", VISIT)
+    letter = outbox(db)[-1]
+    assert letter.kind == "confirm"
+    join.confirm(letter.id, VISIT)
+    with db.reading() as conn:
+        assert conn.execute(select(suppressions.c.state)).scalar_one() == "lifted"
+
+
 def test_both_steps_of_the_opt_in_are_on_record(db: Database, join: Join, clock: Clock) -> None:
     assert join.subscribe(parse("Bob@Example.com"), "Bob", "I want it", VISIT) is Answer.SEND
     (letter,) = outbox(db)
