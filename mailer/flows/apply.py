@@ -118,6 +118,7 @@ class Apply:
             if step is not Link.READY or not applications.move(conn, application.id, Standing.WAITING, now):
                 return step, application._asdict()
             applications.note(conn, application.id, "confirmed", now)
+            admission.answered(conn, self.key, application.match_key, now)
             for older in applications.open_ones(conn, application.match_key, application.id):
                 applications.move(conn, older, Standing.EXPIRED, now)
                 applications.note(conn, older, "reapplied", now, text=str(application.id))

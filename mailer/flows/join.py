@@ -136,6 +136,7 @@ class Join:
             if state.outcome is not Outcome.READY:
                 return state
             heal(conn, delivery_id, "a confirmation", now)
+            admission.answered(conn, self.key, person.match_key, now)
             requested = consents.last(conn, person.id, "requested")
             wording, language = (requested.wording, requested.language) if requested else ("", person.language)
             welcome = self._admit_reader(conn, person, wording, language, visit, now)

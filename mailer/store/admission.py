@@ -27,7 +27,7 @@ from mailer.store.consents import Step
 
 def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit: Visit, now: datetime) -> Answer:
     """Count a submission and judge it, in the caller's transaction; a proof of work is good for one submission."""
-    letter = mark(key, "letter", base_key(address.match_key))
+    letter = _letter(key, address.match_key)
     client = mark(key, "client", client_bucket(visit.client)) if visit.client and limits.counts_clients else ""
     domain = mark(key, "domain", address.domain) if limits.counts_domain(address.domain) else ""
     total = mark(key, "total", "") if limits.total_hour else ""
@@ -52,6 +52,18 @@ def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit:
     counted = [client, domain, total, proof, letter if answer is Answer.SEND else ""]
     marks.add(conn, filter(None, counted), now)
     return answer
+
+
+def answered(conn: Connection, key: bytes, match_key: str, now: datetime) -> None:
+    """Somebody pressed the button in a letter: it was no bomb, and the day's count for his mailbox begins anew.
+
+    Who has just subscribed may apply to join, and who has left may come back, on the same day.
+    """
+    marks.take_back(conn, _letter(key, match_key), now - DAY)
+
+
+def _letter(key: bytes, match_key: str) -> str:
+    return mark(key, "letter", base_key(match_key))
 
 
 def enter(

@@ -51,6 +51,11 @@ def add(conn: Connection, keys: Iterable[str], now: datetime) -> None:
     bulk.append(conn, rate_marks, ("key", "at"), [(key, to_millis(now)) for key in keys])
 
 
+def take_back(conn: Connection, key: str, since: datetime) -> None:
+    """Forget the marks a key has got after a moment."""
+    conn.execute(delete(rate_marks).where(rate_marks.c.key == key, rate_marks.c.at > since))
+
+
 def purge(conn: Connection, before: datetime) -> int:
     """Forget the marks set before a moment; returns how many."""
     return conn.execute(delete(rate_marks).where(rate_marks.c.at < before)).rowcount

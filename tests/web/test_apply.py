@@ -49,6 +49,27 @@ def test_an_application_waits_for_nobody_before_its_address_is_confirmed(club: A
     assert [case["state"] for case in club.app.state.parts.apply.cases()] == ["waiting"]
 
 
+def test_who_has_just_subscribed_may_apply_and_who_has_left_may_come_back_on_the_same_day(club: Any) -> None:
+    club.fill("/subscribe", email="bob@example.com")
+    club.client.post(club.path(club.letters("confirm")[0]["confirm_url"]))
+    applied(club)
+    club.client.post(club.path(club.letters("welcome")[0]["unsubscribe_url"]))
+    club.fill("/subscribe", email="bob@example.com")
+    club.client.post(club.path(club.letters("confirm")[1]["confirm_url"]))
+    assert club.person("bob@example.com").state == "active"
+    assert [case["state"] for case in club.app.state.parts.apply.cases()] == ["waiting"]
+
+
+def test_s30_who_has_pressed_a_button_gets_one_letter_more_and_not_as_many_as_a_stranger_likes(town_with: Any) -> None:
+    club = town_with(join={"per_client_hour": 1000, "per_domain_hour": 0})
+    club.fill("/subscribe", email="bob@example.com")
+    club.client.post(club.path(club.letters("confirm")[0]["confirm_url"]))
+    for number in range(20):
+        assert club.fill("/apply?kind=tmall", **(TMALL | {"email": f"bob+{number}@example.com"})).status_code == 200
+        assert club.fill("/lost-link", email="bob@example.com").status_code == 200
+    assert len(club.letters("application-confirm")) + len(club.letters("lost-link")) == 1
+
+
 def test_applying_is_no_consent_to_the_newsletter(club: Any) -> None:
     applied(club)
     assert club.person("bob@example.com") is None
