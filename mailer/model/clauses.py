@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from mailer.model.phrasebook import SAID
+from mailer.model.phrasebook import SAID, answer_in
 from mailer.model.rules import clauses as words
 
 MAX_ANSWER = 400  # of longer texts, notices mostly, only what the tables list is read
 MAX_CLAUSE = 240
 _SHORT = 100
-_STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _CODES = re.compile(r"(?<![\w.])#?[245](?:\d\d|\.\d{1,3}\.\d{1,3})(?![\w.])")
 _CLAUSE = re.compile(r"[.,:;!?()\[\]/]| - | -- ")
 
@@ -42,7 +41,7 @@ _LEFT = re.compile(rf"(?<!\w)no longer(?: \w+){{0,2}}? {_one_of(words.BELONGING)
 
 def said_of_reader(said: str) -> tuple[str, str]:
     """(reason, rule) by what the clauses of a short text say of the reader; empty when they say nothing of him."""
-    answer = _CODES.sub(" ", _STEP.sub(" ", said).rpartition(SAID)[2]).replace("_", " ")
+    answer = _CODES.sub(" ", answer_in(said)).replace("_", " ")
     if len(answer) > MAX_ANSWER:
         return "", ""
     clauses = [clause[:MAX_CLAUSE] for clause in _CLAUSE.split(answer)[:20]]
@@ -68,7 +67,7 @@ def of_our_account(said: str) -> bool:
 
 def not_found(said: str) -> str:
     """The rule by which a short answer to RCPT says that nobody was found, without naming whom; or ""."""
-    answer = _CODES.sub(" ", _STEP.sub(" ", said).rpartition(SAID)[2]).strip()
+    answer = _CODES.sub(" ", answer_in(said)).strip()
     if len(answer) > _SHORT or _PASSING.search(answer) or _NOT_OF_HIM.search(answer):
         return ""
     found = _NOT_FOUND.search(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from mailer.model.phrasebook import GAP, SAID, find
+from mailer.model.phrasebook import GAP, SAID, STEP, answer_in, find
 from mailer.model.rules.codes import PAIRS, UNLESS, UNSAID
 from mailer.model.rules.tongues import NO_SUCH, TONGUES
 
@@ -66,13 +66,12 @@ _DENIALS = tuple(
 _NO_SUCH = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, _listed(NO_SUCH)))})((?: \w+){{1,3}})")
 _UNSAID, _UNLESS = _listed(UNSAID), _listed(UNLESS)
 MAX_ANSWER = 160
-_STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _SENTENCE = re.compile(r"[.,:;!?\u3002\uff0c\uff1a\uff1b\u3001\uff01]")
 
 
 def said_of_it(said: str) -> tuple[str, str]:
     """(reason, rule) by a thing and what is said of it, close together in either order; empty when there is none."""
-    said = _STEP.sub(" ", said)
+    said = STEP.sub(" ", said)
     for reason, things, verbs in _ENGLISH:
         if rule := _paired(said, things, verbs):
             return reason, rule
@@ -106,7 +105,7 @@ def _denied_abroad(said: str) -> str:
 
 def said_to_rcpt(said: str) -> str:
     """The rule by which a short answer to RCPT says that nobody is there without naming him, or ""."""
-    answer = _STEP.sub(" ", said).rpartition(SAID)[2]
+    answer = answer_in(said)
     if len(answer) > MAX_ANSWER or any(find(other, answer, 0, len(answer)) >= 0 for other in _UNLESS):
         return ""
     return next((f"(the reader) + {verb}" for verb in _UNSAID if find(verb, answer, 0, len(answer)) >= 0), "")

@@ -10,8 +10,14 @@ from mailer.model.rules.words import Table
 
 GAP = 60  # what `*` stands for at most
 SAID = " said: "  # what a host says is not said of the host
+STEP = re.compile(r"\(in reply to [a-z ]{1,40}\)")  # a command's name is no thing of which something is said
 _STEM = 4
 _WORD = re.compile(r"[a-z0-9]+")
+
+
+def answer_in(said: str) -> str:
+    """What a server answered: behind who said it, and without the command that it answered."""
+    return STEP.sub(" ", said).rpartition(SAID)[2]
 
 
 def openings(said: str) -> Set[str]:
