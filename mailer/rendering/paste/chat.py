@@ -11,8 +11,10 @@ from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+# Chinese programs: a day, perhaps with its year, and the time.
+_WHEN = r"(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
 _STAMP = re.compile(
-    r"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。]{0,19}\s+)?(?:[^\s:：,，。]{1,20}\s+)?(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+    rf"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。]{{0,19}}\s+)?(?:[^\s:：,，。]{{1,20}}\s+)?{_WHEN}"
     r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
@@ -23,7 +25,7 @@ _SPEAKER = re.compile(
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(
-    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。]{1,20}?)(?:\s+|\s*[(（])(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?[)）]?[:：]?()"
+    rf"(?:\[[^\[\]\d]{{1,8}}\]\s*)?([^\s:：,，。]{{1,20}}?)(?:\s+|\s*[(（]){_WHEN}[)）]?[:：]?()"
 )
 # Teams puts them in brackets and before the name.
 _SPEAKER_BEHIND = re.compile(

@@ -36,6 +36,7 @@ _SUBJECTS, _DATES = ("subject", "主题", "主旨"), ("date", "日期")
 
 
 def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:
+    """The lines below the head of a forwarded mail, and what it told; all of them where there is none."""
     forward = Forward()
     if lines and (wrote := _WROTE.fullmatch(lines[0].text)):
         forward.sent, forward.date_line = lines[0].text, lines[0].number
