@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import takewhile
@@ -39,16 +40,18 @@ def own_name(tag: str) -> str:
         return tag
 
 
-def own_names(tags: Collection[str]) -> dict[str, str]:
-    """What some languages call themselves; with script and country where two of them have one name."""
+@cache
+def own_names(tags: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Some languages with what they call themselves; with script and country where two of them have one name."""
     from babel import Locale, UnknownLocaleError
 
     names = {tag: own_name(tag) for tag in tags}
+    shared = Counter(names.values())
     for tag, name in names.items():
-        if sum(name == other for other in map(own_name, tags)) > 1:
+        if shared[name] > 1:
             with suppress(UnknownLocaleError, ValueError):
                 names[tag] = Locale.parse(tag, sep="-").get_display_name() or name
-    return names
+    return tuple(names.items())
 
 
 @cache

@@ -64,7 +64,7 @@ async def issue(request: Request) -> Response:
     by_language = {row.language: row for row in editions}
     wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
     chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
-    others = {tag: name for tag, name in own_names(by_language).items() if tag != chosen.language}
+    others = {tag: name for tag, name in own_names(tuple(by_language)) if tag != chosen.language}
     html = chosen.html
     if others:
         links = club.templates.render("pages/editions.html.j2", slug=slug, others=others)

@@ -20,7 +20,7 @@ from mailer.model.application import Kind, Question, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
-from mailer.rendering.translation import choose, own_name, own_names, translator, written_in
+from mailer.rendering.translation import choose, own_names, translator, written_in
 from mailer.settings import JoinSettings
 from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
@@ -59,8 +59,8 @@ class Parts:
     def warm_up(self) -> None:
         """Do at once what else the first visitors would wait for. Raises TemplateError for a letter that is wrong."""
         self.templates.compile_all("pages/")
+        own_names(self.languages)
         for language in self.languages:
-            own_name(language)
             translator(language)
         self.join.rehearse(self.languages)
 
@@ -138,20 +138,21 @@ class Parts:
         `path` is where the same page can be opened, when the request's own can only be posted to.
         """
         language = language or self.language(request)
+        written = written_in(language)
         newsletter = self.settings.newsletter
         text = self.templates.render(
             f"pages/{name}.html.j2",
             _=translator(language),
             lang=language,
-            written=written_in(language),
+            written=written,
             path=path,
-            languages=list(own_names(self.languages).items()),
+            languages=own_names(self.languages),
             newsletter=newsletter.name,
             postal_address=newsletter.postal_address,
             base_url=self.base_url,
             **values,
         )
-        return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": written_in(language)})
+        return HTMLResponse(text, status, dict(headers or {}) | {"Content-Language": written})
 
 
 def apply_journey(club: Club, write_letter: WriteLetter) -> Apply:
