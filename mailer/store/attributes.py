@@ -1,29 +1,39 @@
 """Asking a subscriber's attributes, a JSON object of texts: alike on both databases, and fast where SQLite scans.
 
-SQLite reads the JSON again for every mention of it, which for a million readers takes longer than all else. But what
-stands there was written by `bulk.packed` and `engine` in one way only - no spaces, nothing escaped but quotes,
-backslashes and controls, names without any of them - so `"city":"London"` stands in the text exactly where the
-attribute has that value, and a search for it decides.
+SQLite reads the JSON again for every mention of it, which for a million readers takes longer than all else. But it is
+written in one way only (`store/packing.py`), so that a search in its text decides.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Double, Integer, Text, and_, cast, false, func, literal, or_, type_coerce
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from mailer.store.packing import DAY, IS_DAY, IS_NUMBER, NUMBER, head, inside, pair, quoted
 from mailer.store.schema import subscribers
 
 _DOCUMENT = type_coerce(subscribers.c.attributes, Text)
 MOST = 1e300  # no reader's number is above it
-# What SQLite takes for a number. No look-ahead and no group: they take PostgreSQL ten times as long.
-_NUMBER = r"^[ \t-\r]*[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?[ \t-\r]*$"
 FEW = 5  # searches for as many values cost less than reading the JSON once
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -58,13 +68,6 @@ class _When(FunctionElement[bool]):
     inherit_cache = True
 
 
-class _Between(FunctionElement[bool]):
-    """Whether a text is a number from a least one to a greatest; NULL or false for any other text."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
 @compiles(Position, "sqlite")
 def _position_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return f"instr({compiler.process(element.clauses, **kw)})"
@@ -87,79 +90,52 @@ def _when(element: Any, compiler: Any, **kw: Any) -> str:
     return f"(CASE WHEN ({first}) AND ({second}) THEN 1 ELSE 0 END)"
 
 
-@compiles(_Between, "sqlite")
-def _between_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    """Beside a number SQLite takes a text for the number it is as a whole; any other text comes after all numbers."""
-    text, least, greatest = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{text} BETWEEN CAST({least} AS NUMERIC) AND CAST({greatest} AS NUMERIC)"
-
-
-@compiles(_Between, "postgresql")
-def _between_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    text, least, greatest = (compiler.process(clause, **kw) for clause in element.clauses)
-    text = f"left({text}, 200)"  # so that PostgreSQL can make a number of every text that looks like one
-    return f"CASE WHEN {text} ~ '{_NUMBER}' THEN CAST({text} AS double precision) END BETWEEN {least} AND {greatest}"
-
-
 def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     """Whether an attribute is one of some texts; one that is not there counts as empty."""
     text = func.coalesce(_text(name), "")
     exact = text == values[0] if len(values) == 1 else text.in_(values)
     if len(values) > FEW:
         return exact
-    found = [_written(_pair(name, value)) for value in values]
-    return Either(or_(*found, ~_is_there(name)) if "" in values else or_(*found), exact)
+    found = [_written(pair(name, value)) for value in values]
+    return Either(or_(*found, ~_written(head(name))) if "" in values else or_(*found), exact)
 
 
 def contains(name: str, value: str) -> ColumnElement[bool]:
     """Whether an attribute holds a text, in the same case."""
     exact = Position(func.coalesce(_text(name), ""), value) > 0
-    return Either(_When(_written(_packed(value)[1:-1]), exact), exact)
+    return Either(_When(_written(inside(value)), exact), exact)
 
 
 def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
-    """Whether an attribute is less or more: than a number where it is one, than a text in the order of characters."""
-    text = _text(name)
+    """Whether an attribute is less or more: than a number where it is one, than a day where it is one."""
     if isinstance(value, str):
-        exact = func.coalesce(and_(text != "", COMPARE[op](text, value)), false())
-        return Either(_When(_is_there(name), exact), exact)
+        earlier_or_later = COMPARE[op](func.substr(_after(name, DAY), 1, len(value)), value)
+        text = _text(name)
+        day = and_(text.regexp_match(IS_DAY), COMPARE[op](func.left(text, len(value)).collate("C"), value))
+        return Either(_When(earlier_or_later, _written(head(name, DAY))), func.coalesce(day, false()))
     least = literal({">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST), Double)
     greatest = literal({"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST), Double)
-    exact = func.coalesce(_Between(text, least, greatest), false())
-    return Either(_When(_begins(name).between(least, greatest), exact), exact)
-
-
-def _text(name: str) -> ColumnElement[str]:
-    sqlite = func.json_extract(subscribers.c.attributes, f"$.{_packed(name)}", type_=Text)
-    return Either(sqlite, subscribers.c.attributes[name].as_string())
-
-
-def _written(part: Any) -> ColumnElement[bool]:
-    return Position(_DOCUMENT, part) > 0
+    within = cast(_after(name, NUMBER), Double).between(least, greatest)
+    text = func.left(_text(name), 200)  # so that PostgreSQL can make a number of every text that looks like one
+    number = case((text.regexp_match(IS_NUMBER), cast(text, Double))).between(least, greatest)
+    return Either(_When(within, _written(head(name, NUMBER))), func.coalesce(number, false()))
 
 
 def is_there(name: str) -> ColumnElement[bool]:
     """Whether a reader has an attribute at all."""
-    return Either(_is_there(name), _text(name).is_not(None))
+    return Either(_written(head(name)), _text(name).is_not(None))
 
 
-def _is_there(name: str) -> ColumnElement[bool]:
-    return _written(_head(name))
+def _text(name: str) -> ColumnElement[str]:
+    sqlite = func.json_extract(subscribers.c.attributes, f"$.{quoted(name)}", type_=Text)
+    return Either(sqlite, subscribers.c.attributes[name].as_string())
 
 
-def _begins(name: str) -> ColumnElement[float]:
-    """The number that an attribute begins with (SQLite): its own, if it is one; any, where it is not there."""
-    head = _head(name)
-    return cast(func.substr(_DOCUMENT, Position(_DOCUMENT, head) + len(head)), Double)
+def _written(part: str) -> ColumnElement[bool]:
+    return Position(_DOCUMENT, part) > 0
 
 
-def _head(name: str) -> str:
-    return f'{_packed(name)}:"'
-
-
-def _pair(name: str, value: str) -> str:
-    return f"{_packed(name)}:{_packed(value)}"
-
-
-def _packed(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _after(name: str, kind: str) -> ColumnElement[str]:
+    """What stands from the beginning of an attribute of a kind on (SQLite); anything, where there is none."""
+    begin = head(name, kind)
+    return func.substr(_DOCUMENT, Position(_DOCUMENT, begin) + len(begin))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import json.encoder
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -18,8 +17,6 @@ from mailer.store.schema import deliveries
 WAITS = text("deliveries.waits")
 
 _ROWS = 80  # to a statement of SQLite: few enough for the 999 values that its older versions take
-
-_TEXT = json.encoder.encode_basestring  # a text in quotes, as `json.dumps(..., ensure_ascii=False)` writes it
 
 
 def among(conn: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
@@ -60,7 +57,7 @@ def _bare(value: int | None) -> str:
 def append(
     conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], otherwise: str = ""
 ) -> int:
-    """Add rows to a table, and say how many: moments in milliseconds, JSON columns `packed`.
+    """Add rows to a table, and say how many: moments in milliseconds, attributes `packing.packed`.
 
     Goes to the driver without SQLAlchemy, which would take longer for a row than both databases do. `otherwise` is
     what to do with a row that is there already; table, columns and that are our own words, never anybody's input.
@@ -97,11 +94,6 @@ def add(conn: Connection, table: Table, **values: Any) -> int:
 def _addition(database: str, table: str, *columns: str) -> str:
     places = ", ".join(("?" if database == "sqlite" else "%s",) * len(columns))
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) RETURNING id"  # noqa: S608 - our own words
-
-
-def packed(values: Mapping[str, str]) -> str:
-    """A JSON object as `append` takes it."""
-    return f"{{{','.join([f'{_TEXT(name)}:{_TEXT(value)}' for name, value in sorted(values.items())])}}}"
 
 
 def new_ids(conn: Connection, table: str, count: int) -> Iterable[int]:

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from mailer.errors import SettingsError, StoreError
+from mailer.store.packing import packed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +28,8 @@ ASK_SECONDS = 0.005  # between two questions whether SQLite is free
 
 
 def _to_json(value: Any) -> str:
+    if isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
+        return packed(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

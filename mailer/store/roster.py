@@ -12,6 +12,7 @@ from mailer.model.roster import Entry, Known
 from mailer.model.subscriber import TOMBSTONE, State, tombstones
 from mailer.model.tokens import Keyring
 from mailer.store import bulk
+from mailer.store.packing import packed
 from mailer.store.schema import consents, events, subscribers, suppressions, to_lines, to_millis
 from mailer.store.subscribers import retag
 from mailer.store.suppressions import in_force
@@ -95,7 +96,7 @@ def _row(number: int, entry: Entry, now: int) -> tuple[object, ...]:
         entry.language,
         entry.state.value,
         to_lines(entry.tags),
-        bulk.packed(entry.attributes),
+        packed(entry.attributes),
         now,
         agreed if entry.state is State.ACTIVE else None,
         now if entry.state is State.UNSUBSCRIBED else None,

@@ -25,6 +25,7 @@ from mailer.mail.address import Address
 from mailer.model.subscriber import State, Subscriber
 from mailer.store import bulk
 from mailer.store.attributes import Either, Position
+from mailer.store.packing import packed
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import subscribers, to_lines, to_millis
 
@@ -90,7 +91,7 @@ def add(
         language=language,
         state=state.value,
         tags=to_lines(tuple(tags)),
-        attributes=bulk.packed(attributes or {}),
+        attributes=packed(attributes or {}),
         created_at=moment,
         joined_at=moment if state is State.ACTIVE else None,
         left_at=moment if state is State.UNSUBSCRIBED else None,

@@ -1,21 +1,9 @@
 """Many rows at once, and values as the databases take them."""
 
-import json
-
-from hypothesis import given
-from hypothesis import strategies as st
-
 from mailer.store import bulk
 from mailer.store.engine import Database
 from mailer.store.marks import counts
 from mailer.store.schema import from_millis, rate_marks, to_millis
-
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)))
-
-
-@given(st.dictionaries(_TEXT, _TEXT))
-def test_attributes_are_packed_as_json_that_a_search_can_find(values: dict[str, str]) -> None:
-    assert bulk.packed(values) == json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def test_any_number_of_rows_is_added_and_counted(db: Database) -> None:

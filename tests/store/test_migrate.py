@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -117,6 +118,42 @@ def test_tags_kept_in_a_table_of_their_own_are_in_the_rows_after_the_upgrade(
     readers = empty_db.read(subscribers.page)
     assert [reader.tags for reader in readers] == [("Z", "tmall", "vip", "\u00e9t\u00e9"), (), ("a, b",)]
     assert empty_db.read(subscribers.count, segment=segments.condition("tag = vip", datetime.now(UTC))) == 1
+
+
+def test_numbers_and_days_written_by_an_older_program_are_found_after_the_upgrade(
+    empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0002"))
+        migrate.upgrade(empty_db)
+    written = [
+        {"level": "9", "city": "\u4e0a\u6d77"},
+        {"city": 'a":"9', "since": "2026-01-31 10:00"},
+        {"level": "9 or 10"},
+        {},
+    ]
+    with empty_db.transaction() as connection:
+        for number, attributes in enumerate(written):
+            connection.execute(
+                text(
+                    "INSERT INTO subscribers (address, match_key, domain, state, created_at, attributes) "
+                    "VALUES (:address, :address, 'example.com', 'active', 0, :attributes)"
+                ),
+                {
+                    "address": f"{number}@example.com",
+                    "attributes": json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
+                },
+            )
+    assert migrate.upgrade(empty_db) == ("0002", migrate.HEAD)
+    assert [dict(reader.attributes) for reader in empty_db.read(subscribers.page)] == written
+    for expression, address in (
+        ("level > 8", "0@example.com"),
+        ('since = "2026-01-31 10:00"', "1@example.com"),
+        ("since < 2026-02-01", "1@example.com"),
+        ('level = "9 or 10"', "2@example.com"),
+    ):
+        wanted = segments.condition(expression, datetime.now(UTC))
+        assert [reader.address for reader in empty_db.read(subscribers.page, segment=wanted)] == [address], expression
 
 
 def test_two_upgrades_at_once_wait_for_each_other(empty_db: Database) -> None:

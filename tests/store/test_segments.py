@@ -130,6 +130,28 @@ def test_the_same_texts_are_numbers_on_both_databases(db: Database, text: str, n
         assert db.read(subscribers.count, segment=wanted, state=State.ACTIVE) == holds, expression
 
 
+@pytest.mark.parametrize(
+    ("text", "is_day"),
+    [
+        ("2026-01-31", True), ("2026-01-31 10:00", True), ("2026-01-31T10:00:00Z", True),
+        ("", False), ("2026", False), ("2026-01-3", False), ("2026-01-311", False), ("x2026-01-31", False),
+        ("2026/01/31", False), ("Shanghai", False), ("2026-01-31\n", False), ("\u4e0a\u6d77", False),
+    ],
+)  # fmt: skip
+def test_the_same_texts_are_days_on_both_databases(db: Database, text: str, is_day: bool) -> None:
+    with db.transaction() as conn:
+        attributes = {"since": text, "until": "2020-01-01", "z": "9"}
+        subscribers.add(conn, parse("alice@example.com"), state=State.ACTIVE, attributes=attributes, now=NOW)
+    for expression, holds in (
+        ("since > 2026-01-30", is_day), ("since > 2026-01-31", False), ("since >= 2026-01-31", is_day),
+        ("since < 2026-02-01", is_day), ("since < 2026-01-31", False), ("since <= 2026-01-31", is_day),
+        ("not since > 2026-01-30", not is_day), ("not since < 2026-01-31", True), ("nothing < 2026-01-31", False),
+        ("nothing >= 0001-01-01", False),
+    ):  # fmt: skip
+        wanted = segments.condition(expression, NOW)
+        assert db.read(subscribers.count, segment=wanted, state=State.ACTIVE) == holds, expression
+
+
 def test_a_domain_is_found_in_its_own_letters(db: Database) -> None:
     with db.transaction() as conn:
         subscribers.add(conn, parse("alice@例子.测试"), state=State.ACTIVE, now=NOW)
@@ -212,7 +234,7 @@ HARD = st.one_of(
     st.text(st.sampled_from('a",:{}\\\\[]city上5. '), max_size=12),
     st.sampled_from(
         ['a","city":"b', '"city":"b"', "city", '":"', "\\", "5", "-5.5", "05", "5e3", " 5", "5\\", "6" * 31,
-         "5 a", "5e", "5-5", "+5", "5.0.0"]
+         "5 a", "5e", "5-5", "+5", "5.0.0", "2026-05-05", "2026-05-05 5", "2026-05-055"]
     ),
 )  # fmt: skip
 
@@ -248,6 +270,9 @@ def test_a_search_in_the_text_of_the_attributes_finds_what_reading_them_finds(
         assert found(field, "in", value, "5") == [text in (value, "5") for text in texts]
         assert found(field, "in", value, *"123456") == [text in (value, *"123456") for text in texts]
         assert found(field, "contains", value) == [value in text for text in texts]
+        days = [text[:10] if re.match(r"\d{4}-\d\d-\d\d(\Z|[ T])", text, re.ASCII) else None for text in texts]
+        assert found(field, "<=", "2026-05-05") == [day is not None and day <= "2026-05-05" for day in days]
+        assert found(field, ">", "2026-05-04") == [day is not None and day > "2026-05-04" for day in days]
         numbers = [as_number(text) for text in texts]
         assert found(field, ">=", number) == [one is not None and one >= number for one in numbers]
         assert found(field, "<", number) == [one is not None and one < number for one in numbers]
