@@ -20,6 +20,7 @@ from mailer.rendering.paste import (
     labels,
     links,
     outline,
+    page,
     rows,
     titles,
 )
@@ -97,7 +98,7 @@ class _Reader:
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
-        self.lines = titles.mark(self.lines, self.report)
+        self.lines = titles.mark(page.without_menus(self.lines, self.report), self.report)
         self.lines = labels.name_labelled(self.lines, self.report)
         found = outline.find(self.lines)
         if found is None and (parted := inline.part(self.lines, self.report)):

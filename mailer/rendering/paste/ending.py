@@ -12,6 +12,9 @@ from mailer.rendering.paste import dates, enumerators, grammar, links, sources, 
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
+LEAST = 3  # other items that agree
+_TO_READERS = re.compile(r"\b(?:you|your|us|we)\b|[您你]|我们|我們|大家|各位", re.IGNORECASE)
+
 
 def find(lines: list[Line], found: Outline) -> int:
     """The index behind the last item of the digest whose outline was `found`."""
@@ -52,6 +55,7 @@ class _Ending:
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
             foot = foot or (text and index > start + 1 and _is_colophon(text))
             foot = foot or (text and index > start and self._is_title_again(start, index))
+            foot = foot or (text and index > start and self._is_beyond(start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
                 return index
             index += 1
@@ -88,6 +92,20 @@ class _Ending:
             and any(line.text for line in self.lines[index + 1 :])
         )
 
+    def _is_beyond(self, last: int, index: int) -> bool:
+        """Whether a block that speaks to the readers stands where all other items, in as many blocks, have ended."""
+        text = self.lines[index].text
+        if self.lines[index - 1].text or not _TO_READERS.search(text) or tails.source_at_end(text, lenient=True):
+            return False
+        borders = sorted([*self.found.starts, *self.found.titles])
+        blocks = {self._blocks(one, two) for one, two in itertools.pairwise(borders) if one in self.found.starts}
+        return len(self.found.starts) > LEAST and len(blocks) == 1 and self._blocks(last, index) == max(blocks)
+
+    def _blocks(self, start: int, stop: int) -> int:
+        """How many blocks, parted by blank lines, an item has; pictographs and strokes are none."""
+        told = [line.text != "" and not grammar.is_rule(line.text) for line in self.lines[start:stop]]
+        return sum(one and not above for above, one in itertools.pairwise([False, *told]))
+
     def _have_texts(self) -> bool:
         """Whether most items but the last have something below their first line."""
         pairs = list(itertools.pairwise(sorted(self.found.starts)))
@@ -108,12 +126,15 @@ class _Ending:
         return sources.source_line(text) is not None and not grammar.is_call(text)
 
     def _is_call_line(self, text: str, index: int) -> bool:
-        if not grammar.is_call(text) or tails.source_at_end(text, lenient=False):
+        contact = not self.lines[index - 1].text and grammar.is_contact(text)
+        if not (grammar.is_call(text) or contact) or tails.source_at_end(text, lenient=False):
             return False
         start = max(i for i in self.found.starts if i < index)
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.found.starts[start]
         told = told or tails.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        if contact and told:
+            return True
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]

@@ -71,13 +71,17 @@ _PATTERNS = (
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
 )
-SIGN = r"[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?"  # a pictograph before a headline or title
+FLAG = r"[\U0001f1e6-\U0001f1ff]{2}"
+# A pictograph before a headline or title.
+SIGN = rf"(?:[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|{FLAG})"
 _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2580-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）\s])")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(
-    r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff])\ufe0f?\s*(\S.*)"
+    r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
+    rf"|{FLAG})\ufe0f?\s*(\S.*)"
 )
 _DISCS = str.maketrans(dict.fromkeys("🟠🟡🟢🔵🟣🟤⚫⚪", "🔴"))
+_FLAGS = re.compile(FLAG)  # whichever, they are one bullet, as are discs of any colour
 _BRACKETED = re.compile(r"(?:[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?\s*)?【([^【】]{2,60})】\s*(.*)")
 
 
@@ -123,7 +127,7 @@ def bullet(text: str) -> tuple[str, str] | None:
     if match is None or re.match(r"[-*]{2,}", text):
         return None
     rest = match[2] if match[1] == "*" else match[2].removesuffix(match[1]).rstrip()  # `◎ headline ◎`
-    return match[1].translate(_DISCS), rest or match[2]
+    return _FLAGS.sub("🏳", match[1].translate(_DISCS)), rest or match[2]
 
 
 def bracketed(text: str) -> tuple[str, str] | None:

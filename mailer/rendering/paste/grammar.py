@@ -77,6 +77,11 @@ _GREETING = re.compile(
     r"|今天是\s*\d|以下是|下面是|这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)",
     re.IGNORECASE,
 )
+_CONTACT = re.compile(
+    r"(?<!\d)(?:\d{3,4}-\d{7,8}|1\d{10}|\+\d[\d -]{8,})(?!\d)|[\w.+-]+@[\w-]+\.\w+"
+    r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
+    re.IGNORECASE,
+)
 _ALMANAC = re.compile(
     r"\W*(?:(?:今[日天]|明[日天])?天气(?:预报)?\s*[:：]|(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
 )
@@ -93,7 +98,7 @@ _DATELINE = re.compile(
 _WEATHER = re.compile(
     r"(?<![\s,，|｜·])[\s,，|｜·]*(?:[\u4e00-\u9fff]{1,6}\s*)?-?\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°C?)[^\w]*$"
 )
-_RULE = re.compile(r"[\s\-=_*—–─━~～·.。、,，+#^☆★…<>|｜■□◆]+")
+_RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")
 
 
 def is_picture(text: str) -> bool:
@@ -175,6 +180,13 @@ def is_strong_call(text: str) -> bool:
     return bool(url or strong or _CTA.match(plain.lstrip("【[「☞👉▶ "))) and is_call(text)
 
 
+def is_contact(text: str) -> bool:
+    """Whether a line of some clauses says how to get in touch: by a number, an account or an address."""
+    plain = fold(links.strip(text)[0])
+    clauses = re.search(r"\w[，,；;！!]\s*\w", plain) and not re.search(r"地址|邮编|\baddress\b", plain, re.IGNORECASE)
+    return width(plain) <= 160 and bool(clauses) and _CONTACT.search(plain) is not None
+
+
 def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = fold(links.strip(text)[0])
@@ -207,7 +219,7 @@ def is_greeting(text: str) -> bool:
 
 
 def is_rule(text: str) -> bool:
-    """Whether a line holds only strokes or stray punctuation."""
+    """Whether a line holds only strokes, stray punctuation or pictographs: neither a letter nor a figure."""
     return bool(text) and _RULE.fullmatch(text) is not None
 
 

@@ -20,6 +20,7 @@ _WELCOME = re.compile(
     r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
     r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
+    r"|you(?:['’]| a)re reading (?:the )?((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, tails
+from mailer.rendering.paste import enumerators, grammar, links, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
-SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
+_ASIDE = re.compile(r"\s*[(（][^()（）]{2,24}[)）](?=\s*(?:\[\^?\d+\])?$)")
+_TIME = re.compile(
+    r".*[(（](?:约|about )?\s*\d{1,3}[ -]?(?:min(?:ute)?s?(?: read)?|分钟(?:阅读|读完)?)[)）](?:\s*\[\^?\d+\])?", re.I
+)
+_SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,14 @@ class Habits:
     colons: bool = False  # items are one line of headline, colon, and a sentence
     sentences: bool = False  # items are several sentences on one line
     signs: bool = False  # a picture stands before the headlines
+    timed: bool = False  # most headlines end in the minutes they take to read, the others in what kind of page it is
     tags: bool = False  # headlines begin with a word in brackets
+
+    def bare(self, text: str) -> tuple[str, str]:
+        """A headline without the picture before it and the minutes behind it, where most have them; and these."""
+        aside = _ASIDE.search(text) if self.timed else None
+        text = text[: aside.start()] + text[aside.end() :] if aside else text
+        return _SIGNS.sub("", text) if self.signs else text, aside[0].strip() if aside else ""
 
 
 NONE = Habits()
@@ -48,7 +59,8 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
         colons=_most(bare, grammar.has_colon),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts),
-        signs=sum(SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
+        signs=sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
+        timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
 

@@ -17,6 +17,9 @@ from mailer.rendering.paste.report import Report
 
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
+_MARKED_NAME = re.compile(
+    r"[【\[「《](?!外部|转发|external|ext\b|fwd?\b)([^\d】\]」》]{3,40})[】\]」》](?=.)", re.IGNORECASE
+)
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
     r"请(?:大家|各位|您|帮忙)?(?:排版|审阅|审核|校对|过目|安排|发布)|稿[子件](?:如下|在下面)"
@@ -32,8 +35,11 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     """
     head = Head()
     reader = _Reader(head, today, report, list(headlines), Masthead(head, today, report, list(headlines)))
+    numbered = naming.numbered(lines)
+    if numbered:
+        reader.masthead.take_name(reader.masthead.edition(links.strip(numbered.text)[0], numbered), numbered)
     for line in lines:
-        if line.text:
+        if line.text and line is not numbered:
             reader.line(line)
     if reader.fallback and not head.newsletter:
         reader.masthead.take_name(reader.fallback.text, reader.fallback)
@@ -83,6 +89,9 @@ class _Reader:
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
+        if (marked := _MARKED_NAME.match(subject)) and not head.newsletter and self.masthead.may_be_name(marked[1]):
+            self.masthead.take_name(marked[1], Line(forward.subject_line, subject))
+            self.report.add(forward.subject_line, "name", "the name stands in brackets in the subject", subject)
         parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):

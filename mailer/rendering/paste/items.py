@@ -96,15 +96,15 @@ class Gatherer:
         elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（|｜丨":
             text = bold[0]
             item.paragraphs[:0] = [bold[1]]
-        if item.source and item.source.name == _host(item.source.url):  # an address alone; the text may have the name
+        if item.source and item.source.name == links.host(item.source.url):  # the text may have its name
             url, item.source = url or item.source.url, None
         if not item.paragraphs and item.source is None:
             text = self._headline_source(item, text)
         else:
             self._closing_source(item)
         if url and (item.source is None or not item.source.url):
-            item.source = Source(item.source.name if item.source else _host(url), url, item.line)
-        host = item.source is not None and item.source.name == _host(item.source.url)
+            item.source = Source(item.source.name if item.source else links.host(url), url, item.line)
+        host = item.source is not None and item.source.name == links.host(item.source.url)
         if (host or item.source is None) and self.habits.behind and (behind := tails.behind_headline(text)):
             url = url or links.strip(text)[1] or (item.source.url if item.source else "")
             text, item.source = behind[0], Source(behind[1], url, item.line)
@@ -139,7 +139,7 @@ class Gatherer:
                 self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
             elif found := sources.source_line(line.text):
                 named.append((*found, line.number))
-            elif (named or _is_told(item)) and _asks_to_join(line.text):
+            elif (named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))) and _asks_to_join(line.text):
                 self.calls.append(line)
             elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
@@ -149,7 +149,7 @@ class Gatherer:
             name = next((name for name, _, _ in named if name), "")
             url = next((url for _, url, _ in named if url), "")
             number = named[0][2]
-            item.source = Source(name or _host(url), url, number)
+            item.source = Source(name or links.host(url), url, number)
             for other, _, at in named:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
@@ -169,7 +169,7 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         elif address := tails.address_at_end(last):
             item.paragraphs[-1] = address[0]
-            item.source = Source(_host(address[1]), address[1], item.line)
+            item.source = Source(links.host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the text taken as the source's", address[1])
         elif re.search(r"[)）]$", last) and not self.habits.lenient:
             self.report.add(item.line, "guess", "closing parenthesis kept as text, not a source", last[-40:])
@@ -182,7 +182,7 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         elif (address := tails.address_at_end(text)) or (address := tails.bare_address_at_end(text)):
             text = address[0]
-            item.source = Source(_host(address[1]), address[1], item.line)
+            item.source = Source(links.host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the line taken as the source's", address[1])
         if bold := grammar.bold_first(text):
             item.paragraphs.append(bold[1])
@@ -208,14 +208,15 @@ class Gatherer:
         if not url and item.paragraphs:
             item.paragraphs[-1], (name, url) = self._note(item.paragraphs[-1])
         if url:
-            name = item.source.name if item.source else name or _host(url)
+            name = item.source.name if item.source else name or links.host(url)
             item.source = Source(name, url, item.line)
         named = tails.linked_name_at_end(text) if item.source is None else None
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
-        if self.habits.signs:
-            text = habits.SIGNS.sub("", text)
+        text, aside = self.habits.bare(text)
+        if aside:
+            self.report.add(item.line, "headline", "minutes to read left out", aside)
         shown, repair = grammar.headline(re.sub(r"^#{1,6}\s+", "", text))
         item.headline = shown
         if repair:
@@ -223,7 +224,7 @@ class Gatherer:
         url = links.strip(text)[1]
         if url and item.source is None:
             self.report.add(item.line, "link", "address of the headline's link taken as the source's", url)
-            item.source = Source(self._byline(item) or _host(url), url, item.line)
+            item.source = Source(self._byline(item) or links.host(url), url, item.line)
         elif url and item.source and not item.source.url:
             item.source = replace(item.source, url=url)
 
@@ -241,14 +242,5 @@ class Gatherer:
         return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
 
 
-def _is_told(item: Gathered) -> bool:
-    return bool(item.paragraphs) and tails.source_at_end(item.paragraphs[-1], lenient=False) is not None
-
-
 def _asks_to_join(text: str) -> bool:
     return grammar.is_join(text) and grammar.is_strong_call(text) and links.strip(text)[1] != ""
-
-
-def _host(url: str) -> str:
-    match = re.match(r"https?://(?:www\.)?([^/:?#]+)", url)
-    return match[1] if match else url

@@ -61,7 +61,7 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     lines = _parted(_named_with_days(lines, report), report)
     groups: defaultdict[str, list[_End]] = defaultdict(list)
     for end in _labelled_ends(lines):
-        groups[re.sub(r"\s+", "", end.label).casefold()].append(end)
+        groups[re.sub(r"\s+(?:the\b)?", "", end.label.casefold())].append(end)  # "More from (the)" is one
     written = list(lines)
     for group in groups.values():
         if not _is_label(lines, group):

@@ -35,3 +35,9 @@ def cut(text: str, before: str) -> str:
             inside = False
     cut = "".join(kept).rstrip()
     return re.sub(f"{LINK}[^{LINK_URL}]*$", "", cut).rstrip()
+
+
+def host(url: str) -> str:
+    """The host of an address, without `www.`."""
+    match = re.match(r"https?://(?:www\.)?([^/:?#]+)", url)
+    return match[1] if match else url

@@ -18,6 +18,7 @@ _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-
 _ENDS = re.compile(
     rf"(?:{KIND}|日报|晨报|digest|brief(?:ing)?|news(?:letter)?|daily|weekly|post|bulletin|gazette)$", re.I
 )
+_NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION}", re.IGNORECASE)
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
     r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
@@ -32,6 +33,17 @@ def is_weak(name: str) -> bool:
     if not name or _ANY.fullmatch(fold(name)):
         return True
     return re.search(r"[【】「」『』《》>]|\s[—–-]+\s", name) is not None
+
+
+def numbered(lines: list[Line]) -> Line | None:
+    """The line that has nothing but the newsletter's name and the issue's number (`Dock News No. 12`)."""
+    for line in lines:
+        text = links.strip(line.text)[0]
+        match = _NUMBERED.fullmatch(fold(text))
+        name = text[: match.end(1)].strip(EDGE) if match else ""
+        if 4 <= width(name) <= 40 and dates.find(text, _SOME_DAY) is None and not grammar.is_greeting(name):
+            return line
+    return None
 
 
 def plainest(lines: list[Line]) -> tuple[str, Line] | None:

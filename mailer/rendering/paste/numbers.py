@@ -23,6 +23,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     families = Counter(mark.family for line in lines for mark in enumerators.marks(line.text))
     chains = {family: _chain(lines, family) for family in families}
     for family, chain in chains.items():
+        if _hold_bullets(lines, [index for index, _ in chain]):
+            continue
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
         longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
@@ -139,6 +141,17 @@ def hold_several(lines: list[Line], indices: list[int]) -> bool:
         counts.append(len(ends))
     several = sum(count >= 2 for count in counts)
     return len(counts) >= 2 and (several * 2 > len(counts) or (several > 0 and sum(counts) * 2 >= len(counts) * 3))
+
+
+def _hold_bullets(lines: list[Line], indices: list[int]) -> bool:
+    """Whether most of these lines stand directly above several bullets with a text below each: sections, not items."""
+    several = 0
+    for one, two in itertools.pairwise([*indices, len(lines)]):
+        below = [line.text for line in lines[one + 1 : two] if line.text]
+        bullets = [enumerators.bullet(text) is not None for text in below]
+        told = sum(mark and not after for mark, after in itertools.pairwise([*bullets, True]))
+        several += bool(bullets) and bullets[0] and told >= 2
+    return len(indices) >= 2 and several * 2 > len(indices)
 
 
 def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], report: Report) -> None:

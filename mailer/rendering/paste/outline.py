@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
 from mailer.errors import SourceError
-from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, tails, titles, unmarked
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -40,7 +38,16 @@ def find(lines: list[Line]) -> Outline | None:
     another way parts these.
     """
     best: tuple[float, Outline] | None = None
-    for attempt in (numbers.find, _bracketed, _headed, _bulleted, _by_sources, _bolded, _one_liners, shapes.find):
+    for attempt in (
+        numbers.find,
+        _bracketed,
+        _headed,
+        _bulleted,
+        unmarked.by_sources,
+        _bolded,
+        unmarked.one_liners,
+        shapes.find,
+    ):
         noted = Report()
         starts, family = attempt(lines, noted)
         starts = _without_head_and_foot(lines, starts)
@@ -149,68 +156,6 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return {}, ""
 
 
-def _by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    """Items without any mark: the first line after a source ends the item before."""
-    alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
-    ends = alone or [i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)]
-    over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
-    if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
-        report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
-        return {index: lines[index].text for index in over}, "sources"
-    between = [i for i in alone if _is_below_first(lines, i) and i + 1 < len(lines) and lines[i + 1].text]
-    if len(between) >= 3 and len(between) * 5 >= len(alone) * 4:  # headline, source, text
-        report.add(
-            lines[between[0]].number, "guess", f"no numbers; {len(between)} lines above a source taken as headlines"
-        )
-        return {index - 1: lines[index - 1].text for index in between}, "sources"
-    starts: dict[int, str] = {}
-    previous: int | None = None
-    for index in ends:  # a link in bold is a headline
-        above = range((previous if previous is not None else -1) + 1, index + (not alone))
-        block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
-        if previous is None:  # the first block may begin with the head of the digest
-            blank = next((i for i in range(index - 1, -1, -1) if not _is_filled(lines[i].text)), -1)
-            block = [i for i in block if i > blank] or block[-2:]
-            if len(block) == 1 and blank > 0:
-                block = [i for i in range(blank) if lines[i].text][-1:] + block
-            if len(block) > 2 and dates.find(lines[block[0]].text, date(2000, 1, 1)):
-                block = block[1:]  # name and date stand directly above the first item
-        if len(block) > 2 and shapes.is_headline(lines[block[0]]) and shapes.is_headline(lines[block[1]]):
-            block = block[1:]  # a section's title stands above the headline
-        if block:
-            starts[block[0]] = lines[block[0]].text
-        previous = index
-    if len(starts) < 3 or (not alone and any(start in ends or width(text) > 80 for start, text in starts.items())):
-        return {}, ""
-    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
-    return starts, "sources"
-
-
-def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
-    """Where the item of a line begins: at the line above, if that is its headline and this one is its text."""
-    above = index - 1
-    source = tails.source_at_end(lines[index].text, lenient=False)
-    if source is None or re.search(r"[.。!！?？]$", source[0]) is None or above < 0 or above in found:
-        return index
-    alone = above == 0 or not lines[above - 1].text
-    headline = lines[above].text != "" and shapes.is_headline(lines[above])
-    return above if headline and (not alone or width(lines[above].text) >= 24) else index
-
-
-def _has_name_behind(text: str) -> bool:
-    """Whether a line may be a headline with a name in parentheses or behind a dash."""
-    return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
-
-
-def _is_filled(text: str) -> bool:
-    return text != "" and not grammar.is_rule(text)
-
-
-def _is_below_first(lines: list[Line], index: int) -> bool:
-    """Whether the line above is the first of its block."""
-    return index > 0 and lines[index - 1].text != "" and (index == 1 or not lines[index - 2].text)
-
-
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark whose headlines are lines in bold, text below each."""
     first = {index: line.text for index, line in enumerate(lines) if grammar.bold_first(line.text)}
@@ -226,24 +171,3 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
     return {index: lines[index].text for index in told}, "bold"
-
-
-def _one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    """Items without any mark, each one line with its source behind it."""
-    filled = [index for index, line in enumerate(lines) if line.text]
-    found = [
-        index
-        for index in filled
-        if width(lines[index].text) > 24 and tails.source_at_end(lines[index].text, lenient=False)
-    ]
-    before = [index for index in filled if tails.before_headline(lines[index].text)]
-    if len(before) > len(found) and tails.stand_before_headlines([lines[index].text for index in before]):
-        found = before
-    if len(found) < 3:
-        found = [i for i in filled if _has_name_behind(lines[i].text)]
-    below = [index for index in filled if found and index >= found[0]]
-    if len(found) < 3 or len(found) * 2 < len(below):
-        return {}, ""
-    report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
-    starts = [_headline_above(lines, index, found) for index in found]
-    return {index: lines[index].text for index in starts}, "lines"

@@ -22,9 +22,9 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     starts = {
         one: lines[one].text
         for one, two in itertools.pairwise(filled)
-        if is_headline(lines[one]) and _is_text(lines[two].text)
+        if is_headline(lines[one]) and is_text(lines[two].text)
     }
-    inside = [i for i in filled if starts and i > min(starts) and _is_text(lines[i].text)]
+    inside = [i for i in filled if starts and i > min(starts) and is_text(lines[i].text)]
     if len(starts) < 3 or len(inside) > MOST_PARAGRAPHS * len(starts):
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} lines above a text taken as headlines")
@@ -45,7 +45,8 @@ def is_headline(line: Line) -> bool:
     )
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether a line is a text: a sentence of some length, or one with its source."""
     plain = links.strip(text)[0]
     plain = plain.removesuffix(tails.dangling_label(plain)).rstrip()
     told = re.search(r"[.。!！?？…]['\"”’」』)）]*$", plain) or tails.source_at_end(text, lenient=False)

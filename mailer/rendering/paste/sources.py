@@ -66,7 +66,7 @@ _WHEN = re.compile(
 NO_SOURCE = re.compile(
     r"二维码|视频|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
     r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
-    r"|part |week |year ",
+    r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
 )
 _MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
@@ -106,10 +106,11 @@ def source_line(text: str) -> tuple[str, str] | None:
             return without_reporter(name), url
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
+    plain = plain.removesuffix(")") if url and plain.endswith(f"({url})") else plain
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return ("" if is_pointer(match[1]) else match[1]), url
-    if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip()):
-        return plain[: -len(url)].strip(" ,:：|｜>"), url
+    if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip(" (")):
+        return plain[: -len(url)].strip(" ,:：|｜>("), url
     for pattern in (_FROM, _MORE_AT) if url and plain.endswith(url) else ():
         if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
             return match[1], url

@@ -80,7 +80,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         found = heading(lines[before].text)
         if found is None and (barred := _BARRED.fullmatch(lines[before].text)) and (position == 0 or bars):
             found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
-        if found is None or _is_of_the_page(lines[before].text) or _is_date(found[0]):
+        if found is None or is_of_the_page(lines[before].text) or _is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
         above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
@@ -163,7 +163,8 @@ def _numbered(text: str, number: int) -> str:
     return found[0] if found else ""
 
 
-def _is_of_the_page(text: str) -> bool:
+def is_of_the_page(text: str) -> bool:
+    """Whether a line is of the page around a digest: counters, greeting, weather, when it was put up."""
     kinds = (grammar.is_foot, grammar.is_almanac, grammar.is_greeting, grammar.is_picture)
     return any(kind(text) for kind in (*kinds, grammar.is_dateline, grammar.is_edition))
 

@@ -11,6 +11,7 @@ from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+_PARTED_NUMBER = re.compile(r"[\u3400-\u9fff]\d+$")  # Chinese has no blank inside a number
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
@@ -24,7 +25,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     capitals = sum(two.text[0].isupper() for two in broken)  # few words inside a sentence have one
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
-    full = full or (_broken_words(lines, widest) if 60 <= widest <= 100 else set())
+    full = full or _broken_words(lines, quoted=narrowest < 45)
     full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
     wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
     wrapped = wrapped and capitals * 2 <= len(broken)
@@ -44,6 +45,8 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             )
         ):
             glue = "" if width_of(last.text[-1]) == 2 or width_of(line.text[0]) == 2 else " "
+            if _PARTED_NUMBER.search(last.text) and line.text[0].isdigit():
+                glue = ""
             joined[-1] = replace(last, text=last.text + glue + line.text)
             count += 1
         else:
@@ -70,16 +73,26 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
     return full if len(full) >= 2 else set()
 
 
-def _broken_words(lines: list[Line], widest: int) -> set[Line]:
-    """Lines inside a block on which the next line's first word did not fit; none where a long line stops elsewhere."""
-    inside = [
-        (one, two)
-        for above, one, two in zip(lines, lines[1:], lines[2:], strict=False)
-        if above.text and one.text and two.text and one.text[-1].isascii() and two.text[0].isascii()
-        if width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text) and _continues(one.text, two.text)
+def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
+    """Lines that end where the next line's first word did not fit: all of them, once some go on within a sentence.
+
+    None where a line goes on in small letters although the word would have fitted; one is enough in a quoted mail.
+    """
+    pairs = [
+        (above.text, one, two.text)
+        for above, one, two in zip([Line(0, ""), *lines], lines, lines[1:], strict=False)
+        if one.text and two.text and one.text[-1].isascii() and two.text[0].isascii() and _continues(one.text, two.text)
     ]
-    full = {one for one, two in inside if width(one.text) + 1 + width(two.text.split()[0]) > 0.97 * widest}
-    return full if len(full) >= 2 and len(full) == len(inside) else set()
+    widest = max((width(one.text) for _, one, _ in pairs), default=0)
+    if not 56 <= widest <= 100:
+        return set()
+    full = {one for _, one, two in pairs if width(one.text) + 1 + width(two.split()[0]) > widest}
+    small = {one for _, one, two in pairs if two[0].islower() and not re.search(r"[.!?:]$", one.text)}
+    inside = {
+        one for above, one, _ in pairs if above and width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text)
+    }
+    told = len(small) >= (1 if quoted else 2) or (len(inside) >= 2 and inside <= full)
+    return full if told and small <= full else set()
 
 
 def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
