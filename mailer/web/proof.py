@@ -39,12 +39,12 @@ def solved(club: Parts, payload: str) -> str:
         return ""
     try:
         found = json.loads(base64.b64decode(payload, validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     wanted = {"algorithm": str, "challenge": str, "number": int, "salt": str, "signature": str}
     if not isinstance(found, dict) or any(type(found.get(key)) is not kind for key, kind in wanted.items()):
         return ""
-    if found["algorithm"] != "SHA-256":
+    if found["algorithm"] != "SHA-256" or not found["salt"].isascii():
         return ""
     expected = hmac.digest(_key(club).encode(), found["challenge"].encode("utf-8", "replace"), "sha256").hex()
     if not hmac.compare_digest(expected, found["signature"].encode("ascii", "replace").decode()):

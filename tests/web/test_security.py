@@ -254,6 +254,8 @@ def test_s30_too_many_signups_ask_for_a_proof_of_work_that_is_good_once(town_wit
         proof(signature="0" * 64),
         proof(algorithm="SHA-1"),
         proof(number="1"),
+        proof(salt="\ud800"),
+        base64.b64encode(b"[" * 1480).decode(),
         "é",
         "[]",
     ):
