@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mailer.errors import SourceError
+from mailer.model.subscriber import fault_in_text
 from mailer.model.tokens import Purpose
 from mailer.rendering.source import read
 from mailer.rendering.translation import choose
@@ -37,14 +40,24 @@ async def save(request: Request) -> Response:
         raise HTTPException(404)
     language = choose(club.languages, values.get("language", ""), reader.language, club.settings.newsletter.language)
     unwanted = None
-    if values.get("sections"):
-        titles = await _sections(club, reader.language)
-        wanted = {value for key, value in values.items() if key.startswith("want_")}
-        others = (title for title in reader.unwanted if title not in titles)
-        unwanted = (*others, *(title for title in titles if title not in wanted))[:MAX_SECTIONS]
+    if shown := _named(values, "shown_"):  # an issue with other sections may have come out since
+        wanted = _named(values, "want_")
+        others = (title for title in reader.unwanted if title not in shown)
+        unwanted = (*(title for title in shown if title not in wanted), *others)[:MAX_SECTIONS]
     pause = bool(values.get("pause"))
     saved = await club.write(club.leave.prefer, delivery, language, pause=pause, unwanted=unwanted)
     return await _page(club, request, delivery, saved=saved)
+
+
+def _named(values: Mapping[str, str], prefix: str) -> list[str]:
+    """The titles in the fields whose names begin so."""
+    titles = (_title(value) for key, value in values.items() if key.startswith(prefix))
+    return [title for title in titles if title and not fault_in_text(title)]
+
+
+def _title(text: str) -> str:
+    """A section's title as it is kept: no semicolon, which stands between two."""
+    return text.replace(";", ",").strip()[:100]
 
 
 async def _sections(club: Parts, language: str) -> list[str]:
@@ -58,7 +71,7 @@ def _titles(club: Parts, language: str) -> list[str]:
         sections = read(source).sections if source else ()
     except SourceError:
         return []
-    titles = dict.fromkeys(section.title.replace(";", ",").strip()[:100] for section in sections)
+    titles = dict.fromkeys(_title(section.title) for section in sections)
     return [title for title in titles if title][:MAX_SECTIONS]
 
 

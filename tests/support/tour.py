@@ -56,7 +56,7 @@ def tour(town: Any) -> Iterator[Stop]:
     yield from _application(town, made)
 
     yield Stop("preferences", town.link(delivery, Purpose.PREFERENCES, "p"))
-    saved = {"action": "save", "pause": "yes", "sections": "shown", "want_1": "World"}
+    saved = {"action": "save", "pause": "yes", "shown_1": "World", "want_1": "World"}
     yield Stop("preferences-saved", town.link(delivery, Purpose.PREFERENCES, "p"), saved)
     yield Stop("leave", leave)
     yield Stop("left", leave, {"by": "page"})

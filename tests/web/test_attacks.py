@@ -40,7 +40,7 @@ HOSTILE = [
     b'{"$gt":""}',
 ]
 FIELDS = ("email", "name", "agree", "stamp", "language", "kind", "from", "proof", "website", "q_company", "q_shop_url",
-          "note", "decision", "answer", "reason", "action", "sections", "want_1", "pause", "newsletter")  # fmt: skip
+          "note", "decision", "answer", "reason", "action", "shown_1", "want_1", "pause", "newsletter")  # fmt: skip
 
 
 def talk(town: Any, data: bytes, *, timeout: float = 5.0) -> bytes:

@@ -180,7 +180,7 @@ def test_while_another_program_holds_the_database_nobody_is_told_that_he_left(
 
 def test_who_left_keeps_the_preferences_he_had(town: Any, link: str) -> None:
     page = town.link(town.delivery, Purpose.PREFERENCES, "p")
-    form = {"action": "save", "language": "zh", "pause": "yes", "sections": "shown", "want_1": "World"}
+    form = {"action": "save", "language": "zh", "pause": "yes", "shown_1": "World", "want_1": "World"}
     town.client.post(page, data=form | {"language": "en"})
     town.client.post(link)
     before = town.everything()
@@ -201,17 +201,44 @@ def test_preferences_pause_and_leave_but_never_bring_back(town: Any, link: str) 
     assert town.person("alice@example.com").state == "unsubscribed"
 
 
-def test_sections_not_wanted_become_an_attribute_for_segments(town: Any, link: str) -> None:
+def give_sections(town: Any, *titles: str) -> None:
     head = "---\nnewsletter: morning\nnumber: 1\ndate: 2026-11-23\nlang: en\n---\n"
-    source = head + "".join(f"\n## {title}\n\n### Item\n\nText.\n" for title in ("World", "Trade; tech"))
+    source = head + "".join(f"\n## {title}\n\n### Item\n\nText.\n" for title in titles)
     with town.db.transaction() as conn:
         conn.execute(update(editions).values(source=source))
+
+
+def shown_sections(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(shown_\d+)" value="([^"]*)"', page))
+
+
+def test_sections_not_wanted_become_an_attribute_for_segments(town: Any, link: str) -> None:
+    give_sections(town, "World", "Trade; tech")
     page = town.link(town.delivery, Purpose.PREFERENCES, "p")
     shown = town.client.get(page).text
     assert 'value="World" checked' in shown
-    form = {"action": "save", "sections": "shown", "want_1": "World", "want_9": "<script>"}
+    form = {"action": "save", "want_1": "World", "want_9": "<script>"} | shown_sections(shown)
     town.client.post(page, data=form)
     assert town.person("alice@example.com").attributes == {"unwanted_sections": "Trade, tech"}
     assert 'value="Trade, tech">' in town.client.get(page).text
     town.client.post(page, data=form | {"want_2": "Trade, tech"})
     assert town.person("alice@example.com").attributes == {}
+
+
+def test_a_section_the_reader_was_not_shown_is_not_taken_for_unwanted(town: Any, link: str) -> None:
+    give_sections(town, "World", "Trade")
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+    form = {"action": "save", "want_1": "World"} | shown_sections(town.client.get(page).text)
+    give_sections(town, "World", "Sport")  # the next issue comes out while he thinks
+    saved = town.client.post(page, data=form).text
+    assert town.person("alice@example.com").attributes == {"unwanted_sections": "Trade"}
+    assert 'value="Sport" checked' in saved
+
+
+def test_what_is_unticked_now_is_kept_however_much_was_before(town: Any, link: str) -> None:
+    town.set_person("alice@example.com", attributes={"unwanted_sections": "; ".join(f"Old {n}" for n in range(20))})
+    give_sections(town, "World", "Trade")
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+    saved = town.client.post(page, data={"action": "save"} | shown_sections(town.client.get(page).text)).text
+    assert 'id="want_1" name="want_1" value="World">' in saved
+    assert 'id="want_2" name="want_2" value="Trade">' in saved
