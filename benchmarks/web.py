@@ -165,7 +165,7 @@ def main() -> None:
         numbers = fill(club, args.readers)
         listening = bind("127.0.0.1:0")
         port = listening.getsockname()[1]
-        form_stamp = stamp(club.keyring.keys[club.keyring.current], system_clock())
+        form_stamp = stamp(club.keyring.keys[club.keyring.current], system_clock(), club.settings.join.wording["en"])
         club.db.close()
         server = multiprocessing.Process(target=serve, args=(club.folder, listening))
         server.start()

@@ -160,22 +160,23 @@ def _network(client: str, v4: int, v6: int) -> str:
     return str(ipaddress.ip_network((found, v4 if found.version == 4 else v6), strict=False))
 
 
-def stamp(key: bytes, now: datetime) -> str:
-    """When a form was shown, signed: goes into the form as a hidden field."""
+def stamp(key: bytes, now: datetime, wording: str = "") -> str:
+    """When a form was shown, signed with the wording it asks to agree to: goes into the form as a hidden field."""
     moment = format(int(now.timestamp() * 1000), "x")
-    return f"{moment}.{_sign(key, moment)}"
+    return f"{moment}.{_sign(key, moment, wording)}"
 
 
-def age(keys: Iterable[bytes], text: str, now: datetime) -> timedelta | None:
-    """How long ago the form with this stamp was shown; None for no stamp of ours, or one older than two days."""
+def age(keys: Iterable[bytes], text: str, now: datetime, wording: str = "") -> timedelta | None:
+    """How long ago the form with this stamp was shown; None for no stamp of ours, for another wording's, or one older
+    than two days."""
     moment, _, signature = text.partition(".")
     if not (1 <= len(moment) <= 12 and len(signature) == 32 and text.isascii()):
         return None
-    if not any(hmac.compare_digest(_sign(key, moment), signature) for key in keys):
+    if not any(hmac.compare_digest(_sign(key, moment, wording), signature) for key in keys):
         return None
     since = now - datetime.fromtimestamp(int(moment, 16) / 1000, UTC)
     return since if timedelta(0) <= since <= STAMP_LIFE else None
 
 
-def _sign(key: bytes, moment: str) -> str:
-    return hmac.digest(key, b"form:" + moment.encode(), "sha256")[:16].hex()
+def _sign(key: bytes, moment: str, wording: str) -> str:
+    return hmac.digest(key, f"form:{moment}:{wording}".encode(), "sha256")[:16].hex()

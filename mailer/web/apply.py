@@ -67,25 +67,25 @@ async def apply(request: Request) -> Response:
     faults = _faults(values, kind)
     if faults:
         return _page(club, request, kind.key, values.get("from", ""), values, faults, status=422)
-    response = await guard(club, request, values, "apply")
+    language = choose(club.languages, values.get("language", ""), club.language(request))
+    response = await guard(club, request, values, "apply", language, agreed=bool(values.get("newsletter")))
     if response is not None:
         return response
     if not values.get(HONEYPOT):
-        result = await _keep(club, request, values, kind)
+        result = await _keep(club, request, values, kind, language)
         if result in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "apply", result)
     await even_out(club, started)
     return club.page(request, "check-inbox", email=values["email"].strip())
 
 
-async def _keep(club: Parts, request: Request, values: dict[str, str], kind: Kind) -> Answer:
-    language = choose(club.languages, values.get("language", ""), club.language(request))
+async def _keep(club: Parts, request: Request, values: dict[str, str], kind: Kind, language: str) -> Answer:
     filled = Form(
         addresses.parse(values["email"].strip()),
         values.get("name", "").strip(),
         kind.key,
         {question.key: values.get(f"q_{question.key}", "").strip() for question in kind.questions},
-        in_language(club.settings.join.wording, language) if values.get("newsletter") else "",
+        club.wording(language) if values.get("newsletter") else "",
     )
     visit = club.visit(request, language, await _source(club, values.get("from", "")))
     solved = proof.solved(club, values.get("proof", ""))
@@ -146,9 +146,9 @@ def _page(
         ],
         values=values,
         faults=faults or {},
-        stamp=values.get("stamp") or club.stamp(),
+        stamp=values.get("stamp") or club.stamp(language),
         honeypot=HONEYPOT,
-        wording=in_language(club.settings.join.wording, language),
+        wording=club.wording(language),
         **shared,
     )
 

@@ -114,13 +114,17 @@ class Parts:
         peer = request.client.host if request.client else ""
         return signup.client_address(peer, request.headers.getlist("x-forwarded-for"), self.trusted)
 
-    def stamp(self) -> str:
-        """A form's signed time."""
-        return signup.stamp(self.secret, self.clock())
+    def wording(self, language: str) -> str:
+        """What readers agree to, in a language."""
+        return in_language(self.settings.join.wording, language)
 
-    def age(self, stamp: str) -> timedelta | None:
-        """How long ago the form with this stamp was shown."""
-        return signup.age(self.keyring.keys.values(), stamp, self.clock())
+    def stamp(self, language: str = "") -> str:
+        """A form's signed time, with the wording in its language."""
+        return signup.stamp(self.secret, self.clock(), self.wording(language))
+
+    def age(self, stamp: str, language: str = "") -> timedelta | None:
+        """How long ago the form with this stamp was shown, with the wording of today; None for any other."""
+        return signup.age(self.keyring.keys.values(), stamp, self.clock(), self.wording(language))
 
     def page(
         self,

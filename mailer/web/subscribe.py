@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mailer.errors import AddressError
 from mailer.mail import address as addresses
-from mailer.model.application import check, in_language
+from mailer.model.application import check
 from mailer.model.signup import Answer
 from mailer.rendering.translation import choose
 from mailer.web import proof
@@ -33,7 +33,7 @@ async def snippet(request: Request) -> Response:
     """GET /embed: the form to copy into another site."""
     club = parts(request)
     language = club.language(request)
-    return club.page(request, "embed", wording=in_language(club.settings.join.wording, language))
+    return club.page(request, "embed", wording=club.wording(language))
 
 
 async def subscribe(request: Request) -> Response:
@@ -45,14 +45,15 @@ async def subscribe(request: Request) -> Response:
     faults = _faults(values)
     if faults:
         return _form(club, request, values, faults)
-    response = await guard(club, request, values, "subscribe")
+    response = await guard(club, request, values, "subscribe", language, agreed=True)
     if response is not None:
         return response
     if not values.get(HONEYPOT):
         visit = club.visit(request, language, "subscribe", proof.solved(club, values.get("proof", "")))
-        wording = in_language(club.settings.join.wording, language)
         address = addresses.parse(values["email"].strip())
-        answer = await club.write(club.join.subscribe, address, values.get("name", "").strip(), wording, visit)
+        answer = await club.write(
+            club.join.subscribe, address, values.get("name", "").strip(), club.wording(language), visit
+        )
         if answer in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "subscribe", answer)
     await even_out(club, started)
@@ -88,13 +89,20 @@ async def lost(request: Request) -> Response:
     return club.page(request, "lost-link-sent", email=values["email"].strip())
 
 
-async def guard(club: Parts, request: Request, values: dict[str, str], action: str) -> Response | None:
-    """The page with one more button, for a form without our signed time or sent faster than a person can."""
-    age = club.age(values.get("stamp", ""))
+async def guard(
+    club: Parts, request: Request, values: dict[str, str], action: str, language: str = "", *, agreed: bool = False
+) -> Response | None:
+    """The page with one more button, for a form without our signed time or sent faster than a person can.
+
+    A form that showed another wording than the one that will be on record has no signed time either: where it says
+    that somebody `agreed`, the page shows him what to.
+    """
+    age = club.age(values.get("stamp", ""), language)
     if age is not None and age >= timedelta(seconds=club.settings.join.min_fill_seconds):
         return None
-    stamp = values["stamp"] if age is not None else club.stamp()
-    return club.page(request, "one-more", values=values | {"stamp": stamp}, action=action, challenge=None)
+    values = values | {"stamp": values["stamp"] if age is not None else club.stamp(language)}
+    wording = club.wording(language) if agreed else ""
+    return club.page(request, "one-more", values=values, action=action, challenge=None, wording=wording)
 
 
 async def wait(club: Parts, request: Request, values: dict[str, str], action: str, answer: Answer) -> Response:
@@ -127,9 +135,9 @@ def _form(club: Parts, request: Request, values: dict[str, str], faults: dict[st
         language=language,
         values=values,
         faults=faults,
-        stamp=values.get("stamp") or club.stamp(),
+        stamp=values.get("stamp") or club.stamp(language),
         honeypot=HONEYPOT,
-        wording=in_language(club.settings.join.wording, language),
+        wording=club.wording(language),
     )
 
 

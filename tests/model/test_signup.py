@@ -73,6 +73,8 @@ def test_a_stamp_tells_its_age_and_dies_after_two_days() -> None:
     assert age([b"o" * 32], text, NOW) is None
     assert age([KEY], text, NOW - timedelta(seconds=1)) is None
     assert age([KEY], text, NOW + timedelta(days=3)) is None
+    assert age([KEY], text, NOW, "I agree.") is None
+    assert age([KEY], stamp(KEY, NOW, "I agree."), NOW, "I agree.") == timedelta(0)
 
 
 @settings(max_examples=100, deadline=None)

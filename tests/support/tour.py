@@ -38,7 +38,7 @@ def tour(town: Any) -> Iterator[Stop]:
     yield Stop("subscribe", "/subscribe")
     yield Stop("subscribe-faults", "/subscribe", {"email": "a@b", "name": "x" * 200}, 422)
     yield Stop("one-more", "/subscribe", {"email": "one@example.com", "agree": "yes"})
-    form = {"email": "anna@example.com", "agree": "yes", "stamp": made.stamp()}
+    form = {"email": "anna@example.com", "agree": "yes", "language": "en", "stamp": made.stamp("en")}
     yield Stop("check-inbox", "/subscribe", form)
     confirm = town.path(town.letters("confirm")[-1]["confirm_url"])
     yield Stop("confirm", confirm)
@@ -46,7 +46,7 @@ def tour(town: Any) -> Iterator[Stop]:
     yield Stop("embed", "/embed")
     yield Stop("lost-link", "/lost-link")
     yield Stop("lost-link-faults", "/lost-link", {"email": ""}, 422)
-    yield Stop("lost-link-sent", "/lost-link", {"email": "fresh@example.com", "stamp": made.stamp()})
+    yield Stop("lost-link-sent", "/lost-link", {"email": "fresh@example.com", "stamp": made.stamp("en")})
 
     town.clock.forward(hours=2)  # what was sent so far is no longer counted
     yield Stop("apply", "/apply")
@@ -80,8 +80,12 @@ def tour(town: Any) -> Iterator[Stop]:
 
     for number in range(3):
         town.fill("/subscribe", email=f"hot{number}@example.org")
-    yield Stop("last-before-proof", "/subscribe", {"email": "a@c.example.org", "agree": "yes", "stamp": made.stamp()})
-    hot = {"email": "hot9@example.org", "agree": "yes", "stamp": made.stamp()}
+    yield Stop(
+        "last-before-proof",
+        "/subscribe",
+        {"email": "a@c.example.org", "agree": "yes", "language": "en", "stamp": made.stamp("en")},
+    )
+    hot = {"email": "hot9@example.org", "agree": "yes", "language": "en", "stamp": made.stamp("en")}
     yield Stop("proof", "/subscribe", hot, heading={"en": "One more step", "zh": "还差一步"})
     yield Stop("busy", "/subscribe", hot | {"email": "hot8@example.org"}, 429, prepare=lambda: town.limit_clients(1))
     yield Stop("503", leave, status=503, prepare=town.lose_the_database)
@@ -99,7 +103,7 @@ def _application(town: Any, made: Any) -> Iterator[Stop]:
         "newsletter": "yes",
     }
     for again in ("", "-again"):
-        yield Stop(f"applied{again}", "/apply", form | {"stamp": made.stamp()})
+        yield Stop(f"applied{again}", "/apply", form | {"language": "en", "stamp": made.stamp("en")})
         link = town.path(town.letters("application-confirm")[-1]["confirm_url"])
         yield Stop(f"application-confirm{again}", link)
         yield Stop(f"application-confirmed{again}", link, {})

@@ -95,7 +95,7 @@ def test_hostile_fields_on_every_route_are_answered_and_never_an_accident(
         for _ in range(12):
             fields = [(name, dice.choice(HOSTILE)) for name in dice.choices(FIELDS, k=6)]
             fields += dice.choice([[], [("email", b"a@example.com")] * 2])  # twice the same
-            fields += dice.choice([[], [("stamp", made.stamp().encode()), ("agree", b"yes")]])
+            fields += dice.choice([[], [("stamp", made.stamp("en").encode()), ("agree", b"yes")]])
             kind = "application/x-www-form-urlencoded"
             if dice.random() < 0.4:
                 kind = "multipart/form-data; boundary=b"
@@ -165,7 +165,7 @@ def test_an_unsubscribe_in_chunks_over_http_1_0_as_of_a_proxy_or_without_a_type_
 
 
 def test_a_foreign_host_header_changes_no_link_and_no_page(target: Any) -> None:
-    stamp = target.app.state.parts.stamp()
+    stamp = target.app.state.parts.stamp("en")
     body = f"email=bob%40example.com&agree=yes&stamp={stamp}".encode()
     for evil in ("evil.example.org", "news.example.com@evil.example.org", "evil.example.org:80", ""):
         data = request("POST", "/subscribe", body, f"X-Forwarded-Host: {evil}", f"Forwarded: host={evil}")

@@ -45,7 +45,7 @@ def test_no_form_on_any_route_is_an_accident(
     purpose = {"u": "unsubscribe", "p": "preferences"}.get(path.split("/")[1], "confirm")
     token = forms.keyring.sign(forms.number, Purpose(purpose)) if signed else "a" * 26
     if stamped:
-        form = form | {"stamp": forms.app.state.parts.stamp()}
+        form = form | {"stamp": forms.app.state.parts.stamp("en")}
     answer = forms.client.post(path.format(token), data=form, params=query)
     assert answer.status_code < 500
     assert forms.client.get(path.format(token), params=query).status_code < 500

@@ -333,7 +333,7 @@ def test_s31_the_time_an_answer_takes_tells_nothing(town_with: Any, answer_after
         refused = {"match_key": "gone@example.com", "reason": "complaint", "state": "active", "at": town.clock()}
         conn.execute(insert(suppressions).values(refused))
     times: dict[str, list[float]] = {"new": [], "gone": []}
-    form = {"agree": "yes", "stamp": made.stamp()}
+    form = {"agree": "yes", "stamp": made.stamp("en")}
     with town.client:
         for number in range(20):
             for who, email in (("new", f"new{number}@example.com"), ("gone", "gone@example.com")):

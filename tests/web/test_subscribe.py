@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from sqlalchemy import select
+
+from mailer.store.schema import consents
 
 
 def test_a_signup_becomes_active_by_the_button_only(town: Any) -> None:
@@ -72,3 +77,23 @@ def test_coming_back_needs_a_new_letter(town: Any) -> None:
     assert town.person("carol@example.com").state == "unsubscribed"
     town.client.post(town.path(town.letters("confirm")[0]["confirm_url"]))
     assert town.person("carol@example.com").state == "active"
+
+
+def test_the_wording_on_record_is_the_one_that_was_read(town: Any) -> None:
+    open_page = re.search(r'name="stamp" value="([^"]+)"', town.client.get("/subscribe").text)
+    assert open_page is not None
+    town.clock.forward(seconds=10)
+    made = town.app.state.parts
+    made.settings = made.settings.model_copy(
+        update={"join": made.settings.join.model_copy(update={"wording": {"en": "Your address may be sold."}})}
+    )
+    form = {"email": "bob@example.com", "agree": "yes", "stamp": open_page[1]}
+    for sent in (form, {key: form[key] for key in ("email", "agree")}):  # a page left open, a form on another site
+        page = town.client.post("/subscribe", data=sent).text
+        assert "Your address may be sold." in page
+        assert town.letters() == []
+    town.clock.forward(seconds=10)
+    shown = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    assert "inbox" in town.client.post("/subscribe", data=shown).text
+    with town.db.reading() as conn:
+        assert conn.execute(select(consents.c.wording)).scalars().all() == ["Your address may be sold."]
