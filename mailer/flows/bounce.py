@@ -88,7 +88,7 @@ class TakeIn:
     """The way of returned mail: kept first, then read; a mail that is here already changes nothing.
 
     `max_age` is the age of a delivery's last change beyond which a report is recorded, not acted on; `forward`
-    hands a person's answer on: (transaction, mail, the reader's address, now) -> whether it did.
+    hands a person's answer on: (transaction, mail, the delivery it answers, now) -> whether it did.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class TakeIn:
         clock: Callable[[], datetime],
         *,
         max_age: timedelta = timedelta(days=30),
-        forward: Callable[[Connection, bytes, str, datetime], bool] | None = None,
+        forward: Callable[[Connection, bytes, Delivery, datetime], bool] | None = None,
     ) -> None:
         self.db = db
         self.keyring = keyring
@@ -162,19 +162,19 @@ class TakeIn:
         leaver = returned.delivery(conn, wish.delivery_id) if wish else None
         if leaver is not None:
             heal(conn, leaver.id, "an unsubscribe by mail", now)
-            returned.mark(conn, mail_id, returned.READ)
+            returned.mark(conn, mail_id, returned.READ, leaver)
             return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), "unsubscribed")
         found, delivery = self._whose(conn, mail, reading, envelope_to)
         if delivery is None or found is None:
             return _of_nobody(conn, mail_id, reading, found, via, now)
         heal(conn, delivery.id, f"{reading.form}, {found.carrier}", now)
         if (reading.kind is Kind.NONE and not reading.results) or self._of_another(reading, delivery.address):
-            sent = self.forward is not None and self.forward(conn, raw, delivery.address, now)
+            sent = self.forward is not None and self.forward(conn, raw, delivery, now)
             state = returned.FORWARDED if sent else returned.REPLY
-            returned.mark(conn, mail_id, state)
+            returned.mark(conn, mail_id, state, delivery)
             sentence = "a person's answer, forwarded" if sent else "a mail that says nothing: kept"
             return Taken(state, reading, found, sentence=sentence)
-        returned.mark(conn, mail_id, returned.READ)
+        returned.mark(conn, mail_id, returned.READ, delivery)
         return self._follow(conn, mail_id, reading, found, delivery, via, now)
 
     def _follow(
@@ -183,6 +183,8 @@ class TakeIn:
         """What a genuine report leads to: once for each kind and delivery, nothing for one that is too old."""
         stale = now - delivery.changed_at > self.max_age
         result = _about(reading, delivery.address)
+        if not delivery.address:  # he was erased since: that it came is kept, and no word of his
+            result = Result("", result.diagnosis)
         row = Bounce(
             now,
             via,

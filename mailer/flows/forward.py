@@ -12,6 +12,7 @@ from mailer.mail.forward import forwarded, writer
 from mailer.model.carriers import in_envelope
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import outbox
+from mailer.store.bounces import Delivery
 
 KIND = "answer"
 HOUR = timedelta(hours=1)
@@ -27,7 +28,7 @@ class Forwarder:
     sender: tuple[str, str]
     domain: str
 
-    def __call__(self, conn: Connection, raw: bytes, about: str, now: datetime) -> bool:
+    def __call__(self, conn: Connection, raw: bytes, answered: Delivery, now: datetime) -> bool:
         """Put the letter into the outbox; False for what a machine wrote, what would loop, and for a flood."""
         mail = mime.read(raw)
         person = writer(mail)
@@ -38,7 +39,10 @@ class Forwarder:
 
         def compose(delivery_id: int) -> bytes:
             message_id = f"{self.keyring.sign(delivery_id, Purpose.MESSAGE)}@{self.domain}"
+            about = answered.address
             return forwarded(raw, mail, to=self.to, sender=self.sender, message_id=message_id, about=about, at=now)
 
-        outbox.post_letter(conn, kind=KIND, address=self.to, now=now, compose=compose)
+        outbox.post_letter(
+            conn, kind=KIND, address=self.to, now=now, compose=compose, about_subscriber_id=answered.subscriber_id
+        )
         return True

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from mailer.model.application import OPEN, Standing
 from mailer.model.delivery import State as DeliveryState
@@ -58,8 +58,10 @@ def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
 def empty_mail(conn: Connection, subscriber_id: int, now: datetime) -> None:
     """Empty what was mailed to a subscriber and what came back; the rows stay, so that counts still add up."""
     _overwrite(conn)
-    conn.execute(update(letters).where(letters.c.subscriber_id == subscriber_id).values(content=b""))
-    _empty_deliveries(conn, deliveries.c.subscriber_id == subscriber_id, now)
+    about_him = letters.c.subscriber_id == subscriber_id
+    conn.execute(update(letters).where(about_him).values(content=b""))
+    of_letter = deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
+    _empty_deliveries(conn, or_(deliveries.c.subscriber_id == subscriber_id, of_letter), now)
     _empty_bounces(conn, bounces.c.subscriber_id == subscriber_id)
 
 
@@ -99,6 +101,8 @@ def _empty_deliveries(conn: Connection, his: ColumnElement[bool], now: datetime)
     )
     ids = select(deliveries.c.id).where(his)
     conn.execute(update(attempts).where(attempts.c.delivery_id.in_(ids)).values(text=""))
+    came_back = returned_mails.c.delivery_id.in_(ids)
+    conn.execute(update(returned_mails).where(came_back).values(content=b"", envelope_to=""))
     conn.execute(update(deliveries).where(his).values(address="", domain="", name="", attributes={}, cause=""))
 
 

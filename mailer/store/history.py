@@ -37,7 +37,6 @@ def of(conn: Connection, subscriber_id: int, match_key: str) -> dict[str, list[d
     )
     sent = select(deliveries.c.id).where(to_him)
     returned = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.delivery_id.in_(sent))
-    raw = select(bounces.c.raw_id).where(returned, bounces.c.raw_id.is_not(None))
     queries: dict[str, Select[Any]] = {
         "consents": select(consents).where(consents.c.subscriber_id == subscriber_id),
         "letters": select(letters).where(written),
@@ -47,7 +46,7 @@ def of(conn: Connection, subscriber_id: int, match_key: str) -> dict[str, list[d
         .where(to_him),
         "attempts": select(attempts).where(attempts.c.delivery_id.in_(sent)),
         "bounces": select(bounces).where(returned),
-        "returned_mails": select(returned_mails).where(returned_mails.c.id.in_(raw)),
+        "returned_mails": select(returned_mails).where(returned_mails.c.delivery_id.in_(sent)),
         "suppressions": select(suppressions).where(suppressions.c.match_key == match_key),
         "applications": select(applications).where(applications.c.match_key == match_key),
         "reviews": select(reviews).where(reviews.c.application_id.in_(applied)),

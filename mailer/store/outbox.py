@@ -22,6 +22,7 @@ def post_letter(
     compose: Callable[[int], bytes],
     name: str = "",
     subscriber_id: int | None = None,
+    about_subscriber_id: int | None = None,
     application_id: int | None = None,
     expires_at: datetime | None = None,
     due_at: datetime | None = None,
@@ -29,13 +30,14 @@ def post_letter(
     """Put one letter into the outbox and return its delivery's id.
 
     `compose(delivery_id)` gives the finished message (CRLF, no line led by a dot), so that its links and its
-    Message-ID carry the delivery's own tokens; every attempt sends exactly these bytes.
+    Message-ID carry the delivery's own tokens; every attempt sends exactly these bytes. What is about a subscriber
+    and goes to somebody else is forgotten with him, and is no mail of his.
     """
     letter_id = bulk.add(
         conn,
         letters,
         kind=kind,
-        subscriber_id=subscriber_id,
+        subscriber_id=subscriber_id or about_subscriber_id,
         application_id=application_id,
         content=b"",
         created_at=to_millis(now),

@@ -73,9 +73,14 @@ def by_id(conn: Connection, mail_id: int) -> Row[Any] | None:
     return conn.execute(select(returned_mails).where(returned_mails.c.id == mail_id)).first()
 
 
-def mark(conn: Connection, mail_id: int, state: str) -> None:
-    """Say what became of a kept mail."""
-    conn.execute(update(returned_mails).where(returned_mails.c.id == mail_id).values(state=state))
+def mark(conn: Connection, mail_id: int, state: str, about: Any = None) -> None:
+    """Say what became of a kept mail, and which delivery it is about; of who was erased its text is not kept."""
+    values: dict[str, Any] = {"state": state}
+    if about is not None:
+        values["delivery_id"] = about.id
+        if not about.address:
+            values |= {"content": b"", "envelope_to": ""}
+    conn.execute(update(returned_mails).where(returned_mails.c.id == mail_id).values(values))
 
 
 def counts(conn: Connection) -> dict[str, int]:

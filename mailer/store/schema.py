@@ -337,6 +337,7 @@ returned_mails = Table(
     Column("state", Text, nullable=False),  # received | read | unverified | reply | forwarded | probe
     Column("envelope_to", Text, nullable=False, server_default=""),
     Column("content", LargeBinary, nullable=False),
+    Column("delivery_id", BigInteger, index=True),  # which its token names; NULL: none of ours
 )
 
 suppressions = Table(

@@ -5,22 +5,26 @@ from __future__ import annotations
 import email
 import email.policy
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
+from mailer.flows import subscribers as readers
 from mailer.flows.bounce import TakeIn
 from mailer.flows.forward import MOST_AN_HOUR, Forwarder
 from mailer.mail import mime
 from mailer.mail.forward import forwarded, writer
+from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store.engine import Database
-from mailer.store.schema import deliveries, letters, returned_mails, subscribers
+from mailer.store.schema import deliveries, letters, metadata, returned_mails, subscribers
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 RING = Keyring({1: b"k" * 32}, 1)
+SAMPLES = Path(__file__).parents[1] / "samples" / "bounces"
 CLUB = ("Club News", "news@club.example.com")
 TEAM = "team@club.example.com"
 ANSWER = b"From: Alice <alice@example.org>\r\nSubject: Re: issue 3\r\n\r\nThank you!\r\n.\r\n"
@@ -40,6 +44,13 @@ def path(db: Database) -> str:
         row = {**address, "subscriber_id": who, "due_at": NOW, "changed_at": NOW, "state": "accepted"}
         delivery = conn.execute(insert(deliveries).values(row).returning(deliveries.c.id)).scalar_one()
     return f"b+{RING.sign(delivery, Purpose.BOUNCE)}@club.example.com"
+
+
+def traces(db: Database, name: str) -> list[str]:
+    with db.reading() as conn:
+        return [
+            table.name for table in metadata.sorted_tables if name in str(conn.execute(select(table)).all()).lower()
+        ]
 
 
 def posted(db: Database) -> list[bytes]:
@@ -114,3 +125,32 @@ def test_no_bytes_of_a_stranger_reach_our_headers(noise: bytes) -> None:
         names = [line.partition(":")[0] for line in head.split("\r\n") if line[:1] not in " \t"]
         assert " ".join(names) == ("From To Reply-To Subject Date Message-ID Auto-Submitted MIME-Version Content-Type")
         assert b"\n." not in content
+
+
+def test_what_a_reader_wrote_is_his_to_ask_for_and_is_forgotten_with_him(
+    db: Database, journey: TakeIn, path: str
+) -> None:
+    journey.take(ANSWER, "lmtp", path)
+    wish = RING.sign(1, Purpose.UNSUBSCRIBE)
+    journey.take(f"From: alice@example.org\r\nSubject: unsubscribe {wish}\r\n\r\n".encode(), "lmtp")
+    kept = readers.show(db, "alice@example.org")[1]
+    assert len(kept["returned_mails"]) == 2
+    assert [letter["kind"] for letter in kept["letters"]] == ["answer"]
+
+    readers.erase(db, RING, "alice@example.org", actor="op", now=NOW)
+    assert traces(db, "alice") == []
+    assert db.read(
+        lambda conn: conn.execute(select(deliveries.c.state).where(deliveries.c.letter_id == 1)).scalar()
+    ) == (State.SUPPRESSED)
+
+
+def test_of_who_was_erased_no_later_mail_is_kept_either(db: Database, journey: TakeIn, path: str) -> None:
+    readers.erase(db, RING, "alice@example.org", actor="op", now=NOW)
+    report = (SAMPLES / "postfix-unknown-user.eml").read_bytes().replace(b"dave@example.org", b"alice@example.org")
+    assert b"alice" in report
+    assert journey.take(report, "lmtp", path).state == "read"
+    wish = RING.sign(1, Purpose.UNSUBSCRIBE)
+    journey.take(f"From: alice@example.org\r\nSubject: unsubscribe {wish}\r\n\r\n".encode(), "lmtp")
+    assert traces(db, "alice") == []
+    assert journey.take(ANSWER, "lmtp", path).state == "forwarded"  # he writes to people, who shall read it
+    assert traces(db, "alice") == ["letters"]
