@@ -40,7 +40,7 @@ _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
+    r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨】\])）]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
 )
 
 
@@ -118,7 +118,8 @@ def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[
     if match[1] and not forward.sent:
         forward.sent, forward.date_line = match[1], first.number
     report.add(first.number, "chat", f"time of day removed from {len(timed)} lines")
-    return [replace(line, text=timed[line][2]) if line in timed else line for line in lines]
+    mark = "● " if all(re.match(r"\W*[【\[]", line.text) for line in timed) else ""  # times in brackets begin items
+    return [replace(line, text=mark + timed[line][2]) if line in timed else line for line in lines]
 
 
 def is_stamp(line: Line, forward: Forward, report: Report) -> bool:

@@ -115,7 +115,11 @@ class _Ending:
     def _is_above_text(self, start: int, index: int) -> bool:
         """Whether a source stands directly between the last headline and its text."""
         below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
-        direct = not any(self.lines[i].text for i in range(start + 1, index)) and index > start
+        direct = (
+            sources.source_line(self.lines[index].text) is not None
+            and not any(self.lines[i].text for i in range(start + 1, index))
+            and index > start
+        )
         return (
             direct and bool(below) and not (grammar.is_foot(below) or grammar.is_call(below) or grammar.is_rule(below))
         )

@@ -27,6 +27,7 @@ _CIRCLED |= {chr(0x3220 + i): i + 1 for i in range(10)} | {chr(0x24EB + i): i + 
 _HAN = "一二三四五六七八九十百零〇"
 _FORMAL = "壹贰叁肆伍陆柒捌玖拾"
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
+_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 # Families that number sections more often than items; "part" and "stem" number nothing else.
 SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman"))
 UNSURE = frozenset(("bare", "lone", "letter", "roman"))  # a number and a blank, or an initial, may begin any sentence
@@ -62,6 +63,7 @@ _PATTERNS = (
             re.IGNORECASE,
         ),
     ),
+    ("spelled", re.compile(rf"({'|'.join(_WORDS)})\s*(?:[:：—–]|[.-]\s)\s*(\S.*)", re.IGNORECASE)),
     ("share", re.compile(r"(\d{1,2})/\d{1,2}[.、:：)]?\s+(\S.*)")),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
@@ -110,7 +112,7 @@ def marks(text: str) -> tuple[Mark, ...]:
             also = tuple(Mark("letter", _chinese(match[1]), match[2]) for _ in match[1] if len(match[1]) == 1)
             return (Mark(family, _roman(match[1]), match[2]), *also)
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
-        number = int(written) if written.isdecimal() else _chinese(written)
+        number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
     return ()
@@ -139,6 +141,10 @@ def bracketed(text: str) -> tuple[str, str] | None:
 def _roman(text: str) -> int:
     values = [{"I": 1, "V": 5, "X": 10}[sign] for sign in text]
     return sum(-one if one < two else one for one, two in zip(values, [*values[1:], 0], strict=True))
+
+
+def _spelled(word: str) -> int:
+    return _WORDS.index(word.lower()) + 1 if word.lower() in _WORDS else 0
 
 
 def _chinese(text: str) -> int:

@@ -58,14 +58,14 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
 
 
 def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> int:
-    """Take the date, and the name beside it, from a short line behind the items where the head has no date.
+    """Take the date, and the name beside it, from a short line behind the items where the head has no date or no year.
 
     The number of a line that holds nothing else is given back, 0 where there is none.
     """
-    for line in lines if head.day is None else ():
+    for line in lines if head.day is None or not head.has_year else ():
         text = links.strip(line.text)[0]
         found = dates.find(text, today) if text and width(text) <= 40 and not grammar.is_call(text) else None
-        if found is None:
+        if found is None or (head.day and not (found[1] and f"{found[0]:%m-%d}" == f"{head.day:%m-%d}")):
             continue
         head.day, head.has_year, head.day_line = found[0], found[1], line.number
         name = (text[: found[2]] or text[found[3] :]).strip(EDGE)

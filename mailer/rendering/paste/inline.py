@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from mailer.rendering.paste import enumerators
+from mailer.rendering.paste import enumerators, grammar
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -24,10 +24,17 @@ def part(lines: list[Line], report: Report) -> list[Line]:
         pieces = _pieces(line.text)
         if len(pieces) > LEAST:
             report.add(line.number, "inline", f"{len(pieces) - 1} items in one paragraph put on lines of their own")
+            pieces[-1:] = _without_farewell(pieces[-1])
             parted += [replace(line, text=piece) for piece in pieces if piece]
         else:
             parted.append(line)
     return parted if len(parted) > len(lines) else []
+
+
+def _without_farewell(text: str) -> list[str]:
+    """The last item, and what is said to the readers in a sentence behind it, on a line of its own."""
+    match = re.fullmatch(r"(.+[。！!?？；;])\s*([^。！!?？；;]+[。！!]?)", text)
+    return [match[1], match[2]] if match and (grammar.is_foot(match[2]) or grammar.is_call(match[2])) else [text]
 
 
 def _pieces(text: str) -> list[str]:

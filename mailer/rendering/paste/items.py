@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
 from mailer.model.issue import Source
-from mailer.rendering.paste import enumerators, grammar, habits, links, sources, tails
+from mailer.rendering.paste import enumerators, grammar, habits, links, parting, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
-
-# A one-line item in Chinese: headline, blank, text that ends as a sentence does.
-_PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
 
 
 @dataclass(slots=True)
@@ -57,12 +55,14 @@ class Gatherer:
         return gathered
 
     def _sources_of_all(self, items: list[Gathered]) -> None:
-        """Take a line of sources away from the last item where no other has one: several names, or below bare lines."""
+        """Take what names the sources of all away from the last item, where no other item has one."""
         *others, last = items
         if len(items) < 3 or last.source is None or any(item.source for item in others):
             return
         bare = last.source.line != last.line and not any(item.paragraphs for item in items)
-        if bare or "、" in last.source.name:
+        above = next((one for one, two in itertools.pairwise(self.lines) if two.number == last.source.line), None)
+        apart = above is not None and not above.text and last.source.line != last.line
+        if bare or apart or "、" in last.source.name:
             self.report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
             last.source = None
 
@@ -83,8 +83,8 @@ class Gatherer:
             text, first = paired[0], paired[1]
             item.paragraphs.append(first)
         if self.habits.linked and (parted := tails.link_and_name(text)):
-            text = parted[0]
-            item.source = Source(sources.without_reporter(parted[1]), links.strip(text)[1], item.line)
+            text, name = parted
+            item.source = Source(sources.without_reporter(name), links.strip(text)[1], item.line)
         self._paragraphs(item, body)
         linked = tails.linked_first(text)
         url = ""
@@ -93,7 +93,7 @@ class Gatherer:
             item.paragraphs[:0] = [rest]
         elif item.paragraphs and (addressed := tails.bare_address_at_end(text)):
             text, url = addressed
-        elif item.paragraphs and (bold := grammar.bold_first(text)) and bold[1][0] not in "(（|｜丨":
+        elif item.paragraphs and (bold := self._bold_first(text)):
             text = bold[0]
             item.paragraphs[:0] = [bold[1]]
         if item.source and item.source.name == links.host(item.source.url):  # the text may have its name
@@ -120,7 +120,19 @@ class Gatherer:
             self.report.add(item.source.line, "source", f"{item.source.name!r} is the newsletter itself", self.own)
             item.source = replace(item.source, name=self.own) if self.own else None
         self._headline(item, text)
+        self._report_writers(item, body)
         return item
+
+    def _report_writers(self, item: Gathered, body: list[int]) -> None:
+        told = [(i, name) for i in body for name in sources.WRITER.findall(self.lines[i].text)] if item.source else []
+        for index, name in told:
+            if name not in "\n".join(item.paragraphs):
+                self.report.add(self.lines[index].number, "source", "who wrote it left out", name)
+
+    def _bold_first(self, text: str) -> tuple[str, str] | None:
+        """A headline in bold and the text behind it; a source behind is none."""
+        bold = None if self.habits.behind else grammar.bold_first(text)
+        return bold if bold and bold[1][0] not in "(（|｜丨" else None
 
     def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
         """Whether the word in brackets is the item's field, and its headline and text come after it."""
@@ -184,24 +196,12 @@ class Gatherer:
             text = address[0]
             item.source = Source(links.host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the line taken as the source's", address[1])
-        if bold := grammar.bold_first(text):
-            item.paragraphs.append(bold[1])
-            return bold[0]
-        parted = _PARTED.fullmatch(text)
-        if parted:
-            self.report.add(item.line, "guess", "words before the blank taken as the headline", parted[1])
-            item.paragraphs.append(parted[2])
-            return parted[1]
-        if dashed := grammar.dashed(text, sourced=found is not None, colons=self.habits.colons):
-            self.report.add(item.line, "guess", f"words before {dashed[1]!r} taken as the headline", dashed[0])
-            item.paragraphs.append(grammar.begun(dashed[2]))
-            return dashed[0]
-        match = grammar.several(text, 30 if item.source or self.habits.sentences else 60)
-        if match:
-            self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", match[1])
-            item.paragraphs.append(match[2])
-            return match[1]
-        return text
+        named, sourced = found is not None, item.source is not None
+        headline, rest, guess = parting.part(text, self.habits, named=named, sourced=sourced)
+        if guess:
+            self.report.add(item.line, "guess", guess, headline)
+        item.paragraphs.extend([rest] if rest else [])
+        return headline
 
     def _headline(self, item: Gathered, text: str) -> None:
         text, (name, url) = self._note(text)

@@ -158,6 +158,7 @@ def _undecorated(line: Line) -> Line:
     text = re.sub(
         r"(?<=[^\d\s][.!?。！？])\s?([_*])(?=[^\s_*])([^_*]{2,40})\1$", r" (\2)", text
     )  # a name behind the last full stop
+    text = re.sub(r"(?<= [—–|-] )([_*])(?=[^\s_*])([^_*]{2,40})\1$", r"\2", text)  # and one behind a dash
     text = _STARRED.sub(r"\1**\2**", text)
     line = replace(line, text=text)
     match = re.fullmatch(r"(?:\*\*|__)(.+?)(?:\*\*|__)", text)

@@ -13,7 +13,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, 
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
-UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "sources", "lines", "shape"))
+UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "shape"))
 
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
@@ -38,16 +38,7 @@ def find(lines: list[Line]) -> Outline | None:
     another way parts these.
     """
     best: tuple[float, Outline] | None = None
-    for attempt in (
-        numbers.find,
-        _bracketed,
-        _headed,
-        _bulleted,
-        unmarked.by_sources,
-        _bolded,
-        unmarked.one_liners,
-        shapes.find,
-    ):
+    for attempt in _WAYS:
         noted = Report()
         starts, family = attempt(lines, noted)
         starts = _without_head_and_foot(lines, starts)
@@ -74,7 +65,8 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     if len(ordered) < 4:
         return starts
     told = {
-        one: any(lines[i].text for i in range(one + 1, two)) or tails.names_one(lines[one].text)
+        one: any(lines[i].text and not lines[i].text.startswith("#") for i in range(one + 1, two))
+        or tails.names_one(lines[one].text)
         for one, two in itertools.pairwise([*ordered, len(lines)])
     }
     first, last = ordered[0], ordered[-1]
@@ -131,7 +123,8 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     told = 0
     for index in found:
         line = next((line for line in lines[index + 1 :] if line.text), None)
-        told += bool(line and not line.bold and not line.text.startswith("#") and not enumerators.bullet(line.text))
+        begins = line and (line.bold or line.text[:1] == "#" or line.text[:2] == "**" or enumerators.bullet(line.text))
+        told += bool(line and not begins)
     if len(found) < 2 or told * 2 < len(found):
         return {}, ""
     report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} headings of one level taken as items")
@@ -171,3 +164,16 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
     return {index: lines[index].text for index in told}, "bold"
+
+
+_WAYS = (
+    numbers.find,
+    _bracketed,
+    _headed,
+    _bulleted,
+    unmarked.by_signs,
+    unmarked.by_sources,
+    _bolded,
+    unmarked.one_liners,
+    shapes.find,
+)

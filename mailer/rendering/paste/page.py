@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, links, naming, shapes
+from mailer.rendering.paste import dates, enumerators, grammar, links, naming, shapes, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS
 from mailer.rendering.paste.report import Report
 
-WIDEST = 14  # columns of a word of a menu
-LEAST = 3  # words in a row
+WIDEST = 22  # columns of the words of a menu
+SHORT = 14  # columns of most of them
+LEAST = 3  # lines in a row
 _WORD = re.compile(r"[^\W\d][^\d。！？!?；;：:，、【】「」《》#|｜丨]*")
 
 
 def without_menus(lines: list[Line], report: Report) -> list[Line]:
     """The lines without the menus above the first text.
 
-    A menu is three words or more on lines of their own. What stands directly above a text or an item is its title and
-    headline: it stays, as do names of newsletters.
+    A menu is three lines or more of a word or two each, most of them short. What stands directly above a text or an
+    item is its title and headline: it stays, as do names of newsletters, and all where nothing else could be the name.
     """
     first = next((i for i, line in enumerate(lines) if _begins(line)), 0)
     gone: set[int] = set()
@@ -29,11 +31,12 @@ def without_menus(lines: list[Line], report: Report) -> list[Line]:
         if index < first and (not lines[index].text or _is_word(lines[index].text)):
             run += [index] if lines[index].text else []
             continue
-        if index == first:
-            run = run[:-2]
-        if len(run) >= LEAST:
+        run = run[:-2] if index == first else run
+        if len(run) >= LEAST and sum(width(lines[i].text) <= SHORT for i in run) * 3 >= len(run) * 2:
             gone.update(run)
         run = []
+    if not any(_may_name(line) for index, line in enumerate(lines[:first]) if index not in gone):
+        return lines
     for index in sorted(gone):
         report.drop(lines[index].number, "word of the page's menu dropped", links.strip(lines[index].text)[0])
     return [line for index, line in enumerate(lines) if index not in gone]
@@ -52,3 +55,10 @@ def _is_word(text: str) -> bool:
         and (WORDS.search(fold(plain)) is None or naming.is_weak(plain))
         and not grammar.is_greeting(plain)
     )
+
+
+def _may_name(line: Line) -> bool:
+    """Whether a line of the head is more than the day and what the page says."""
+    found = dates.find(line.text, date(2000, 1, 1))
+    rest = line.text[: found[2]] + line.text[found[3] :] if found else line.text
+    return re.search(r"[^\W\d_]{2}", rest) is not None and not titles.is_of_the_page(line.text)

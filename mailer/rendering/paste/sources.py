@@ -11,7 +11,7 @@ from mailer.rendering.paste.links import LINK, LINK_END
 
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
+    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|via|文"
 )
 # A label with its sign, or without one where no name begins so.
@@ -57,6 +57,8 @@ _TITLED = re.compile(r"《([^《》]{2,40})》")
 _BYLINE = re.compile(
     r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}(?:\s+[\u3400-\u9fff]{2,6}(?:报道|电|讯|摄))?$"
 )
+# A name behind what its bearer is.
+WRITER = re.compile(r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】]|$))")
 _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
@@ -93,6 +95,9 @@ def source_line(text: str) -> tuple[str, str] | None:
     ):
         return "", url
     plain = _FIELDS_BEHIND.sub("", plain)
+    labelled = re.fullmatch(rf"(.*\S)\s+[^\W\d]{{2,8}}\s*[:：]\s*{re.escape(url)}", plain) if url else None
+    if labelled and _SOURCE_LINE.fullmatch(fold(labelled[1])):
+        plain = labelled[1]  # the address has a label of its own
     if (bare := _REPORTER.sub("", plain.strip())) != plain.strip() and _SOURCE_LINE.fullmatch(fold(bare)):
         plain = bare
     for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, grammar, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
+
+_SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
 
 def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -51,6 +54,20 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
     return starts, "sources"
+
+
+def by_signs(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items each behind a picture of its own, directly above their text."""
+    found = {
+        index: match
+        for index, (line, below) in enumerate(itertools.pairwise(lines))
+        if (match := _SIGNED.fullmatch(line.text)) and shapes.is_text(below.text) and not _SIGNED.fullmatch(below.text)
+    }
+    signs = {match[1] for match in found.values()}
+    if len(found) < 3 or len(signs) * 2 < len(found):
+        return {}, ""
+    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} lines behind pictures taken as headlines")
+    return {index: match[2] for index, match in found.items()}, "signs"
 
 
 def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

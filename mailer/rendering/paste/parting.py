@@ -1,0 +1,27 @@
+"""An item on one line: its headline, and the text behind it."""
+
+from __future__ import annotations
+
+import re
+
+from mailer.rendering.paste import grammar
+from mailer.rendering.paste.habits import Habits
+
+# In Chinese: headline, blank, text that ends as a sentence does.
+_PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
+
+
+def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str, str, str]:
+    """A line as (headline, text, what was guessed); without a text it is a headline.
+
+    `named`: the name of a source stood behind it; `sourced`: its source is known, perhaps by an address alone.
+    """
+    if bold := grammar.bold_first(text):
+        return bold[0], bold[1], ""
+    if parted := _PARTED.fullmatch(text):
+        return parted[1], parted[2], "words before the blank taken as the headline"
+    if dashed := grammar.dashed(text, sourced=named, colons=habits.colons):
+        return dashed[0], grammar.begun(dashed[2]), f"words before {dashed[1]!r} taken as the headline"
+    if match := grammar.several(text, 30 if sourced or habits.sentences else 60):
+        return match[1], match[2], "first sentence of a one-line item taken as its headline"
+    return text, "", ""
