@@ -52,7 +52,7 @@ def lived(town_with: Any) -> Any:
         tried = {"claim_id": 1, "at": town.clock(), "relay": "main", "phase": "rcpt", "state": "deferred"}
         conn.execute(insert(attempts).values(tried | {"delivery_id": sent, "text": f"450 <{WHO}> busy"}))
         raw = {"at": town.clock(), "via": "lmtp", "digest": "d", "state": "read", "content": f"To: {WHO}".encode()}
-        conn.execute(insert(returned_mails).values(raw))
+        conn.execute(insert(returned_mails).values(raw | {"delivery_id": sent}))
         bounce = {"at": town.clock(), "via": "lmtp", "kind": "soft", "reason": "busy", "family": "f", "recipient": WHO}
         conn.execute(
             insert(bounces).values(
