@@ -61,7 +61,7 @@ def add(ctx: click.Context, addresses: tuple[str, ...], reason: str) -> None:
     from mailer.store import suppressions as store
 
     club = open_club(ctx)
-    entries = [store.Suppression(match_key(address), reason, "added by hand", "operator") for address in addresses]
+    entries = [store.Suppression(match_key(address), reason, "added by hand", store.BY_HAND) for address in addresses]
     click.echo(f"{club.db.run(store.suppress, entries, club.clock())} added")
 
 

@@ -14,9 +14,9 @@ from mailer.errors import NotFound, UsageError
 from mailer.mail.address import Address, parse
 from mailer.model.application import LEADS_TO, OPEN, Decision, Kind, Standing, in_language
 from mailer.model.letter import Links, WriteLetter
-from mailer.model.signup import Answer, Limits, Visit, truncated
+from mailer.model.signup import REFUSALS, Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
-from mailer.store import admission, applications, consents, signups, subscribers
+from mailer.store import admission, applications, consents, signups, subscribers, suppressions
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.outbox import post_letter
@@ -130,7 +130,10 @@ class Apply:
     def _subscribe(self, conn: Connection, application: Row[Any], visit: Visit, now: datetime) -> None:
         """The button under "and send me the newsletter" is the second opt-in; somebody's earlier no still stands."""
         person = subscribers.find(conn, application.match_key)
-        if person is not None and person.state in {"active", "erased"}:
+        if signups.suppression(conn, application.match_key, now) in REFUSALS:
+            return
+        stopped = suppressions.active(conn, application.match_key, now)
+        if person is not None and person.state == "active" and stopped is None:
             return
         language, wording = application.language, application.wording
         if person is None:

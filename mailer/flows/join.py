@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from mailer.mail.address import Address
 from mailer.model.letter import Links, WriteLetter
-from mailer.model.signup import HOUR, MONTH, Answer, Limits, Visit, mark, truncated
+from mailer.model.signup import HOUR, MONTH, REFUSALS, Answer, Limits, Visit, mark, truncated
 from mailer.model.subscriber import Subscriber
 from mailer.model.tokens import Purpose
 from mailer.store import admission, applications, consents, marks, signups, subscribers, suppressions
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
     READY = "ready"  # the button may be shown
     CONFIRMED = "confirmed"  # done now, or done before
-    EXPIRED = "expired"  # too old, or overtaken by a later leaving
+    EXPIRED = "expired"  # too old, or overtaken by a later leaving or refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,11 @@ class Join:
 
     def _outcome(self, conn: Connection, letter: Row[Any], person: Subscriber) -> Confirmation:
         stopped = suppressions.active(conn, person.match_key, self.clock())
+        refused = signups.suppression(conn, person.match_key, self.clock()) in REFUSALS
         asked_since = stopped is not None and stopped.at <= letter.expires_at - self.confirm_for
         if person.state == "active" and not asked_since:
             outcome = Outcome.CONFIRMED
-        elif self.clock() > letter.expires_at or person.state == "erased" or _left_since(letter, person):
+        elif self.clock() > letter.expires_at or person.state == "erased" or _left_since(letter, person) or refused:
             outcome = Outcome.EXPIRED
         else:
             outcome = Outcome.READY

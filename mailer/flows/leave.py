@@ -152,9 +152,10 @@ class LostLink:
         """Ask for the link; SEND and SILENT must look alike to the visitor."""
         now = self.clock()
         with self.db.transaction() as conn:
-            answer = admission.admit(conn, self.limits, self.key, address, visit, now)
-            person = subscribers.find(conn, address.match_key) if answer is Answer.SEND else None
-            if person is not None and person.state == "active":
+            person = subscribers.find(conn, address.match_key)
+            reads = person is not None and person.state == "active"
+            answer = admission.admit(conn, self.limits, self.key, address, visit, now, writes=reads)
+            if person is not None and reads and answer is Answer.SEND:
                 self._post(conn, person, person.language or visit.language, now)
         return answer
 

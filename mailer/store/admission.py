@@ -25,8 +25,20 @@ from mailer.store import applications, consents, marks, signups, subscribers, su
 from mailer.store.consents import Step
 
 
-def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit: Visit, now: datetime) -> Answer:
-    """Count a submission and judge it, in the caller's transaction; a proof of work is good for one submission."""
+def admit(
+    conn: Connection,
+    limits: Limits,
+    key: bytes,
+    address: Address,
+    visit: Visit,
+    now: datetime,
+    *,
+    writes: bool = True,
+) -> Answer:
+    """Count a submission and judge it, in the caller's transaction; a proof of work is good for one submission.
+
+    `writes` tells whether a letter follows where one may: what nobody gets is not counted as a letter to him.
+    """
     letter = _letter(key, address.match_key)
     client = mark(key, "client", client_bucket(visit.client)) if visit.client and limits.counts_clients else ""
     domain = mark(key, "domain", address.domain) if limits.counts_domain(address.domain) else ""
@@ -49,7 +61,7 @@ def admit(conn: Connection, limits: Limits, key: bytes, address: Address, visit:
     answer = judge(limits, counts, address.domain, proved=proved, suppressed=suppressed)
     if answer in {Answer.BUSY, Answer.PROVE}:
         return answer
-    counted = [client, domain, total, proof, letter if answer is Answer.SEND else ""]
+    counted = [client, domain, total, proof, letter if writes and answer is Answer.SEND else ""]
     marks.add(conn, filter(None, counted), now)
     return answer
 
@@ -73,7 +85,7 @@ def enter(
     signups.activate(conn, subscriber_id, now, language)
     step = Step("confirmed", wording, language, visit.source, truncated(visit.client), visit.user_agent[:200])
     consents.append(conn, subscriber_id, step, now)
-    suppressions.lift(conn, match_key, now, "reader")  # mail arrives, and he wants it
+    suppressions.lift_faults(conn, match_key, now, "reader")  # mail arrives, and he wants it
     kinds = applications.kinds_of_member(conn, match_key)
     if kinds:
         subscribers.retag(conn, subscriber_id, add=["member", *kinds])

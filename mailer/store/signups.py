@@ -24,6 +24,7 @@ from mailer.store.schema import (
     suppressions,
     to_millis,
 )
+from mailer.store.suppressions import BY_HAND
 
 
 def _before(state: Standing) -> list[Standing]:
@@ -45,7 +46,7 @@ def activate(conn: Connection, subscriber_id: int, now: datetime, language: str 
 
 
 def depart(conn: Connection, subscriber_id: int, now: datetime) -> bool:
-    """Make a subscriber unsubscribed and set aside the copies not sent yet; False when there was nothing to change."""
+    """Make a subscriber unsubscribed and set aside all mail to him not sent yet; False where nothing was to change."""
     this = {"this": subscriber_id, "now": to_millis(now)}
     if _leave(conn).run(conn, **this).rowcount == 0:
         return False
@@ -68,7 +69,7 @@ def _set_aside(database: str) -> Update:
     d = deliveries.c
     return (
         update(deliveries)
-        .where(d.subscriber_id == given("this"), d.issue_id.is_not(None), d.state.in_((State.PENDING, State.DEFERRED)))
+        .where(d.subscriber_id == given("this"), d.state.in_((State.PENDING, State.DEFERRED)))
         .values(state=State.SUPPRESSED, changed_at=given("now", Instant), cause="unsubscribed")
     )
 
@@ -130,15 +131,19 @@ def issue_slug(conn: Connection, delivery_id: int) -> str:
 
 
 def suppression(conn: Connection, match_key: str, now: datetime) -> str:
-    """The reason of an active suppression of this address, a person's will before an address's fault; "" for none."""
-    reasons = [reason for (reason,) in _reasons(conn).rows(conn, key=match_key, now=to_millis(now))]
+    """The reason of an active suppression of this address, a person's will before an address's fault; "" for none.
+
+    What was done by hand is a person's will, whatever reason was given for the record.
+    """
+    rows = _reasons(conn).rows(conn, key=match_key, now=to_millis(now))
+    reasons = ["manual" if row.actor == BY_HAND else row.reason for row in rows]
     return next((reason for reason in reasons if reason in REFUSALS), reasons[0] if reasons else "")
 
 
 @rendered
 def _reasons(database: str) -> Select[Any]:
     s = suppressions.c
-    return select(s.reason).where(
+    return select(s.reason, s.actor).where(
         s.match_key == given("key"),
         s.state == "active",
         or_(s.expires_at.is_(None), s.expires_at > given("now", Instant)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, insert, or_, select, true, update
 
+from mailer.model.signup import REFUSALS
 from mailer.store.bulk import batch, one_of
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import Instant, suppressions, to_millis
@@ -16,7 +17,7 @@ from mailer.store.schema import Instant, suppressions, to_millis
 ACTIVE = "active"
 HELD = "held"  # stopped for now: the whole domain is failing, and a person decides
 LIFTED = "lifted"
-NEVER_LIFTED_BY_CONSENT = ("complaint", "erased")
+BY_HAND = "operator"  # the actor of an entry that one of the club's people made
 
 Moment = datetime | ColumnElement[datetime]
 
@@ -88,8 +89,15 @@ def lift(conn: Connection, match_key: str, now: datetime, by: str, *, complaints
     """End what stops an address; returns how many entries ended. Complaints and erasures only when told so."""
     which = [suppressions.c.match_key == match_key, suppressions.c.state != LIFTED]
     if not complaints:
-        which.append(suppressions.c.reason.not_in(NEVER_LIFTED_BY_CONSENT))
+        which.append(suppressions.c.reason.not_in(("complaint", "erased")))
     return _end(conn, which, now, by)
+
+
+def lift_faults(conn: Connection, match_key: str, now: datetime, by: str) -> int:
+    """End what stops an address through no person's will; returns how many entries ended."""
+    s = suppressions.c
+    faults = and_(s.reason.not_in(REFUSALS), s.actor != BY_HAND)
+    return _end(conn, [s.match_key == match_key, s.state != LIFTED, faults], now, by)
 
 
 def lift_domain(conn: Connection, domain: str, after: datetime, before: datetime, now: datetime, by: str) -> int:

@@ -10,6 +10,7 @@ from mailer.flows import subscribers
 from mailer.model.application import Decision
 from mailer.model.letter import PATHS
 from mailer.model.tokens import Purpose
+from mailer.store.suppressions import Suppression, active, suppress
 
 TMALL = {
     "kind": "tmall",
@@ -94,6 +95,15 @@ def test_a_reader_who_applies_is_not_welcomed_again(club: Any) -> None:
     club.add_reader("bob@example.com")
     applied(club, newsletter="yes")
     assert club.letters("welcome") == []
+
+
+def test_the_ticked_newsletter_lets_a_reader_back_in_whose_address_failed(club: Any) -> None:
+    club.add_reader("bob@example.com")
+    club.db.run(suppress, [Suppression("bob@example.com", "userunknown")], club.clock())
+    applied(club, newsletter="yes")
+    assert club.db.read(active, "bob@example.com", club.clock()) is None
+    assert club.steps("bob@example.com") == ["requested", "confirmed"]
+    assert [letter["address"] for letter in club.letters("welcome")] == ["bob@example.com"]
 
 
 def test_the_reviewer_sees_everything_and_approves(club: Any) -> None:

@@ -242,3 +242,11 @@ def test_what_is_unticked_now_is_kept_however_much_was_before(town: Any, link: s
     saved = town.client.post(page, data={"action": "save"} | shown_sections(town.client.get(page).text)).text
     assert 'id="want_1" name="want_1" value="World">' in saved
     assert 'id="want_2" name="want_2" value="Trade">' in saved
+
+
+def test_a_welcome_that_waits_is_not_sent_to_who_has_left(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    town.client.post(town.path(town.letters("confirm")[0]["confirm_url"]))
+    (welcome,) = town.letters("welcome")
+    town.client.post(town.path(welcome["unsubscribe_url"]))
+    assert town.delivery_state(welcome["delivery"]) == "suppressed"

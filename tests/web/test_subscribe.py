@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from mailer.store.schema import consents
+from mailer.store.suppressions import BY_HAND, Suppression, active, suppress
 
 
 def test_a_signup_becomes_active_by_the_button_only(town: Any) -> None:
@@ -77,6 +79,26 @@ def test_coming_back_needs_a_new_letter(town: Any) -> None:
     assert town.person("carol@example.com").state == "unsubscribed"
     town.client.post(town.path(town.letters("confirm")[0]["confirm_url"]))
     assert town.person("carol@example.com").state == "active"
+
+
+@pytest.mark.parametrize("reason", ["manual", "asked by telephone"])
+def test_a_letter_from_before_lets_nobody_in_who_was_suppressed_by_hand_since(town: Any, reason: str) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    link = town.path(town.letters()[0]["confirm_url"])
+    entry = Suppression("bob@example.com", reason, actor=BY_HAND)
+    town.db.run(suppress, [entry], town.clock())
+    assert town.client.get(link).status_code == 410
+    assert town.client.post(link).status_code == 410
+    town.clock.forward(days=2)
+    town.fill("/subscribe", email="bob@example.com")
+    assert len(town.letters()) == 1
+    assert town.db.read(active, "bob@example.com", town.clock()).reason == reason
+
+
+def test_who_looks_for_a_link_he_never_had_may_sign_up_on_the_same_day(town: Any) -> None:
+    town.fill("/lost-link", email="bob@example.com")
+    town.fill("/subscribe", email="bob@example.com")
+    assert [letter["kind"] for letter in town.letters()] == ["confirm"]
 
 
 def test_the_wording_on_record_is_the_one_that_was_read(town: Any) -> None:
