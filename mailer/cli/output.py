@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from mailer.model.formula import guarded
+
 if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
 
@@ -110,8 +112,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value for a CSV cell that no spreadsheet runs as a formula (OWASP, "CSV Injection")."""
+    """A value for a CSV cell that no spreadsheet runs as a formula."""
     if value is None:
         return ""
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠"} else text
+    return guarded(value.isoformat() if isinstance(value, datetime) else str(value))

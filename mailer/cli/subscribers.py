@@ -213,9 +213,9 @@ def export(ctx: click.Context, segment: str | None, file: Path | None, as_json: 
             for reader in flow.each(club.db, condition):
                 out.write(json.dumps(_as_data(reader), ensure_ascii=False, default=str) + "\n")
             return
-        names = segments.attribute_names(club.db, condition)
-        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         fixed = ["email", "name", "language", "tags", "status", "joined_at"]
+        names = [name for name in segments.attribute_names(club.db, condition) if name not in fixed]
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow([*fixed, *map(output.cell, names)])
         for reader in flow.each(club.db, condition):
             cells = [reader.address, reader.name, reader.language, ";".join(reader.tags), reader.state]

@@ -79,6 +79,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
     from mailer.cli.subscribers import opened
     from mailer.intake.table import read_table
     from mailer.mail.address import match_key
+    from mailer.model.formula import unguarded
     from mailer.store import suppressions as store
 
     club, added, refused, forgotten = open_club(ctx), 0, 0, 0
@@ -93,7 +94,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
                 try:
                     if row.fault:
                         raise AddressError(row.fault)
-                    key = match_key(row.cells[place].strip())
+                    key = match_key(unguarded(row.cells[place].strip()))
                     batch.append(store.Suppression(key, reason, f"imported, line {row.line}", "import"))
                 except AddressError as error:
                     refused += 1

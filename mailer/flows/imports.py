@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from mailer.intake.table import Row
 from mailer.model.roster import KEPT_OUT, Entry, Fault, FirstLines, Known, Layout, Verdict, judge
+from mailer.model.subscriber import State
 from mailer.model.tokens import Keyring
 from mailer.store import consents, roster, signups
 from mailer.store.engine import Database
@@ -75,7 +76,7 @@ def windows(rows: Iterable[Row], layout: Layout) -> Iterator[Window]:
 
 
 def _read(rows: Iterable[Row], layout: Layout, seen: FirstLines) -> Window:
-    entries, refused = [], []
+    entries, refused, left = [], [], []
     for row in rows:
         try:
             if row.fault:
@@ -85,13 +86,31 @@ def _read(rows: Iterable[Row], layout: Layout, seen: FirstLines) -> Window:
             refused.append(Finding(row.line, Verdict.REFUSED, str(fault)))
             continue
         first = seen.note(entry.address.match_key, row.line)
-        if first:
+        if first and entry.state is State.UNSUBSCRIBED:
+            left.append((first, entry))
+        elif first:
             same = f"the same address as on line {first}; the first one counts"
             refused.append(Finding(row.line, Verdict.DUPLICATE, same))
         else:
             entries.append(entry)
+    refused += _let_out(entries, left)
     entries.sort(key=attrgetter("address.match_key"))
     return Window(entries, refused)
+
+
+def _let_out(entries: list[Entry], left: Sequence[tuple[int, Entry]]) -> list[Finding]:
+    """Let go who left by any line of a list, whatever an earlier one says of him, in this window or written before."""
+    findings = []
+    places = {entry.address.match_key: place for place, entry in enumerate(entries)} if left else {}
+    for first, entry in left:
+        place = places.setdefault(entry.address.match_key, len(entries))
+        if place == len(entries):
+            entries.append(entry)
+            continue
+        entries[place] = entries[place]._replace(state=State.UNSUBSCRIBED)
+        same = f"the same address as on line {first}; that he unsubscribed counts"
+        findings.append(Finding(entry.line, Verdict.DUPLICATE, same))
+    return findings
 
 
 class Import:

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from mailer.errors import AddressError, ImportFileError
 from mailer.mail.address import Address, parse
+from mailer.model.formula import unguarded
 from mailer.model.subscriber import State, attribute_name, fault_in_text, language_tag, split_tags
 
 _KNOWN = ("email", "name", "language", "tags", "status", "consent_source", "consent_at")
+_JOINED = "joined_at"  # of our own export: when he agreed to be a reader
 _REMEMBERED = 4096  # lists tell few days, again and again
 _STATES = {"": State.ACTIVE, **{state.value: state for state in (State.ACTIVE, State.PENDING, State.UNSUBSCRIBED)}}
 
@@ -174,7 +176,10 @@ class Layout:
 
     def read(self, line: int, cells: Sequence[str]) -> Entry:
         """What a row says. Raises Fault with the reason why it is refused."""
-        if fault_in_text("".join(cells)):  # once for the whole row: nearly every row passes
+        whole = "".join(cells)
+        if "'" in whole:
+            cells = [unguarded(cell) for cell in cells]
+        if fault_in_text(whole):  # once for the whole row: nearly every row passes
             for place, cell in enumerate(cells):
                 if fault := fault_in_text(cell):
                     raise Fault(f"{self._heading(place)} {fault}")
@@ -244,4 +249,6 @@ def _meanings(headings: Sequence[str], renames: Mapping[str, str]) -> list[str]:
         names.append(name)
     if wanted:
         raise ImportFileError(f"no column named {', '.join(wanted)}, which --map wants to rename")
+    if _JOINED in names:
+        names[names.index(_JOINED)] = "" if "consent_at" in names else "consent_at"
     return names

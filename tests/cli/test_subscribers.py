@@ -174,6 +174,34 @@ def test_an_exported_cell_never_begins_a_formula(club: Path) -> None:
     assert all(output.cell(char + "1").startswith("'") for char in "=+-@\t\r\0＝＋－＠")
 
 
+def test_an_export_is_read_back_as_it_was(club: Path) -> None:
+    listed = (
+        "email,name,level,note,status\n"
+        "+dave@example.com,=cmd,-5,'=x,active\n"
+        "erin@example.com,O'Hara,7,'quoted',active\n"
+        "gone@example.com,,,,unsubscribed\n"
+    )
+    run(club, "subscribers", "import", "-", "--consent", "x", stdin=listed)
+    first = run(club, "subscribers", "export").stdout
+    again = run(club, "subscribers", "import", "-", "--consent", "x", "--json", stdin=first)
+    assert {key: value for key, value in json.loads(again.stdout).items() if isinstance(value, int) and value} == {
+        "rows": 3,
+        "unchanged": 2,
+        "unsubscribed": 1,
+    }
+    assert run(club, "subscribers", "export").stdout == first
+
+
+def test_an_export_keeps_the_day_of_joining_in_another_club(club: Path, tmp_path: Path) -> None:
+    run(club, "subscribers", "import", "-", "--consent", "x", stdin="email,consent_at\na@example.com,2025-01-31\n")
+    first = run(club, "subscribers", "export").stdout
+    other = tmp_path / "other"
+    run(tmp_path, "init", str(other))
+    run(other, "subscribers", "import", "-", "--consent", "moved", stdin=first)
+    assert "2025-01-31" in first
+    assert run(other, "subscribers", "export").stdout == first
+
+
 def test_the_history_tells_which_line_of_which_list_and_why_somebody_left(club: Path) -> None:
     (club / "list.csv").write_text("email\nbob@example.com\n")
     run(club, "subscribers", "import", str(club / "list.csv"), "--consent", "fair")

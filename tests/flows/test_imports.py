@@ -70,6 +70,17 @@ def test_a_new_reader_comes_in_with_consent_tags_and_attributes(db: Database) ->
     assert row.detail == "list.csv:2; agreed 2026-01-31T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("window", [1, 2, 15_000])
+def test_who_left_by_any_line_of_a_list_has_left(db: Database, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    monkeypatch.setattr(imports, "WINDOW", window)
+    listed = ("alice,active", "bob,unsubscribed", "ALICE,unsubscribed", "bob,active", "alice,unsubscribed")
+    text = "email,status\n" + "".join(f"{row.replace(',', '@example.com,')}\n" for row in listed)
+    summary, _ = bring(db, text)
+    assert {find(db, f"{name}@example.com").state for name in ("alice", "bob")} == {State.UNSUBSCRIBED}
+    assert summary.rows == 5
+    assert summary.counts[Verdict.ADDED] == 2
+
+
 def test_bad_rows_are_named_and_the_good_ones_imported(db: Database) -> None:
     text = (
         "email,name,language,status,consent_at\n"
