@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mailer.cli.drafts import Draft
     from mailer.flows.publish import Published
-    from mailer.store.issues import Audience
+    from mailer.store.audiences import Audience
     from mailer.wiring import Club
 
 

@@ -12,9 +12,10 @@ from mailer.errors import PublishError
 from mailer.model.tokens import Keyring
 from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
-from mailer.store import archive, images, issues
+from mailer.store import archive, audiences, images, issues
+from mailer.store.audiences import Audience
 from mailer.store.engine import Database
-from mailer.store.issues import Audience, NewEdition, NewIssue
+from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.outbox import post_letter
 
 
@@ -29,14 +30,14 @@ class Published:
 
 def preview(db: Database, segment: ColumnElement[bool] | None, now: datetime) -> Audience:
     """Whom an issue would go to if it were published now; changes nothing."""
-    return db.read(issues.audience, segment, now)
+    return db.read(audiences.count, segment, now)
 
 
 def spread(
     db: Database, languages: Sequence[str], default_language: str, segment: ColumnElement[bool] | None, now: datetime
 ) -> dict[str, int]:
     """How many readers each edition would go to; changes nothing."""
-    return db.read(issues.spread, languages, default_language, segment, now)
+    return db.read(audiences.spread, languages, default_language, segment, now)
 
 
 def publish(
@@ -53,7 +54,7 @@ def publish(
     with db.transaction() as conn:
         issue_id, slug = issues.add(conn, issue, now)
         by_language = {edition.language: issues.add_edition(conn, issue_id, edition, now) for edition in editions}
-        audience = issues.freeze(conn, issue_id, by_language, default_language, segment, issue.send_at, now)
+        audience = audiences.freeze(conn, issue_id, by_language, default_language, segment, issue.send_at, now)
         if not audience.readers:
             raise PublishError("nobody would get this issue: " + _explain(audience))
         issues.note(conn, "published", issue_id, actor, {"readers": audience.readers}, now)

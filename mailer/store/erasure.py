@@ -12,6 +12,7 @@ from mailer.model.application import OPEN, Standing
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
 from mailer.store.engine import Database
+from mailer.store.mailed import mailed_to
 from mailer.store.schema import (
     applications,
     attempts,
@@ -61,7 +62,7 @@ def empty_mail(conn: Connection, subscriber_id: int, now: datetime) -> None:
     about_him = letters.c.subscriber_id == subscriber_id
     conn.execute(update(letters).where(about_him).values(content=b""))
     of_letter = deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
-    _empty_deliveries(conn, or_(deliveries.c.subscriber_id == subscriber_id, of_letter), now)
+    _empty_deliveries(conn, or_(mailed_to(conn.dialect.name, subscriber_id), of_letter), now)
     _empty_bounces(conn, bounces.c.subscriber_id == subscriber_id)
 
 

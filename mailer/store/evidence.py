@@ -14,6 +14,7 @@ from mailer.model.delivery import State
 from mailer.model.suppression import Fact, History
 from mailer.store.bounces import UNJUDGED
 from mailer.store.bulk import batch, one_of
+from mailer.store.mailed import mailed_to_one_of
 from mailer.store.rendered import Rendered, given, rendered
 from mailer.store.schema import (
     Instant,
@@ -89,7 +90,7 @@ def _forgiven(database: str) -> Select[Any]:
 def _successes(database: str) -> Select[Any]:
     d, bounced = deliveries.c, select(bounces.c.id).where(bounces.c.delivery_id == deliveries.c.id).exists()
     return select(d.subscriber_id, d.changed_at).where(
-        one_of(database, d.subscriber_id, given("ids", Text)),
+        mailed_to_one_of(database, "ids"),
         d.state == State.ACCEPTED.value,
         d.changed_at > given("since", Instant),
         d.changed_at < given("settled", Instant),

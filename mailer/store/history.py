@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
 
+from mailer.store.mailed import mailed_to
 from mailer.store.schema import (
     applications,
     attempts,
@@ -33,7 +34,7 @@ def of(conn: Connection, subscriber_id: int, match_key: str) -> dict[str, list[d
     about_him = and_(letters.c.application_id.in_(applied), letters.c.kind.not_in(_TO_REVIEWERS))
     written = or_(letters.c.subscriber_id == subscriber_id, about_him)
     to_him = or_(
-        deliveries.c.subscriber_id == subscriber_id, deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
+        mailed_to(conn.dialect.name, subscriber_id), deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
     )
     sent = select(deliveries.c.id).where(to_him)
     returned = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.delivery_id.in_(sent))

@@ -253,7 +253,7 @@ claims = Table(
     Index("ix_claims_open", "leased_until", sqlite_where=text("ended_at IS NULL")),
 )
 
-_WAITS = text("waits")
+_WAITS, _LETTER = text("waits"), text("issue_id IS NULL")
 
 deliveries = Table(
     "deliveries",
@@ -283,7 +283,7 @@ deliveries = Table(
     Column("cause", Text, nullable=False, server_default=""),  # why it stands where it stands: the last reply, a reason
     UniqueConstraint("issue_id", "subscriber_id"),
     Index("ix_deliveries_due", "issue_id", "due_at", "id", sqlite_where=_WAITS),
-    Index("ix_deliveries_subscriber", "subscriber_id"),
+    Index("ix_deliveries_letters_reader", "subscriber_id", sqlite_where=_LETTER),
     Index("ix_deliveries_letter", "letter_id", sqlite_where=text("letter_id IS NOT NULL")),
 )
 

@@ -12,6 +12,7 @@ from mailer.model.signup import REFUSALS
 from mailer.model.subscriber import EDGES
 from mailer.model.subscriber import State as Standing
 from mailer.store import erasure
+from mailer.store.mailed import mailed_to
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import (
     Instant,
@@ -69,7 +70,7 @@ def _set_aside(database: str) -> Update:
     d = deliveries.c
     return (
         update(deliveries)
-        .where(d.subscriber_id == given("this"), d.state.in_((State.PENDING, State.DEFERRED)))
+        .where(mailed_to(database, given("this")), d.state.in_((State.PENDING, State.DEFERRED)))
         .values(state=State.SUPPRESSED, changed_at=given("now", Instant), cause="unsubscribed")
     )
 

@@ -142,14 +142,14 @@ def count(
     return conn.execute(query).scalar_one()
 
 
-class _Scanned(FunctionElement[str]):
-    """A column whose index SQLite must not walk: nearly everybody is active, and a search needs the whole rows."""
+class Scanned(FunctionElement[str]):
+    """A column whose index SQLite must not walk: nearly everybody is active, and whole rows are needed."""
 
     type = Text()
     inherit_cache = True
 
 
-@compiles(_Scanned)
+@compiles(Scanned)
 def _scanned(element: Any, compiler: Any, **kw: Any) -> str:
     sign = "+" if compiler.dialect.name == "sqlite" else ""
     return f"{sign}{compiler.process(element.clauses, **kw)}"
@@ -161,7 +161,7 @@ def _wanted(segment: ColumnElement[bool] | None, state: State | None, search: st
     if search.startswith("@"):
         wanted.append(subscribers.c.domain == search[1:].lower())
     elif search:
-        standing = _Scanned(standing)
+        standing = Scanned(standing)
         part = search.lower()
         wanted.append(or_(_holds(subscribers.c.match_key, part), _holds(subscribers.c.name, part, lower=True)))
     # Last, as SQLite looks in this order: nearly everybody has the state, and few are what is searched for.

@@ -6,7 +6,7 @@ from support.cast import NOW, later, new_edition, new_issue, publish, publish_to
 
 from mailer.errors import NotFound, PublishError
 from mailer.model.delivery import State
-from mailer.store import issues, suppressions
+from mailer.store import audiences, issues, suppressions
 from mailer.store.engine import Database
 from mailer.store.schema import deliveries, editions, subscribers
 from mailer.store.suppressions import Suppression
@@ -41,7 +41,7 @@ def test_each_reader_gets_the_edition_of_his_language(db: Database) -> None:
             ("e@x.example", "fr"),
         ):
             reader(conn, address, language=language)
-        spread = issues.spread(conn, ("en", "zh-Hans", "fr-CA"), "en", None, NOW)
+        spread = audiences.spread(conn, ("en", "zh-Hans", "fr-CA"), "en", None, NOW)
         assert spread == {"en": 2, "zh-Hans": 2, "fr-CA": 1}
         publish(conn, languages=("en", "zh-Hans"))
         rows = conn.execute(

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from mailer.store import issues, picking
-from mailer.store.issues import Audience, NewEdition, NewIssue
+from mailer.store import audiences, issues, picking
+from mailer.store.audiences import Audience
+from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.picking import Claimed
 from mailer.store.running import Sendable
 from mailer.store.schema import subscribers
@@ -63,7 +64,7 @@ def publish_to(
     issue_id, _ = issues.add(conn, new_issue(identity, **values), NOW)
     editions = {language: issues.add_edition(conn, issue_id, new_edition(language), NOW) for language in languages}
     send_at = values.get("send_at", NOW)
-    return issue_id, issues.freeze(conn, issue_id, editions, languages[0], segment, send_at, NOW)
+    return issue_id, audiences.freeze(conn, issue_id, editions, languages[0], segment, send_at, NOW)
 
 
 def claim(conn: Connection, claim_id: int, issue: Sendable, limit: int, now: datetime) -> list[Claimed]:

@@ -24,7 +24,7 @@ from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result
 from mailer.model.pacing import Window
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import issues, ledger
+from mailer.store import audiences, issues, ledger
 from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.leases import Worker
@@ -184,7 +184,7 @@ class PacedWorld:
             edition_id = issues.add_edition(
                 conn, self.issue_id, NewEdition("en", "f", "s", "s", "h", "t", b"p", "d", 1), START
             )
-            issues.freeze(conn, self.issue_id, {"en": edition_id}, "en", None, START, START)
+            audiences.freeze(conn, self.issue_id, {"en": edition_id}, "en", None, START, START)
 
     def dispatcher(self, name: str) -> Dispatcher:
         async def hop(function: Callable[..., Any], *args: Any) -> Any:

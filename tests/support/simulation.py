@@ -28,7 +28,7 @@ from mailer.flows import control
 from mailer.flows.dispatch import Dispatcher, Observer, Retry
 from mailer.model.delivery import Result, State
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import issues, ledger, running
+from mailer.store import audiences, issues, ledger, running
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.issues import NewEdition, NewIssue
@@ -215,7 +215,7 @@ class World:
             issue = NewIssue("sim", "1", 1, START.date(), "t", self.weather.policy, "", START, deadline)
             self.issue_id, self.slug = issues.add(conn, issue, START)
             self.edition_id = issues.add_edition(conn, self.issue_id, _edition(1), START)
-            issues.freeze(conn, self.issue_id, {"en": self.edition_id}, "en", None, START, START)
+            audiences.freeze(conn, self.issue_id, {"en": self.edition_id}, "en", None, START, START)
         if self.weather.policy == "at_least_once":
             self.witness.at_least_once.add(self.issue_id)
         if deadline is not None:

@@ -1,0 +1,156 @@
+"""The audience of an issue: counted, and frozen as a delivery for every reader who may get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, literal, or_, select, true, update
+
+from mailer.model.delivery import State
+from mailer.model.subscriber import State as Standing
+from mailer.store.bulk import make_room
+from mailer.store.schema import Instant, deliveries, exclusions, issues, subscribers
+from mailer.store.subscribers import Scanned
+from mailer.store.suppressions import is_suppressed, suppressed_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many would get an issue, and how many are left out, by reason."""
+
+    readers: int
+    excluded: Mapping[str, int]
+
+
+def count(conn: Connection, segment: ColumnElement[bool] | None, now: datetime) -> Audience:
+    """Count the readers an issue would go to now, and the others by the first reason that leaves them out."""
+    readers = conn.execute(select(func.count()).select_from(_readers(segment, now).subquery())).scalar_one()
+    return Audience(readers, _left_out(conn, readers, segment, now))
+
+
+def spread(
+    conn: Connection,
+    languages: Sequence[str],
+    default_language: str,
+    segment: ColumnElement[bool] | None,
+    now: datetime,
+) -> dict[str, int]:
+    """How many readers each language's edition would go to now, were there one in each of `languages`."""
+    edition = _edition_for(dict(zip(languages, range(len(languages)), strict=True)), default_language).label("edition")
+    counted = _readers(segment, now).with_only_columns(edition).order_by(None).subquery()
+    rows = conn.execute(select(counted.c.edition, func.count()).group_by(counted.c.edition))
+    readers = {languages[edition]: count for edition, count in rows}
+    return {language: readers.get(language, 0) for language in languages}
+
+
+def _left_out(conn: Connection, readers: int, segment: ColumnElement[bool] | None, now: datetime) -> dict[str, int]:
+    """Those who are not among the `readers`, by reason: each counted where an index leads to them, the rest is left."""
+    s, suppressed = subscribers.c, suppressed_keys(now)
+    active = Scanned(s.state) == Standing.ACTIVE
+    paused = (s.paused_until > now, active)
+    found = {
+        "unsubscribed": _count(conn, s.state == Standing.UNSUBSCRIBED),
+        "unconfirmed": _count(conn, s.state == Standing.PENDING),
+        "suppressed": _count(conn, s.match_key.in_(suppressed), active),
+        "paused": _count(conn, *paused) - _count(conn, *paused, s.match_key.in_(suppressed)),
+    }
+    if segment is not None:
+        away = readers + found["suppressed"] + found["paused"]
+        found["not in the segment"] = _count(conn, s.state == Standing.ACTIVE) - away
+    return {reason: count for reason, count in sorted(found.items()) if count > 0}
+
+
+def _count(conn: Connection, *those: ColumnElement[bool]) -> int:
+    number: int = conn.execute(select(func.count()).select_from(subscribers).where(*those)).scalar_one()
+    return number
+
+
+def freeze(
+    conn: Connection,
+    issue_id: int,
+    by_language: Mapping[str, int],
+    default_language: str,
+    segment: ColumnElement[bool] | None,
+    due_at: datetime,
+    now: datetime,
+) -> Audience:
+    """Take the audience's snapshot: a pending delivery for every reader who may get the issue, in one statement.
+
+    `by_language` maps language tags to edition ids; each reader gets the edition of his language, else of the
+    same primary language, else the default one.
+    """
+    s = subscribers.c
+    make_room(conn, megabytes=4)
+    frozen = conn.execute(
+        insert(deliveries).from_select(
+            [
+                "issue_id",
+                "edition_id",
+                "subscriber_id",
+                "address",
+                "domain",
+                "name",
+                "attributes",
+                "state",
+                "due_at",
+                "changed_at",
+            ],
+            _readers(segment, now).with_only_columns(
+                literal(issue_id),
+                _edition_for(by_language, default_language),
+                s.id,
+                s.address,
+                s.domain,
+                s.name,
+                s.attributes,
+                literal(State.PENDING.value),
+                literal(due_at, Instant),
+                literal(now, Instant),
+            ),
+            include_defaults=False,
+        ),
+        execution_options={"preserve_rowcount": True},
+    )
+    counted = Audience(frozen.rowcount, _left_out(conn, frozen.rowcount, segment, now))
+    conn.execute(update(issues).where(issues.c.id == issue_id).values(frozen=counted.readers))
+    if counted.excluded:
+        conn.execute(
+            insert(exclusions),
+            [{"issue_id": issue_id, "reason": reason, "count": n} for reason, n in counted.excluded.items()],
+        )
+    return counted
+
+
+def _readers(segment: ColumnElement[bool] | None, now: datetime) -> Select[Any]:
+    s = subscribers.c
+    return (
+        select(s.id)
+        .where(
+            (Scanned(s.state) if segment is None else s.state) == "active",
+            or_(s.paused_until.is_(None), s.paused_until <= now),
+            ~is_suppressed(s.match_key, now),
+            true() if segment is None else segment,
+        )
+        .order_by(s.id)
+    )
+
+
+def _edition_for(by_language: Mapping[str, int], default_language: str) -> ColumnElement[int]:
+    default = literal(by_language.get(default_language, next(iter(by_language.values()))))
+    if len(by_language) == 1:
+        return default
+    chosen, language = subscribers.c.language, func.lower(subscribers.c.language)
+    as_written = [(chosen == "", default), *((chosen == tag, literal(edition)) for tag, edition in by_language.items())]
+    exact = [(language == tag.lower(), literal(edition)) for tag, edition in by_language.items()]
+    same = [
+        (or_(language == _primary(tag), language.startswith(_primary(tag) + "-")), literal(edition))
+        for tag, edition in by_language.items()
+    ]
+    return case(*as_written, *exact, *same, else_=default)
+
+
+def _primary(tag: str) -> str:
+    return tag.lower().partition("-")[0]
