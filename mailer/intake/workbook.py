@@ -1,4 +1,4 @@
-"""Excel workbooks: the first sheet's rows as text, measured before they are unpacked."""
+"""Excel workbooks: the rows of the first sheet that is shown, as text, measured before they are unpacked."""
 
 from __future__ import annotations
 
@@ -24,18 +24,26 @@ _SPACES = " \t\u00a0\u3000"
 
 
 def read_workbook(source: BinaryIO, name: str) -> Iterator[Row]:
-    """The rows of the first sheet, numbered as Excel does. Raises ImportFileError for a file that is no workbook
-    or would unpack to more than MAX_UNPACKED octets or MAX_CELLS cells."""
-    from python_calamine import CalamineError, CalamineWorkbook
+    """The rows of the first sheet that is not hidden, numbered as Excel does. Raises ImportFileError for a file that
+    is no workbook, shows no sheet or would unpack to more than MAX_UNPACKED octets or MAX_CELLS cells."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     from mailer.intake.table import Row
 
     _measure(source, name)
     source.seek(0)
     try:
-        sheet = CalamineWorkbook.from_filelike(source).get_sheet_by_index(0)
+        workbook = CalamineWorkbook.from_filelike(source)
+        shown = (
+            each.name
+            for each in workbook.sheets_metadata
+            if each.typ == SheetTypeEnum.WorkSheet and each.visible == SheetVisibleEnum.Visible
+        )
+        sheet = workbook.get_sheet_by_name(next(shown))
         first = sheet.start[0] + 1 if sheet.start else 1
         cells = sheet.to_python(skip_empty_area=True)
+    except StopIteration:
+        raise ImportFileError("has no sheet with a table that is not hidden", where=name) from None
     except (CalamineError, OSError, ValueError, IndexError):
         raise ImportFileError("cannot be read as an Excel workbook; save it as CSV", where=name) from None
     return (Row(number, [_as_text(cell).strip(_SPACES) for cell in row]) for number, row in enumerate(cells, first))

@@ -188,9 +188,18 @@ def test_any_bytes_are_a_table_or_an_import_error(data: bytes) -> None:
         assert row.fault or len(row.cells) == len(found.columns)
 
 
-def xlsx(sheet: str, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+def xlsx(*sheets: str, hidden: int = 0) -> bytes:
+    """A workbook of these sheets, the first some of them hidden."""
+    numbers = range(1, len(sheets) + 1)
+    state = ' state="hidden"'
+    listed = "".join(f'<sheet name="S{n}" sheetId="{n}"{state if n <= hidden else ""} r:id="rId{n}"/>' for n in numbers)
+    related = "".join(
+        f'<Relationship Id="rId{n}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
+        f'worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in numbers
+    )
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
             "[Content_Types].xml",
             '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -207,19 +216,19 @@ def xlsx(sheet: str, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
             "xl/workbook.xml",
             '<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
             'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
-            '<sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>',
+            f"<sheets>{listed}</sheets></workbook>",
         )
         archive.writestr(
             "xl/_rels/workbook.xml.rels",
             '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-            '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
-            'worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+            f"{related}</Relationships>",
         )
-        archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-            f"<sheetData>{sheet}</sheetData></worksheet>",
-        )
+        for number, sheet in zip(numbers, sheets, strict=True):
+            archive.writestr(
+                f"xl/worksheets/sheet{number}.xml",
+                '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+                f"<sheetData>{sheet}</sheetData></worksheet>",
+            )
     return out.getvalue()
 
 
@@ -233,6 +242,16 @@ def test_a_workbook_is_read_like_a_csv() -> None:
     found, rows = read(xlsx(head + row))
     assert found.columns == ("email", "points")
     assert rows == [Row(2, ["alice@example.com", "3"])]
+
+
+def test_a_sheet_that_is_hidden_is_not_the_list() -> None:
+    left, readers = (
+        f'<row r="1">{cell("A1", "email")}</row><row r="2">{cell("A2", f"{name}@example.com")}</row>'
+        for name in ("left", "alice")
+    )
+    assert read(xlsx(left, readers, hidden=1))[1] == [Row(2, ["alice@example.com"])]
+    with pytest.raises(ImportFileError, match="hidden"):
+        read(xlsx(left, hidden=1))
 
 
 @pytest.mark.parametrize(
