@@ -12,7 +12,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, links, sources, 
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
-LEAST = 3  # other items that agree
+LEAST = 2  # other items that agree
 _TO_READERS = re.compile(r"\b(?:you|your|us|we)\b|[您你]|我们|我們|大家|各位", re.IGNORECASE)
 
 
@@ -24,7 +24,8 @@ def find(lines: list[Line], found: Outline) -> int:
 def _is_colophon(text: str) -> bool:
     """Whether a line is little more than the day and who puts up the digest."""
     found = dates.find(text, date(2000, 1, 1)) if width(text) <= 40 and not re.search(r"[。！？.!?]$", text) else None
-    return found is not None and found[1] and (found[3] - found[2]) * 3 > len(text)
+    share = (found[3] - found[2]) / len(text) if found else 0
+    return found is not None and share > (1 / 3 if found[1] else 2 / 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _Ending:
                 if not rest or not self._more_text(rest):
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
-            foot = foot or (text and index > start + 1 and _is_colophon(text))
+            foot = foot or (text and self._is_told(start, index) and _is_colophon(text))
             foot = foot or (text and index > start and self._is_title_again(start, index))
             foot = foot or (text and index > start and self._is_beyond(start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
@@ -79,23 +80,27 @@ class _Ending:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
         text = self.lines[index].text
         widths = [width(title) for at, title in self.found.titles.items() if self.lines[at].text == title]
-        complete = (
-            any(self.lines[i].text for i in range(last + 1, index))
-            or not self._have_texts()
-            or (enumerators.bracketed(self.found.starts[last]) or ("", ""))[1] != ""
-        )
         return (
-            complete
+            self._is_told(last, index)
             and 2 <= len(widths) == len(self.found.titles)
             and min(widths) <= width(text) <= max(widths)
             and titles.heading(text) is not None
             and any(line.text for line in self.lines[index + 1 :])
         )
 
+    def _is_told(self, last: int, index: int) -> bool:
+        """Whether the last item has a text above a line, or needs none there."""
+        return (
+            any(self.lines[i].text for i in range(last + 1, index))
+            or not self._have_texts()
+            or (enumerators.bracketed(self.found.starts[last]) or ("", ""))[1] != ""
+        )
+
     def _is_beyond(self, last: int, index: int) -> bool:
-        """Whether a block that speaks to the readers stands where all other items, in as many blocks, have ended."""
+        """Whether a block that speaks to readers, or signs, stands where the others, in as many blocks, have ended."""
         text = self.lines[index].text
-        if self.lines[index - 1].text or not _TO_READERS.search(text) or tails.source_at_end(text, lenient=True):
+        speaks = _TO_READERS.search(text) or grammar.has_contact(text)
+        if self.lines[index - 1].text or not speaks or tails.source_at_end(text, lenient=True):
             return False
         borders = sorted([*self.found.starts, *self.found.titles])
         blocks = {self._blocks(one, two) for one, two in itertools.pairwise(borders) if one in self.found.starts}

@@ -111,7 +111,7 @@ def marks(text: str) -> tuple[Mark, ...]:
         if family == "roman" and match[1]:
             also = tuple(Mark("letter", _chinese(match[1]), match[2]) for _ in match[1] if len(match[1]) == 1)
             return (Mark(family, _roman(match[1]), match[2]), *also)
-        written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip()
+        written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip().lstrip("→➜➔➤» ")
         number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
@@ -128,7 +128,9 @@ def bullet(text: str) -> tuple[str, str] | None:
     match = _BULLET.fullmatch(text)
     if match is None or re.match(r"[-*]{2,}", text):
         return None
-    rest = match[2] if match[1] == "*" else match[2].removesuffix(match[1]).rstrip()  # `◎ headline ◎`
+    rest = (
+        match[2].removesuffix(" *") if match[1] == "*" else match[2].removesuffix(match[1]).rstrip()
+    )  # `◎ headline ◎`
     return _FLAGS.sub("🏳", match[1].translate(_DISCS)), rest or match[2]
 
 

@@ -184,7 +184,12 @@ def is_contact(text: str) -> bool:
     """Whether a line of some clauses says how to get in touch: by a number, an account or an address."""
     plain = fold(links.strip(text)[0])
     clauses = re.search(r"\w[，,；;！!]\s*\w", plain) and not re.search(r"地址|邮编|\baddress\b", plain, re.IGNORECASE)
-    return width(plain) <= 160 and bool(clauses) and _CONTACT.search(plain) is not None
+    return width(plain) <= 160 and bool(clauses) and has_contact(text)
+
+
+def has_contact(text: str) -> bool:
+    """Whether a line names a telephone, an account or a mail address."""
+    return _CONTACT.search(fold(links.strip(text)[0])) is not None
 
 
 def is_foot(text: str) -> bool:

@@ -11,6 +11,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import EDGE, KIND, Masthead
 
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
+_COMES = re.compile(r"(?:来|开始|上线)[了啦]?[\W_]*$")
 _NAME_IN_GREETING = re.compile(
     r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
@@ -20,7 +21,8 @@ _WELCOME = re.compile(
     r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
     r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
-    r"|you(?:['’]| a)re reading (?:the )?((?-i:[A-Z])[\w’'&-]*(?: (?-i:[A-Z])[\w’'&-]*){0,4})(?=[,.!:])"
+    r"|(?:you(?:['’]| a)re reading|this is) (?:the )?"
+    r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,5})(?=[,.!:])"
     r"|welcome to (?!the \w+ of)([A-Z][\w ’'&-]{2,40})(?=[,.!:])",
     re.IGNORECASE,
 )
@@ -36,7 +38,7 @@ def read(text: str, line: Line, masthead: Masthead) -> Line | None:
     A name that greets itself is given back: it is one where no other is found.
     """
     before, after = dated = masthead.take_date(text, line) or ("", "")
-    behind = masthead.edition(after, line).strip(EDGE)
+    behind = _COMES.sub("", masthead.edition(after, line).strip(EDGE))
     clause = re.split("[!！,，~～。]", before)[1:][-1:]
     match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
     if not masthead.head.newsletter and match:

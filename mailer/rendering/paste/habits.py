@@ -46,7 +46,7 @@ NONE = Habits()
 
 def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
     """The habits of the digest whose outline was `found`; `borders` are the indices where something else begins."""
-    texts = [_without_address(text) for _, text in sorted(found.starts.items())]
+    texts = [_without_address(re.sub(r"^#{1,6}\s+", "", text)) for _, text in sorted(found.starts.items())]
     closing = [tails.source_at_end(text, lenient=True) is not None for text in _last_lines(lines, found, borders)]
     lenient = sum(closing) * 2 >= len(texts)
     bare = [(tails.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]

@@ -38,6 +38,9 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     numbered = naming.numbered(lines)
     if numbered:
         reader.masthead.take_name(reader.masthead.edition(links.strip(numbered.text)[0], numbered), numbered)
+    elif marked := _MARKED_NAME.match(forward.subject):
+        reader.masthead.take_name(marked[1], Line(forward.subject_line, forward.subject))
+        report.add(forward.subject_line, "name", "the name stands in brackets in the subject", forward.subject)
     for line in lines:
         if line.text and line is not numbered:
             reader.line(line)
@@ -89,9 +92,6 @@ class _Reader:
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
-        if (marked := _MARKED_NAME.match(subject)) and not head.newsletter and self.masthead.may_be_name(marked[1]):
-            self.masthead.take_name(marked[1], Line(forward.subject_line, subject))
-            self.report.add(forward.subject_line, "name", "the name stands in brackets in the subject", subject)
         parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
@@ -159,14 +159,15 @@ class _Reader:
             (mark.rest for mark in enumerators.marks(text) if mark.family not in (*enumerators.UNSURE, "sub", "share")),
             "",
         )
-        if not entry and self.listing and (bullet := enumerators.bullet(text)):
+        bullet = enumerators.bullet(text)
+        if not entry and bullet and (self.listing or leads.match([bullet[1]], self.headlines) != [None]):
             entry = text = bullet[1]
         if not entry and self.listing and leads.match([text], self.headlines) != [None]:
             entry = text
         if entry and self.head.leads and not self.listed:
             self.report.drop(line.number, "headline listed again dropped", text)
             return
-        if entry and not leads.SEPARATOR.search(text):
+        if entry and not leads.SEPARATOR.search(text) and dates.find(text, self.today) is None:
             self.listed = True
             self.head.leads.append(grammar.headline(entry)[0])
             self.head.leads_line = self.head.leads_line or line.number

@@ -214,10 +214,10 @@ class Gatherer:
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)
-        text, aside = self.habits.bare(text)
+        text, aside = self.habits.bare(re.sub(r"^#{1,6}\s+", "", text))
         if aside:
             self.report.add(item.line, "headline", "minutes to read left out", aside)
-        shown, repair = grammar.headline(re.sub(r"^#{1,6}\s+", "", text))
+        shown, repair = grammar.headline(text)
         item.headline = shown
         if repair:
             self.report.add(item.line, "headline", repair, shown)

@@ -63,7 +63,8 @@ _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综�
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
-    r"|[,，(（]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日)[)）]?)$"
+    r"|[,，(（]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日"
+    r"|\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?)[)）]?)$"
 )
 NO_SOURCE = re.compile(
     r"二维码|视频|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
@@ -72,7 +73,7 @@ NO_SOURCE = re.compile(
     re.IGNORECASE,
 )
 _MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
-_DATED = re.compile(r"20\d\d[-./年]\d")
+_DATED = re.compile(r"20\d\d[-./年]\d|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$")
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 
 
@@ -82,12 +83,12 @@ def source_line(text: str) -> tuple[str, str] | None:
     if url and plain.strip(_POINTERS) == url:
         return "", url
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
-    if alone and is_name(plain) and not (grammar.is_call(text) or grammar.is_foot(plain)):
+    if alone and is_name(plain) and not is_pointer(plain) and not (grammar.is_call(text) or grammar.is_foot(plain)):
         return plain.strip(), url
     if (
         re.fullmatch(
             r"(?:原文|链接|原文链接|阅读原文|详情|link|(?:read|learn) more|go deeper|full story|more)"
-            rf"\s*[:：]?\s*{re.escape(url)}?",
+            rf"\s*[:：]?\s*(?:{re.escape(url)})?",
             plain.strip(),
             re.I,
         )
