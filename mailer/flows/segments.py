@@ -21,7 +21,8 @@ _NAME = re.compile(r"[^\W_][\w-]{0,63}")
 
 def names(folder: Path) -> list[str]:
     """The segments of the club in `folder`, sorted: the files segments/NAME.segment."""
-    return sorted(path.stem for path in (folder / FOLDER).glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
+    files = (path for path in (folder / FOLDER).glob(f"*{SUFFIX}") if path.is_file())
+    return sorted(path.stem for path in files if _NAME.fullmatch(path.stem))
 
 
 def text_of(folder: Path, name: str) -> str:

@@ -247,6 +247,7 @@ def test_segments_are_files_that_are_listed_with_their_readers(club: Path) -> No
     run(club, "subscribers", "import", str(EXAMPLE))
     (club / "segments").mkdir()
     (club / "segments" / "tmall.segment").write_text("tag = tmall # merchants\n", encoding="utf-8")
+    (club / "segments" / "old.segment").mkdir()
     listed = json.loads(run(club, "segments", "list", "--json").stdout)
     assert run(club, "segments", "count", "tag = tmall").stdout == f"{listed[0]['readers']}\n"
     assert run(club, "segments", "show", "tmall").stdout == "tag = tmall # merchants\n"
