@@ -220,13 +220,15 @@ class Club:
     def missing_by_law(self) -> list[str]:
         """What [legal] profile demands and the settings lack; publishing is refused until it is there."""
         from mailer.model import legal
+        from mailer.model.application import in_language
 
         settings = self.settings
+        read = [in_language(settings.join.wording, language).strip() for language in settings.newsletter.languages]
         facts = legal.Facts(
             label=settings.legal.label,
             postal_address=settings.newsletter.postal_address,
             refusal_address=settings.legal.refusal_address or settings.sender.reply_to,
-            wording=" ".join(settings.join.wording.values()),
+            wording=read[0] if all(read) else "",  # what is blank in one language is missing
         )
         return legal.missing(settings.legal.profile, facts)
 

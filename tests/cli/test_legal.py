@@ -57,3 +57,11 @@ def test_publishing_is_refused_and_names_the_item_that_is_missing(tmp_path: Path
 def test_publishing_is_not_held_up_where_all_is_there(tmp_path: Path, profile: str) -> None:
     done = publish(tmp_path, profile, "nothing")
     assert done.exit_code == 0, done.stderr
+
+
+def test_a_wording_that_is_blank_in_one_language_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_NEWSLETTER__LANGUAGES", '["en", "zh"]')
+    monkeypatch.setenv("MAILER_JOIN__WORDING", '{"en": "I want it", "zh": " "}')
+    assert "[join] wording" in publish(tmp_path, "eu", "nothing").stderr
+    monkeypatch.setenv("MAILER_JOIN__WORDING", '{"en": "I want it"}')  # which is what the Chinese page shows, too
+    assert publish(tmp_path, "eu", "nothing").exit_code == 0
