@@ -183,7 +183,9 @@ class DatabaseSettings(Section):
 class WebSettings(Section):
     """The public pages."""
 
-    base_url: str = Field("http://127.0.0.1:8080", description="Where readers reach the pages; no slash at the end.")
+    base_url: str = Field(
+        "http://127.0.0.1:8080", description="Where readers reach the pages: a host name of their own, no path."
+    )
     listen: str = Field("127.0.0.1:8080", description="`host:port` that `mailer serve` listens on.")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses or networks of reverse proxies to believe.")
 
@@ -192,6 +194,8 @@ class WebSettings(Section):
     def _absolute(cls, value: str) -> str:
         if not re.match(r"https?://[^/\s]+", value):
             raise ValueError("base_url starts with https:// (or http:// on loopback)")
+        if not re.fullmatch(r"https?://[^/?#@\s]+/*", value):
+            raise ValueError("base_url is https://host and no more: the pages need a host name of their own")
         return value.rstrip("/")
 
     @field_validator("trusted_proxies")

@@ -63,6 +63,7 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
             'trusted_proxies = ["10.0.0.1", "proxy"]',
             "[web] trusted_proxies: 'proxy' does not appear to be an IPv4",
         ),
+        ("web", 'base_url = "https://example.com/news"', "[web] base_url: base_url is https://host and no more"),
         ("join", 'reviewers = ["rita@example.com", "ray"]', "[join] reviewers: 'ray' is no address such as"),
         ("alerts", 'to = ["Olga <olga@example.com>"]', "[alerts] to: 'Olga <olga@example.com>' is no address such as"),
         ("sender", 'reply_to = "editors"', "[sender] reply_to: 'editors' is no address such as"),
