@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from mailer.intake.table import Row
 from mailer.model.roster import KEPT_OUT, Entry, Fault, FirstLines, Known, Layout, Verdict, judge
 from mailer.model.subscriber import State
 from mailer.model.tokens import Keyring
-from mailer.store import consents, roster, signups
+from mailer.store import applications, consents, roster, signups
 from mailer.store.engine import Database
 
 WINDOW = 15_000  # rows sorted at a time; one is being read while another is written
@@ -208,6 +208,9 @@ class Import:
             weighed = self._weigh(conn, entries)
             new = [entry for entry, _, finding in weighed if finding.verdict is Verdict.ADDED]
             if new:
+                members = applications.tags_of_members(conn, [entry.address.match_key for entry in new])
+                if members:
+                    new = [_as_member(entry, members) for entry in new]
                 roster.add_all(conn, new, file=self._file, now=now)
             for entry, found, finding in weighed:
                 if found is None:
@@ -219,6 +222,10 @@ class Import:
                     step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
                     consents.append(conn, found.id, step, now)
         return [finding for _, _, finding in weighed]
+
+
+def _as_member(entry: Entry, members: Mapping[str, Iterable[str]]) -> Entry:
+    return entry._replace(tags=(*entry.tags, *members.get(entry.address.match_key, ())))
 
 
 _PLAIN = (Verdict.ADDED, Verdict.UNCHANGED)

@@ -13,7 +13,7 @@ from mailer.errors import NotFound, UsageError
 from mailer.mail.address import match_key, parse
 from mailer.model.subscriber import State, Subscriber, fault_in_text, language_tag, tag_name, tombstone, tombstones
 from mailer.model.tokens import Keyring
-from mailer.store import consents, erasure, history, roster, signups, subscribers
+from mailer.store import applications, consents, erasure, history, roster, signups, subscribers
 from mailer.store.engine import Database
 
 PAGE = 2000
@@ -73,7 +73,7 @@ def add(
             name=name,
             language=kept_language,
             state=State.ACTIVE,
-            tags=new_tags,
+            tags=[*new_tags, *applications.tags_of_members(conn, [address.match_key]).get(address.match_key, ())],
             now=now,
         )
         consents.append(conn, subscriber_id, consents.Step("added", source=source, detail=f"by {actor}"), now)

@@ -86,6 +86,5 @@ def enter(
     step = Step("confirmed", wording, language, visit.source, truncated(visit.client), visit.user_agent[:200])
     consents.append(conn, subscriber_id, step, now)
     suppressions.lift_faults(conn, match_key, now, "reader")  # mail arrives, and he wants it
-    kinds = applications.kinds_of_member(conn, match_key)
-    if kinds:
-        subscribers.retag(conn, subscriber_id, add=["member", *kinds])
+    for tags in applications.tags_of_members(conn, [match_key]).values():
+        subscribers.retag(conn, subscriber_id, add=tags)

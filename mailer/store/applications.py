@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, literal, sel
 
 from mailer.model.application import EDGES, OPEN, Standing
 from mailer.store import erasure
+from mailer.store.bulk import among_texts
 from mailer.store.schema import Instant, applications, deliveries, letters, reviews
 
 
@@ -97,11 +98,16 @@ def of_person(conn: Connection, match_key: str, besides: int = 0) -> list[Row[An
     return list(conn.execute(query.order_by(a.id.desc()).limit(20)))
 
 
-def kinds_of_member(conn: Connection, match_key: str) -> list[str]:
-    """The kinds under which an address was approved."""
+def tags_of_members(conn: Connection, match_keys: Sequence[str]) -> dict[str, set[str]]:
+    """Of these addresses the members', each with the tags of a member: that he is one, and his kinds."""
     a = applications.c
-    query = select(a.kind).where(a.match_key == match_key, a.state == Standing.APPROVED).distinct()
-    return sorted(conn.execute(query).scalars())
+    approved = select(a.match_key, a.kind).where(
+        among_texts(conn, a.match_key, match_keys), a.state == Standing.APPROVED
+    )
+    found: dict[str, set[str]] = {}
+    for row in conn.execute(approved):
+        found.setdefault(row.match_key, {"member"}).add(row.kind)
+    return found
 
 
 def open_ones(conn: Connection, match_key: str, besides: int) -> list[int]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC
 from typing import Any
 
 import pytest
 
 from mailer.flows import subscribers
+from mailer.flows.imports import Import, windows
+from mailer.intake.table import read_table
 from mailer.model.application import Decision
 from mailer.model.letter import PATHS
+from mailer.model.roster import Layout
 from mailer.model.tokens import Purpose
 from mailer.store.suppressions import Suppression, active, suppress
 
@@ -131,6 +136,23 @@ def test_a_member_who_subscribes_later_gets_his_tags(club: Any) -> None:
     club.fill("/subscribe", email="bob@example.com")
     club.client.post(club.path(club.letters("confirm")[0]["confirm_url"]))
     assert club.tags("bob@example.com") == ["member", "tmall"]
+
+
+def test_a_member_whom_the_club_adds_or_imports_gets_his_tags(club: Any) -> None:
+    applied(club)
+    club.app.state.parts.apply.decide(1, Decision.APPROVE, "rita@example.org")
+    now, keyring = club.clock(), club.keyring
+    given = {"name": "", "language": "", "source": "fair", "actor": "op", "now": now}
+    subscribers.add(club.db, keyring, "bob@example.com", tags=["vip"], **given)
+    assert club.tags("bob@example.com") == ["member", "tmall", "vip"]
+
+    applied(club, email="carol@example.com")
+    club.app.state.parts.apply.decide(2, Decision.APPROVE, "rita@example.org")
+    table = read_table(io.BytesIO(b"email,tags\ncarol@example.com,vip\nerin@example.com,\n"), "list.csv")
+    layout = Layout(table.columns, renames={}, consent="fair", zone=UTC, now=now)
+    Import(club.db, keyring, file="list.csv", clock=club.clock).run(windows(table.rows, layout))
+    assert club.tags("carol@example.com") == ["member", "tmall", "vip"]
+    assert club.tags("erin@example.com") == []
 
 
 def test_what_is_decided_stays_decided(club: Any) -> None:
