@@ -14,7 +14,7 @@ from mailer.model.delivery import State
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.subscriber import Subscriber
-from mailer.store import admission, consents, signups, subscribers
+from mailer.store import admission, consents, signups, subscribers, suppressions
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.evidence import note_reading
@@ -131,7 +131,8 @@ class Leave:
     def _may_undo(self, conn: Connection, person: Subscriber) -> bool:
         if person.state != "unsubscribed" or person.joined_at is None or person.left_at is None:
             return False
-        if self.clock() - person.left_at > UNDO_WITHIN:
+        now = self.clock()
+        if now - person.left_at > UNDO_WITHIN or suppressions.active(conn, person.match_key, now) is not None:
             return False
         last = consents.last(conn, person.id, "withdrawn")
         return last is not None and last.source in {"page", "preferences"}

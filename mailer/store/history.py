@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Select, and_, func, or_, select
 
 from mailer.store.mailed import mailed_to
 from mailer.store.schema import (
@@ -37,7 +37,9 @@ def of(conn: Connection, subscriber_id: int, match_key: str) -> dict[str, list[d
         mailed_to(conn.dialect.name, subscriber_id), deliveries.c.letter_id.in_(select(letters.c.id).where(about_him))
     )
     sent = select(deliveries.c.id).where(to_him)
-    returned = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.delivery_id.in_(sent))
+    b = bounces.c
+    unproved = and_(b.delivery_id.is_(None), func.lower(b.recipient) == match_key)
+    returned = or_(b.subscriber_id == subscriber_id, b.delivery_id.in_(sent), unproved)
     queries: dict[str, Select[Any]] = {
         "consents": select(consents).where(consents.c.subscriber_id == subscriber_id),
         "letters": select(letters).where(written),

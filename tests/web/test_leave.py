@@ -13,6 +13,7 @@ from sqlalchemy import update
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import consents, signups
 from mailer.store.schema import editions
+from mailer.store.suppressions import Suppression, suppress
 from mailer.web import threads
 
 
@@ -250,3 +251,11 @@ def test_a_welcome_that_waits_is_not_sent_to_who_has_left(town: Any) -> None:
     (welcome,) = town.letters("welcome")
     town.client.post(town.path(welcome["unsubscribe_url"]))
     assert town.delivery_state(welcome["delivery"]) == "suppressed"
+
+
+def test_nobody_is_told_that_he_is_back_who_will_get_nothing(town: Any, link: str) -> None:
+    town.client.post(link, content=b"by=page")
+    town.db.run(suppress, [Suppression("alice@example.com", "complaint")], town.clock())
+    assert "/undo" not in town.client.get(link).text
+    town.client.post(f"{link}/undo")
+    assert town.person("alice@example.com").state == "unsubscribed"

@@ -85,6 +85,14 @@ def test_who_only_applied_gets_his_export_too(lived: Any) -> None:
         flow.show(lived.db, "nobody@example.com")
 
 
+def test_a_report_that_names_him_is_in_his_export_though_nobody_proved_it(town: Any) -> None:
+    row = {"at": town.clock(), "via": "imap", "kind": "hard", "reason": "userunknown", "family": "f"}
+    with town.db.transaction() as conn:
+        conn.execute(insert(bounces).values(row | {"recipient": WHO.upper(), "fingerprint": "1"}))
+        conn.execute(insert(bounces).values(row | {"recipient": "x" + WHO, "fingerprint": "2"}))
+    assert [each["fingerprint"] for each in flow.show(town.db, WHO)[1]["bounces"]] == ["1"]
+
+
 def traces(town: Any) -> list[str]:
     """The words of his that are in the database's file and its log, every page of them."""
     path = Path(town.db.engine.url.database)
