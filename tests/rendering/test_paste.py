@@ -466,3 +466,19 @@ def test_a_huge_paste_takes_bounded_time(text: str) -> None:
     with suppress(SourceError):
         paste.read(text, today=TODAY)
     assert time.process_time() - started < 60
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "number", "title"),
+    [
+        ("【商会早报】第318期：跨境电商新规落地，小商品出口新高", "商会早报", 318, "跨境电商新规落地，小商品出口新高"),
+        ("早安跨境 第77期：黑五开门红", "早安跨境", 77, "黑五开门红"),
+        ("Dock & Counter, Issue 41: Parcels get dearer", "Dock & Counter", 41, "Parcels get dearer"),
+        ("商圈日报 总第88期 旺季备货正当时", "商圈日报", 88, "旺季备货正当时"),
+        ("商圈日报 第88期", "商圈日报", 88, ""),
+    ],
+)
+def test_what_stands_behind_name_and_number_is_the_title(head: str, name: str, number: int, title: str) -> None:
+    items = "\n".join(f"{n}. 港口第{n}号泊位开始夜间作业\n工人分两班。\n来源：码头报" for n in (1, 2, 3))
+    issue = paste.read(f"{head}\n\n{items}", today=date(2026, 5, 25)).issue
+    assert (issue.newsletter, issue.number, issue.title) == (name, number, title)

@@ -13,6 +13,7 @@ from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(
     r"(?:请?(?:微信|长按|立即)?(?:扫码|(?:识别|扫描?|扫一扫)(?:下方|下图|上方|上图|文末)?的?二[维維][码碼])(?:即可)?[\s,，]*)"
@@ -81,7 +82,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     label = grammar.call_label(plain)
     lang = language.detect(plain.replace(url, ""), "zh-Hans")
     button = _label(plain, language.is_chinese(lang))
-    if label and re.search(r"\w", plain[len(label) :]):
+    if label and width(links.strip(plain[len(label) :])[0].replace(url or "\n", "").strip(" :：")) >= LEAST:
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
         report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label.strip())
@@ -92,7 +93,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         if not grammar.is_join(line.text):  # the button says where it leads
             button = {"zh-Hant": "申請加入"}.get(lang, "申请加入" if language.is_chinese(lang) else "Apply to join")
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
-    plain = re.sub(r"[\s↓→⬇👇👉➡:：—–\ufe0f-]+$", "", plain)
+    plain = re.sub(r"[\s↓→⬇👇👉➡:：—–\ufe0f#-]+$", "", plain)
     if (unscanned := _SCAN.sub("", plain)) != plain:
         report.add(line.number, "call", "words about a code to scan left out; the mail has a link instead", plain[:60])
         plain = unscanned

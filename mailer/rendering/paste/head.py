@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, greetings, leads, links, naming
+from mailer.rendering.paste import dates, enumerators, grammar, greetings, leads, links, naming, page
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
@@ -20,6 +20,7 @@ _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
 _MARKED_NAME = re.compile(
     r"[【\[「《](?!外部|转发|external|ext\b|fwd?\b)([^\d】\]」》]{3,40})[】\]」》](?=.)", re.IGNORECASE
 )
+SHORTEST = 8  # columns of a headline
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
     r"请(?:大家|各位|您|帮忙)?(?:排版|审阅|审核|校对|过目|安排|发布)|稿[子件](?:如下|在下面)"
@@ -144,7 +145,7 @@ class _Reader:
         if (dry := grammar.without_weather(text)) != text and dates.find(dry, self.today):
             self.report.drop(line.number, "weather dropped", text[len(dry) :].strip())
             text = dry
-        if grammar.is_foot(text) or grammar.is_almanac(text) or _is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
+        if grammar.is_foot(text) or grammar.is_almanac(text) or page.is_menu(text) or re.fullmatch(r"@\S{1,30}", text):
             if (posted := dates.find(text, self.today)) and posted[1]:
                 self.masthead.take_date(text, line)
             self.report.drop(line.number, "line of the page dropped", text)
@@ -152,7 +153,8 @@ class _Reader:
         if _TO_THE_DESK.search(fold(text)) and not (dates.find(text, self.today) or "《" in text):
             self.report.drop(line.number, "note to whoever makes the issue dropped", text)
             return
-        if grammar.is_greeting(text):
+        told = self.masthead.numbered(text, line)
+        if grammar.is_greeting(text) and told == text:
             self.fallback = greetings.read(text, line, self.masthead) or self.fallback
             return
         entry = next(
@@ -177,8 +179,11 @@ class _Reader:
             self.report.drop(line.number, "heading of the leads dropped", text)
             self.listing = True
             return
-        rest = self.masthead.edition(self.masthead.bracketed_name(text, line), line)
+        rest = self.masthead.edition(self.masthead.bracketed_name(told, line), line)
         rest = self.masthead.edition(self.masthead.dated(rest, line), line).strip(EDGE)
+        if self._is_told_by_number(text, rest):
+            self._take_leads(rest, line, listed=False)
+            return
         if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
             self._place(rest, line)
 
@@ -211,6 +216,12 @@ class _Reader:
         else:
             self.report.drop(line.number, "line of the head dropped", text)
 
+    def _is_told_by_number(self, text: str, rest: str) -> bool:
+        """Whether what is left of a line stands behind the issue's number, as its headline does."""
+        number = re.search(rf"{grammar.EDITION}\s*[:：|｜]?\s*", text, re.IGNORECASE)
+        told = number is not None and text[number.end() :].strip(EDGE) == rest and width(rest) >= SHORTEST
+        return told and not (self.head.leads or WORDS.search(fold(rest)) or re.search(r"[。.]$", rest))
+
     def _are_leads(self, text: str, *, behind_name: bool) -> bool:
         parts = leads.split(text, self.headlines, listed=behind_name)
         if leads.PREFIX.match(text) or re.search(r"[;；]", text) or len(parts) > 2:
@@ -236,11 +247,3 @@ class _Reader:
             self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
         count = len(head.leads)
         self.report.found(line.number, "leads", f"{count} lead{'s' * (count != 1)} found", " / ".join(head.leads))
-
-
-def _is_menu(text: str) -> bool:
-    """Whether a line holds only links of the page ("Subscribe | View in browser")."""
-    parts = re.split(r"\s*[|｜丨·]\s*", text)
-    return len(parts) >= 2 and all(
-        width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)) for part in parts
-    )

@@ -60,6 +60,9 @@ _AT_END = re.compile(
     re.IGNORECASE,
 )
 _NAMED_DAY = re.compile(r"[A-Z][\w’'&-]* (?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day$")  # `Small Farm Friday`
+_NUMBERED = re.compile(
+    rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
+)
 _SOME_DAY = date(2000, 1, 1)
 
 
@@ -127,6 +130,15 @@ class Masthead:
                 self.take_number(int(number[1] or number[2]), line)
             text = text[match.end() :] if start else text[: match.start()]
         return text
+
+    def numbered(self, text: str, line: Line) -> str:
+        """Take name and number where both stand before a headline; what is left of the line."""
+        match = _NUMBERED.fullmatch(text)
+        if match is None or not (self.may_be_name(match[1]) and (match[4] or WORDS.search(fold(match[1])))):
+            return text
+        self.take_name(match[1], line)
+        self.take_number(int(match[2] or match[3]), line)
+        return match[5]
 
     def take_date(self, text: str, line: Line) -> tuple[str, str] | None:
         """Take the first date; what stands before and after it, None where there is none or it is another day."""

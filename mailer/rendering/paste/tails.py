@@ -19,7 +19,7 @@ _BEFORE = re.compile(
 )
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。;；]?)$", re.DOTALL)
 _END_LABEL = re.compile(
-    rf"^(.*[.!?。！？…”\"』」)）\s])\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
+    rf"^(.*(?:[.!?。！？…”\"』」)）\s]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})[.。]?$", re.IGNORECASE | re.DOTALL)

@@ -14,6 +14,7 @@ from mailer.rendering.paste.report import Report
 _PARTED_NUMBER = re.compile(r"[\u3400-\u9fff]\d+$")  # Chinese has no blank inside a number
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+_SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 
 
@@ -84,7 +85,7 @@ def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
         if one.text and two.text and one.text[-1].isascii() and two.text[0].isascii() and _continues(one.text, two.text)
     ]
     widest = max((width(one.text) for _, one, _ in pairs), default=0)
-    if not 56 <= widest <= 100:
+    if not 56 <= widest <= 100 or any(width(two) > 100 and "://" not in two for _, _, two in pairs):
         return set()
     full = {one for _, one, two in pairs if width(one.text) + 1 + width(two.split()[0]) > widest}
     small = {one for _, one, two in pairs if two[0].islower() and not re.search(r"[.!?:]$", one.text)}
@@ -115,6 +116,8 @@ def _continues(last: str, text: str) -> bool:
     if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
         return False
     if is_numbered(text) or bullet(text) or text[0] in "#[【":
+        return False
+    if _SOURCE_END.search(last):
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
