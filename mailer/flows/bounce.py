@@ -183,8 +183,6 @@ class TakeIn:
         """What a genuine report leads to: once for each kind and delivery, nothing for one that is too old."""
         stale = now - delivery.changed_at > self.max_age
         result = _about(reading, delivery.address)
-        if not delivery.address:  # he was erased since: that it came is kept, and no word of his
-            result = Result("", result.diagnosis)
         row = Bounce(
             now,
             via,

@@ -106,6 +106,7 @@ def by_id(conn: Connection, bounce_id: int) -> Row[Any] | None:
 
 
 def _row(row: Bounce) -> dict[str, Any]:
+    erased = row.reader.delivery_id is not None and not row.reader.address  # that it came is kept, and no word of it
     return {
         "at": row.at,
         "delivery_id": row.reader.delivery_id,
@@ -117,9 +118,9 @@ def _row(row: Bounce) -> dict[str, Any]:
         "reason": row.diagnosis.reason,
         "family": row.diagnosis.family.value,
         "status": row.diagnosis.status,
-        "recipient": row.recipient[:320],
+        "recipient": "" if erased else row.recipient[:320],
         "rule": row.diagnosis.rule[:200],
-        "text": row.text.replace("\x00", "")[:2000],
+        "text": "" if erased else row.text.replace("\x00", "")[:2000],
         "fingerprint": row.fingerprint,
         "raw_id": row.raw_id,
         "note": row.note,
