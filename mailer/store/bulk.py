@@ -62,6 +62,8 @@ def append(
     Goes to the driver without SQLAlchemy, which would take longer for a row than both databases do. `otherwise` is
     what to do with a row that is there already; table, columns and that are our own words, never anybody's input.
     """
+    if not rows:
+        return 0
     into = f"INSERT INTO {table.name} ({', '.join(columns)})"
     if conn.dialect.name == "sqlite":
         places, added, start = f"({', '.join('?' * len(columns))})", 0, 0

@@ -18,3 +18,8 @@ def test_one_row_is_added_and_its_number_told(db: Database) -> None:
         numbers = [bulk.add(conn, rate_marks, key="a", at=to_millis(from_millis(at))) for at in (1, 2)]
         assert numbers[1] > numbers[0]
         assert counts(conn, [("a", from_millis(1))]) == [1]
+
+
+def test_no_rows_at_all_are_no_mistake(db: Database) -> None:
+    with db.transaction() as conn:
+        assert bulk.append(conn, rate_marks, ("key", "at"), []) == 0
