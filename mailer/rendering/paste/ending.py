@@ -79,6 +79,9 @@ class _Ending:
     def _is_title_again(self, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""
         text = self.lines[index].text
+        marked = [sources.is_marked_name(self.lines[at].text) for at in self.found.titles]
+        if len(marked) >= LEAST and all(marked) and sources.is_marked_name(text):
+            return True
         widths = [width(title) for at, title in self.found.titles.items() if self.lines[at].text == title]
         return (
             self._is_told(last, index)

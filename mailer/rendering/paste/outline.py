@@ -13,7 +13,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, 
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
-UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "shape"))
+UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "blocks", "shape"))
 
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
@@ -53,7 +53,23 @@ def find(lines: list[Line]) -> Outline | None:
             best = parted, outline
         if best[0] == 1:
             break
-    return best[1] if best else None
+    return _with_unmarked(lines, best[1]) if best else None
+
+
+def _with_unmarked(lines: list[Line], outline: Outline) -> Outline:
+    """The outline with the item of a section that has but one and so no mark, known by its title and its source."""
+    ordered = sorted([*outline.starts, *outline.titles, len(lines)])
+    bracketed = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
+    if len(outline.titles.keys() & set(bracketed)) < 2:
+        return outline
+    for index in bracketed:
+        until = ordered[bisect(ordered, index)]
+        below = [i for i in range(index + 1, until) if lines[i].text]
+        if index not in outline.titles and len(below) > 1 and tails.names_one(lines[below[-1]].text):
+            outline.titles[index] = lines[index].text.strip("【】_")
+            outline.starts[below[0]] = lines[below[0]].text
+            outline.noted.found(lines[index].number, "section", "taken as a section title", outline.titles[index])
+    return outline
 
 
 def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
@@ -175,5 +191,6 @@ _WAYS = (
     unmarked.by_sources,
     _bolded,
     unmarked.one_liners,
+    unmarked.by_blocks,
     shapes.find,
 )

@@ -103,9 +103,10 @@ def source_line(text: str) -> tuple[str, str] | None:
         plain = bare
     for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
         match = pattern.fullmatch(fold(plain.strip()))
-        if match and _DATED.search(match[1]):
+        told = (match[1].replace(url, "") if url else match[1]) if match else ""
+        if _DATED.search(told):
             return None
-        if match and width(match[1]) <= 60 and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1])):
+        if match and width(told) <= 60 and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1])):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>(（") if url else name

@@ -18,6 +18,7 @@ _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  #
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
 _BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])）>〉]")
+SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
 _HAN_NUMBERS = "一二三四五六七八九十"
@@ -70,6 +71,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
     candidates: dict[int, tuple[str, bool]] = {}
     ordered = sorted(starts)
     bars = False
+    capitals = sum(len(line.text) > 2 and line.text.isupper() and line.text[-1].isalpha() for line in lines) >= SEVERAL
     only: tuple[int, tuple[str, bool]] | None = None
     for position, start in enumerate(ordered):
         before = next((i for i in range(start - 1, -1, -1) if lines[i].text), None)
@@ -111,7 +113,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         lone = previous is not None and not any(
             lines[i].text and not sources.source_line(lines[i].text) for i in range(previous + 1, before)
         )
-        if lone and not found[1] and not lines[before].bold and not _bodiless(lines, starts):
+        shown = found[1] or lines[before].bold or (capitals and lines[before].text.isupper())
+        if lone and not shown and not _bodiless(lines, starts):
             report.add(
                 lines[before].number, "guess", "kept as the text of the item above, not a section", lines[before].text
             )

@@ -7,10 +7,11 @@ import re
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+_CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
 _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
 
@@ -68,6 +69,31 @@ def by_signs(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} lines behind pictures taken as headlines")
     return {index: match[2] for index, match in found.items()}, "signs"
+
+
+def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items without any mark, each a block of its own, below titles in capitals."""
+    filled = (
+        list(group) for apart, group in itertools.groupby(range(len(lines)), lambda i: not lines[i].text) if not apart
+    )
+    blocks = [
+        block
+        for block in filled
+        if not (grammar.is_call(lines[block[0]].text) or grammar.is_foot(lines[block[0]].text))
+    ]
+    titled = [block for block in blocks if _CAPITALS.fullmatch(lines[block[0]].text)]
+    if len(titled) < 3:
+        return {}, ""
+    items = [block[block in titled :] for block in blocks[blocks.index(titled[0]) :]]
+    items = [item for item in items if item]
+    told = [item for item in items if len(item) > 1 or tails.names_one(lines[item[0]].text)]
+    starts = {item[0]: lines[item[0]].text for item in items}
+    if len(items) < 3 or len(told) * 4 < len(items) * 3 or numbers.hold_several(lines, list(starts)):
+        return {}, ""
+    report.add(
+        lines[min(starts)].number, "guess", f"no numbers; {len(starts)} blocks below titles in capitals taken as items"
+    )
+    return starts, "blocks"
 
 
 def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
