@@ -219,7 +219,7 @@ class Import:
                     roster.change(conn, found, entry)
                 elif finding.verdict is Verdict.LEFT and signups.depart(conn, found.id, now):
                     detail = f"{self._file}:{entry.line}"
-                    step = consents.Step("withdrawn", source=entry.source or "import", detail=detail)
+                    step = consents.Step("withdrawn", source="import", detail=detail)
                     consents.append(conn, found.id, step, now)
         return [finding for _, _, finding in weighed]
 

@@ -204,8 +204,11 @@ def test_who_left_or_was_suppressed_is_never_brought_back(db: Database) -> None:
 
 def test_a_list_lowers_a_state_and_never_raises_one(db: Database) -> None:
     bring(db, "email,status\nalice@example.com,active\nbob@example.com,pending\n")
-    summary, _ = bring(db, "email,status\nalice@example.com,unsubscribed\nbob@example.com,active\n")
+    listed = "email,status\nalice@example.com,unsubscribed\nbob@example.com,active\n"
+    summary, _ = bring(db, listed, consent="page")  # where they agreed is not how they left
     assert counts(summary) == {"left": 1, "unchanged": 1}
+    with db.reading() as conn:
+        assert conn.execute(select(consents.c.source).where(consents.c.action == "withdrawn")).scalar() == "import"
     assert find(db, "alice@example.com").state is State.UNSUBSCRIBED
     assert find(db, "bob@example.com").state is State.PENDING
 
