@@ -20,7 +20,7 @@ from mailer.model.diagnosis import classify_reply
 from mailer.model.reading import COMPLAINT_REPORT, Reading, Result, read_mail
 from mailer.model.suppression import Action, Verdict
 from mailer.model.tokens import Keyring
-from mailer.store import bounces, consents, returned, signups
+from mailer.store import bounces, consents, ledger, returned, signups
 from mailer.store.bounces import NOBODY, Bounce, Delivery, Reader
 from mailer.store.breaker import Breakers as Breakers
 from mailer.store.consents import Step
@@ -57,8 +57,10 @@ def record_refusals(
 ) -> None:
     """Append a bounce for each refusal and suppress whom the judge says; runs in the caller's transaction.
 
-    Recording the same refusals twice changes nothing. `watch` pauses an issue of which too much comes back.
+    Recording the same refusals twice changes nothing. `watch` pauses an issue of which too much comes back. Nothing
+    is known any more of who was erased meanwhile, and nothing is made of what was said of him.
     """
+    gone = ledger.emptied(conn, [refusal.delivery.id for refusal in refusals])
     rows = [
         Bounce(
             now,
@@ -69,6 +71,7 @@ def record_refusals(
             text=str(refusal.reply),
         )
         for refusal in refusals
+        if refusal.delivery.id not in gone
     ]
     record(conn, rows, now, breakers or Breakers(), watch)
 

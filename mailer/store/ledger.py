@@ -51,6 +51,9 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
     if not outcomes:
         return False
     d = deliveries.c
+    gone = emptied(conn, [outcome.delivery.id for outcome in outcomes if outcome.state is not State.ACCEPTED])
+    if gone:
+        outcomes = [one._replace(text="") if one.delivery.id in gone else one for one in outcomes]
     accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
         _accept(conn).run(conn, ids=batch(conn, accepted), claim=claim_id, now=to_millis(now))
@@ -89,6 +92,14 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
         for outcome in outcomes
     ]
     return append(conn, attempts, _LINE, lines, "ON CONFLICT (delivery_id, claim_id, state) DO NOTHING") > 0
+
+
+def emptied(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
+    """Of these deliveries those whose reader was erased while they were sent: what is said of him is not kept."""
+    if not delivery_ids:
+        return set()
+    d = deliveries.c
+    return set(conn.execute(select(d.id).where(among(conn, delivery_ids), d.address == "")).scalars())
 
 
 _LINE = ("delivery_id", "claim_id", "at", "relay", "phase", "state", "code", "status", "text", "millis")

@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import Table, insert, select, update
 from support.cast import NOW, claim, later, reader
 
-from mailer.model.delivery import State
+from mailer.flows.bounce import record_refusals
+from mailer.flows.dispatch.batch import Refusal
+from mailer.mail.reply import Reply
+from mailer.model.delivery import Phase, State
 from mailer.store import erasure, leases, ledger
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
@@ -103,6 +106,28 @@ def test_a_letter_being_sent_while_its_reader_is_erased_is_never_sent_again(db: 
     assert _claim_letters(db, minutes=60)[1] == []
     with db.reading() as conn:
         assert conn.execute(select(deliveries.c.state)).scalar_one() == State.SUPPRESSED
+    assert _traces(db, "dave") == []
+
+
+def test_what_is_said_of_a_reader_erased_while_his_letter_is_sent_is_not_kept(db: Database) -> None:
+    with db.transaction() as conn:
+        dave = reader(conn, "dave@example.com")
+    letter_id = _add(db, letters, kind="welcome", subscriber_id=dave, content=b"Hello Dave", created_at=NOW)
+    _add(
+        db, deliveries, letter_id=letter_id, subscriber_id=dave, address="dave@example.com", domain="example.com",
+        state="pending", due_at=NOW, changed_at=NOW,
+    )  # fmt: skip
+    with db.transaction() as conn:
+        claim_id = leases.open_claim(conn, Worker("w1", "host", 1, "boot"), "", NOW, LEASE)
+        (sent,) = claim(conn, claim_id, Sendable(None), 10, NOW)
+    _erase(db, dave, "dave@example.com")
+    said = "5.1.1 <dave@example.com> unknown"
+    with db.transaction() as conn:
+        refused = ledger.Outcome(sent, State.FAILED, NOW, "main", Phase.RCPT, 550, "5.1.1", said)
+        assert ledger.record(conn, claim_id, [refused], NOW)
+        refusal = Refusal(sent, Reply(550, (said,)), Phase.RCPT)
+        record_refusals(conn, [refusal], NOW)
+        assert conn.execute(select(deliveries.c.state)).scalar_one() == State.FAILED
     assert _traces(db, "dave") == []
 
 
