@@ -65,10 +65,10 @@ async def issue(request: Request) -> Response:
     wishes = (request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
     chosen = by_language[choose(tuple(by_language), *wishes, club.settings.newsletter.language)]
     others = {tag: name for tag, name in own_names(tuple(by_language)) if tag != chosen.language}
-    html = chosen.html
-    if others:
-        links = club.templates.render("pages/editions.html.j2", slug=slug, others=others)
-        html = re.sub(r"(<body\b[^>]*>)", lambda body: body[1] + links, html, count=1)
+    links = club.templates.render(
+        "pages/editions.html.j2", _=translator(chosen.language), lang=chosen.language, slug=slug, others=others
+    )
+    html = re.sub(r"(<body\b[^>]*>)", lambda body: body[1] + links, chosen.html, count=1)
     return _mail(html, chosen.language, "public, max-age=300")
 
 

@@ -47,7 +47,7 @@ def test_an_archived_issue_is_the_mail_in_the_readers_language(town: Any) -> Non
     assert "set-cookie" not in chinese.headers
 
 
-def test_an_issue_in_two_languages_leads_from_each_to_the_other(town: Any) -> None:
+def test_an_issue_leads_to_its_other_language_the_past_issues_and_the_signup(town: Any) -> None:
     issue = town.add_issue("2026-11-23", "Headlines")
     town.add_issue("2026-11-24", "Alone")
     with town.db.transaction() as conn:
@@ -56,10 +56,12 @@ def test_an_issue_in_two_languages_leads_from_each_to_the_other(town: Any) -> No
         values = row | {"html": "<body><p>早", "program": b"", "digest": "", "key_id": 1, "frozen_at": town.clock()}
         conn.execute(editions.insert().values(**values))
     english = town.client.get("/archive/2026-11-23?lang=en")
-    assert '<a href="/archive/2026-11-23?lang=zh" lang="zh" hreflang="zh" rel="alternate">中文</a>' in english.text
+    assert 'href="/archive/2026-11-23?lang=zh" lang="zh" hreflang="zh" rel="alternate">中文</a>' in english.text
     assert english.headers["vary"] == "Accept-Language"
     assert "?lang=en" in town.client.get("/archive/2026-11-23?lang=zh").text
     assert "hreflang" not in town.client.get("/archive/2026-11-24").text
+    assert 'href="/archive?lang=en">Past issues</a>' in english.text
+    assert 'href="/subscribe?lang=en">Subscribe</a>' in english.text
 
 
 def test_each_language_has_its_own_feed_whose_links_stay_in_it(town: Any) -> None:
