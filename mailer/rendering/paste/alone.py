@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import grammar, links, sources, tails
-from mailer.rendering.paste.labels import BARE
+from mailer.rendering.paste.labels import BARE, LEAST
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -33,6 +33,22 @@ def name(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed:
         report.add(lines[at].number, "guess", "name alone below the text taken as the source", lines[at].text)
         lines[at] = replace(lines[at], text=f"来源：{name}", bold=False)
     return bool(marked or bare)
+
+
+def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with names in 【brackets】 written as sources where they end blocks of three lines and more.
+
+    So they do nearly everywhere they stand, and thrice at least, whatever marks the items.
+    """
+    texts = ["", "", *(line.text for line in lines), ""]
+    marked = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
+    ends = [i for i in marked if texts[i] and texts[i + 1] and not texts[i + 3]]
+    if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:
+        return lines
+    report.add(lines[ends[0]].number, "guess", f"{len(ends)} names in brackets at the ends of blocks taken as sources")
+    return [
+        replace(line, text=f"来源：{line.text[1:-1].strip()}") if i in ends else line for i, line in enumerate(lines)
+    ]
 
 
 def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], list[int], int], bool]) -> list[int]:

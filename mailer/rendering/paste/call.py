@@ -11,6 +11,7 @@ from mailer.rendering import language
 from mailer.rendering.paste import grammar, links, prose
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
 LEAST = 8  # columns of a sentence that can do without the words of its button
@@ -52,7 +53,9 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
                 cta = replace(cta, label=words)
                 text = plain = plain.replace(words, "").strip()
             if url and not cta.url and grammar.is_call(plain):
-                cta = replace(cta, url=url)
+                said = plain.replace(url, "").strip(" :：")
+                rest = said if re.search(r"\w", said[len(grammar.call_label(said)) :]) else ""
+                cta = replace(cta, url=url, text="\n\n".join(filter(None, (cta.text, prose.escape(rest)))))
                 continue
             only_url = url and (plain.strip() == url or not plain)
             added = "" if only_url else prose.to_markdown(text)
@@ -67,7 +70,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
 
 def _of_menu(line: Line) -> Line:
     """Of a row of links ("Join us | Unsubscribe") the one that is a call; else the line as it is."""
-    parts = re.split(r"\s+[|｜丨·•]\s+", line.text)
+    parts = re.split(rf"\s+[|｜丨·•]\s+|(?<={LINK_END})\s+(?={LINK})", line.text)
     calls = [part for part in parts if grammar.is_call(part) and not grammar.is_foot(part)]
     menu = len(parts) > 1 and calls and all(grammar.is_foot(part) or grammar.is_call(part) for part in parts)
     return replace(line, text=calls[0]) if menu else line

@@ -99,7 +99,7 @@ class _Reader:
     def reading(self) -> Reading:
         self.notes = self._footnotes()
         self.lines = titles.mark(page.without_menus(self.lines, self.report), self.report)
-        self.lines = labels.name_labelled(self.lines, self.report)
+        self.lines = labels.name_labelled(alone.name_in_brackets(self.lines, self.report), self.report)
         found = outline.find(self.lines)
         if found is None and (parted := inline.part(self.lines, self.report)):
             self.lines = parted

@@ -27,6 +27,7 @@ class Habits:
     behind: bool = False  # or in a name behind a bar or dash
     before: bool = False  # or begin with one
     linked: bool = False  # headlines are links, with a name behind
+    names_linked: bool = False  # headlines end in a name that is a link
     columns: bool = False  # headline, text and source are parted by bars
     colons: bool = False  # items are one line of headline, colon, and a sentence
     sentences: bool = False  # items are several sentences on one line
@@ -56,6 +57,7 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         behind=tails.stand_behind_headlines(texts),
         before=tails.stand_before_headlines(texts),
         linked=_most(texts, lambda text: tails.link_and_name(text) is not None, least=1),
+        names_linked=_most(texts, lambda text: tails.linked_name_at_end(text, bare=True) is not None),
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
         colons=_most(bare, grammar.has_colon),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts),

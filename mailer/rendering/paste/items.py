@@ -211,6 +211,8 @@ class Gatherer:
             name = item.source.name if item.source else name or links.host(url)
             item.source = Source(name, url, item.line)
         named = tails.linked_name_at_end(text) if item.source is None else None
+        if item.source is None and not named and self.habits.names_linked:
+            named = tails.linked_name_at_end(text, bare=True)
         if named:
             text, name, url = named
             item.source = Source(name, url, item.line)

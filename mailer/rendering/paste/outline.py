@@ -49,7 +49,7 @@ def find(lines: list[Line]) -> Outline | None:
             continue
         outline = Outline(starts, titles.find(lines, starts, noted), family, noted)
         parted = _parted(lines, outline)
-        if best is None or (parted >= best[0] + CLEARLY and _holds(outline, best[1])):
+        if best is None or (parted >= best[0] + CLEARLY and _holds(lines, outline, best[1])):
             best = parted, outline
         if best[0] == 1:
             break
@@ -97,12 +97,15 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     return starts
 
 
-def _holds(outline: Outline, other: Outline) -> bool:
+def _holds(lines: list[Line], outline: Outline, other: Outline) -> bool:
     """Whether an outline begins no later than another, or what that has above is named again: its contents."""
     first = min([*outline.starts, *outline.titles])
-    above = [text for index, text in other.starts.items() if index < first]
-    again = leads.match(above, [*outline.starts.values()])
-    return min([*other.starts, *other.titles]) >= first or (bool(above) and None not in again)
+    above = [index for index in other.starts if index < first]
+    if all(leads.is_label(other.starts[index]) for index in above):  # the entries stand below
+        above = [i for i in range(min(above, default=first) + 1, first) if lines[i].text]
+    entries = [(enumerators.bullet(lines[i].text) or ("", other.starts.get(i, lines[i].text)))[1] for i in above]
+    again = leads.match(entries, [*outline.starts.values()])
+    return min([*other.starts, *other.titles]) >= first or (bool(entries) and None not in again)
 
 
 def _parted(lines: list[Line], outline: Outline) -> float:

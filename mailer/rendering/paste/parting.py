@@ -16,7 +16,8 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
 
     `named`: the name of a source stood behind it; `sourced`: its source is known, perhaps by an address alone.
     """
-    if bold := grammar.bold_first(text):
+    clause = habits.names_linked and re.search(r"[:：]\*\*|\*\*[:：]", text) and not re.search(r"[.!?。！？]$", text)
+    if not clause and (bold := grammar.bold_first(text)):
         return bold[0], bold[1], ""
     if parted := _PARTED.fullmatch(text):
         return parted[1], parted[2], "words before the blank taken as the headline"

@@ -44,9 +44,10 @@ _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
 
 
-def linked_name_at_end(text: str) -> tuple[str, str, str] | None:
-    """A headline that ends in a linked name in parentheses, as (what stands before it, name, address)."""
-    match = re.fullmatch(rf"(.+?)\s*[(（]\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}\s*[)）]", text)
+def linked_name_at_end(text: str, *, bare: bool = False) -> tuple[str, str, str] | None:
+    """A headline that ends in a linked name, as (what stands before it, name, address); in parentheses, or `bare`."""
+    link = rf"{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}"
+    match = re.fullmatch(rf"([^{LINK}]{{4,}}?)\s+{link}" if bare else rf"(.+?)\s*[(（]\s*{link}\s*[)）]", text)
     return (match[1], match[2].strip(), match[3]) if match and sources.is_name(match[2].strip()) else None
 
 

@@ -117,7 +117,7 @@ def _continues(last: str, text: str) -> bool:
         return False
     if is_numbered(text) or bullet(text) or text[0] in "#[【":
         return False
-    if _SOURCE_END.search(last):
+    if _SOURCE_END.search(last) or re.fullmatch(r"[(（【\[][^()（）【】\[\]]{1,40}[)）】\]]", text):
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)
@@ -126,7 +126,7 @@ def _continues(last: str, text: str) -> bool:
 def _was_full(text: str, previous: int, widest: int) -> bool:
     """Whether the line before was full: the first word of this one would not have fitted on it."""
     if width_of(text[0]) == 2:
-        return previous >= 0.55 * widest
+        return previous >= 0.85 * widest
     return previous >= 0.55 * widest and previous + 1 + width(text.split()[0]) > 0.85 * widest
 
 
