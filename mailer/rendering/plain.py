@@ -18,7 +18,7 @@ def text_part(context: Mapping[str, Any]) -> str:
         lines = [text.wrap(lead["plain"], f"{lead['number']:>3}  ", "     ") for lead in context["leads"]]
         blocks.append(f"{words['leads']}\n" + "\n".join(lines))
     if context["contents"]:
-        lines = [text.wrap(f"{entry['title']} {entry['first']}-{entry['last']}", "  ") for entry in context["contents"]]
+        lines = [text.wrap(f"{entry['title']} {_numbers(entry)}", "  ") for entry in context["contents"]]
         blocks.append(f"{words['contents']}\n" + "\n".join(lines))
     for section in context["sections"]:
         if section["title"]:
@@ -33,6 +33,11 @@ def text_part(context: Mapping[str, Any]) -> str:
     footer += [_link(words, words[name], context["links"][name]) for name in ("unsubscribe", "preferences", "view")]
     footer += [text.wrap(context["newsletter"]), text.wrap(context["postal_address"])]
     return text.join(blocks) + "\n-- \n" + "\n".join(line for line in footer if line) + "\n"
+
+
+def _numbers(entry: Mapping[str, Any]) -> str:
+    """The numbers of a section's first and last item, one where it has a single one."""
+    return f"{entry['first']}-{entry['last']}" if entry["last"] > entry["first"] else f"{entry['first']}"
 
 
 def _text_item(item: Mapping[str, Any], words: Mapping[str, Any], links: text.Links) -> list[str]:

@@ -169,11 +169,14 @@ def test_a_long_issue_has_a_table_of_contents_and_stays_small(issue, club, theme
         Section(f"Section {s}", tuple(Item(f"Story {s}-{n} with a headline", body) for n in range(10)))
         for s in range(10)
     )
+    sections = (*sections, Section("Alone", (Item("Last story", body),)))
     long = edition.render(
         replace(issue, sections=sections, title="A hundred stories"), club=club, theme=theme, templates=templates
     )
     assert "Contents" in long.html
     assert "Section 9 91-100" in long.text
+    assert "Alone 101\n" in long.text
+    assert "Alone\u2002101</p>" in long.html.replace("&ensp;", "\u2002")
     assert len(long.html.encode()) < 66_000
     assert "Contents" not in edition.render(issue, club=club, theme=theme, templates=templates).html
 
