@@ -166,7 +166,9 @@ def expire(conn: Connection, before: datetime, now: datetime) -> int:
     )
     for subscriber_id in stale:
         erasure.empty_mail(conn, subscriber_id, now)
-        for table in (deliveries, letters, bounces):
+        his = mailed_to(conn.dialect.name, subscriber_id)  # without it every delivery there is would be looked at
+        conn.execute(update(deliveries).where(his).values(subscriber_id=None))
+        for table in (letters, bounces):
             conn.execute(update(table).where(table.c.subscriber_id == subscriber_id).values(subscriber_id=None))
         conn.execute(delete(consents).where(consents.c.subscriber_id == subscriber_id))
         conn.execute(delete(subscribers).where(s.id == subscriber_id))

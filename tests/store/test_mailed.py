@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
+from mailer.mail.address import parse
+from mailer.model.subscriber import State
+from mailer.store import erasure, history, migrate, signups, subscribers
 from mailer.store.bulk import batch
 from mailer.store.engine import Database
 from mailer.store.mailed import mailed_to, mailed_to_one_of
 from mailer.store.rendered import rendered
 from mailer.store.schema import deliveries
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
 @rendered
@@ -59,3 +66,30 @@ def test_no_index_leads_from_a_reader_to_his_issues_but_all_rows_are_never_read(
             conn.exec_driver_sql("ANALYZE deliveries")
             plan = [row[0].strip() for row in conn.exec_driver_sql(f"EXPLAIN {plain}")]
             assert any("issue_id = ANY" in line and "Index Cond" in line for line in plan), plan
+
+
+def test_no_job_on_one_reader_reads_all_rows(sqlite_url: str) -> None:
+    db = Database(sqlite_url)
+    migrate.upgrade(db)
+    with db.transaction() as conn:
+        subscribers.add(conn, parse("bob@example.com"), now=NOW)
+        carol = subscribers.add(conn, parse("carol@example.com"), state=State.ACTIVE, now=NOW)
+    asked: list[tuple[str, Any]] = []
+
+    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters[0] if many else parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    with db.transaction() as conn:
+        assert signups.expire(conn, NOW + timedelta(days=8), NOW) == 1
+        assert signups.depart(conn, carol, NOW)
+        history.of(conn, carol, "carol@example.com")
+        erasure.scrub(conn, carol, NOW)
+        erasure.bury(conn, "carol@example.com", "erased:1:0", actor="op", now=NOW)
+    event.remove(db.engine, "before_cursor_execute", note)
+    with db.reading() as conn:
+        for statement, parameters in asked:
+            if "deliveries" in statement:
+                plan = [row.detail for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+                assert not [line for line in plan if re.match(r"SCAN deliveries", line)], (statement, plan)
+    db.close()
