@@ -57,11 +57,10 @@ def list_(ctx: click.Context, needle: str, state: str | None, limit: int, as_jso
 @click.pass_context
 def add(ctx: click.Context, addresses: tuple[str, ...], reason: str) -> None:
     """Never mail ADDRESSES again, until somebody lifts it."""
-    from mailer.mail.address import match_key
     from mailer.store import suppressions as store
 
     club = open_club(ctx)
-    entries = [store.Suppression(match_key(address), reason, "added by hand", store.BY_HAND) for address in addresses]
+    entries = [store.Suppression(_key(address), reason, "added by hand", store.BY_HAND) for address in addresses]
     click.echo(f"{club.db.run(store.suppress, entries, club.clock())} added")
 
 
@@ -78,7 +77,6 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
     """
     from mailer.cli.subscribers import opened
     from mailer.intake.table import read_table
-    from mailer.mail.address import match_key
     from mailer.model.formula import unguarded
     from mailer.store import suppressions as store
 
@@ -94,7 +92,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
                 try:
                     if row.fault:
                         raise AddressError(row.fault)
-                    key = match_key(unguarded(row.cells[place].strip()))
+                    key = _key(unguarded(row.cells[place].strip()))
                     batch.append(store.Suppression(key, reason, f"imported, line {row.line}", "import"))
                 except AddressError as error:
                     refused += 1
@@ -108,6 +106,15 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
         output.talk(f"{forgotten:,} had been erased here: they stay out and forgotten")
     click.echo(f"{added:,} added, {refused:,} refused")
     ctx.exit(1 if refused else 0)
+
+
+def _key(text: str) -> str:
+    """What an address to be suppressed is known by. Raises AddressError, for a pattern too, which looks like one."""
+    from mailer.mail.address import match_key
+
+    if text.startswith("*@"):
+        raise AddressError(f"{text!r} stands for a whole domain, and only single addresses are suppressed")
+    return match_key(text)
 
 
 def _erased(conn: Connection, keyring: Keyring, keys: list[str], now: datetime) -> set[str]:

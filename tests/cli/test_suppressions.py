@@ -82,6 +82,14 @@ def test_a_line_that_is_no_address_is_named_and_the_answer_is_bad_news(club: Pat
     assert f"{file}:4: refused: has 3 cells" in done.stderr
 
 
+def test_a_pattern_is_not_taken_for_an_address(club: Path) -> None:
+    done = run(club, "import", "-", stdin=b"carol@example.com\n*@example.org\n")
+    assert (done.exit_code, done.stdout) == (1, "1 added, 1 refused\n")
+    assert "-:2: refused: '*@example.org' stands for a whole domain" in done.stderr
+    assert run(club, "add", "*@example.org").exit_code == 2
+    assert suppressed(club) == ["carol@example.com"]
+
+
 def test_a_column_of_another_name_is_asked_for(club: Path) -> None:
     file = club / "left.csv"
     file.write_text("who,day\ncarol@example.com,2024-01-01\n", encoding="utf-8")
