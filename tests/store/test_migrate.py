@@ -156,6 +156,34 @@ def test_numbers_and_days_written_by_an_older_program_are_found_after_the_upgrad
         assert [reader.address for reader in empty_db.read(subscribers.page, segment=wanted)] == [address], expression
 
 
+def test_whose_an_older_returned_mail_is_told_by_its_bounce(
+    empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0003"))
+        migrate.upgrade(empty_db)
+    sent = (
+        "INSERT INTO deliveries (id, address, domain, state, due_at, changed_at) VALUES (7, '', '', 'accepted', 0, 0)"
+    )
+    mail = (
+        "INSERT INTO returned_mails (id, at, via, digest, state, content) VALUES (:id, 0, 'pipe', :name, 'read', :mail)"
+    )
+    bounce = (
+        "INSERT INTO bounces (at, via, kind, reason, family, fingerprint, raw_id, delivery_id) "
+        "VALUES (0, 'pipe', 'hard', 'userunknown', 'f', :mark, :raw, :delivery)"
+    )
+    with empty_db.transaction() as connection:
+        connection.execute(text(sent))
+        for number in (1, 2, 3):
+            connection.execute(text(mail), {"id": number, "name": f"mail {number}", "mail": b"m"})
+        connection.execute(text(bounce), {"mark": "a", "raw": 1, "delivery": 7})
+        connection.execute(text(bounce), {"mark": "b", "raw": 2, "delivery": None})
+    migrate.upgrade(empty_db)
+    with empty_db.reading() as connection:
+        told = connection.execute(text("SELECT id, delivery_id FROM returned_mails ORDER BY id")).all()
+    assert told == [(1, 7), (2, None), (3, None)]
+
+
 def test_two_upgrades_at_once_wait_for_each_other(empty_db: Database) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: migrate.upgrade(empty_db), range(2)))
