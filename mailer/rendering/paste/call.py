@@ -14,6 +14,10 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
+_DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
+_POINTING = re.compile(
+    r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$"
+)  # at the address
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(
@@ -89,14 +93,17 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
         report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label.strip())
+    plain = _DECORATION.sub("", plain)
     if url:
         plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
+        pointing = _POINTING.search(plain)
+        plain = plain[: pointing.start()] if pointing and width(plain[: pointing.start()]) >= LEAST else plain
     else:
         target = apply_url or "the club's own apply page"
         if not grammar.is_join(line.text):  # the button says where it leads
             button = {"zh-Hant": "申請加入"}.get(lang, "申请加入" if language.is_chinese(lang) else "Apply to join")
         report.add(line.number, "call", f"call to action without an address; it points to {target}")
-    plain = re.sub(r"[\s↓→⬇👇👉➡:：—–\ufe0f#-]+$", "", plain)
+    plain = _DECORATION.sub("", plain)
     if (unscanned := _SCAN.sub("", plain)) != plain:
         report.add(line.number, "call", "words about a code to scan left out; the mail has a link instead", plain[:60])
         plain = unscanned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from mailer.model.columns import width
@@ -17,6 +17,9 @@ from mailer.rendering.paste.report import Report
 
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
+_TAG = re.compile(
+    r"^\s*[【\[(（](?:外部(?:邮件)?|转发|external|ext|fwd?)[】\])）]\s*", re.IGNORECASE
+)  # of a mail program
 _MARKED_NAME = re.compile(
     r"[【\[「《](?!外部|转发|external|ext\b|fwd?\b)([^\d】\]」》]{3,40})[】\]」》](?=.)", re.IGNORECASE
 )
@@ -35,6 +38,7 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     `headlines` are the digest's own; what they share with a line tells leads from names.
     """
     head = Head()
+    forward = replace(forward, subject=_TAG.sub("", forward.subject))
     reader = _Reader(head, today, report, list(headlines), Masthead(head, today, report, list(headlines)))
     numbered = naming.numbered(lines)
     if numbered:

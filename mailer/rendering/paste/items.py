@@ -90,7 +90,10 @@ class Gatherer:
         url = ""
         if linked:
             text, url, rest = linked
-            item.paragraphs[:0] = [rest]
+            if item.source is None and not item.paragraphs and tails.is_named_plainly(rest):
+                item.source = Source(rest, url, item.line)
+            else:
+                item.paragraphs[:0] = [rest]
         elif item.paragraphs and (addressed := tails.bare_address_at_end(text)):
             text, url = addressed
         elif item.paragraphs and (bold := self._bold_first(text)):
@@ -136,7 +139,9 @@ class Gatherer:
 
     def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
         """Whether the word in brackets is the item's field, and its headline and text come after it."""
-        told = self.habits.tags or any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
+        if self.habits.tags:
+            return width(paired[0]) <= 8
+        told = any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
         return told and width(paired[0]) <= 8 and re.search(r"[。！？!?.]$", paired[1]) is None
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
-from mailer.rendering.paste import leads
+from mailer.rendering.paste import leads, sources
 from mailer.rendering.paste.items import Gathered
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS, Head
@@ -100,8 +100,12 @@ def refuse_others(
     bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
     dated = bool(head.day or dated or head.named)
     dated = dated and (found.family != "shape" or head.worded)
+    credited = any(
+        sources.is_labelled(line.text) and re.search("[、，,/]", line.text) for line in lines
+    )  # once for all
     told = (
         named >= 2
+        or (credited and bodies * 3 >= len(items))
         or (named > 0 and named * 2 >= len(items))
         or (dated and (bodies * 3 >= len(items) or head.worded or bool(found.titles)))
     )

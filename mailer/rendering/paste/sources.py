@@ -48,7 +48,7 @@ _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})")
-_LONE_PARENTHESIS = re.compile(rf"[(（\[]\s*(?:{LABELLED})?({NAME})\s*[)）\]]", re.IGNORECASE)
+_LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(
     r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
 )

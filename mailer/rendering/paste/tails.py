@@ -143,6 +143,15 @@ def link_and_name(text: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match and sources.is_name(match[2]) and width(match[2]) <= 30 else None
 
 
+def is_named_plainly(text: str) -> bool:
+    """Whether a few words are a name and nothing else: each in capitals, or one of a paper's kind."""
+    words = text.split()
+    capitals = (
+        text.isascii() and len(words) <= 4 and all(word[0].isupper() or word in ("of", "the", "&") for word in words)
+    )
+    return (capitals or sources.is_medium(text)) and sources.is_name(text) and width(text) <= 24 and text[-1].isalnum()
+
+
 def dangling_label(text: str) -> str:
     """The word "source" that ends a paragraph without a name behind it, as copied from where it was a link; or ""."""
     match = re.search(r"(?<=[.!?。！？…”])\s*[(（]?(?:来源|via|source|原文|链接)[)）]?$", fold(text), re.IGNORECASE)

@@ -18,7 +18,9 @@ _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark: the first line after a source ends the item before."""
     alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
-    ends = alone or [i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)]
+    behind = [i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)]
+    named = all((sources.source_line(lines[i].text) or ("",))[0] for i in alone)
+    ends = sorted({*alone, *behind}) if named and len(alone) < len(behind) else alone
     over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
         report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
@@ -32,7 +34,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     starts: dict[int, str] = {}
     previous: int | None = None
     for index in ends:  # a link in bold is a headline
-        above = range((previous if previous is not None else -1) + 1, index + (not alone))
+        above = range((previous if previous is not None else -1) + 1, index + (index in behind))
         block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
         if previous is None:  # the first block may begin with the head of the digest
             page = (
