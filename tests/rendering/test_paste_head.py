@@ -269,3 +269,9 @@ def test_full_width_digits_are_written_narrow_and_reported() -> None:
     assert reading.issue.date == TODAY
     assert next(reading.issue.items).headline == "绳价连跌12周"
     assert "full-width" in {repair.kind for repair in reading.repairs}
+
+
+def test_a_greeting_with_nothing_but_the_day_behind_it_greets_without_the_day() -> None:
+    items = "\n".join(f"{n}. 港口第{n}号泊位开始夜间作业\n工人分两班。\n来源：码头报" for n in (1, 2, 3))
+    issue = paste.read(f"早安！2026年11月27日 星期五 农历十月十九\n\n{items}", today=date(2026, 5, 25)).issue
+    assert (issue.intro, issue.date) == ("早安！", date(2026, 11, 27))
