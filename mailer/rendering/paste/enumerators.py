@@ -77,6 +77,7 @@ FLAG = r"[\U0001f1e6-\U0001f1ff]{2}"
 # A pictograph before a headline or title.
 SIGN = rf"(?:[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|{FLAG})"
 _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2580-\u25ff]\ufe0f?\s*)+(?=[\d(（][\d.、)）\s])")
+_SIGNED = re.compile(rf"(?:{SIGN}\s*)+(?=\S)")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(
     r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
@@ -115,7 +116,8 @@ def marks(text: str) -> tuple[Mark, ...]:
         number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
-    return ()
+    behind = _SIGNED.match(plain)  # `🔔News 1: ...`
+    return tuple(mark for mark in marks(plain[behind.end() :]) if mark.family == "named") if behind else ()
 
 
 def is_numbered(text: str) -> bool:

@@ -97,6 +97,7 @@ class _Reader:
 
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
+        line = Line(forward.subject_line, subject)
         parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
@@ -107,16 +108,16 @@ class _Reader:
             name = name[: number.start()]
         name = re.sub(r"^[【\[「《](.{2,40})[】\]」》]$", r"\1", name)
         if not separator and not head.newsletter and (dated := dates.find(subject, self.today)):
-            name = self.masthead.edition(
-                subject[: dated[2]] or subject[dated[3] :], Line(forward.subject_line, subject)
-            )
+            name = self.masthead.edition(subject[: dated[2]] or subject[dated[3] :], line)
             name = name.strip(f"{EDGE}【】[]「」《》")
             if 2 <= width(name) <= 50 and not re.search(r"[;；。！？、]", name):
-                self.masthead.take_name(name, Line(forward.subject_line, subject))
+                self.masthead.take_name(name, line)
         clause = re.match(r"([^,，]{4,40})[,，]\s", subject)
         if clause and not separator and not head.newsletter and WORDS.search(fold(clause[1])):
-            self.masthead.take_name(clause[1], Line(forward.subject_line, subject))
+            self.masthead.take_name(clause[1], line)
         if not separator:
+            if self.masthead.may_be_name(name) and "," not in name.replace("，", ","):
+                self.masthead.take_name(name, line)
             rest = subject if leads.SEPARATOR.search(subject) else ""
         if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
             head.newsletter = name.strip(EDGE)

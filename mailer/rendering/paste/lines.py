@@ -21,6 +21,7 @@ _INVISIBLE = re.compile(
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _EMOJI_CODE = re.compile(r"^(?::[a-z][a-z0-9_]{2,30}:\s*)+")  # :newspaper:, as Slack copies it
+_CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`, as chats call their members
 _FOLDED = re.compile(r"(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)$")  # where Weibo folds a post
 _QUOTE = re.compile(r"^(?:>[ ]?)+")
 _ADVERTISEMENT = re.compile(
@@ -70,9 +71,9 @@ def _clean(text: str, number: int, report: Report) -> str:
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _BLANKS.sub(" ", narrow).strip()
-    bare = _FOLDED.sub("", _EMOJI_CODE.sub("", plain))
+    bare = _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain)))
     if bare != plain:
-        report.add(number, "invisible", "name of a pictograph or word of a button removed", plain)
+        report.add(number, "invisible", "name of a pictograph, of who is called or of a button removed", plain)
     return bare
 
 

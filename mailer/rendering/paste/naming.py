@@ -18,6 +18,7 @@ _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-
 _ENDS = re.compile(
     rf"(?:{KIND}|日报|晨报|digest|brief(?:ing)?|news(?:letter)?|daily|weekly|post|bulletin|gazette)$", re.I
 )
+_ARRIVES = re.compile(r"^(?:您的)?(?:今日份|今天)的?(?=.{3})|(?:已?经?(?:送达|更新)|[来到][了啦])\W*$")
 _NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION}", re.IGNORECASE)
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
@@ -32,7 +33,7 @@ def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
     if not name or _ANY.fullmatch(fold(name)):
         return True
-    return re.search(r"[【】「」『』《》>]|\s[—–-]+\s", name) is not None
+    return re.search(r"[【】「」『』《》>]|\s[—–-]+\s|[，,！!]\s*(?:请|欢迎)", name) is not None
 
 
 def numbered(lines: list[Line]) -> Line | None:
@@ -73,6 +74,6 @@ def _undated(text: str) -> str:
 
 def _name(words: str) -> str:
     """The words without a date, where they may be a name of its own; else ""."""
-    name = _undated(words).split(" | ")[0].strip(EDGE + "()（）")
+    name = _ARRIVES.sub("", _undated(words).split(" | ")[0].strip(EDGE + "()（）"))
     told = not grammar.is_greeting(name) and _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
     return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""

@@ -43,7 +43,7 @@ _MEDIUM = re.compile(
 _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _BY = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+(?:,| [|/–-])\s+(\S.{1,38})", re.IGNORECASE)
-_SOURCE_DASH = re.compile(rf"(?:——?|--|―|–|—)\s*({NAME})(?<![\s—–―-])")
+_SOURCE_DASH = re.compile(rf"(?:[—―–]{{1,6}}|-{{2,6}})\s*({NAME})(?<![\s—–―-])")
 _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )

@@ -82,7 +82,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         found = heading(lines[before].text)
         if found is None and (barred := _BARRED.fullmatch(lines[before].text)) and (position == 0 or bars):
             found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
-        if found is None or is_of_the_page(lines[before].text) or _is_date(found[0]):
+        if found is None or is_of_the_page(lines[before].text) or is_date(found[0]):
             continue
         previous = ordered[position - 1] if position else None
         above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
@@ -180,11 +180,12 @@ def _is_apart(lines: list[Line], index: int) -> bool:
 def _is_name(lines: list[Line], index: int) -> bool:
     """Whether the only title of a digest is its name: nothing but a greeting and the day stands above."""
     above = [line.text for line in lines[:index] if line.text]
-    told = all(_is_date(text) or _DAY_FIRST.match(text) or grammar.is_greeting(text) for text in above)
+    told = all(is_date(text) or _DAY_FIRST.match(text) or grammar.is_greeting(text) for text in above)
     return not lines[index].text.startswith("#") and told
 
 
-def _is_date(title: str) -> bool:
+def is_date(title: str) -> bool:
+    """Whether a line is mostly a day."""
     found = dates.find(title, date(2000, 1, 1))
     return found is not None and (found[3] - found[2]) * 2 > len(title)
 

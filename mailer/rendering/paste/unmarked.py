@@ -40,7 +40,9 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             page = (
                 i
                 for i in range(index - 1, -1, -1)
-                if not _is_filled(lines[i].text) or titles.is_of_the_page(lines[i].text)
+                if not _is_filled(lines[i].text)
+                or titles.is_of_the_page(lines[i].text)
+                or titles.is_date(lines[i].text)
             )
             blank = next(page, -1)
             block = [i for i in block if i > blank] or block[-2:]
