@@ -107,7 +107,7 @@ def refuse_others(
         named >= 2
         or (credited and bodies * 3 >= len(items))
         or (named > 0 and named * 2 >= len(items))
-        or (dated and (bodies * 3 >= len(items) or head.worded or bool(found.titles)))
+        or (dated and (bodies * (3 if head.has_year else 2) >= len(items) or head.worded or bool(found.titles)))
     )
     kind = other_kind(lines, named)
     headlines = [item.headline for item in items.values()]
