@@ -19,7 +19,7 @@ def rules(findings) -> set[str]:
 def test_the_shipped_template_breaks_no_rule(issue, made, theme, templates):
     assert check_page(issue, made) == []
     assert check_message(issue, made) == []
-    css = templates.render("issue/core.css", light=theme.light, font=theme.font("en"), lang="en")
+    css = templates.render("issue/core.css", light=theme.light, font=theme.font("en"), lang="en", dir="ltr")
     assert check_css(css) == []
 
 
