@@ -126,17 +126,22 @@ def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: d
     knows better.
     """
     if delivery_ids:
-        d = deliveries.c
-        running = select(issues.c.id).where(issues.c.state.in_(("sending", "paused")))
-        conn.execute(
-            update(deliveries)
-            .where(
-                among(conn, delivery_ids),
-                d.claim_id == claim_id,
-                or_(d.state == State.ATTEMPTING, and_(d.state == State.UNCERTAIN, d.issue_id.in_(running))),
-            )
-            .values(state=State.PENDING, changed_at=now, cause="", edition_id=_edition_now())
+        _release(conn).run(conn, ids=batch(conn, delivery_ids), claim=claim_id, now=to_millis(now))
+
+
+@rendered
+def _release(database: str) -> Update:
+    d = deliveries.c
+    running = select(issues.c.id).where(issues.c.state.in_(("sending", "paused")))
+    return (
+        update(deliveries)
+        .where(
+            one_of(database, d.id, given("ids", Text)),
+            d.claim_id == given("claim"),
+            or_(d.state == State.ATTEMPTING, and_(d.state == State.UNCERTAIN, d.issue_id.in_(running))),
         )
+        .values(state=State.PENDING, changed_at=given("now", Instant), cause="", edition_id=_edition_now())
+    )
 
 
 def _edition_now() -> ColumnElement[int]:
