@@ -112,7 +112,7 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
         earlier_or_later = COMPARE[op](func.substr(_after(name, DAY), 1, len(value)), value)
         text = _text(name)
         day = and_(text.regexp_match(IS_DAY), COMPARE[op](func.left(text, len(value)).collate("C"), value))
-        return Either(_When(earlier_or_later, _written(head(name, DAY))), func.coalesce(day, false()))
+        return Either(_When(_written(head(name, DAY)), earlier_or_later), func.coalesce(day, false()))
     least = literal({">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST), Double)
     greatest = literal({"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST), Double)
     within = cast(_after(name, NUMBER), Double).between(least, greatest)
