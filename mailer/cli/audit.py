@@ -126,7 +126,7 @@ def _reconcile(club: Club) -> None:
     if mark.claim and not control.is_behind(club.db, mark.claim):
         talk("nothing to reconcile: the database knows all that was sent from this host")
         return
-    found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock())
+    found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock(), sent=mark.issues)
     for slug, count in found.items():
         talk(
             f"{slug}: {counted(count, 'reader')} uncertain, because the backup does not tell whether they were sent it"

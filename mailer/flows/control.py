@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from mailer.errors import UsageError
@@ -45,9 +45,9 @@ def retry(db: Database, reference: str, state: State, actor: str, now: datetime)
         return count
 
 
-def reconcile(db: Database, claim: int, delivery: int, now: datetime) -> dict[str, int]:
+def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()) -> dict[str, int]:
     """Let a database restored from a backup send again: how many became uncertain, by slug."""
-    return db.run(restored.reconcile, claim, delivery, now)
+    return db.run(restored.reconcile, claim, delivery, now, sent=sent)
 
 
 def is_overdue(db: Database, reference: str, now: datetime) -> bool:

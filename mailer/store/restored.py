@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, or_, select, update
@@ -20,11 +21,14 @@ def is_behind(conn: Connection, claim: int) -> bool:
     return latest_claim(conn) < claim or is_locked(conn)
 
 
-def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dict[str, int]:
+def reconcile(
+    conn: Connection, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()
+) -> dict[str, int]:
     """Make the database fit to send again; `claim` and `delivery` are the greatest this host has worked on.
 
     What waits of issues whose sending may have begun or gone on after the backup becomes uncertain, for the operator
-    to decide: all that were begun, and all whose time has come. Numbers up to those given are taken, so that no old
+    to decide: all that were begun, all whose time has come, and those of the slugs in `sent`, which left from here,
+    whatever this host's clock says now. Numbers up to those given are taken, so that no old
     link can mean a new reader. Returns how many became uncertain, by the issues' slugs.
     """
     last = latest_claim(conn)
@@ -44,7 +48,7 @@ def reconcile(conn: Connection, claim: int, delivery: int, now: datetime) -> dic
         _count_from(conn, "deliveries", delivery)
     d = deliveries.c
     begun = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
-    maybe = or_(issues.c.id.in_(begun), issues.c.send_at <= now)
+    maybe = or_(issues.c.id.in_(begun), issues.c.send_at <= now, issues.c.slug.in_(sent))
     found: dict[str, int] = {}
     for issue_id, slug in conn.execute(
         select(issues.c.id, issues.c.slug).where(maybe, issues.c.state.in_(("sending", "paused")))

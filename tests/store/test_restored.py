@@ -42,6 +42,15 @@ def test_what_was_due_may_have_begun_after_the_backup_and_becomes_uncertain(db: 
         assert ledger.counts(conn, due)["uncertain"] == 1
 
 
+def test_what_left_from_here_becomes_uncertain_although_by_the_clock_it_is_not_due_yet(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        sent, other = publish(conn, "1", send_at=later(hours=8)), publish(conn, "2", send_at=later(hours=8))
+        left = ["2026-05-21-1", "2026-05-20-9"]
+        assert restored.reconcile(conn, 50, 500, later(hours=7), sent=left) == {"2026-05-21-1": 1}
+        assert ledger.counts(conn, sent)["uncertain"] == ledger.counts(conn, other)["pending"] == 1
+
+
 def test_a_database_is_behind_a_host_that_made_later_claims_until_it_is_reconciled(db: Database) -> None:
     with db.transaction() as conn:
         assert not restored.is_behind(conn, 0)

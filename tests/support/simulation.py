@@ -374,7 +374,7 @@ class World:
         for worker in list(self.alive.values()):
             worker.kill()
         mark = HighWater(self.journals(self.hosts[0]))
-        control.reconcile(self.db, mark.claim, mark.delivery, self.clock())
+        control.reconcile(self.db, mark.claim, mark.delivery, self.clock(), sent=mark.issues)
 
     def _backup(self) -> sqlite3.Connection:
         backup = sqlite3.connect(":memory:")
