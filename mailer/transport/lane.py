@@ -116,13 +116,13 @@ class Lane:
 
     def most(self, seconds: float, limit: int) -> int:
         """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
-        wanted = min(max(self._pace, self.connections) * seconds, limit)
+        wanted = min(max(self._pace * seconds, self.connections), limit)
         return max(1, int(min(wanted, self._rate * seconds) if self.per_second else wanted))
 
     def measure(self, seconds: float) -> None:
-        """Follow the pace: up at once, down by halves."""
+        """Follow the pace: up at once, down by and by, by halves where it has fallen by more."""
         rate = self.recorded / seconds
-        self._pace = max(rate * 1.25, self._pace * 0.5 if rate < self._pace / 2 else self._pace)
+        self._pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
         self.recorded = 0
 
     # --- the circuit breaker

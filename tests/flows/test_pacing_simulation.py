@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from support import virtual
 from support.pacing_world import PacedWorld, Provider
 
 from mailer.flows.dispatch import dispatcher
 from mailer.mail.reply import Reply
+from mailer.store.schema import claims
 
 MINUTE, HOUR = 60.0, 3600.0
 NEAR_BEST = 1.1
@@ -66,6 +68,18 @@ def test_restarts_neither_reset_a_budget_nor_lose_it(make_world: MakeWorld) -> N
     world.relay(limits={MINUTE: 60})
     took = virtual.run(world.play(workers=2, restart_every=17.0))
     assert took <= NEAR_BEST * _best(600, {MINUTE: 60})
+
+
+@pytest.mark.parametrize(("latency", "limits"), [(0.03, {}), (0.2, {}), (0.03, {1.0: 100})])
+def test_what_is_claimed_leaves_before_it_is_too_old_to(
+    make_world: MakeWorld, latency: float, limits: dict[float, int]
+) -> None:
+    world = make_world({"example.com": 900})
+    world.relay(latency=latency, limits=limits)
+    virtual.run(world.play())
+    with world.db.reading() as conn:
+        covered = conn.execute(select(claims.c.covers)).scalars().all()
+    assert sum(last - first + 1 for covers in covered for first, last in covers) == 900  # nobody was claimed twice
 
 
 @pytest.mark.parametrize(

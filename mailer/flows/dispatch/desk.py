@@ -20,7 +20,10 @@ from mailer.store.ledger import Outcome
 from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 
-CLAIM_SECONDS = 1.0  # a claim covers no more than the pace allows in this time, so that leaving is obeyed within it
+CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
+AHEAD_SECONDS = (
+    0.4  # a claim covers this much, and comes when half of it is left of the last: nearly all is sent in time
+)
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
 UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 
@@ -98,7 +101,7 @@ class Desk:
 
     def has_room(self, lane: Lane) -> bool:
         """Whether more should be claimed for a lane now."""
-        now, most = self.monotonic(), lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        now, most = self.monotonic(), lane.most(AHEAD_SECONDS, MAX_CLAIM)
         return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= most // 2
 
     def able(self) -> dict[str, int]:

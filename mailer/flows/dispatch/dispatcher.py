@@ -16,7 +16,7 @@ from mailer.errors import RestoredError, StoreError
 from mailer.flows.dispatch.batch import Batch, Work
 from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, Sign, Written
 from mailer.flows.dispatch.connection import Connection
-from mailer.flows.dispatch.desk import CLAIM_SECONDS, MAX_CLAIM, Desk, Observer, Tally
+from mailer.flows.dispatch.desk import AHEAD_SECONDS, MAX_CLAIM, Desk, Observer, Tally
 from mailer.flows.dispatch.outcome import Retry
 from mailer.model.delivery import State
 from mailer.model.pacing import second_window
@@ -205,7 +205,7 @@ class Dispatcher:
     # --- claiming --------------------------------------------------------------------------------------------
 
     async def _claim(self, lane: Lane) -> bool:
-        limit = lane.most(CLAIM_SECONDS, MAX_CLAIM)
+        limit = lane.most(AHEAD_SECONDS, MAX_CLAIM)
         batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane), self._wish(lane))
         self._patience = STORE_PATIENCE_SECONDS
         while self._books.overdue:
