@@ -101,6 +101,8 @@ def of_person(conn: Connection, match_key: str, besides: int = 0) -> list[Row[An
 def tags_of_members(conn: Connection, match_keys: Sequence[str]) -> dict[str, set[str]]:
     """Of these addresses the members', each with the tags of a member: that he is one, and his kinds."""
     a = applications.c
+    if conn.execute(select(a.id).where(a.state == Standing.APPROVED).limit(1)).first() is None:
+        return {}
     approved = select(a.match_key, a.kind).where(
         among_texts(conn, a.match_key, match_keys), a.state == Standing.APPROVED
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json.encoder
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 NUMBER, DAY = " ", "\t"
 
@@ -25,6 +26,7 @@ def packed(attributes: Mapping[str, str]) -> str:
     return f"{{{','.join([pair(name, value) for name, value in sorted(attributes.items())])}}}"
 
 
+@lru_cache(4096)  # most values are those of many
 def pair(name: str, value: str) -> str:
     """One attribute as it is written, so that a search for it decides whether a reader has it."""
     kind = _KIND.match(value) if value[:1] in _BEGINNINGS else None
