@@ -65,7 +65,10 @@ MUTANTS = {
         "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
     ),
     "a restored backup that forgets what was due": Mutant(
-        "store/restored.py", "or_(issues.c.id.in_(begun), issues.c.send_at <= now)", "issues.c.id.in_(begun)", 39
+        "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 39
+    ),
+    "a restored backup that believes a clock set back": Mutant(
+        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 89
     ),
     "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
 }
