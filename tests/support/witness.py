@@ -156,11 +156,18 @@ class Witness:
                 row.ended.append((claim or 0, new))
         if new == State.UNCERTAIN and old == State.ATTEMPTING:
             self._uncertain(raw, delivery, row, claim or 0, cause)
-        if (old, new) == (State.UNCERTAIN, State.PENDING):
+        if (old, new) == (State.UNCERTAIN, State.PENDING) and not self._given_back(row, was_claim):
             row.again += 1
             if CURRENT.get() is not None:  # not the operator
                 may = issue is None or issue in self.at_least_once
                 self._demand(may and repeats == 1, f"{delivery} was uncertain and is sent again: {repeats} repeats")
+
+    @staticmethod
+    def _given_back(row: Row, claim: int | None) -> bool:
+        """Whether a process gives back unsent what it held itself until another took it over."""
+        process, attempt = CURRENT.get(), row.attempts.get(claim or 0)
+        mine = process is not None and attempt is not None and attempt.process == process.name
+        return mine and attempt is not None and not attempt.handed_over
 
     def _claimed(self, raw: Any, delivery: int, row: Row, claim: int | None) -> None:
         process = CURRENT.get()
