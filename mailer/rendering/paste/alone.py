@@ -46,9 +46,8 @@ def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
     if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:
         return lines
     report.add(lines[ends[0]].number, "guess", f"{len(ends)} names in brackets at the ends of blocks taken as sources")
-    return [
-        replace(line, text=f"来源：{line.text[1:-1].strip()}") if i in ends else line for i, line in enumerate(lines)
-    ]
+    written = {i: replace(lines[i], text=f"来源：{lines[i].text[1:-1].strip()}") for i in ends}
+    return [written.get(i, line) for i, line in enumerate(lines)]
 
 
 def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], list[int], int], bool]) -> list[int]:

@@ -15,9 +15,8 @@ from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
-_POINTING = re.compile(
-    r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$"
-)  # at the address
+# At the address behind it.
+_POINTING = re.compile(r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$")
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(

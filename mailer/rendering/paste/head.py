@@ -17,9 +17,8 @@ from mailer.rendering.paste.report import Report
 
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
 _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
-_TAG = re.compile(
-    r"^\s*[【\[(（](?:外部(?:邮件)?|转发|external|ext|fwd?)[】\])）]\s*", re.IGNORECASE
-)  # of a mail program
+# What a mail program writes before a subject.
+_TAG = re.compile(r"^\s*[【\[(（](?:外部(?:邮件)?|转发|external|ext|fwd?)[】\])）]\s*", re.IGNORECASE)
 _MARKED_NAME = re.compile(
     r"[【\[「《](?!外部|转发|external|ext\b|fwd?\b)([^\d】\]」》]{3,40})[】\]」》](?=.)", re.IGNORECASE
 )

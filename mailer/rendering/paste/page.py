@@ -45,10 +45,9 @@ def without_menus(lines: list[Line], report: Report) -> list[Line]:
 def is_menu(text: str) -> bool:
     """Whether a line holds only links of the page ("Subscribe | View in browser"), or a word each for three of them."""
     parts = re.split(r"\s*[|｜丨·]\s*", text)
-    words = len(parts) >= 3 and all(width(part) <= 8 and re.fullmatch(r"[^\W\d]+", part) for part in parts)
+    short = len(parts) >= LEAST and all(width(part) <= 8 and part.isalpha() for part in parts)
     return len(parts) >= 2 and all(
-        (words and (naming.is_weak(part) or not WORDS.search(fold(part))))
-        or (width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)))
+        (short and _is_word(part)) or (width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)))
         for part in parts
     )
 

@@ -17,10 +17,11 @@ _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
 def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark: the first line after a source ends the item before."""
-    alone = [i for i, line in enumerate(lines) if line.text and not line.bold and sources.source_line(line.text)]
-    behind = [i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)]
-    named = all((sources.source_line(lines[i].text) or ("",))[0] for i in alone)
-    ends = sorted({*alone, *behind}) if named and len(alone) < len(behind) else alone
+    told = ((i, sources.source_line(line.text)) for i, line in enumerate(lines) if line.text and not line.bold)
+    alone = {i: source for i, source in told if source}
+    behind = {i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)}
+    named = all(name for name, _ in alone.values())
+    ends = sorted({*alone, *behind}) if named and len(alone) < len(behind) else list(alone)
     over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
         report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
@@ -55,7 +56,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if block:
             starts[block[0]] = lines[block[0]].text
         previous = index
-    if len(starts) < 3 or (not alone and any(start in ends or width(text) > 80 for start, text in starts.items())):
+    if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
     return starts, "sources"
@@ -85,11 +86,11 @@ def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         for block in filled
         if not (grammar.is_call(lines[block[0]].text) or grammar.is_foot(lines[block[0]].text))
     ]
-    titled = [block for block in blocks if _CAPITALS.fullmatch(lines[block[0]].text)]
-    if len(titled) < 3:
+    titled = [_CAPITALS.fullmatch(lines[block[0]].text) is not None for block in blocks]
+    if sum(titled) < 3:
         return {}, ""
-    items = [block[block in titled :] for block in blocks[blocks.index(titled[0]) :]]
-    items = [item for item in items if item]
+    below = itertools.dropwhile(lambda pair: not pair[1], zip(blocks, titled, strict=True))
+    items = [item for block, title in below if (item := block[title:])]
     told = [item for item in items if len(item) > 1 or tails.names_one(lines[item[0]].text)]
     starts = {item[0]: lines[item[0]].text for item in items}
     if len(items) < 3 or len(told) * 4 < len(items) * 3 or numbers.hold_several(lines, list(starts)):
