@@ -21,9 +21,7 @@ from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 
 CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
-AHEAD_SECONDS = (
-    0.4  # a claim covers this much, and comes when half of it is left of the last: nearly all is sent in time
-)
+AHEAD_SECONDS = 0.4  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
 UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 
