@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from mailer.errors import SchemaError
 from mailer.store import migrate, schema, segments, subscribers
@@ -43,6 +43,24 @@ def shape(database: Database) -> dict[str, Any]:
 def set_version(database: Database, version: str) -> None:
     with database.transaction() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def upgrade_to(version: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set up a database as an older program did."""
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, version))
+        migrate.upgrade(database)
+
+
+def add_reader(connection: Connection, address: str, attributes: str) -> None:
+    """An active reader, in the columns that every version has."""
+    connection.execute(
+        text(
+            "INSERT INTO subscribers (address, match_key, domain, state, created_at, attributes) "
+            "VALUES (:address, :address, 'example.com', 'active', 0, :attributes)"
+        ),
+        {"address": address, "attributes": attributes},
+    )
 
 
 def test_the_migrations_make_the_tables_of_the_schema(empty_db: Database) -> None:
@@ -99,18 +117,10 @@ def test_a_newer_database_is_refused_and_never_touched(db: Database) -> None:
 def test_tags_kept_in_a_table_of_their_own_are_in_the_rows_after_the_upgrade(
     empty_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0001"))
-        migrate.upgrade(empty_db)
+    upgrade_to("0001", empty_db, monkeypatch)
     with empty_db.transaction() as connection:
         for name in ("alice", "bob", "carol"):
-            connection.execute(
-                text(
-                    "INSERT INTO subscribers (address, match_key, domain, state, created_at) "
-                    "VALUES (:address, :address, 'example.com', 'active', 0)"
-                ),
-                {"address": f"{name}@example.com"},
-            )
+            add_reader(connection, f"{name}@example.com", "{}")
         for number, tag in ((1, "vip"), (1, "tmall"), (1, "\u00e9t\u00e9"), (1, "Z"), (3, "a, b")):
             row = {"number": number, "tag": tag}
             connection.execute(text("INSERT INTO subscriber_tags VALUES (:number, :tag)"), row)
@@ -123,9 +133,7 @@ def test_tags_kept_in_a_table_of_their_own_are_in_the_rows_after_the_upgrade(
 def test_numbers_and_days_written_by_an_older_program_are_found_after_the_upgrade(
     empty_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0002"))
-        migrate.upgrade(empty_db)
+    upgrade_to("0002", empty_db, monkeypatch)
     written = [
         {"level": "9", "city": "\u4e0a\u6d77"},
         {"city": 'a":"9', "since": "2026-01-31 10:00"},
@@ -134,16 +142,8 @@ def test_numbers_and_days_written_by_an_older_program_are_found_after_the_upgrad
     ]
     with empty_db.transaction() as connection:
         for number, attributes in enumerate(written):
-            connection.execute(
-                text(
-                    "INSERT INTO subscribers (address, match_key, domain, state, created_at, attributes) "
-                    "VALUES (:address, :address, 'example.com', 'active', 0, :attributes)"
-                ),
-                {
-                    "address": f"{number}@example.com",
-                    "attributes": json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
-                },
-            )
+            as_written = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
+            add_reader(connection, f"{number}@example.com", as_written)
     assert migrate.upgrade(empty_db) == ("0002", migrate.HEAD)
     assert [dict(reader.attributes) for reader in empty_db.read(subscribers.page)] == written
     for expression, address in (
@@ -159,9 +159,7 @@ def test_numbers_and_days_written_by_an_older_program_are_found_after_the_upgrad
 def test_whose_an_older_returned_mail_is_told_by_its_bounce(
     empty_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, "0003"))
-        migrate.upgrade(empty_db)
+    upgrade_to("0003", empty_db, monkeypatch)
     sent = (
         "INSERT INTO deliveries (id, address, domain, state, due_at, changed_at) VALUES (7, '', '', 'accepted', 0, 0)"
     )

@@ -166,8 +166,9 @@ class Witness:
     def _given_back(row: Row, claim: int | None) -> bool:
         """Whether a process gives back unsent what it held itself until another took it over."""
         process, attempt = CURRENT.get(), row.attempts.get(claim or 0)
-        mine = process is not None and attempt is not None and attempt.process == process.name
-        return mine and attempt is not None and not attempt.handed_over
+        if process is None or attempt is None:
+            return False
+        return attempt.process == process.name and not attempt.handed_over
 
     def _claimed(self, raw: Any, delivery: int, row: Row, claim: int | None) -> None:
         process = CURRENT.get()
