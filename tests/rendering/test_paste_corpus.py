@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,29 +64,38 @@ def differences(expected: dict[str, Any], reading: paste.Reading) -> list[str]:
 
 
 def the_paste(case: Path) -> Path:
-    return next(path for path in case.parent.glob(f"{case.stem}.*") if path != case)
+    return next(path for ending in (".txt", ".html") if (path := case.with_suffix(ending)).exists())
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
-def test_a_pasted_digest_is_read_as_expected(case: Path) -> None:
-    reading = paste.read(the_paste(case).read_bytes(), today=TODAY)
-    assert differences(json.loads(case.read_text(encoding="utf-8")), reading) == []
+@dataclass(frozen=True)
+class Sample:
+    """One paste, what is expected of it, and its reading, which all tests of it share."""
+
+    expected: dict[str, Any]
+    reading: paste.Reading
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
-def test_what_was_read_is_written_and_imported_again_the_same(case: Path) -> None:
-    issue = paste.read(the_paste(case).read_bytes(), today=TODAY).issue
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def sample(request: pytest.FixtureRequest) -> Sample:
+    case: Path = request.param
+    expected = json.loads(case.read_text(encoding="utf-8"))
+    return Sample(expected, paste.read(the_paste(case).read_bytes(), today=TODAY))
+
+
+def test_a_pasted_digest_is_read_as_expected(sample: Sample) -> None:
+    assert differences(sample.expected, sample.reading) == []
+
+
+def test_what_was_read_is_written_and_imported_again_the_same(sample: Sample) -> None:
+    issue = sample.reading.issue
     text = canonical.write(issue)
     assert canonical.unnumbered(source.read(text)) == canonical.unnumbered(issue)
     assert canonical.unnumbered(paste.read(text, today=TODAY).issue) == canonical.unnumbered(issue)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
-def test_only_lines_that_may_go_are_dropped(case: Path) -> None:
-    expected = json.loads(case.read_text(encoding="utf-8"))
-    allowed = "".join("".join(expected.get("dropped_ok", [])).split())
-    reading = paste.read(the_paste(case).read_bytes(), today=TODAY)
-    parts = [part for line in reading.unplaced for part in re.split(r"[|]|(?<=March[.]) ", line.text)]
+def test_only_lines_that_may_go_are_dropped(sample: Sample) -> None:
+    allowed = "".join("".join(sample.expected.get("dropped_ok", [])).split())
+    parts = [part for line in sample.reading.unplaced for part in re.split(r"[|]|(?<=March[.]) ", line.text)]
     lost = [text for text in parts if "".join(text.split()).strip(">-—=_─") not in allowed]
     assert [text for text in lost if any(character.isalnum() for character in text)] == []
 
