@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import grammar, links, sources, tails
+from mailer.rendering.paste import enumerators, grammar, links, sources, tails
 from mailer.rendering.paste.labels import BARE, LEAST
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
@@ -38,11 +38,14 @@ def name(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed:
 def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
     """The lines with names in 【brackets】 written as sources where they end blocks of three lines and more.
 
-    So they do nearly everywhere they stand, and thrice at least, whatever marks the items.
+    So they do nearly everywhere they stand but at the beginnings of blocks, where they are titles, and thrice at
+    least, whatever marks the items.
     """
     texts = ["", "", *(line.text for line in lines), ""]
+    begins = [enumerators.is_numbered(text) or enumerators.bullet(text) is not None for text in texts]
     marked = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
-    ends = [i for i in marked if texts[i] and texts[i + 1] and not texts[i + 3]]
+    marked = [i for i in marked if texts[i + 1] or not begins[i + 3]]  # not a title above an item
+    ends = [i for i in marked if texts[i] and texts[i + 1] and (not texts[i + 3] or begins[i + 3])]
     if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:
         return lines
     report.add(lines[ends[0]].number, "guess", f"{len(ends)} names in brackets at the ends of blocks taken as sources")

@@ -45,15 +45,23 @@ _CLOCK = re.compile(
 
 
 def unquoted(lines: list[Line], report: Report) -> list[Line]:
-    """A message quoted in a chat, `「Name: its text」` and strokes below it, without what was answered."""
+    """A message quoted in a chat, `「Name: its text」` and strokes below it, without what was answered.
+
+    Where the answer is the longer one, it is kept and what it answers is dropped.
+    """
     first = next((i for i, line in enumerate(lines) if line.text), 0)
     last = next((i for i, line in enumerate(lines) if line.text.endswith("」")), None)
     said = re.fullmatch(r"「([^：:「」]{1,20})[：:]\s*(.*)", lines[first].text) if lines else None
-    if said is None or last is None or last <= first:
+    if said is None or last is None:
         return lines
     answer = [line for line in lines[last + 1 :] if line.text]
     if not answer or not re.fullmatch(r"[-—–_ ]{5,}", answer[0].text):
         return lines
+    quoted = [line for line in lines[first : last + 1] if line.text]
+    if sum(width(line.text) for line in quoted) < sum(width(line.text) for line in answer):
+        for line in (*quoted, answer[0]):
+            report.drop(line.number, "message that was answered dropped", line.text)
+        return lines[lines.index(answer[0]) + 1 :]
     report.add(lines[first].number, "chat", f"marks of a quoted message removed; {said[1]} wrote it")
     for line in answer:
         report.drop(line.number, "answer to the quoted message dropped", line.text)

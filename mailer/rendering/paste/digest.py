@@ -15,6 +15,8 @@ from mailer.rendering.paste import (
     encoding,
     ending,
     fields,
+    foot,
+    headings,
     inline,
     kinds,
     labels,
@@ -22,10 +24,10 @@ from mailer.rendering.paste import (
     outline,
     page,
     rows,
-    titles,
+    writers,
 )
 from mailer.rendering.paste.forwards import Forward
-from mailer.rendering.paste.head import read_foot, read_head
+from mailer.rendering.paste.head import read_head
 from mailer.rendering.paste.items import Gatherer, Note
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.lines import tidy
@@ -98,7 +100,9 @@ class _Reader:
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
-        self.lines = titles.mark(page.without_menus(self.lines, self.report), self.report)
+        self.lines = headings.mark(
+            page.without_menus(writers.without(self.lines, self.report), self.report), self.report
+        )
         self.lines = labels.name_labelled(alone.name_in_brackets(self.lines, self.report), self.report)
         found = outline.find(self.lines)
         if found is None and (parted := inline.part(self.lines, self.report)):
@@ -120,7 +124,7 @@ class _Reader:
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         end = ending.find(self.lines, found)
-        signed = read_foot(head, self.lines[end:], self.today, self.report)
+        signed = foot.read(head, self.lines[end:], self.today, self.report)
         behind = [line for line in self.lines[end:] if line.number != signed]
         gatherer = Gatherer(self.lines, self.report, self.notes, head.newsletter)
         items = gatherer.gather(found, end)

@@ -69,6 +69,7 @@ _PATTERNS = (
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
     ("roman", re.compile(r"(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
+    ("roman", re.compile(r"([Ⅰ-Ⅻ])(?:\s*[.、)）:：·]\s*|\s+)(\S.*)")),
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
@@ -110,8 +111,13 @@ def marks(text: str) -> tuple[Mark, ...]:
                 return (Mark(family, 10 if match[1] == "🔟" else int(digits), plain[match.start(3) :].strip()),)
             continue
         if family == "roman" and match[1]:
-            also = tuple(Mark("letter", _chinese(match[1]), match[2]) for _ in match[1] if len(match[1]) == 1)
-            return (Mark(family, _roman(match[1]), match[2]), *also)
+            written = unicodedata.normalize("NFKC", match[1])
+            also = tuple(
+                Mark("letter", _chinese(match[1]), match[2])
+                for _ in match[1]
+                if match[1].isascii() and len(match[1]) == 1
+            )
+            return (Mark(family, _roman(written), match[2]), *also)
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip().lstrip("→➜➔➤» ")
         number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):

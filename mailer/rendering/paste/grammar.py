@@ -10,7 +10,8 @@ from mailer.rendering.paste.letters import fold
 
 _PICTURE = re.compile(
     r"^[▲△↑📷(（\[\s]*(?:(?:题图|配图|图片?|封面图?|头图)(?:片)?(?:来源|来自|源|摄影)?\s*[:：/|｜丨]|图源|图片来源|摄影\s*[:：]"
-    r"|(?:photo|image|picture)s?(?: credits?)?\s*[:：/]|(?:photo|image|picture)s? by\b)",
+    r"|(?:photo|image|picture|illustration|chart|graphic|gif)s?(?: credits?)?\s*[:：/]\s*(?=\S+(?: \S+){0,4}$)"
+    r"|(?:photo|image|picture)s? by\b)",
     re.IGNORECASE,
 )
 _KEPT_STOP = re.compile(
@@ -40,6 +41,14 @@ _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40}
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _FOOT = re.compile(
     r"^\W*(?:阅读(?=\s*(?:\d|[原全]文))|(?:分享|收藏)(?=\W|$|[到给至])|点[个一]?[“「]?在看|在看(?=\W|$|\d)|点赞|赞(?:\s|$|\d)|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
+    r"|(?:go deeper|(?:read|see|learn) (?:more|on|the (?:full|whole) (?:story|article|post))|(?:the )?full story"
+    r"|(?:keep|continue) reading|(?:点击)?(?:阅读|查看)(?:全文|原文|详情|更多))"
+    r"(?:\s*[(（]\d+ ?(?:min|分钟)[^()（）]*[)）])?\W*$"
+    r"|(?:was this|did (?:a friend|someone|somebody)) .{0,30}(?:forward|shared?)"
+    r"|(?:forwarded|sent) (?:to you|this) by a friend"
+    r"|(?:today['’]s|this) (?:\w+ )?(?:newsletter|issue|edition|brief).{0,40}\d+[- ]min(?:ute)?s?[- ]read\W*$"
+    r"|(?:全文|本文|本期)?[共约]?\d+字[,，|｜ ]*.{0,6}(?:阅读|读完).{0,4}\d+分钟\W*$"
+    r"|(?:飞书|腾讯|钉钉|金山|石墨|在线|WPS)云?(?:文档|表格|笔记)\W*$|(?:最[近后](?:修改|编辑)|更新于|编辑于)"
     r"|关注我们|长按(?=\W|$|识别|二维码|[下上]|扫|关注|复制)|点击上方|点击蓝字|点击关注|(?:设为|加|记得)?星标|收录于|文章已于"
     r"|本期完|全文完|(?:完|(?:the )?end)(?=\W*$)|未经授权|转载(?=\W|$|[请须自本])|版权(?=\W|$|所有|归|声明)"
     r"|copyright|©|免责声明|(?:声明|责任?编辑|责编|编辑部?|校对|排版)(?=\W|$)"
@@ -72,7 +81,7 @@ _GREETING = re.compile(
     r"|(?-i:[A-Z])[a-z]+(?: [a-z]+)?,$"
     r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
-    r"|(?:please )?find (?:below|attached)|below (?:is|are)\b"
+    r"|please (?:find|see)\b|find (?:below|attached)|below (?:is|are)\b"
     r"|on to (?:the|today)|let['’]s (?:dive|get (?:in|to|started))|welcome to\b"
     r"|今天是\s*\d|以下是|下面是|这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)",
     re.IGNORECASE,

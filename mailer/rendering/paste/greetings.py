@@ -13,7 +13,9 @@ from mailer.rendering.paste.masthead import EDGE, KIND, Masthead
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _COMES = re.compile(r"(?:来|开始|上线)[了啦]?[\W_]*$")
 _NAME_IN_GREETING = re.compile(
-    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》|《([^《》]{1,15}(?:报|快讯|速递|简讯|周讯|周刊|日刊|通讯|早餐|早茶))》|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
+    r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)《([^《》]{2,20})》"
+    rf"|《([^《》]{{1,15}}(?:{KIND}))》"
+    r"|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
     rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
@@ -32,11 +34,13 @@ _NAME_THAT_GREETS = re.compile(
 )
 
 
-def read(text: str, line: Line, masthead: Masthead) -> Line | None:
+def read(text: str, line: Line, masthead: Masthead, *, above_day: bool) -> Line | None:
     """Take date and name out of a line that greets the readers, and keep it as introduction.
 
-    A name that greets itself is given back: it is one where no other is found.
+    A name that greets itself, before the day or above it, is given back: it is one where no other is found.
     """
+    if above_day and _NAME_THAT_GREETS.fullmatch(text):
+        return Line(line.number, text)
     before, after = dated = masthead.take_date(text, line) or ("", "")
     behind = _COMES.sub("", masthead.edition(after, line).strip(EDGE))
     clause = re.split("[!！,，~～。]", before)[1:][-1:]

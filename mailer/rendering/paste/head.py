@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mailer.model.columns import width
@@ -45,8 +46,10 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     elif marked := _MARKED_NAME.match(forward.subject):
         reader.masthead.take_name(marked[1], Line(forward.subject_line, forward.subject))
         report.add(forward.subject_line, "name", "the name stands in brackets in the subject", forward.subject)
-    for line in lines:
-        if line.text and line is not numbered:
+    filled = [line for line in lines if line.text]
+    reader.above_days = {one.number for one, two in itertools.pairwise(filled) if naming.is_day(two.text)}
+    for line in filled:
+        if line is not numbered:
             reader.line(line)
     if reader.fallback and not head.newsletter:
         reader.masthead.take_name(reader.fallback.text, reader.fallback)
@@ -64,25 +67,6 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     return head
 
 
-def read_foot(head: Head, lines: list[Line], today: date, report: Report) -> int:
-    """Take the date, and the name beside it, from a short line behind the items where the head has no date or no year.
-
-    The number of a line that holds nothing else is given back, 0 where there is none.
-    """
-    for line in lines if head.day is None or not head.has_year else ():
-        text = links.strip(line.text)[0]
-        found = dates.find(text, today) if text and width(text) <= 40 and not grammar.is_call(text) else None
-        if found is None or (head.day and not (found[1] and f"{found[0]:%m-%d}" == f"{head.day:%m-%d}")):
-            continue
-        head.day, head.has_year, head.day_line = found[0], found[1], line.number
-        name = (text[: found[2]] or text[found[3] :]).strip(EDGE)
-        if not head.newsletter and (WORDS.search(fold(name)) or re.match(r"[—–-]", text)):
-            head.newsletter, head.worded = name, True
-            report.found(line.number, "name", "taken as the newsletter's name", name)
-        return line.number if leads.is_same(name, head.newsletter) else 0
-    return 0
-
-
 @dataclass(slots=True)
 class _Reader:
     head: Head
@@ -92,6 +76,7 @@ class _Reader:
     masthead: Masthead
     listing: bool = False  # the heading of the leads was seen
     fallback: Line | None = None  # a name that greets, or the account's, where no other is found
+    above_days: set[int] = field(default_factory=set)  # the numbers of lines with only a day below them
     listed: bool = False  # the leads stand on lines of their own
 
     def subject(self, forward: Forward) -> None:
@@ -159,7 +144,9 @@ class _Reader:
             return
         told = self.masthead.numbered(text, line)
         if grammar.is_greeting(text) and told == text:
-            self.fallback = greetings.read(text, line, self.masthead) or self.fallback
+            self.fallback = (
+                greetings.read(text, line, self.masthead, above_day=line.number in self.above_days) or self.fallback
+            )
             return
         entry = next(
             (mark.rest for mark in enumerators.marks(text) if mark.family not in (*enumerators.UNSURE, "sub", "share")),

@@ -15,6 +15,7 @@ _PLACE = re.compile(
     r"(?=[(（【\[]?[0-9０-９]{1,2}\s?[.．、)）】\]:：](?![0-9０-９])|[0-9]\ufe0f?\u20e3|[①-⑳❶-❿])"
 )
 LEAST = 3
+_FAREWELLS = (grammar.is_foot, grammar.is_call, grammar.is_greeting)
 
 
 def part(lines: list[Line], report: Report) -> list[Line]:
@@ -33,8 +34,8 @@ def part(lines: list[Line], report: Report) -> list[Line]:
 
 def _without_farewell(text: str) -> list[str]:
     """The last item, and what is said to the readers in a sentence behind it, on a line of its own."""
-    match = re.fullmatch(r"(.+[。！!?？；;])\s*([^。！!?？；;]+[。！!]?)", text)
-    return [match[1], match[2]] if match and (grammar.is_foot(match[2]) or grammar.is_call(match[2])) else [text]
+    match = re.fullmatch(r"(.+[。！!?？；;)）】\]])\s*([^。！!?？；;)）】\]]+[。！!～~]*)", text)
+    return [match[1], match[2]] if match and any(is_one(match[2]) for is_one in _FAREWELLS) else [text]
 
 
 def _pieces(text: str) -> list[str]:

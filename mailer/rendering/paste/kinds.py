@@ -99,7 +99,8 @@ def refuse_others(
     named = sum(item.source is not None for item in items.values())
     bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
     dated = bool(head.day or dated or head.named)
-    dated = dated and (found.family != "shape" or head.worded)
+    parted = head.has_year and len(found.titles) >= 2 and len(items) > len(found.titles)
+    dated = dated and (found.family != "shape" or head.worded or parted)
     credited = any(
         sources.is_labelled(line.text) and re.search("[、，,/]", line.text) for line in lines
     )  # once for all

@@ -25,7 +25,8 @@ _CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`,
 _FOLDED = re.compile(r"(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)$")  # where Weibo folds a post
 _QUOTE = re.compile(r"^(?:>[ ]?)+")
 _ADVERTISEMENT = re.compile(
-    r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?|ad|ads|advertisement|sponsored|广告(?:开始|结束))\s*[^\w\s]*",
+    r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?"
+    r"|ad|ads|advertisements?|sponsor(?:ed)?(?: message| content)?|广告(?:开始|结束))\s*[^\w\s]*",
     re.IGNORECASE,
 )
 MOST_OF_ADVERTISEMENT = 8  # lines

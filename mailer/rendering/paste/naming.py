@@ -62,9 +62,18 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
     for match in _MARKED.finditer(text):
         if name := _name(match[1] or match[2]):
             yield 2 + dated, name
+        elif dated and match.start() == 0 and is_day(text[match.end() :]) and not is_weak(match[1] or match[2]):
+            yield 2, (match[1] or match[2]).strip(EDGE)  # nothing but name and day
     for part in _PARTS.split(_undated(_MARKED.sub(" ", text))):
         if name := _name(part):
             yield 1 + dated, name
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day, perhaps with a weekday and the issue's number, and nothing else."""
+    text = re.sub(grammar.EDITION, "", links.strip(text)[0], flags=re.IGNORECASE)
+    found = dates.find(text, _SOME_DAY)
+    return found is not None and re.search(r"\w", text[: found[2]] + text[found[3] :]) is None
 
 
 def _undated(text: str) -> str:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from datetime import date
 
 from mailer.errors import SourceError
-from mailer.rendering.paste import dates, enumerators, grammar, leads, numbers, shapes, sources, tails, titles, unmarked
+from mailer.rendering.paste import (
+    dates,
+    enumerators,
+    grammar,
+    leads,
+    lists,
+    numbers,
+    shapes,
+    sources,
+    tails,
+    titles,
+    unmarked,
+)
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -34,8 +46,27 @@ class Outline:
 def find(lines: list[Line]) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one.
 
-    The first way to tell items that finds some is taken, unless most of its items hold the sources of several and
-    another way parts these.
+    Lists beside the items, in a form of their own, are left aside first where the others make a digest.
+    """
+    aside = lists.find(lines)
+    bare = aside.without(lines, contents=False)
+    found = _find(bare)
+    if found and aside.contents & found.starts.keys():
+        found = _find(aside.without(lines, contents=True)) or found
+    if found is None or (aside.entries and len(found.starts) < 3):
+        return _find(lines) if bare is not lines else found
+    first = min([*found.starts, *found.titles])
+    ours = {index: title for index, title in aside.titles.items() if index > first}
+    below = {index: text for index, text in aside.entries.items() if ours and index > min(ours)}
+    for index, title in ours.items():
+        found.noted.found(lines[index].number, "section", "taken as a section title above a list", title)
+    return Outline({**found.starts, **below}, {**found.titles, **ours}, found.family, found.noted)
+
+
+def _find(lines: list[Line]) -> Outline | None:
+    """The outline by the first way to tell items that finds some.
+
+    Where most of its items hold the sources of several, it is another way that parts these.
     """
     best: tuple[float, Outline] | None = None
     for attempt in _WAYS:
@@ -154,7 +185,8 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     found = [
         (index, pair)
         for index, line in enumerate(lines)
-        if (pair := enumerators.bullet(line.text)) and not sources.is_labelled(line.text)
+        if (pair := enumerators.bullet(line.text))
+        and not (sources.is_labelled(line.text) or sources.is_address(line.text))
     ]
     counts = Counter(pair[0] for _, pair in found)
     bulleted = dict(found)

@@ -31,7 +31,8 @@ _POINTING = re.compile(
 )
 _POINTED = re.compile(r"(?:👉|🔗|➡|→|▶|↗|📎|原文)\ufe0f?\s*(.{2,40}?)\s*[,:：|｜]?")
 _MORE_AT = re.compile(
-    r"(?:read (?:more|on)|more|(?:the )?full story|continue reading)\s+(?:at|on|in|from)\s+(.{2,44}?)\s*[:：]?",
+    r"(?:read (?:more|on)|more|(?:the )?full story|continue reading)"
+    r"(?:\s+(?:at|on|in|from)\s+|\s*[:：|｜>→]\s*)(.{2,44}?)\s*[:：<(]*",
     re.IGNORECASE,
 )
 _MEDIUM = re.compile(
@@ -80,7 +81,7 @@ _POINTERS = " 🔗👉➡→↗▶►☞:："
 def source_line(text: str) -> tuple[str, str] | None:
     """A line that holds only a source, as (name, address)."""
     plain, url = links.strip(text)
-    if url and plain.strip(_POINTERS) == url:
+    if is_address(text):
         return "", url
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
     if alone and is_name(plain) and not is_pointer(plain) and not (grammar.is_call(text) or grammar.is_foot(plain)):
@@ -88,7 +89,7 @@ def source_line(text: str) -> tuple[str, str] | None:
     if (
         re.fullmatch(
             r"(?:原文|链接|原文链接|阅读原文|详情|link|(?:read|learn) more|go deeper|full story|more)"
-            rf"\s*[:：]?\s*(?:{re.escape(url)})?",
+            rf"(?:\s*[(（]\d+ ?(?:min|分钟)[^()（）]*[)）])?\s*[:：]?\s*(?:{re.escape(url)})?",
             plain.strip(),
             re.I,
         )
@@ -110,6 +111,8 @@ def source_line(text: str) -> tuple[str, str] | None:
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
+            if (said := _SOURCE_SAYS.fullmatch(fold(name))) and pattern is not _SOURCE_SAYS:  # `——摘自《Paper》`
+                name = name[said.start(1) : said.end(1)]
             return without_reporter(name), url
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
@@ -132,6 +135,12 @@ def is_pointer(text: str) -> bool:
 def is_marked_name(text: str) -> bool:
     """Whether a line is only a few words in brackets or between signs: a name, or a title."""
     return _MARKED.fullmatch(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Whether a line is only an address, perhaps behind a sign that points to it."""
+    plain, url = links.strip(text)
+    return url != "" and plain.strip(_POINTERS) == url
 
 
 def is_labelled(text: str) -> bool:

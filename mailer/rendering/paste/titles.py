@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from datetime import date
 
 from mailer.model.columns import width
@@ -17,7 +16,6 @@ _PICTOGRAPHS = re.compile(rf"^(?:{enumerators.SIGN}\s*)+|(?:\s*[\U0001f300-\U000
 _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  # how many items are below
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
-_BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])）>〉]")
 SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
@@ -49,21 +47,6 @@ def heading(text: str) -> tuple[str, bool] | None:
     if tails.source_at_end(plain, lenient=True):
         return None
     return " ".join(title.split()), decorated
-
-
-def mark(lines: list[Line], report: Report) -> list[Line]:
-    """The lines with words alone in brackets (`[Paper]`) marked as titles, where each stands above an item.
-
-    A source in brackets stands below; here one stands above the first item, too.
-    """
-    filled = [i for i, line in enumerate(lines) if line.text]
-    begins = {i for i in filled if enumerators.is_numbered(lines[i].text) or enumerators.bullet(lines[i].text)}
-    found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
-    below = dict(itertools.pairwise(filled))
-    if len(found) < 2 or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
-        return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} words in brackets above items taken as titles")
-    return [replace(line, text=f"## {found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
 def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:

@@ -53,7 +53,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
                 block = block[1:]  # name and date stand directly above the first item
         if len(block) > 2 and shapes.is_headline(lines[block[0]]) and shapes.is_headline(lines[block[1]]):
             block = block[1:]  # a section's title stands above the headline
-        if block:
+        above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
+        if block and not above_all:  # a source of the whole digest stands below its name and day
             starts[block[0]] = lines[block[0]].text
         previous = index
     if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):

@@ -1,0 +1,63 @@
+"""Lines that can be nothing but section titles, known because their form repeats above items: written as `## title`."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+
+from mailer.model.columns import width
+from mailer.rendering.paste import enumerators, numbers, titles
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+LEAST = 2  # titles of one form
+SHORT = 20  # columns of a title above signs, which a headline has above the points of its text
+
+_BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])）>〉]")
+_NUMBER = re.compile(r"(?:part|no\.?|第)?\W*(\d{1,2})\W*(?:部分)?", re.IGNORECASE)
+
+
+def mark(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with such titles marked."""
+    return _below_numbers(_in_brackets(lines, report), report)
+
+
+def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
+    """Words alone in brackets (`[Paper]`), each above an item.
+
+    A source in brackets stands below; here one stands above the first item, too.
+    """
+    filled = [i for i, line in enumerate(lines) if line.text]
+    begins = {i for i in filled if _begins(lines[i].text)}
+    found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
+    below = dict(itertools.pairwise(filled))
+    if len(found) < LEAST or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} words in brackets above items taken as titles")
+    return [replace(line, text=f"## {found[i]}") if i in found else line for i, line in enumerate(lines)]
+
+
+def _below_numbers(lines: list[Line], report: Report) -> list[Line]:
+    """Words below a number alone (`01`), where the items below them begin with a sign of their own or are several."""
+    filled = [i for i, line in enumerate(lines) if line.text]
+    below = dict(itertools.pairwise(filled))
+    alone = [i for i in filled if (match := _NUMBER.fullmatch(lines[i].text)) and int(match[1])]
+    counted = [int(match[1]) for i in alone if (match := _NUMBER.fullmatch(lines[i].text))]
+    found = {number: below.get(number, -1) for number in alone}
+    if len(found) < LEAST or counted != list(range(1, len(counted) + 1)) or -1 in found.values():
+        return lines
+    over = [below.get(title, -1) for title in found.values()]
+    marked = all(at >= 0 and _begins(lines[at].text) for at in over)
+    short = marked and all(width(lines[i].text) <= SHORT for i in found.values())
+    if not (short or numbers.hold_several(lines, [*found.values()])):
+        return lines
+    if any(titles.heading(lines[i].text) is None for i in found.values()):
+        return lines
+    report.add(lines[alone[0]].number, "guess", f"{len(found)} lines below a number alone taken as titles")
+    kept = (replace(line, text=f"## {line.text}") if i in found.values() else line for i, line in enumerate(lines))
+    return [line for i, line in enumerate(kept) if i not in found]
+
+
+def _begins(text: str) -> bool:
+    return enumerators.is_numbered(text) or (enumerators.bullet(text) or enumerators.bracketed(text)) is not None
