@@ -118,18 +118,18 @@ class Apply:
             if step is not Link.READY or not applications.move(conn, application.id, Standing.WAITING, now):
                 return step, application._asdict()
             applications.note(conn, application.id, "confirmed", now)
-            admission.answered(conn, self.key, application.match_key, now)
             for older in applications.open_ones(conn, application.match_key, application.id):
-                applications.move(conn, older, Standing.EXPIRED, now)
-                applications.note(conn, older, "reapplied", now, text=str(application.id))
+                if applications.move(conn, older, Standing.EXPIRED, now):
+                    applications.note(conn, older, "reapplied", now, text=str(application.id))
             if application.wants_newsletter:
                 self._subscribe(conn, application, visit, now)
+            admission.answered(conn, self.key, application.match_key, now)  # after the reader, as in Join
             self._notify(conn, application, "review", now)
             return Link.DONE, application._asdict()
 
     def _subscribe(self, conn: Connection, application: Row[Any], visit: Visit, now: datetime) -> None:
         """The button under "and send me the newsletter" is the second opt-in; somebody's earlier no still stands."""
-        person = subscribers.find(conn, application.match_key)
+        person = subscribers.find(conn, application.match_key, hold=True)
         if signups.suppression(conn, application.match_key, now) in REFUSALS:
             return
         stopped = suppressions.active(conn, application.match_key, now)

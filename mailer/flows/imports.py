@@ -181,7 +181,7 @@ class Import:
             if self._broken_off.is_set():
                 break
             chunk = entries[start : start + CHUNK]
-            findings += self._write(chunk)
+            findings += self._db.insist(self._write, chunk)
             if self._db.is_sqlite and len(chunk) > CHUNK // 2:
                 time.sleep(OTHERS_SECONDS)  # whoever leaves meanwhile, or sends, gets his turn before the next chunk
         return findings
@@ -208,7 +208,7 @@ class Import:
             weighed = self._weigh(conn, entries)
             new = [entry for entry, _, finding in weighed if finding.verdict is Verdict.ADDED]
             if new:
-                members = applications.tags_of_members(conn, [entry.address.match_key for entry in new])
+                members = applications.tags_of_members(conn, [entry.address.match_key for entry in new], hold=True)
                 if members:
                     new = [_as_member(entry, members) for entry in new]
                 roster.add_all(conn, new, file=self._file, now=now)

@@ -70,8 +70,8 @@ class Join:
         return self.db.read(marks.counts, [(total, self.clock() - HOUR)])[0] / self.limits.total_hour
 
     def _invite(self, conn: Connection, address: Address, name: str, wording: str, visit: Visit, now: datetime) -> None:
-        person = subscribers.find(conn, address.match_key)
-        if person is not None and person.state == "erased":
+        person = subscribers.find(conn, address.match_key, hold=True)
+        if person is not None and person.state == "erased":  # at this moment
             return
         if person is None:
             subscriber_id = subscribers.add(conn, address, name=name, language=visit.language, now=now)
@@ -128,7 +128,7 @@ class Join:
         """Press the button of a confirm link; pressing again changes nothing. None for no confirm letter."""
         now = self.clock()
         with self.db.transaction() as conn:
-            found = self._read(conn, delivery_id)
+            found = self._read(conn, delivery_id, hold=True)
             if found is None:
                 return None
             letter, person = found
@@ -158,11 +158,11 @@ class Join:
             counted = marks.purge(conn, now - MONTH)
         return {"readers": readers, "clients": clients, "marks": counted}
 
-    def _read(self, conn: Connection, delivery_id: int) -> tuple[Row[Any], Subscriber] | None:
+    def _read(self, conn: Connection, delivery_id: int, *, hold: bool = False) -> tuple[Row[Any], Subscriber] | None:
         letter = signups.delivery(conn, delivery_id)
         if letter is None or letter.kind != "confirm" or letter.subscriber_id is None:
             return None
-        person = subscribers.get(conn, letter.subscriber_id)
+        person = subscribers.get(conn, letter.subscriber_id, hold=hold)
         return None if person is None else (letter, person)
 
     def _outcome(self, conn: Connection, letter: Row[Any], person: Subscriber) -> Confirmation:

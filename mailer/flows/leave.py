@@ -76,7 +76,7 @@ class Leave:
     def undo(self, delivery_id: int) -> bool:
         """Take a leaving by the page back within the hour; False when it is too late or was not by the page."""
         with self.db.transaction() as conn:
-            person = _person(conn, delivery_id)
+            person = _person(conn, delivery_id, hold=True)
             if person is None or not self._may_undo(conn, person):
                 return False
             signups.restore(conn, person.id)
@@ -86,7 +86,7 @@ class Leave:
     def give_reason(self, delivery_id: int, reason: str) -> bool:
         """Record why a reader left, once per leaving; False for no such reason or nobody who left."""
         with self.db.transaction() as conn:
-            person = _person(conn, delivery_id)
+            person = _person(conn, delivery_id, hold=True)
             if person is None or reason not in REASONS or person.state != "unsubscribed":
                 return False
             left = consents.last(conn, person.id, "withdrawn")
@@ -98,7 +98,7 @@ class Leave:
     def prefer(self, delivery_id: int, language: str, *, pause: bool, unwanted: tuple[str, ...] | None) -> bool:
         """Set language, a pause of 30 days, and the sections not wanted (None: as they are), of an active reader."""
         with self.db.transaction() as conn:
-            person = _person(conn, delivery_id)
+            person = _person(conn, delivery_id, hold=True)
             if person is None or person.state != "active":
                 return False
             now = self.clock()
@@ -157,7 +157,9 @@ class LostLink:
             reads = person is not None and person.state == "active"
             answer = admission.admit(conn, self.limits, self.key, address, visit, now, writes=reads)
             if person is not None and reads and answer is Answer.SEND:
-                self._post(conn, person, person.language or visit.language, now)
+                held = subscribers.get(conn, person.id, hold=True)
+                if held is not None and held.state == "active":  # not erased at this moment
+                    self._post(conn, held, held.language or visit.language, now)
         return answer
 
     def _post(self, conn: Connection, person: Subscriber, language: str, now: datetime) -> None:
@@ -168,6 +170,6 @@ class LostLink:
         post_letter(conn, kind="lost-link", address=person.address, now=now, compose=compose, subscriber_id=person.id)
 
 
-def _person(conn: Connection, delivery_id: int) -> Subscriber | None:
+def _person(conn: Connection, delivery_id: int, *, hold: bool = False) -> Subscriber | None:
     subscriber_id = signups.addressee(conn, delivery_id)[0]
-    return None if subscriber_id is None else subscribers.get(conn, subscriber_id)
+    return None if subscriber_id is None else subscribers.get(conn, subscriber_id, hold=hold)

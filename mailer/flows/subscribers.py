@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from mailer.errors import NotFound, UsageError
 from mailer.mail.address import match_key, parse
+from mailer.model.roster import Entry
 from mailer.model.subscriber import State, Subscriber, fault_in_text, language_tag, tag_name, tombstone, tombstones
 from mailer.model.tokens import Keyring
 from mailer.store import applications, consents, erasure, history, roster, signups, subscribers
@@ -54,29 +55,33 @@ def add(
     kept_language = language_tag(language)
     if kept_language is None:
         raise UsageError(f"{language!r} is no language tag such as en or zh-CN")
-    with db.transaction() as conn:
-        found = subscribers.find(conn, address.match_key)
-        if found and found.state is State.UNSUBSCRIBED:
-            raise UsageError("this reader unsubscribed; only a sign-up of the reader's own brings the address back")
-        stones = tombstones(address.match_key, keyring)
-        reasons = roster.suppressed(conn, [address.match_key, *stones], now)
-        if address.match_key in reasons:
-            reason = reasons[address.match_key]
-            raise UsageError(f"this address is suppressed ({reason}); 'mailer suppressions lift' may change that")
-        if found:
-            return Added(found.id, False)
-        if reasons:
-            raise UsageError("this reader was erased; only a sign-up of the reader's own brings the address back")
-        subscriber_id = subscribers.add(
-            conn,
-            address,
-            name=name,
-            language=kept_language,
-            state=State.ACTIVE,
-            tags=[*new_tags, *applications.tags_of_members(conn, [address.match_key]).get(address.match_key, ())],
-            now=now,
-        )
-        consents.append(conn, subscriber_id, consents.Step("added", source=source, detail=f"by {actor}"), now)
+    entry = Entry(0, address, name, kept_language, tuple(new_tags), source=source)
+    return db.insist(db.run, _add, keyring, entry, actor, now)
+
+
+def _add(conn: Connection, keyring: Keyring, entry: Entry, actor: str, now: datetime) -> Added:
+    key = entry.address.match_key
+    found = subscribers.find(conn, key)
+    if found and found.state is State.UNSUBSCRIBED:
+        raise UsageError("this reader unsubscribed; only a sign-up of the reader's own brings the address back")
+    reasons = roster.suppressed(conn, [key, *tombstones(key, keyring)], now)
+    if key in reasons:
+        raise UsageError(f"this address is suppressed ({reasons[key]}); 'mailer suppressions lift' may change that")
+    if found:
+        return Added(found.id, False)
+    if reasons:
+        raise UsageError("this reader was erased; only a sign-up of the reader's own brings the address back")
+    members = applications.tags_of_members(conn, [key], hold=True)
+    subscriber_id = subscribers.add(
+        conn,
+        entry.address,
+        name=entry.name,
+        language=entry.language,
+        state=State.ACTIVE,
+        tags=[*entry.tags, *members.get(key, ())],
+        now=now,
+    )
+    consents.append(conn, subscriber_id, consents.Step("added", source=entry.source, detail=f"by {actor}"), now)
     return Added(subscriber_id, True)
 
 
@@ -120,14 +125,13 @@ def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetim
     """
     key = match_key(text)
     with db.transaction() as conn:
-        found = subscribers.find(conn, key)
-        stone = tombstone(key, keyring)
-        kept = found is not None or any(history.of(conn, 0, key).values())
+        kept = any(history.of(conn, 0, key).values())
+        erasure.bury(conn, key, tombstone(key, keyring), actor=actor, now=now)
+        found = subscribers.find(conn, key, hold=True)  # only now: with his application's button he became a reader
         if found:
             erasure.scrub(conn, found.id, now)
-        erasure.bury(conn, key, stone, actor=actor, now=now)
     erasure.fold_in(db)
-    return kept
+    return kept or found is not None
 
 
 def each(db: Database, segment: ColumnElement[bool] | None = None) -> Iterator[Subscriber]:

@@ -98,17 +98,21 @@ def of_person(conn: Connection, match_key: str, besides: int = 0) -> list[Row[An
     return list(conn.execute(query.order_by(a.id.desc()).limit(20)))
 
 
-def tags_of_members(conn: Connection, match_keys: Sequence[str]) -> dict[str, set[str]]:
-    """Of these addresses the members', each with the tags of a member: that he is one, and his kinds."""
+def tags_of_members(conn: Connection, match_keys: Sequence[str], *, hold: bool = False) -> dict[str, set[str]]:
+    """Of these addresses the members', each with the tags of a member: that he is one, and his kinds.
+
+    `hold` lets nobody decide on their applications before this transaction ends: for who adds them as readers now,
+    since a reviewer who approves at the same moment would not find them.
+    """
     a = applications.c
-    if conn.execute(select(a.id).where(a.state == Standing.APPROVED).limit(1)).first() is None:
+    told = (Standing.APPROVED, *OPEN) if hold else (Standing.APPROVED,)
+    if conn.execute(select(a.id).where(a.state.in_(told)).limit(1)).first() is None:
         return {}
-    approved = select(a.match_key, a.kind).where(
-        among_texts(conn, a.match_key, match_keys), a.state == Standing.APPROVED
-    )
+    theirs = select(a.match_key, a.kind, a.state).where(among_texts(conn, a.match_key, match_keys), a.state.in_(told))
     found: dict[str, set[str]] = {}
-    for row in conn.execute(approved):
-        found.setdefault(row.match_key, {"member"}).add(row.kind)
+    for row in conn.execute(theirs.with_for_update(read=True) if hold else theirs):
+        if row.state == Standing.APPROVED:
+            found.setdefault(row.match_key, {"member"}).add(row.kind)
     return found
 
 

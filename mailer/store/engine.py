@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
@@ -104,6 +105,13 @@ class Database:
         with self.reading() as connection:
             return step(connection, *args, **kwargs)
 
+    def insist(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a step that writes; once more where somebody else has just added the row it adds, and is found then."""
+        try:
+            return step(*args, **kwargs)
+        except exc.IntegrityError:
+            return step(*args, **kwargs)
+
     def together(self, steps: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Call steps that write in one transaction, and return after its commit what each returned or raised.
 
@@ -113,7 +121,7 @@ class Database:
         if len(steps) > 1:
             with suppress(_GroupFailed), self.transaction() as connection:
                 return self._as_group(connection, steps)
-        return [_outcome(step) for step in steps]
+        return [_outcome(partial(self.insist, step)) for step in steps]
 
     def _as_group(self, connection: Connection, steps: Sequence[Callable[[], T]]) -> list[T | Exception]:
         group = self._here.group = _Group(connection)

@@ -114,7 +114,13 @@ def _empty_bounces(conn: Connection, his: ColumnElement[bool]) -> None:
 
 
 def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: datetime) -> None:
-    """Put a tombstone in the place of every suppression and application of an address; empty the latter's letters."""
+    """Put a tombstone in the place of every suppression and application of an address; empty the latter's letters.
+
+    Before a reader is scrubbed: a reviewer's decision takes hold of the application first and of the reader then, too.
+    """
+    a = applications.c
+    his = a.match_key == match_key
+    states = {row.id: row.state for row in conn.execute(select(a.id, a.state).where(his).with_for_update())}
     conn.execute(
         update(suppressions)
         .where(suppressions.c.match_key == match_key)
@@ -125,15 +131,13 @@ def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: d
         conn.execute(
             insert(suppressions).values(match_key=tombstone, reason="erased", state="active", at=now, actor=actor)
         )
-    his = applications.c.match_key == match_key
-    ids = select(applications.c.id).where(his)
-    undecided = [row.id for row in conn.execute(ids.where(applications.c.state.in_((Standing.UNCONFIRMED, *OPEN))))]
-    conn.execute(update(reviews).where(reviews.c.application_id.in_(ids)).values(note=""))
+    conn.execute(update(reviews).where(reviews.c.application_id.in_(states)).values(note=""))
     empty_applications_mail(conn, his, now)
     _empty_bounces(conn, func.lower(bounces.c.recipient) == match_key)  # whose sender nobody could prove
     conn.execute(
         update(applications).where(his).values(address="", match_key=tombstone, name="", answers={}, client="")
     )
+    undecided = [number for number, state in states.items() if state in {Standing.UNCONFIRMED, *OPEN}]
     if undecided:
         closed = {"state": Standing.EXPIRED, "decided_at": now}
         conn.execute(update(applications).where(applications.c.id.in_(undecided)).values(closed))

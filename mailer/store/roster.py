@@ -14,7 +14,7 @@ from mailer.model.tokens import Keyring
 from mailer.store import bulk
 from mailer.store.packing import packed
 from mailer.store.schema import consents, events, subscribers, suppressions, to_lines, to_millis
-from mailer.store.subscribers import retag
+from mailer.store.subscribers import get
 from mailer.store.suppressions import in_force
 
 
@@ -115,15 +115,14 @@ def _agreed(moment: datetime, zone: tzinfo | None) -> tuple[int, str]:
 
 
 def change(conn: Connection, found: Known, entry: Entry) -> None:
-    """Write what an entry changes about a subscriber who is there already (Known.after says what)."""
-    name, language, attributes, tags = found.after(entry)
-    conn.execute(
-        update(subscribers)
-        .where(subscribers.c.id == found.id, subscribers.c.state == found.state)
-        .values(name=name, language=language, attributes=dict(attributes))
-    )
-    if entry.tags:
-        retag(conn, found.id, add=tags)
+    """Write what an entry changes about a subscriber who is there already (Known.after says what), as he is by now."""
+    now = get(conn, found.id, hold=True)
+    if now is None or now.state is not found.state:
+        return
+    known = Known(now.id, now.state, now.name, now.language, now.attributes, now.tags)
+    name, language, attributes, tags = known.after(entry)
+    values = {"name": name, "language": language, "attributes": dict(attributes), "tags": tuple(sorted(tags))}
+    conn.execute(update(subscribers).where(subscribers.c.id == found.id).values(values))
 
 
 def record(conn: Connection, kind: str, detail: Mapping[str, object], *, actor: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    and_,
     bindparam,
     func,
     or_,
@@ -30,12 +31,13 @@ from mailer.store.rendered import given, rendered
 from mailer.store.schema import subscribers, to_lines, to_millis
 
 _BY_ID = select(subscribers).where(subscribers.c.id == bindparam("this"))
+_HELD = _BY_ID.with_for_update(key_share=True)  # SQLite lets one write at a time, and needs no such thing
 
 
-def find(conn: Connection, match_key: str) -> Subscriber | None:
-    """The subscriber with this match key (mail.address.match_key), or None."""
+def find(conn: Connection, match_key: str, *, hold: bool = False) -> Subscriber | None:
+    """The subscriber with this match key (mail.address.match_key), or None. `hold` as in `get`."""
     found = _number(conn).rows(conn, key=match_key)  # most who sign up are new: nothing is to be read of them
-    return get(conn, found[0].id) if found else None
+    return get(conn, found[0].id, hold=hold) if found else None
 
 
 @rendered
@@ -43,9 +45,12 @@ def _number(database: str) -> Select[Any]:
     return select(subscribers.c.id).where(subscribers.c.match_key == given("key"))
 
 
-def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
-    """The subscriber with this id, or None."""
-    row = conn.execute(_BY_ID, {"this": subscriber_id}).one_or_none()
+def get(conn: Connection, subscriber_id: int, *, hold: bool = False) -> Subscriber | None:
+    """The subscriber with this id, or None.
+
+    `hold` lets nobody else change him before this transaction ends: for who writes what follows from what he is now.
+    """
+    row = conn.execute(_HELD if hold else _BY_ID, {"this": subscriber_id}).one_or_none()
     return None if row is None else subscriber_of(row)
 
 
@@ -108,9 +113,14 @@ def change(conn: Connection, subscriber_id: int, **values: Any) -> None:
 def retag(
     conn: Connection, subscriber_id: int, *, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """Give a subscriber tags (as kept: model.subscriber.tag_name) and take others; returns those he has then."""
-    his = subscribers.c.id == subscriber_id
-    before = conn.execute(select(subscribers.c.tags).where(his).with_for_update()).scalar() or ()
+    """Give a subscriber tags (as kept: model.subscriber.tag_name) and take others; returns those he has then.
+
+    One who has been erased meanwhile has none, and gets none.
+    """
+    his = and_(subscribers.c.id == subscriber_id, subscribers.c.state != State.ERASED)
+    before = conn.execute(select(subscribers.c.tags).where(his).with_for_update(key_share=True)).scalar()
+    if before is None:
+        return ()
     after = tuple(sorted({*before, *add}.difference(remove)))
     if after != before:
         conn.execute(update(subscribers).where(his).values(tags=after))
