@@ -21,6 +21,7 @@ from mailer.rendering.paste import (
     kinds,
     labels,
     links,
+    ordinals,
     outline,
     page,
     rows,
@@ -100,9 +101,8 @@ class _Reader:
 
     def reading(self) -> Reading:
         self.notes = self._footnotes()
-        self.lines = headings.mark(
-            page.without_menus(writers.without(self.lines, self.report), self.report), self.report
-        )
+        self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
+        self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)
         self.lines = labels.name_labelled(alone.name_in_brackets(self.lines, self.report), self.report)
         found = outline.find(self.lines)
         if found is None and (parted := inline.part(self.lines, self.report)):

@@ -28,11 +28,11 @@ _FORWARD = re.compile(
 )
 _WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 _HEADER = re.compile(
-    r"(from|sent|to|cc|date|subject|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
+    r"(from|sent|to|cc|date|subject|re|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
     r"\s*[:：]\s*(.*)",
     re.IGNORECASE,
 )
-_SUBJECTS, _DATES = ("subject", "主题", "主旨"), ("date", "日期")
+_SUBJECTS, _DATES = ("subject", "re", "主题", "主旨"), ("date", "日期")
 
 
 def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:

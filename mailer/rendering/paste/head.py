@@ -196,7 +196,11 @@ class _Reader:
         behind = head.newsletter != "" and (head.leads_line == 0)
         if not head.leads and self._are_leads(text, behind_name=behind):
             self._take_leads(text, line, listed=behind)
-        elif not head.newsletter and width(text) <= 60 and not re.search(r"[。！？!?；;]$|^[a-z]+ .*\.$", text):
+        elif (
+            not head.newsletter
+            and width(text) <= 60
+            and not re.search(r"[。！？!?；;]$|^[a-z]+ .*\.$|(?: \S+){3} [a-z]{4,}\.$", text)
+        ):
             self.masthead.take_name(text.strip(EDGE), line)
             head.named = bool(WORDS.search(fold(text))) or head.day is not None
         elif leads.is_same(text, head.newsletter):

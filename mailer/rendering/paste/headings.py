@@ -14,7 +14,7 @@ from mailer.rendering.paste.report import Report
 LEAST = 2  # titles of one form
 SHORT = 20  # columns of a title above signs, which a headline has above the points of its text
 
-_BRACKETS = re.compile(r"[\[(（<〈]([^\W\d][^\[\]()（）<>〈〉]{0,24})[\])）>〉]")
+_BRACKETS = re.compile(r"[\[(（<〈〔]([^\W\d][^\[\]()（）<>〈〉〔〕]{0,24})[\])）>〉〕]")
 _NUMBER = re.compile(r"(?:part|no\.?|第)?\W*(\d{1,2})\W*(?:部分)?", re.IGNORECASE)
 
 

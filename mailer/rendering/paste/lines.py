@@ -29,7 +29,12 @@ _ADVERTISEMENT = re.compile(
     r"|ad|ads|advertisements?|sponsor(?:ed)?(?: message| content)?|广告(?:开始|结束))\s*[^\w\s]*",
     re.IGNORECASE,
 )
+# What a printed page has at its edge.
+_PAGE = re.compile(
+    r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$", re.IGNORECASE
+)
 MOST_OF_ADVERTISEMENT = 8  # lines
+FIRST = 6  # lines of the head
 _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
@@ -51,7 +56,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = _nested(clean, dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
-    clean = _without_underlines(unquoted, report)
+    clean = _without_pages(_without_underlines(unquoted, report), report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
@@ -115,6 +120,23 @@ def _without_underlines(lines: list[Line], report: Report) -> list[Line]:
             report.add(line.number, "underline", "underline of a title dropped", line.text)
         else:
             kept.append(line)
+    return kept
+
+
+def _without_pages(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without page numbers, and without the name that stands beside them again."""
+    kept: list[Line] = []
+    names: set[str] = set()
+    for line in lines:
+        page = _PAGE.search(line.text)
+        bare = line.text[: page.start()] if page else line.text
+        if page:
+            report.drop(line.number, "number of a page dropped", line.text[page.start() :].strip())
+        if page and bare in names:
+            report.drop(line.number, "head of a page dropped", bare)
+        elif bare or not page:
+            kept.append(replace(line, text=bare))
+        names |= {bare} if bare and len(names) < FIRST else set()
     return kept
 
 

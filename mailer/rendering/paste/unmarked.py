@@ -51,7 +51,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
                 block = [i for i in range(blank) if lines[i].text][-1:] + block
             if len(block) > 2 and dates.find(lines[block[0]].text, date(2000, 1, 1)):
                 block = block[1:]  # name and date stand directly above the first item
-        if len(block) > 2 and shapes.is_headline(lines[block[0]]) and shapes.is_headline(lines[block[1]]):
+        headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
+        if headlines and not _are_one(lines, *block[:2]):
             block = block[1:]  # a section's title stands above the headline
         above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
         if block and not above_all:  # a source of the whole digest stands below its name and day
@@ -137,6 +138,13 @@ def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
 def _has_name_behind(text: str) -> bool:
     """Whether a line may be a headline with a name in parentheses or behind a dash."""
     return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
+
+
+def _are_one(lines: list[Line], one: int, two: int) -> bool:
+    """Whether a line and the one directly below it are one headline in two languages."""
+    chinese = [re.search(r"[\u3400-\u9fff]", lines[i].text) is not None for i in (one, two)]
+    latin = [re.search(r"[A-Za-z]{3}", lines[i].text) is not None for i in (one, two)]
+    return two == one + 1 and chinese[0] != chinese[1] and latin[0] != latin[1]
 
 
 def _is_filled(text: str) -> bool:
