@@ -73,6 +73,9 @@ def import_(
             meaning = layout(_ask_for_consent(file))
         if table.guess:
             output.talk(f"{file}: {table.guess}")
+        for name in meaning.may_tell_who_left:
+            output.talk(f"{file}: column {name} becomes an attribute; if it says who left, give those rows to")
+            output.talk("  'mailer suppressions import' first, or let a column named status call them unsubscribed")
         gc.freeze()  # what was loaded stays: the collector need not look at it again,
         gc.set_threshold(10_000, 50, 50)  # nor every few rows at those in memory
         findings = _Findings(club, file, dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ _KNOWN = ("email", "name", "language", "tags", "status", "consent_source", "cons
 _JOINED = "joined_at"  # of our own export: when he agreed to be a reader
 _REMEMBERED = 4096  # lists tell few days, again and again
 _STATES = {"": State.ACTIVE, **{state.value: state for state in (State.ACTIVE, State.PENDING, State.UNSUBSCRIBED)}}
+
+
+_YEAR_FIRST = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]*(\d{1,2})(:\d\d.*))?", re.ASCII)
+_WHO_LEFT = re.compile(r"unsub|subscribed|opt_?(?:ed_)?out|disabled|退订|取消订阅")  # in a heading of another system
 
 
 class Entry(NamedTuple):
@@ -170,6 +175,13 @@ class Layout:
         return tuple(name for name, _ in self._attributes)
 
     @property
+    def may_tell_who_left(self) -> tuple[str, ...]:
+        """Attributes that by their names may say who left another system, and keep nobody out; none beside a status."""
+        if "status" in self._places:
+            return ()
+        return tuple(name for name in self.attributes if _WHO_LEFT.search(name))
+
+    @property
     def names_consent(self) -> bool:
         """Whether every row can tell where its consent comes from: by a column, or by the source given for all."""
         return bool(self.consent) or "consent_source" in self._places
@@ -220,7 +232,7 @@ class Layout:
         if not text:
             return None
         try:
-            moment = datetime.fromisoformat(text.replace("/", "-"))
+            moment = datetime.fromisoformat(_as_iso(text))
         except ValueError:
             raise Fault(f"consent_at {text!r} is no date such as 2026-01-31 or 2026-01-31T08:00Z") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
@@ -231,6 +243,15 @@ class Layout:
         if late or moment.year < 1971:
             raise Fault(f"consent_at {text!r} lies in the future" if late else f"consent_at {text!r} is too long ago")
         return moment
+
+
+def _as_iso(text: str) -> str:
+    """A moment that begins with the year, as spreadsheets write it (`2026/1/5 8:05`, `2026年1月5日`), by ISO 8601."""
+    if found := _YEAR_FIRST.fullmatch(text):
+        year, month, day, hour, rest = found.groups("")
+        clock = f"T{hour:0>2}{rest.removesuffix(' UTC')}" + ("Z" if rest.endswith(" UTC") else "")
+        return f"{year}-{month:0>2}-{day:0>2}" + (clock if hour else "")
+    return text
 
 
 def _meanings(headings: Sequence[str], renames: Mapping[str, str]) -> list[str]:

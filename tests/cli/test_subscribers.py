@@ -192,6 +192,11 @@ def test_an_export_is_read_back_as_it_was(club: Path) -> None:
     assert run(club, "subscribers", "export").stdout == first
 
 
+def test_a_column_that_may_say_who_left_another_system_is_named_before_its_readers_come_in(club: Path) -> None:
+    done = run(club, "subscribers", "import", "-", "--consent", "x", stdin="email,email_disabled\na@example.com,true\n")
+    assert "column email_disabled becomes an attribute; if it says who left" in done.stderr
+
+
 def test_an_export_keeps_the_day_of_joining_in_another_club(club: Path, tmp_path: Path) -> None:
     run(club, "subscribers", "import", "-", "--consent", "x", stdin="email,consent_at\na@example.com,2025-01-31\n")
     first = run(club, "subscribers", "export").stdout

@@ -19,7 +19,7 @@ from mailer.flows import imports
 from mailer.flows import subscribers as flow
 from mailer.flows.imports import Finding, Import, Summary
 from mailer.intake.table import read_table
-from mailer.model.roster import Layout, Verdict
+from mailer.model.roster import Fault, Layout, Verdict
 from mailer.model.subscriber import State
 from mailer.model.tokens import Keyring
 from mailer.store import roster, subscribers, suppressions
@@ -101,6 +101,38 @@ def test_bad_rows_are_named_and_the_good_ones_imported(db: Database) -> None:
     assert find(db, "f@example.com").state is State.PENDING
     assert find(db, "alice@example.com").name == "Alice"
     assert not summary.all_refused
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026/1/5", datetime(2026, 1, 5, tzinfo=UTC)),
+        ("2026/1/5 8:05", datetime(2026, 1, 5, 8, 5, tzinfo=UTC)),
+        ("2026-1-5 18:05:30", datetime(2026, 1, 5, 18, 5, 30, tzinfo=UTC)),
+        ("2026.01.05", datetime(2026, 1, 5, tzinfo=UTC)),
+        ("2026年1月5日", datetime(2026, 1, 5, tzinfo=UTC)),
+        ("2026年01月05日 8:05", datetime(2026, 1, 5, 8, 5, tzinfo=UTC)),
+        ("2026-01-05 08:05:00 UTC", datetime(2026, 1, 5, 8, 5, tzinfo=UTC)),
+        ("2026-01-05T08:05:00+08:00", datetime(2026, 1, 5, 0, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_day_with_the_year_first_is_read_as_spreadsheets_write_it(text: str, moment: datetime) -> None:
+    layout = Layout(("email", "consent_at"), renames={}, consent="fair", zone=UTC, now=NOW)
+    assert layout.read(2, ["alice@example.com", text]).consented_at == moment
+
+
+@pytest.mark.parametrize("text", ["1/5/2026", "2026/13/5", "2026年2月30日", "46053", "2026/1/5 25:00", "2026/1/5 8"])
+def test_a_day_that_could_be_another_is_refused(text: str) -> None:
+    layout = Layout(("email", "consent_at"), renames={}, consent="fair", zone=UTC, now=NOW)
+    with pytest.raises(Fault, match="is no date such as"):
+        layout.read(2, ["alice@example.com", text])
+
+
+def test_columns_of_another_system_that_may_say_who_left_are_known() -> None:
+    headings = ("email", "email_disabled", "subscribed_to_emails", "Unsubscribed at", "退订时间", "city")
+    layout = Layout(headings, renames={}, consent="fair", zone=UTC, now=NOW)
+    assert layout.may_tell_who_left == ("email_disabled", "subscribed_to_emails", "unsubscribed_at", "退订时间")
+    assert Layout((*headings, "status"), renames={}, consent="", zone=UTC, now=NOW).may_tell_who_left == ()
 
 
 def test_importing_twice_changes_nothing(db: Database) -> None:
