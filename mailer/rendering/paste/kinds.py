@@ -32,12 +32,14 @@ _VACANCY = re.compile(
 )
 _WORK = re.compile(
     r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:本周|上周|下周|本月|下月|今日|明日)(?:工作|计划|完成|总结)|(?:^|\s)部门\s*[:：]|问题与建议"
-    r"|^\W*(?:done|completed|in progress|next(?: week| steps)?|risks?|blockers?|plans?|this week|last week)\s*:?$",
+    r"|^\W*(?:done|completed|in progress|next(?: week| steps)?|risks?|blockers?|plans?|this week|last week"
+    r"|what (?:I|we) (?:did|do|will do|plan(?:ned)?)(?: \w+){0,2})\s*:?$",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
     r"^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
-    r"|^#*\s*\[?v?\d+\.\d+\.\d+\b",
+    r"|^#*\s*(?:(?:new )?features|bug ?fixes|improvements|breaking changes)\s*:?$|\(#\d{2,5}\)$"
+    r"|^#*\s*(?:release|version)?\s*\[?v?\d+\.\d+\.\d+\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(
@@ -48,6 +50,22 @@ _CODE = re.compile(
 _ORDER = re.compile(
     r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b"
     r"|\byour order\b|^total\s*:|^track (?:it|your)\b|tracking number|shipping address",
+    re.IGNORECASE,
+)
+_RECIPE = re.compile(
+    r"^\W*(?:食材|用料|配料|主料|辅料|调料|步骤|做法|(?:准备|烹饪|制作)时间)\s*[:：]"
+    r"|^\W*(?:ingredients|method|directions|prep(?:aration)? time|cook(?:ing)? time|serves \d+)\s*(?::|$)",
+    re.IGNORECASE,
+)
+_LAW = re.compile(
+    r"^第[一二三四五六七八九十百]+[章节]\s|制定本(?:办法|规定|条例|法|章程|细则|制度)|本(?:办法|规定|条例|法|章程|细则|制度)(?:所称|自|由|适用)"
+    r"|^(?:article|section|§) \d+[.:]? .*\bshall\b|\bshall (?:enter into force|come into effect)\b",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(
+    r"^(?:dear (?:mr|mrs|ms|miss|dr|prof|sir|madam)\b|yours (?:sincerely|faithfully|truly))"
+    r"|\b(?:I am writing (?:to|about|with|in)|thank you for your (?:letter|e-?mail|enquiry))\b"
+    r"|^尊敬的[^，,：:]{1,8}(?:先生|女士|经理|老师|主任)[:：]|^(?:此致|敬礼|您?来信(?:收到|已收))",
     re.IGNORECASE,
 )
 _EXERCISES = re.compile(
@@ -69,6 +87,9 @@ _TITLED = (
 )
 _KINDS = (
     ("a contract", _CONTRACT, 2),
+    ("a law or statutes", _LAW, 3),
+    ("a letter", _LETTER, 2),
+    ("a recipe", _RECIPE, 2),
     ("a notice of a meeting", _NOTICE, 2),
     ("a list of vacancies", _VACANCY, 3),
     ("a work report", _WORK, 2),
