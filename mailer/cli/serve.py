@@ -10,10 +10,14 @@ from mailer.cli import open_club
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     import uvicorn
 
     from mailer.flows.dispatch import Dispatcher
+
+
+LOCKED_SECONDS = 30.0  # between two looks whether a restored backup was reconciled
 
 
 @click.command()
@@ -52,22 +56,46 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
             return
         from mailer.cli.sending import Alerting, Journal
 
-        asyncio.run(_serve_and_send(server, listening, club.dispatcher(Alerting(club, Journal()))))
+        observer = Alerting(club, Journal())
+        asyncio.run(_serve_and_send(server, listening, lambda: club.dispatcher(observer)))
 
 
-async def _serve_and_send(server: uvicorn.Server, listening: socket.socket, dispatcher: Dispatcher) -> None:
-    """Both in one event loop; a signal, or the end of either, ends both in good order. Raises StoreError."""
+async def _serve_and_send(
+    server: uvicorn.Server, listening: socket.socket, new_worker: Callable[[], Dispatcher]
+) -> None:
+    """Both in one event loop; a signal, or the end of either, ends both in good order. Raises StoreError.
+
+    Where a restored backup keeps the worker from sending the pages stay, for who leaves.
+    """
     import asyncio
+    import contextlib
+    import logging
     import signal
+
+    from mailer.errors import RestoredError
+
+    ended, worker = asyncio.Event(), new_worker()
 
     def stop() -> None:
         server.should_exit = True
-        dispatcher.stop()
+        ended.set()
+        worker.stop()
+
+    async def send() -> None:
+        nonlocal worker
+        while not ended.is_set():
+            try:
+                await worker.run(forever=True)
+            except RestoredError as error:
+                logging.getLogger("mailer.serve").error("%s", error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), LOCKED_SECONDS)
+                worker = new_worker()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn takes them over, and raises them again when it is done
         loop.add_signal_handler(number, stop)
-    sending = asyncio.create_task(dispatcher.run(forever=True))
+    sending = asyncio.create_task(send())
     sending.add_done_callback(lambda _: stop())
     try:
         await server.serve(sockets=[listening])

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailer.errors import RelayError
 from mailer.model.pacing import Window, second_window
 from mailer.transport.base import Relay
 
 BREAKER_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+REFUSED_SECONDS = 300.0  # after a wrong password or a bad certificate: who knocks too often is locked out
+GIVE_UP_FAILURES = 3  # connections refused in a row, after which a run that need not wait ends
 NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
@@ -39,9 +42,11 @@ class Lane:
     sessions: int = 0  # open now
     failures: int = 0
     retry_at: float = 0.0
+    trouble: RelayError | None = None  # why no connection stands
     ready: deque[Any] = field(default_factory=deque, repr=False)  # claimed work that no connection has taken yet
     arrived: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    door: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)  # while none stands, one connection tries
     low_water: int = 0  # so many ready, and more is to be claimed
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
@@ -135,11 +140,27 @@ class Lane:
         """Whether work can be sent: a connection stands, or one may be tried."""
         return self.sessions > 0 or self.is_open(now)
 
-    def failed(self, now: float) -> None:
-        """A connection could not be opened: wait longer after each failure in a row."""
-        self.retry_at = now + BREAKER_SECONDS[min(self.failures, len(BREAKER_SECONDS) - 1)]
-        self.failures += 1
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether a run that need not wait should wait for it no longer."""
+        if self.trouble is None or self.sessions:
+            return False
+        return self.trouble.permanent or self.failures >= GIVE_UP_FAILURES
 
-    def succeeded(self) -> None:
+    def failed(self, now: float, error: RelayError) -> None:
+        """A connection could not be opened: wait longer after each failure in a row."""
+        pause = BREAKER_SECONDS[min(self.failures, len(BREAKER_SECONDS) - 1)]
+        self.retry_at = now + (REFUSED_SECONDS if error.permanent else pause)
+        self.failures += 1
+        self.trouble = error if error.permanent or not self.sessions else None  # fewer may be allowed than we want
+
+    def opened(self) -> None:
         """A connection was opened: the breaker closes."""
-        self.failures, self.retry_at = 0, 0.0
+        self.sessions += 1
+        self.failures, self.retry_at, self.trouble = 0, 0.0, None
+
+    def closed(self) -> None:
+        """A connection was closed; what others were refused beside the last one says nothing about the next."""
+        self.sessions -= 1
+        if not self.sessions and self.trouble is None:
+            self.failures, self.retry_at = 0, 0.0

@@ -28,6 +28,7 @@ from mailer.transport.url import parse
 TAKEN = Result(Phase.DOT, Reply(250, ("ok",)))
 THROTTLED = Result(Phase.RCPT, Reply(550, ("Connection frequency limited",)))
 REFUSED = Result(Phase.RCPT, Reply(550, ("5.1.1 No such user",)))
+DOWN = RelayError("nobody answers", phase="connect")
 NOT_HEARD = Result(Phase.DOT, None, "the connection was lost")
 
 
@@ -112,7 +113,7 @@ def test_the_dispatcher_is_woken_when_half_of_a_claim_is_left(table: Table) -> N
         (lambda lane: None, True),
         (lambda lane: setattr(lane, "claim_at", 1000.1), False),
         (lambda lane: setattr(lane, "claim_at", 1000.0), True),
-        (lambda lane: lane.failed(1000.0), False),
+        (lambda lane: lane.failed(1000.0, DOWN), False),
         (lambda lane: lane.ready.extend([1]), True),
         (lambda lane: lane.ready.extend([1, 2]), False),
     ],
@@ -178,16 +179,16 @@ def test_a_relay_that_is_up_and_has_limits_left_is_able(table: Table) -> None:
     table.lane.within_limits = False
     assert table.desk.able() == {}
     table.lane.within_limits = True
-    table.lane.failed(table.now)
+    table.lane.failed(table.now, DOWN)
     assert table.desk.able() == {}
 
 
 def test_a_connection_that_stands_closes_the_breaker_and_clears_what_is_wrong(table: Table) -> None:
     table.desk.not_opened(table.lane, RelayError("nobody answers", phase="connect"))
-    assert str(table.desk.tally.error) == "nobody answers"
+    assert str(table.lane.trouble) == "nobody answers"
     table.now += 1
     table.desk.opened(table.lane)
-    assert (table.lane.sessions, table.lane.failures, table.desk.tally.error) == (1, 0, None)
+    assert (table.lane.sessions, table.lane.failures, table.lane.trouble) == (1, 0, None)
 
 
 def test_where_no_connection_stands_the_work_goes_back_and_people_are_told_once(table: Table) -> None:
@@ -205,17 +206,43 @@ def test_a_relay_that_allows_fewer_connections_goes_on_with_those_it_has(table: 
     table.lane.ready.append(work)
     table.desk.opened(table.lane)
     table.desk.not_opened(table.lane, RelayError("too many connections", phase="greeting"))
-    assert (table.desk.tally.error, list(table.lane.ready)) == (None, [work])
+    assert (table.lane.trouble, list(table.lane.ready)) == (None, [work])
 
 
-def test_what_only_other_settings_can_mend_ends_the_run_though_a_connection_stands(table: Table) -> None:
-    assert not table.desk.stopping
+def test_a_relay_is_waited_for_until_it_has_refused_three_times_or_what_only_other_settings_can_mend(
+    table: Table,
+) -> None:
+    for hopeless in (False, False, True):
+        table.desk.not_opened(table.lane, RelayError("nobody answers", phase="connect"))
+        assert table.lane.is_hopeless is hopeless
+        table.now += 60
     table.desk.opened(table.lane)
+    assert not table.lane.is_hopeless
     table.desk.not_opened(table.lane, RelayError("wrong password", phase="auth", permanent=True))
-    assert str(table.desk.tally.error) == "wrong password"
-    assert table.desk.stopping
+    assert not table.lane.is_hopeless  # what stands goes on
+    table.lane.sessions = 0
+    assert table.lane.is_hopeless
     assert table.desk.changed.is_set()
-    assert not table.desk.ended.is_set()
+
+
+def test_what_others_were_refused_beside_the_last_connection_does_not_end_a_run(table: Table) -> None:
+    table.desk.opened(table.lane)
+    for _ in range(4):
+        table.desk.not_opened(table.lane, RelayError("too many connections", phase="greeting"))
+        table.now += 60
+    table.lane.closed()
+    assert not table.lane.is_hopeless
+    assert table.lane.is_open(table.now)
+    table.desk.not_opened(table.lane, RelayError("too many connections", phase="greeting"))
+    assert not table.lane.is_hopeless
+
+
+def test_who_was_refused_a_log_in_does_not_try_again_for_five_minutes(table: Table) -> None:
+    table.desk.not_opened(table.lane, RelayError("wrong password", phase="auth", permanent=True))
+    table.now += 299
+    assert not table.lane.is_open(table.now)
+    table.now += 1
+    assert table.lane.is_open(table.now)
 
 
 def test_what_is_put_back_is_all_that_is_ready_unless_some_is_chosen(table: Table) -> None:

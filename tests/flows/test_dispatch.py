@@ -225,6 +225,65 @@ async def test_a_wrong_password_ends_the_run_with_its_error_and_loses_nobody(sta
         stage.agree(relay)
 
 
+async def test_a_wrong_password_is_said_once_however_many_connections_there_may_be(stage: Stage) -> None:
+    async with Relay(users={"club": "secret"}) as relay:
+        server = SmtpRelay(parse(f"smtp://club:wrong@127.0.0.1:{relay.port}"), timeouts=QUICK)
+        lane = Lane(server, connections=5, return_path=lambda token: "b@example.org")
+        tally = await stage.dispatcher(lanes=[lane]).run()
+        assert "535" in str(tally.error)
+        assert sum(command.startswith("AUTH") for command in relay.commands) == 1
+        assert stage.counts() == {"pending": stage.readers}
+
+
+async def test_a_first_connection_that_hangs_holds_up_nobody_for_long(stage: Stage, monkeypatch: Any) -> None:
+    monkeypatch.setattr(connection, "FIRST_SECONDS", 0.01)
+    silent = stall("connect", times=1)
+    async with Relay(silent) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay, connections=2).run())
+        async with asyncio.timeout(20):
+            await silent.reached()
+            await stage.seen.until(lambda: len(stage.seen.outcomes) == stage.readers - 1)
+            silent.let_go()
+            await run
+        assert stage.counts() == {"accepted": stage.readers}
+
+
+async def test_a_worker_that_stays_tries_a_relay_that_refused_its_password_again(
+    stage: Stage, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(lanes, "REFUSED_SECONDS", 0.05)
+    users = {"club": "changed"}
+    async with Relay(users=users) as relay:
+        server = SmtpRelay(parse(f"smtp://club:secret@127.0.0.1:{relay.port}"), timeouts=QUICK)
+        dispatcher = stage.dispatcher(lanes=[Lane(server, connections=2, return_path=lambda token: "b@example.org")])
+        run = asyncio.create_task(dispatcher.run(forever=True))
+        async with asyncio.timeout(20):
+            await stage.seen.until(lambda: len(stage.seen.down) >= 2)
+            users["club"] = "secret"
+            await stage.seen.until(lambda: len(stage.seen.outcomes) == stage.readers)
+            dispatcher.stop()
+            tally = await run
+        assert tally.error is None
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+
+
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+async def test_what_one_relay_refuses_leaves_over_another_and_is_no_error_of_the_run(
+    stage: Stage, password: str
+) -> None:
+    """The other relay hangs up while it greets, or refuses the password."""
+    way = [hang_up("connect")] if password == "secret" else []
+    async with Relay() as good, Relay(*way, users={"club": "secret"}) as bad:
+        server = SmtpRelay(parse(f"smtp://club:{password}@127.0.0.1:{bad.port}"), name="bad", timeouts=QUICK)
+        other = Lane(server, connections=2, return_path=lambda token: "b@example.org")
+        tally = await stage.dispatcher(lanes=[other, stage.lane(good, 1)]).run()
+        assert tally.error is None
+        assert stage.seen.down
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(good, bad)
+
+
 async def test_credentials_refused_in_the_middle_of_a_send_lose_nobody(stage: Stage) -> None:
     users = {"club": "secret"}
     async with Relay(users=users, max_messages=2) as relay:
@@ -438,6 +497,7 @@ async def test_stopping_waits_for_the_dots_and_records_what_is_known_meanwhile(s
 
 async def test_stopping_does_not_wait_for_a_relay_that_has_not_got_the_dot(stage: Stage, monkeypatch: Any) -> None:
     monkeypatch.setattr(dispatching, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "FIRST_SECONDS", 0.01)
     gates = [stall("connect", times=1), stall("rcpt", times=1)]
     async with Relay(*gates) as relay:
         dispatcher = stage.dispatcher(relay, connections=2)

@@ -14,6 +14,7 @@ from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.lane import Lane
 
 IDLE_SECONDS = 10.0  # after which a session without work is closed
+FIRST_SECONDS = 2.0  # at most, that the others wait for the first connection to a relay
 PROMPT_SECONDS = 0.5  # a relay that takes longer for a message is told of one at a time: who leaves is obeyed in time
 
 
@@ -161,6 +162,20 @@ class Connection:
     # --- the session -----------------------------------------------------------------------------------------
 
     async def _open(self) -> Session | None:
+        """While no connection stands one goes first, and the others do not try what it was refused."""
+        lane = self._lane
+        if not lane.sessions and lane.door.locked():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS), lane.door:
+                    pass
+            if not lane.is_open(self._now()):
+                return None
+        if lane.sessions or lane.door.locked():
+            return await self._knock()
+        async with lane.door:
+            return await self._knock()
+
+    async def _knock(self) -> Session | None:
         try:
             self._session = await self._lane.relay.open()
         except RelayError as error:
@@ -172,7 +187,7 @@ class Connection:
 
     async def _close(self, session: Session) -> None:
         self._session = None
-        self._lane.sessions -= 1
+        self._lane.closed()
         await session.close()
 
     async def _until_ended(self, seconds: float) -> None:

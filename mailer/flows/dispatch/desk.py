@@ -60,7 +60,7 @@ class Tally:
 
     states: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
     next_due: datetime | None = None
-    error: RelayError | None = None
+    error: RelayError | None = None  # why a run was given up
     paused: int = 0
     overdue: int = 0  # readers whom a deadline cut off
 
@@ -155,20 +155,16 @@ class Desk:
 
     def opened(self, lane: Lane) -> None:
         """A connection stands."""
-        lane.succeeded()
-        lane.sessions += 1
-        self.tally.error = None
+        lane.opened()
 
     def not_opened(self, lane: Lane, error: RelayError) -> None:
         """A relay could not be reached or refused us: another one may take its work."""
-        self.tally.error = error if error.permanent or not lane.sessions else None  # fewer connections may be allowed
         if lane.is_open(self.monotonic()):
-            lane.failed(self.monotonic())
+            lane.failed(self.monotonic(), error)
             if not lane.sessions:
                 self.put_back(lane)
             self.observer.relay_down(lane.name, error)
-        if error.permanent:
-            self.stop()
+            self.changed.set()
 
     # --- answers ---------------------------------------------------------------------------------------------
 

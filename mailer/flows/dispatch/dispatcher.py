@@ -31,7 +31,6 @@ T = TypeVar("T")
 FLUSH_SECONDS = 0.15
 POLL_SECONDS = 1.0
 LIMIT_SECONDS = 10.0  # at most, before a relay whose limits are used up is asked for again
-GIVE_UP_FAILURES = 3  # connections refused in a row on every relay, after which a run that need not wait ends
 STORE_PATIENCE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
@@ -139,7 +138,8 @@ class Dispatcher:
             for task in self._connections:
                 if task.done():
                     task.result()  # a connection ends only by an error of ours: let it be seen
-            if not forever and all(lane.failures >= GIVE_UP_FAILURES and not lane.sessions for lane in self._lanes):
+            if not forever and all(lane.is_hopeless for lane in self._lanes):
+                self.tally.error = next((lane.trouble for lane in self._lanes), None)
                 return
             page, now, claimed = self._desk.page, self._monotonic(), False
             if page.pauses:  # before anything more of the issue is claimed

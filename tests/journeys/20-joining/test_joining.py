@@ -19,6 +19,7 @@ from support.command import data, mailer
 from support.relay import Relay, Transaction
 
 from mailer.model.tokens import Purpose
+from mailer.store.highwater import HighWater
 from mailer.store.schema import deliveries
 from mailer.wiring import Club
 
@@ -110,6 +111,31 @@ def test_a_stranger_joins_and_leaves_by_one_process(folder: Path, relay: Relay, 
     assert relay.accepted == {"alice@example.com": 2}
     alice = data(folder, "subscribers", "show", "alice@example.com")
     assert [step["action"] for step in alice["consents"]] == ["requested", "confirmed", "withdrawn"]
+
+
+def _heard(process: subprocess.Popen[str], words: str) -> None:
+    """Wait for a line of the log that says so."""
+    assert process.stderr is not None
+    assert any(words in line for line in process.stderr)
+
+
+def test_the_pages_stay_where_the_relay_refuses_the_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailer(folder, "subscribers", "add", "alice@example.com", "--consent", "paper")
+    (folder / "one.md").write_text((EXAMPLES / "issue-en.md").read_text(encoding="utf-8"), encoding="utf-8")
+    mailer(folder, "publish", "one.md", "--yes", "--queue-only")
+    with Relay(users={"club": "secret"}).in_thread() as strict:
+        monkeypatch.setenv("MAILER_RELAY__URL", f"smtp://club:wrong@127.0.0.1:{strict.port}")
+        with served(folder, "--worker") as (client, process):
+            _heard(process, "does not let us log in")
+            assert client.get("/archive").status_code == 200
+
+
+def test_the_pages_stay_while_a_restored_backup_is_not_reconciled(folder: Path, relay: Relay) -> None:
+    (folder / "journal").mkdir(exist_ok=True)
+    HighWater(folder / "journal").raise_to(5)
+    with served(folder, "--worker") as (client, process):
+        _heard(process, "a backup")
+        assert client.get("/archive").status_code == 200
 
 
 def test_who_leaves_during_a_send_is_obeyed_within_a_second_by_another_process(
