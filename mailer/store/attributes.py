@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Double,
     Integer,
@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from mailer.store.packing import DAY, IS_DAY, IS_NUMBER, NUMBER, head, inside, pair, quoted
+from mailer.store.packing import BESIDE, DAY, IS_DAY, IS_NUMBER, NEXT, NUMBER, head, inside, pair, quoted
 from mailer.store.schema import subscribers
 
 _DOCUMENT = type_coerce(subscribers.c.attributes, Text)
@@ -58,14 +58,15 @@ class Either(FunctionElement[Any]):
 
     def __init__(self, sqlite: ColumnElement[Any], postgresql: ColumnElement[Any]) -> None:
         self.type = postgresql.type
+        self._ways = sqlite, postgresql
         super().__init__(sqlite, postgresql)
 
+    def __invert__(self) -> Any:
+        return Either(*(~way for way in self._ways))
 
-class _When(FunctionElement[bool]):
-    """Both of two conditions, the second not looked at where the first fails; false rather than NULL (SQLite)."""
-
-    type = Boolean()
-    inherit_cache = True
+    def self_group(self, against: Any = None) -> Any:
+        """Itself: a condition of SQLite's own stops at what decides it, which `= 1` behind it would not."""
+        return self
 
 
 @compiles(Position, "sqlite")
@@ -84,12 +85,6 @@ def _either(element: Any, compiler: Any, **kw: Any) -> str:
     return f"({compiler.process(sqlite if compiler.dialect.name == 'sqlite' else postgresql, **kw)})"
 
 
-@compiles(_When)
-def _when(element: Any, compiler: Any, **kw: Any) -> str:
-    first, second = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"(CASE WHEN ({first}) AND ({second}) THEN 1 ELSE 0 END)"
-
-
 def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     """Whether an attribute is one of some texts; one that is not there counts as empty."""
     text = func.coalesce(_text(name), "")
@@ -101,9 +96,16 @@ def is_one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def contains(name: str, value: str) -> ColumnElement[bool]:
-    """Whether an attribute holds a text, in the same case."""
+    """Whether an attribute holds a text, in the same case.
+
+    SQLite reads no JSON where the text stands behind the attribute's name, none behind the next name, and nothing
+    is escaped. But what stands beside a value is no part of it.
+    """
     exact = Position(func.coalesce(_text(name), ""), value) > 0
-    return Either(_When(_written(inside(value)), exact), exact)
+    if value in {"", *BESIDE}:
+        return exact
+    sure = and_(~_globbed(head(name), NEXT, inside(value)), ~_globbed("\\"))
+    return Either(and_(_globbed(head(name), inside(value)), or_(sure, exact)), exact)
 
 
 def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
@@ -112,13 +114,13 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
         earlier_or_later = COMPARE[op](func.substr(_after(name, DAY), 1, len(value)), value)
         text = _text(name)
         day = and_(text.regexp_match(IS_DAY), COMPARE[op](func.left(text, len(value)).collate("C"), value))
-        return Either(_When(_written(head(name, DAY)), earlier_or_later), func.coalesce(day, false()))
+        return Either(and_(_written(head(name, DAY)), earlier_or_later), func.coalesce(day, false()))
     least = literal({">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST), Double)
     greatest = literal({"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST), Double)
     within = cast(_after(name, NUMBER), Double).between(least, greatest)
     text = func.left(_text(name), 200)  # so that PostgreSQL can make a number of every text that looks like one
     number = case((text.regexp_match(IS_NUMBER), cast(text, Double))).between(least, greatest)
-    return Either(_When(within, _written(head(name, NUMBER))), func.coalesce(number, false()))
+    return Either(and_(within, _written(head(name, NUMBER))), func.coalesce(number, false()))
 
 
 def is_there(name: str) -> ColumnElement[bool]:
@@ -133,6 +135,12 @@ def _text(name: str) -> ColumnElement[str]:
 
 def _written(part: str) -> ColumnElement[bool]:
     return Position(_DOCUMENT, part) > 0
+
+
+def _globbed(*parts: str) -> ColumnElement[bool]:
+    """Whether some texts stand in a document in this order (SQLite)."""
+    patterns = [re.sub(r"[*?[]", r"[\g<0>]", part) for part in parts]
+    return _DOCUMENT.bool_op("GLOB")(f"*{'*'.join(patterns)}*")
 
 
 def _after(name: str, kind: str) -> ColumnElement[str]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 NUMBER, DAY = " ", "\t"
+NEXT = '","'  # between two attributes, and never within a text: there a backslash stands before each quote
+BESIDE = " ,}"  # what else stands outside of the quotes, behind a name and before the next one
 
 # No look-ahead and no group: as a pattern for PostgreSQL, too, they would take it ten times as long.
 IS_NUMBER = r"^ *[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?[ \t-\r]*$"
