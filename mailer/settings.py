@@ -212,7 +212,7 @@ class MerchantKind(Section):
 
     key: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="Name in the data, also the member's tag.")
     label: dict[str, str] = Field(min_length=1, description="What the form calls it, by language.")
-    fields: tuple[MerchantField, ...] = Field((), description="What this kind is asked.")
+    fields: tuple[MerchantField, ...] = Field((), max_length=40, description="What this kind is asked: 40 at most.")
 
     @field_validator("fields")
     @classmethod
@@ -296,6 +296,12 @@ class JoinSettings(Section):
     def _named_once(cls, value: tuple[MerchantKind, ...]) -> tuple[MerchantKind, ...]:
         _once(kind.key for kind in value)
         return value
+
+    @model_validator(mode="after")
+    def _kept_while_links_work(self) -> Self:
+        if self.confirm_hours > 24 * self.purge_days:
+            raise ValueError("[join] confirm_hours is longer than purge_days: who has not confirmed by then is gone")
+        return self
 
 
 class BounceSettings(Section):

@@ -79,6 +79,11 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
             'kinds = [{ key = "a", label = { } }]',
             "[join] kinds.0.label: dictionary should have at least 1 item",
         ),
+        (
+            "join",
+            "confirm_hours = 240",
+            "[join] confirm_hours: is longer than purge_days, when who has not confirmed is gone",
+        ),
     ],
 )
 def test_what_would_fail_later_is_refused_with_its_line(tmp_path: Path, section: str, line: str, says: str) -> None:
@@ -108,6 +113,14 @@ def test_one_question_is_asked_once(tmp_path: Path) -> None:
     question = '{ key = "q", label = { en = "Q" } }'
     path.write_text(f'[[join.kinds]]\nkey = "a"\nlabel = {{ en = "A" }}\nfields = [{question}, {question}]\n')
     with pytest.raises(SettingsError, match=r"kinds\.0\.fields: 'q' is there twice"):
+        settings.load(path)
+
+
+def test_no_kind_asks_more_than_a_form_may_have_fields(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    questions = ", ".join(f'{{ key = "q{number}", label = {{ en = "Q" }} }}' for number in range(41))
+    path.write_text(f'[[join.kinds]]\nkey = "a"\nlabel = {{ en = "A" }}\nfields = [{questions}]\n')
+    with pytest.raises(SettingsError, match=r"kinds\.0\.fields: tuple should have at most 40 items"):
         settings.load(path)
 
 

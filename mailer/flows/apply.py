@@ -72,6 +72,7 @@ class Apply:
     reviewers: Collection[str] = ()
     reviewers_language: str = "en"
     confirm_for: timedelta = timedelta(hours=72)
+    answer_for: timedelta = timedelta(days=30)
 
     def apply(self, form: Form, visit: Visit) -> Answer:
         """Keep an application and write its confirm letter; SEND and SILENT must look alike to the visitor."""
@@ -101,22 +102,34 @@ class Apply:
             return signups.issue_slug(conn, delivery_id)
 
     def look(self, delivery_id: int) -> tuple[Link, Mapping[str, Any]] | None:
-        """What an application's confirm link would do, and the application. None for no such link. Changes nothing."""
+        """What an application's confirm link would do, and the application. None for no such link. Changes nothing.
+
+        The application says besides, as `newsletter`, whether the newsletter comes to the applicant because of it.
+        """
         with self.db.reading() as conn:
-            found = self._linked(conn, delivery_id, "application-confirm")
-            return None if found is None else (self._step(*found), found[1]._asdict())
+            return self._looked(conn, delivery_id)
+
+    def _looked(self, conn: Connection, delivery_id: int) -> tuple[Link, Mapping[str, Any]] | None:
+        letter, application = self._letter(conn, delivery_id, "application-confirm")
+        if letter is None:
+            return None
+        if application is None:  # forgotten by now
+            return Link.EXPIRED, {"language": "", "address": "", "kind": "", "state": "", "newsletter": False}
+        step = self._step(letter, application)
+        comes = application.wants_newsletter and (
+            self._may_begin(conn, application) if step is Link.READY else self._comes(conn, application)
+        )
+        return step, application._asdict() | {"newsletter": comes}
 
     def confirm(self, delivery_id: int, visit: Visit) -> tuple[Link, Mapping[str, Any]] | None:
         """Press the button: the application waits for review, and the newsletter begins if it was asked for."""
         now = self.clock()
         with self.db.transaction() as conn:
-            found = self._linked(conn, delivery_id, "application-confirm")
-            if found is None:
-                return None
-            letter, application = found
-            step = self._step(letter, application)
-            if step is not Link.READY or not applications.move(conn, application.id, Standing.WAITING, now):
-                return step, application._asdict()
+            letter, application = self._letter(conn, delivery_id, "application-confirm")
+            if letter is None or application is None or self._step(letter, application) is not Link.READY:
+                return self._looked(conn, delivery_id)
+            if not applications.move(conn, application.id, Standing.WAITING, now):
+                return self._looked(conn, delivery_id)
             applications.note(conn, application.id, "confirmed", now)
             for older in applications.open_ones(conn, application.match_key, application.id):
                 if applications.move(conn, older, Standing.EXPIRED, now):
@@ -125,12 +138,12 @@ class Apply:
                 self._subscribe(conn, application, visit, now)
             admission.answered(conn, self.key, application.match_key, now)  # after the reader, as in Join
             self._notify(conn, application, "review", now)
-            return Link.DONE, application._asdict()
+            return self._looked(conn, delivery_id)
 
     def _subscribe(self, conn: Connection, application: Row[Any], visit: Visit, now: datetime) -> None:
         """The button under "and send me the newsletter" is the second opt-in; somebody's earlier no still stands."""
         person = subscribers.find(conn, application.match_key, hold=True)
-        if signups.suppression(conn, application.match_key, now) in REFUSALS:
+        if not self._may_begin(conn, application):
             return
         stopped = suppressions.active(conn, application.match_key, now)
         if person is not None and person.state == "active" and stopped is None:
@@ -217,11 +230,11 @@ class Apply:
             self._post(conn, _LETTER_FOR[decision], application, now, note=note.strip())
             return True
 
-    def expire(self, *, purge_days: int, review_days: int, answer_days: int) -> dict[str, int]:
+    def expire(self, *, purge_days: int, review_days: int) -> dict[str, int]:
         """Close what was never answered, remind reviewers, purge what was never confirmed; how many of each."""
         now = self.clock()
         with self.db.transaction() as conn:
-            late = applications.unanswered(conn, now - timedelta(days=answer_days))
+            late = applications.unanswered(conn, now - self.answer_for)
             unanswered = [each for each in late if applications.move(conn, each.id, Standing.EXPIRED, now)]
             for application in unanswered:
                 applications.note(conn, application.id, "expired", now)
@@ -233,15 +246,36 @@ class Apply:
             purged = applications.purge_unconfirmed(conn, now - timedelta(days=purge_days), now)
         return {"unanswered": len(unanswered), "reminded": len(overdue), "purged": purged}
 
-    def _linked(self, conn: Connection, delivery_id: int, kind: str) -> tuple[Row[Any], Row[Any]] | None:
+    def _may_begin(self, conn: Connection, application: Row[Any]) -> bool:
+        """Whether the newsletter may begin by an application's button: not for who has left or refused it since."""
+        person = subscribers.find(conn, application.match_key)
+        left = person.left_at if person is not None and person.state == "unsubscribed" else None
+        if left is not None and left >= application.created_at:
+            return False
+        return signups.suppression(conn, application.match_key, self.clock()) not in REFUSALS
+
+    def _comes(self, conn: Connection, application: Row[Any]) -> bool:
+        """Whether the next issue comes to an applicant, as things stand."""
+        person = subscribers.find(conn, application.match_key)
+        if person is None or person.state != "active":
+            return False
+        now = self.clock()
+        paused = person.paused_until is not None and person.paused_until > now
+        return not paused and suppressions.active(conn, application.match_key, now) is None
+
+    def _letter(self, conn: Connection, delivery_id: int, kind: str) -> tuple[Row[Any] | None, Row[Any] | None]:
+        """A letter of a kind, and the application it is about; None for another letter, a forgotten application."""
         letter = signups.delivery(conn, delivery_id)
-        if letter is None or letter.kind != kind or letter.application_id is None:
-            return None
-        application = applications.get(conn, letter.application_id)
-        return None if application is None else (letter, application)
+        if letter is None or letter.kind != kind:
+            return None, None
+        return letter, None if letter.application_id is None else applications.get(conn, letter.application_id)
+
+    def _linked(self, conn: Connection, delivery_id: int, kind: str) -> tuple[Row[Any], Row[Any]] | None:
+        letter, application = self._letter(conn, delivery_id, kind)
+        return None if letter is None or application is None else (letter, application)
 
     def _step(self, letter: Row[Any], application: Row[Any]) -> Link:
-        if application.state == Standing.EXPIRED:
+        if application.state == Standing.EXPIRED or not application.address:  # erased
             return Link.EXPIRED
         if application.state != Standing.UNCONFIRMED:
             return Link.DONE
@@ -290,6 +324,7 @@ class Apply:
                 "review_url": self.links.to(Purpose.REVIEW, delivery_id),
                 "base_url": self.links.base_url,
                 "hours": int(self.confirm_for / timedelta(hours=1)),
+                "days": self.answer_for.days,
                 "number": application.id,
                 "merchant": self._label(application.kind, language),
                 "note": note,

@@ -33,12 +33,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A confirm link's outcome; `delivery_id` is the welcome letter's, 0 for none."""
+    """A confirm link's outcome; `welcome_id` is the welcome letter's delivery, 0 for none."""
 
     outcome: Outcome
     language: str
     address: str
     welcome_id: int = 0
+    paused: bool = False
 
 
 @dataclass
@@ -133,11 +134,11 @@ class Join:
                 return None
             letter, person = found
             state = self._outcome(conn, letter, person)
-            if state.outcome is not Outcome.READY:
+            if person is None or state.outcome is not Outcome.READY:
                 return state
             heal(conn, delivery_id, "a confirmation", now)
             admission.answered(conn, self.key, person.match_key, now)
-            requested = consents.last(conn, person.id, "requested")
+            requested = consents.last(conn, person.id, "requested", until=letter.created_at)
             wording, language = (requested.wording, requested.language) if requested else ("", person.language)
             welcome = self._admit_reader(conn, person, wording, language, visit, now)
             return Confirmation(Outcome.CONFIRMED, language, person.address, welcome)
@@ -158,14 +159,19 @@ class Join:
             counted = marks.purge(conn, now - MONTH)
         return {"readers": readers, "clients": clients, "marks": counted}
 
-    def _read(self, conn: Connection, delivery_id: int, *, hold: bool = False) -> tuple[Row[Any], Subscriber] | None:
+    def _read(
+        self, conn: Connection, delivery_id: int, *, hold: bool = False
+    ) -> tuple[Row[Any], Subscriber | None] | None:
+        """A confirm letter, and whom it is about: nobody where he is forgotten by now."""
         letter = signups.delivery(conn, delivery_id)
-        if letter is None or letter.kind != "confirm" or letter.subscriber_id is None:
+        if letter is None or letter.kind != "confirm":
             return None
-        person = subscribers.get(conn, letter.subscriber_id, hold=hold)
-        return None if person is None else (letter, person)
+        known = letter.subscriber_id is not None
+        return letter, subscribers.get(conn, letter.subscriber_id, hold=hold) if known else None
 
-    def _outcome(self, conn: Connection, letter: Row[Any], person: Subscriber) -> Confirmation:
+    def _outcome(self, conn: Connection, letter: Row[Any], person: Subscriber | None) -> Confirmation:
+        if person is None:
+            return Confirmation(Outcome.EXPIRED, "", "")
         stopped = suppressions.active(conn, person.match_key, self.clock())
         refused = signups.suppression(conn, person.match_key, self.clock()) in REFUSALS
         asked_since = stopped is not None and stopped.at <= letter.expires_at - self.confirm_for
@@ -175,7 +181,8 @@ class Join:
             outcome = Outcome.EXPIRED
         else:
             outcome = Outcome.READY
-        return Confirmation(outcome, person.language, person.address)
+        paused = person.paused_until is not None and person.paused_until > self.clock()
+        return Confirmation(outcome, person.language, person.address, paused=paused)
 
 
 def _left_since(letter: Row[Any], person: Subscriber) -> bool:

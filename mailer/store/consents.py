@@ -44,11 +44,15 @@ def append(conn: Connection, subscriber_id: int, step: Step, now: datetime) -> N
     )
 
 
-def last(conn: Connection, subscriber_id: int, action: str | None = None) -> Row[tuple[object, ...]] | None:
-    """The latest step of one person, or the latest of one kind; None where there is none."""
+def last(
+    conn: Connection, subscriber_id: int, action: str | None = None, *, until: datetime | None = None
+) -> Row[tuple[object, ...]] | None:
+    """The latest step of one person, of one kind, up to a moment; None where there is none."""
     query = select(consents).where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id.desc()).limit(1)
     if action is not None:
         query = query.where(consents.c.action == action)
+    if until is not None:
+        query = query.where(consents.c.at <= until)
     return conn.execute(query).first()
 
 

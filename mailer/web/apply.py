@@ -19,7 +19,7 @@ from mailer.rendering.translation import choose
 from mailer.web import proof
 from mailer.web.forms import read_form
 from mailer.web.parts import Parts, parts
-from mailer.web.subscribe import HONEYPOT, address_fault, even_out, guard, wait
+from mailer.web.subscribe import HONEYPOT, address_fault, even_out, guard, name_fault, sent, wait
 
 
 async def form(request: Request) -> Response:
@@ -76,7 +76,7 @@ async def apply(request: Request) -> Response:
         if result in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "apply", result)
     await even_out(club, started)
-    return club.page(request, "check-inbox", email=values["email"].strip())
+    return sent(club, request, "check-inbox", values)
 
 
 async def _keep(club: Parts, request: Request, values: dict[str, str], kind: Kind, language: str) -> Answer:
@@ -100,10 +100,7 @@ async def _source(club: Parts, token: str) -> str:
 
 
 def _faults(values: dict[str, str], kind: Kind) -> dict[str, str]:
-    faults = address_fault(values)
-    name = check(values.get("name", ""))
-    if name is not None or len(values.get("name", "")) > 100:
-        faults["name"] = name or "too-long"
+    faults = address_fault(values) | name_fault(values, required=True)
     for question in kind.questions:
         fault = check(values.get(f"q_{question.key}", ""), question.type, required=question.required)
         if fault:

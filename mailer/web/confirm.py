@@ -41,6 +41,7 @@ async def _answer(request: Request, *, press: bool) -> Response:
             language=language,
             status=410 if joined.outcome is Outcome.EXPIRED else 200,
             masked=masked(joined.address),
+            paused=joined.paused,
             again="subscribe",
         )
     applied = await (club.write(club.apply.confirm, delivery, visit) if press else club.read(club.apply.look, delivery))
@@ -56,6 +57,7 @@ async def _answer(request: Request, *, press: bool) -> Response:
         status=410 if link is Link.EXPIRED else 200,
         masked=masked(application["address"]),
         kind=kind_label(club.kinds, application["kind"], language),
-        wants_newsletter=application["wants_newsletter"],
+        state=application["state"],
+        comes=application["newsletter"],
         again="apply",
     )

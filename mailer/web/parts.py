@@ -70,9 +70,7 @@ class Parts:
         done = self.join.expire(purge_days=join.purge_days, retention_days=self.settings.legal.retention_days)
         old = self.clock() - timedelta(days=self.settings.bounces.keep_days)
         done["returned_mails"] = self.db.run(returned.forget, old)
-        return done | self.apply.expire(
-            purge_days=join.purge_days, review_days=join.review_days, answer_days=join.answer_days
-        )
+        return done | self.apply.expire(purge_days=join.purge_days, review_days=join.review_days)
 
     def close(self) -> None:
         """Wait for the steps under way and let the threads go."""
@@ -173,6 +171,7 @@ def apply_journey(club: Club, write_letter: WriteLetter) -> Apply:
         reviewers=settings.join.reviewers,
         reviewers_language=settings.newsletter.language,
         confirm_for=timedelta(hours=settings.join.confirm_hours),
+        answer_for=timedelta(days=settings.join.answer_days),
     )
 
 

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from mailer.errors import AddressError
 from mailer.mail import address as addresses
-from mailer.model.application import check
+from mailer.model.application import Fault, check
 from mailer.model.signup import Answer
+from mailer.model.subscriber import fault_in_text
 from mailer.rendering.translation import choose
 from mailer.web import proof
 from mailer.web.forms import read_form
@@ -57,7 +58,7 @@ async def subscribe(request: Request) -> Response:
         if answer in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "subscribe", answer)
     await even_out(club, started)
-    return club.page(request, "check-inbox", language=club.language(request), email=values["email"].strip())
+    return sent(club, request, "check-inbox", values)
 
 
 async def lost_form(request: Request) -> Response:
@@ -86,7 +87,7 @@ async def lost(request: Request) -> Response:
         if answer in {Answer.BUSY, Answer.PROVE}:
             return await wait(club, request, values, "lost-link", answer)
     await even_out(club, started)
-    return club.page(request, "lost-link-sent", email=values["email"].strip())
+    return sent(club, request, "lost-link-sent", values)
 
 
 async def guard(
@@ -120,6 +121,11 @@ async def wait(club: Parts, request: Request, values: dict[str, str], action: st
     )
 
 
+def sent(club: Parts, request: Request, page: str, values: dict[str, str]) -> Response:
+    """The page after a form that a letter follows, or would follow were the address another's."""
+    return club.page(request, page, email=values["email"].strip(), a_day=club.settings.join.per_address_day)
+
+
 async def even_out(club: Parts, started: float) -> None:
     """Wait until the answer has taken as long as every answer takes, whoever the address belongs to."""
     left = club.answer_after.total_seconds() - (asyncio.get_running_loop().time() - started)
@@ -143,12 +149,21 @@ def _form(club: Parts, request: Request, values: dict[str, str], faults: dict[st
 
 def _faults(values: dict[str, str]) -> dict[str, str]:
     faults = address_fault(values)
-    name = check(values.get("name", ""), required=False)
-    if name is not None or len(values.get("name", "")) > 100:
-        faults["name"] = name or "too-long"
+    faults |= name_fault(values, required=False)
     if not values.get("agree"):
         faults["agree"] = "missing"
     return faults
+
+
+def name_fault(values: dict[str, str], *, required: bool) -> dict[str, str]:
+    """What is wrong with the field name, as a dictionary to add to."""
+    name = values.get("name", "")
+    fault = check(name, required=required)
+    if fault is None and len(name) > 100:
+        fault = Fault.TOO_LONG
+    if fault is None and fault_in_text(name.strip()):  # an exported list with such a name could not be imported
+        fault = Fault.CONTROLS
+    return {} if fault is None else {"name": fault}
 
 
 def address_fault(values: dict[str, str]) -> dict[str, str]:

@@ -207,7 +207,7 @@ def test_nobody_waits_for_ever(db: Database, apply: Apply, join: Join, clock: Cl
     apply.apply(Form(parse("bob@example.com"), "Bob", "tmall", {}), VISIT)
     join.subscribe(parse("dora@example.com"), "", "", VISIT)
     clock.now += timedelta(days=8)
-    assert apply.expire(purge_days=7, review_days=2, answer_days=30)["purged"] == 1
+    assert apply.expire(purge_days=7, review_days=2)["purged"] == 1
     assert join.expire(purge_days=7, retention_days=14) == {"readers": 1, "clients": 0, "marks": 0}
     with db.reading() as conn:
         assert conn.execute(select(func.count()).select_from(subscribers)).scalar() == 0

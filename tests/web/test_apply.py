@@ -96,6 +96,34 @@ def test_who_ticked_the_newsletter_is_welcomed_with_his_way_out(club: Any) -> No
     assert club.person("bob@example.com").state == "unsubscribed"
 
 
+def test_an_applications_button_does_not_bring_back_who_left_since_the_form(club: Any) -> None:
+    club.add_reader("bob@example.com")
+    club.fill("/apply?kind=tmall", **TMALL, newsletter="yes")
+    club.set_person("bob@example.com", state="unsubscribed", left_at=club.clock())
+    link = club.path(club.letters("application-confirm")[0]["confirm_url"])
+    assert "also confirms" not in club.client.get(link).text
+    assert "from the next issue on" not in club.client.post(link).text
+    assert club.person("bob@example.com").state == "unsubscribed"
+
+
+def test_an_applications_page_says_what_is_true_by_now(club: Any) -> None:
+    review = applied(club, newsletter="yes")
+    link = club.path(club.letters("application-confirm")[0]["confirm_url"])
+    assert "You also get Morning News from the next issue on." in club.client.get(link).text
+    club.client.post(club.path(club.letters("welcome")[0]["unsubscribe_url"]))
+    page = club.client.get(link).text
+    assert ("from the next issue on" in page, "Somebody of the club will look at it" in page) == (False, True)
+    club.client.post(review, data={"decision": "decline"})
+    page = club.client.get(link).text
+    assert ("will look at it" in page, "The answer went to ***@example.com." in page) == (False, True)
+
+
+def test_the_letter_with_a_question_says_until_when_it_can_be_answered(town_with: Any) -> None:
+    club = town_with(join={"reviewers": ("rita@example.org", "ray@example.org"), "answer_days": 9})
+    club.client.post(applied(club), data={"decision": "ask", "note": "Which licence?"})
+    assert club.letters("asked")[0]["days"] == "9"
+
+
 def test_a_reader_who_applies_is_not_welcomed_again(club: Any) -> None:
     club.add_reader("bob@example.com")
     applied(club, newsletter="yes")
@@ -318,7 +346,7 @@ def test_a_wrong_answer_is_shown_and_nothing_kept(club: Any, field: str, value: 
 def test_nobody_waits_for_ever(club: Any) -> None:
     applied(club)
     journey = club.app.state.parts.apply
-    days = {"purge_days": 7, "review_days": 2, "answer_days": 30}
+    days = {"purge_days": 7, "review_days": 2}
     club.clock.forward(days=3)
     assert journey.expire(**days)["reminded"] == 1
     assert journey.expire(**days)["reminded"] == 0

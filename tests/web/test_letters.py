@@ -24,6 +24,7 @@ VALUES = {
     "answer_url": "https://news.example.com/apply/token",
     "base_url": "https://news.example.com",
     "hours": 72,
+    "days": 30,
     "number": 7,
     "merchant": "<b>天猫",
     "answered": False,

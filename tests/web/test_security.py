@@ -438,7 +438,7 @@ def test_a_mistake_in_the_clubs_own_template_changes_nothing_and_is_no_accident(
 
 def test_two_writers_of_one_address_are_no_accident(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     town.add_reader("bob@example.com", "pending")
-    monkeypatch.setattr("mailer.store.subscribers.find", lambda conn, key: None)
+    monkeypatch.setattr("mailer.store.subscribers.find", lambda conn, key, hold: None)
     assert town.fill("/subscribe", email="bob@example.com").status_code == 503
     assert town.letters() == []
 

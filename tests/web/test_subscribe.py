@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ from sqlalchemy import select
 
 from mailer.store.schema import consents
 from mailer.store.suppressions import BY_HAND, Suppression, active, suppress
+
+APPLICATION = {
+    "kind": "tmall",
+    "name": "Bob",
+    "email": "bob@example.com",
+    "q_company": "Example Trading",
+    "q_shop_name": "Example",
+    "q_shop_url": "https://shop.example.com/1",
+}
 
 
 def test_a_signup_becomes_active_by_the_button_only(town: Any) -> None:
@@ -60,6 +70,54 @@ def test_a_confirm_link_runs_out_after_three_days(town: Any) -> None:
     assert town.client.get(link).status_code == 410
     assert town.client.post(link).status_code == 410
     assert town.person("bob@example.com").state == "pending"
+
+
+def test_a_confirm_link_of_who_was_forgotten_says_that_it_has_run_out(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    town.fill("/apply?kind=tmall", **APPLICATION)
+    links = [town.path(letter["confirm_url"]) for letter in town.letters()]
+    town.clock.forward(days=8)
+    town.app.state.parts.tidy()
+    assert town.person("bob@example.com") is None
+    for link in links:
+        assert [ask(link).status_code for ask in (town.client.get, town.client.post)] == [410, 410]
+
+
+def test_on_record_is_what_was_agreed_to_in_the_form_whose_letter_was_answered(town: Any) -> None:
+    town.fill("/subscribe?lang=zh", email="bob@example.com", language="zh")
+    read = town.path(town.letters("confirm")[0]["confirm_url"])
+    town.clock.forward(days=2)
+    town.fill("/subscribe", email="bob@example.com")  # a stranger's, in another language
+    town.client.post(read)
+    with town.db.reading() as conn:
+        found = conn.execute(select(consents).where(consents.c.action == "confirmed")).one()
+    assert (found.language, "我愿意" in found.wording) == ("zh", True)
+    assert town.person("bob@example.com").language == "zh"
+
+
+def test_a_confirm_page_promises_no_issue_to_a_reader_who_pauses(town: Any) -> None:
+    town.fill("/subscribe", email="bob@example.com")
+    link = town.path(town.letters("confirm")[0]["confirm_url"])
+    assert "The next issue comes to" in town.client.post(link).text
+    town.set_person("bob@example.com", paused_until=town.clock() + timedelta(days=30))
+    page = town.client.get(link).text
+    assert ("The next issue comes to" in page, "You are subscribed" in page) == (False, True)
+
+
+@pytest.mark.parametrize("name", ["=?utf-8?q?Bob?=", "\u200fBob", "B\u061cob"])
+def test_a_name_that_no_list_could_bring_back_is_refused(town: Any, name: str) -> None:
+    assert town.fill("/subscribe", email="bob@example.com", name=name).status_code == 422
+    assert town.fill("/apply?kind=tmall", **(APPLICATION | {"name": name})).status_code == 422
+    assert town.letters() == []
+
+
+def test_how_often_one_address_is_written_to_is_said_as_it_is_set(town_with: Any) -> None:
+    for times, said in ((1, True), (3, False)):
+        town = town_with(join={"per_address_day": times, "per_client_hour": 100})
+        pages = [town.fill(page, email="bob@example.com").text for page in ("/subscribe", "/lost-link")]
+        pages.append(town.fill("/apply?kind=tmall", **APPLICATION).text)
+        assert ["once a day" in page for page in pages] == [said] * 3
+        assert all("Nothing there after ten minutes?" in page for page in pages)
 
 
 def test_an_old_confirm_link_does_not_bring_back_who_left(town: Any) -> None:
