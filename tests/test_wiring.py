@@ -82,7 +82,7 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
         (
             "join",
             "confirm_hours = 240",
-            "[join] confirm_hours: is longer than purge_days, when who has not confirmed is gone",
+            "[join] confirm_hours: is longer than purge_days: who has not confirmed by then",
         ),
     ],
 )
