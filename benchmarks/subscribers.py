@@ -17,10 +17,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mailer.keys import new_key
 from mailer.model.subscriber import State
 from mailer.store import migrate, segments, subscribers
 from mailer.store.engine import Database
-from mailer.wiring import new_key
 
 QUERIES = (
     'language = "zh"',

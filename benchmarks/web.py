@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
+from mailer.keys import new_key
 from mailer.model.signup import stamp
 from mailer.model.tokens import Purpose
 from mailer.settings import Settings
@@ -26,7 +27,7 @@ from mailer.store.engine import Database
 from mailer.store.schema import deliveries, issues, letters, subscribers
 from mailer.web.app import create_app, warm_up
 from mailer.web.server import bind, make_server
-from mailer.wiring import Club, new_key, system_clock
+from mailer.wiring import Club, system_clock
 
 NO_LIMITS = {
     "per_client_hour": 0,

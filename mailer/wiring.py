@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailer import keys
 from mailer import settings as settings_module
 from mailer.errors import SettingsError
 from mailer.model.tokens import Keyring
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mailer.flows.dispatch import Dispatcher, Observer
     from mailer.flows.dispatch.books import RecordRefusals
     from mailer.flows.probe import Probe
-    from mailer.mail.dkim import PrivateKey, Signer
+    from mailer.mail.dkim import Signer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
     from mailer.rendering.edition import Edition
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from mailer.store.engine import Database
     from mailer.transport.lane import Lane
 
-KEY_FILE = "mailer.key"
-KEY_VARIABLE = "MAILER_SECRET_KEY"
 JOURNAL_FOLDER = "journal"
 
 Clock = Callable[[], datetime]
@@ -87,17 +86,7 @@ class Club:
     @cached_property
     def keyring(self) -> Keyring:
         """The keys that sign links and return paths."""
-        text = os.environ.get(KEY_VARIABLE)
-        if text is None:
-            try:
-                text = (self.folder / KEY_FILE).read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(
-                    f"the secret key cannot be read ({type(error).__name__}); restore {KEY_FILE} from your backup:"
-                    " without it links in mails already sent stop working",
-                    where=str(self.folder / KEY_FILE),
-                ) from None
-        return read_keys(text)
+        return keys.keyring(self.folder)
 
     @property
     def bounce_domain(self) -> str:
@@ -353,12 +342,12 @@ class Club:
             return None
         from mailer.mail.dkim import EVER, Key, Signer
 
-        keys = [
-            Key(key.selector, read_dkim_key(self.folder / key.file), key.since or EVER)
+        signing = [
+            Key(key.selector, keys.read_dkim_key(self.folder / key.file), key.since or EVER)
             for key in self.settings.dkim.keys
         ]
         try:
-            return Signer(self.dkim_domain, keys)
+            return Signer(self.dkim_domain, signing)
         except ValueError as error:
             raise SettingsError(f"[dkim]: {error}") from None
 
@@ -409,50 +398,3 @@ def _tell_of_lockstep(relay: str, cause: str) -> None:
     logging.getLogger("mailer.transport").warning(
         "%s does not take commands in groups as it offers (%s); from now on it gets one at a time", relay, cause
     )
-
-
-def new_key() -> str:
-    """The text of a new key file: one line `id key`, 32 random bytes in hex."""
-    return f"1 {secrets.token_hex(32)}\n"
-
-
-def read_dkim_key(file: Path) -> PrivateKey:
-    """The private key in a DKIM key's file. Raises SettingsError for one that is missing, open to all or no key."""
-    from mailer.mail import dkim
-
-    try:
-        if file.stat().st_mode & 0o007:
-            raise SettingsError(f"can be used by everybody on this machine; chmod 600 {file.name}", where=str(file))
-        return dkim.read_key(file.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"the DKIM key cannot be read ({error.strerror}); restore it from your backup, or make one with"
-            " 'mailer dkim new' and put its name into [[dkim.keys]]",
-            where=str(file),
-        ) from None
-    except ValueError as error:
-        raise SettingsError(f"{error}; restore it, or make one with 'mailer dkim new'", where=str(file)) from None
-
-
-def new_dkim_key(kind: str) -> PrivateKey:
-    """A new private key, RSA of 2048 bits or ed25519."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-
-    return generate_private_key(65537, 2048) if kind == "rsa" else Ed25519PrivateKey.generate()
-
-
-def read_keys(text: str) -> Keyring:
-    """A key file's keys: a line `id hex` each, the last one signs. Raises SettingsError (never showing the text)."""
-    keys: dict[int, bytes] = {}
-    lines = [line.split() for line in text.replace(",", "\n").splitlines() if line.strip()]
-    try:
-        for number, line in enumerate(lines, 1):
-            key_id, key = line if len(line) == 2 else (str(number), *line)
-            keys[int(key_id)] = bytes.fromhex(key)
-        return Keyring(keys, list(keys)[-1])
-    except (ValueError, IndexError):
-        raise SettingsError(
-            "the secret key is not a line of id and at least 64 hex digits; restore it, or make one with 'mailer init'",
-            where=KEY_FILE,
-        ) from None

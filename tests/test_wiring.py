@@ -10,9 +10,10 @@ from support.ways import in_turn, to
 
 from mailer import settings
 from mailer.errors import SettingsError
+from mailer.keys import new_key
 from mailer.settings import Settings
 from mailer.transport.base import Session
-from mailer.wiring import Club, new_key
+from mailer.wiring import Club
 
 
 def club(folder: Path, relay: Relay, **options: bool) -> Club:

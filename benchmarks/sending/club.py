@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from mailer.keys import new_key
 from mailer.settings import Settings
 from mailer.store import migrate
 from mailer.store.engine import Database
 from mailer.store.schema import metadata, to_millis
-from mailer.wiring import Club, new_key, system_clock
+from mailer.wiring import Club, system_clock
 from sending.task import address, name_of
 
 STORIES = 27  # 45 KB as a message with both parts

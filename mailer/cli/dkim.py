@@ -35,8 +35,8 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
 
     from mailer.cli.init import ignore
     from mailer.cli.output import talk
+    from mailer.keys import new_dkim_key
     from mailer.mail.dkim import Key, check_name
-    from mailer.wiring import new_dkim_key
 
     club = open_club(ctx)
     since, usual = club.clock(), club.dkim_domain
@@ -81,8 +81,8 @@ def show(ctx: click.Context, as_json: bool) -> None:
     Those in mailer.toml, and those that wait beside it as dkim-SELECTOR.pem.
     """
     from mailer.cli.output import print_json, talk
+    from mailer.keys import read_dkim_key
     from mailer.mail.dkim import Key, record_name
-    from mailer.wiring import read_dkim_key
 
     club = open_club(ctx)
     keys = list(club.signer.keys) if club.signer else []

@@ -140,7 +140,7 @@ def _key(club: Club) -> Iterator[Finding]:
     import os
     import stat
 
-    from mailer.wiring import KEY_FILE, KEY_VARIABLE
+    from mailer.keys import KEY_FILE, KEY_VARIABLE
 
     try:
         _ = club.keyring

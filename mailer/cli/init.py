@@ -76,10 +76,11 @@ def make_club(
     Raises UsageError when there is one or the folder cannot be written, SettingsError when a value means nothing.
     """
     from mailer import settings
+    from mailer.keys import KEY_FILE, new_key
     from mailer.rendering.templates import Templates
     from mailer.store import migrate
     from mailer.store.engine import Database
-    from mailer.wiring import KEY_FILE, Club, new_key
+    from mailer.wiring import Club
 
     refuse_a_club_in(folder)
     config = folder / settings.FILE

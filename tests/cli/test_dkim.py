@@ -22,10 +22,11 @@ from support.verifier import verify
 from mailer.cli import main
 from mailer.cli.init import make_club
 from mailer.errors import SettingsError
+from mailer.keys import read_dkim_key
 from mailer.mail.dkim import Key
 from mailer.mail.wire import WireForm
 from mailer.transport import domains
-from mailer.wiring import Club, read_dkim_key
+from mailer.wiring import Club
 
 
 @pytest.fixture

@@ -24,13 +24,14 @@ from mailer.cli.init import make_club
 from mailer.flows import report, sign
 from mailer.flows.dispatch import Tally
 from mailer.flows.sign import FIRST, SignAhead
+from mailer.keys import new_dkim_key
 from mailer.mail.dkim import EVER, Key, Signer
 from mailer.mail.wire import WireForm
 from mailer.model.delivery import State
 from mailer.rendering.outgoing import Outgoing
 from mailer.settings import Settings
 from mailer.store.schema import subscribers
-from mailer.wiring import Club, new_dkim_key
+from mailer.wiring import Club
 
 READERS = 12
 KEYS = [Key("r1", new_dkim_key("rsa")), Key("e1", new_dkim_key("ed25519"))]
