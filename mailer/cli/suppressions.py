@@ -75,7 +75,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
     FILE is an address a line, or CSV or .xlsx with a column email. Exits with 1 when a line was refused: whom it was
     about may get mail.
     """
-    from mailer.cli.subscribers import opened
+    from mailer.cli.imports import opened
     from mailer.intake.table import read_table
     from mailer.model.formula import unguarded
     from mailer.store import suppressions as store
