@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from mailer.cli import open_club
-from mailer.errors import MailerError, RelayError
+from mailer.errors import MailerError, RelayError, SettingsError
 
 if TYPE_CHECKING:
     from mailer.cli.probe import Trial
@@ -248,7 +248,7 @@ def _web(club: Club) -> Iterator[Finding]:
 
 def _languages(club: Club) -> Iterator[Finding]:
     """What readers of a language would see in another one: the catalogue's texts, and those that are settings."""
-    from mailer.rendering.translation import available, primary
+    from mailer.rendering.translation import available, primary, slips
 
     join = club.settings.join
     labels = [label for kind in join.kinds for label in (kind.label, *(question.label for question in kind.fields))]
@@ -256,6 +256,14 @@ def _languages(club: Club) -> Iterator[Finding]:
         if primary(tag) not in map(primary, available()):
             todo = f"add a catalogue mailer/locales/{tag}/LC_MESSAGES/mailer.po (docs/joining.md, Languages)"
             yield Finding(f"language {tag}", "advice", "pages and letters are in English, there is no catalogue", todo)
+        try:
+            wrong = slips(tag)
+        except SettingsError as error:
+            yield Finding(f"language {tag}", "wrong", str(error), "no page can be shown in it")
+            wrong = []
+        for text in wrong:
+            todo = "give the translation the placeholders of the text, and write % as %%"
+            yield Finding(f"language {tag}", "advice", f"shown in English: {text!r} cannot be filled in", todo)
         if primary(tag) not in map(primary, join.wording):
             todo = f"write what readers agree to into [join] wording as {tag!r}"
             yield Finding(f"language {tag}", "advice", "readers agree to a sentence of another language", todo)

@@ -16,6 +16,7 @@ from mailer.rendering import images, language, markdown
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
+from mailer.rendering.translation import direction
 
 CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
 FIGURE_SPACE = "\u2007"  # as wide as a digit
@@ -24,7 +25,6 @@ _HAN_RUN = re.compile(
     r"(<[^>]*>)|([\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff](?:[ ·\u3000-\u303f\uff00-\uffef“”]*"
     r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])*)"
 )
-RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur"})
 
 
 def lay_out(
@@ -51,7 +51,7 @@ def lay_out(
     return {
         "folder": theme.folder,
         "lang": issue.lang,
-        "dir": "rtl" if issue.lang.split("-")[0] in RIGHT_TO_LEFT else "ltr",
+        "dir": direction(issue.lang),
         "subject": subject,
         "preheader": slots.replace(issue.preheader, issue.lines.get("preheader", 1)),
         "heading": issue.title or newsletter,

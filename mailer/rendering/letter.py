@@ -21,7 +21,7 @@ from mailer.rendering.message import multipart
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.transfer import Encoded
-from mailer.rendering.translation import choose, primary, translator, written_in
+from mailer.rendering.translation import choose, direction, primary, translator, written_in
 
 _MARK = "0link{:0" + str(LENGTH - 5) + "}"  # as long as a token, and none: those have no 0
 _MARKED = re.compile(rf"0link(\d{{{LENGTH - 5}}})")
@@ -148,7 +148,7 @@ class LetterWriter:
             "_": translator(language),
             "lang": language,
             "written": words,
-            "dir": "rtl" if primary(words) in {"ar", "he", "fa", "ur"} else "ltr",
+            "dir": direction(words),
             "newsletter": club.newsletter,
             "postal_address": club.postal_address,
             "base_url": club.base_url,

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import gettext
 import io
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 SOURCE = "en"  # the language the texts are written in
+_RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+_PLACEHOLDER = re.compile(r"%%|%\((\w+)\)s")
 
 Translate = Callable[..., str]
 
@@ -27,6 +36,11 @@ def available() -> tuple[str, ...]:
 def primary(tag: str) -> str:
     """The first subtag of a language tag: zh of zh-Hans-CN."""
     return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def direction(tag: str) -> str:
+    """The direction a language is written in: ltr or rtl."""
+    return "rtl" if primary(tag) in _RIGHT_TO_LEFT else "ltr"
 
 
 @cache
@@ -56,11 +70,32 @@ def own_names(tags: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The catalogue for a language tag, the nearest with the same first subtag; English where there is none."""
-    name = _nearest(available(), language)
-    return (
-        _read(LOCALES / name / "LC_MESSAGES" / "mailer.po") if name not in {"", SOURCE} else gettext.NullTranslations()
-    )
+    """The catalogue for a language tag, the nearest with the same first subtag; English where there is none.
+
+    Raises SettingsError for a catalogue that cannot be read.
+    """
+    from babel.messages.mofile import write_mo
+
+    catalogue = _read(language)
+    if catalogue is None:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def slips(language: str) -> list[str]:
+    """The texts whose translation has a placeholder that nothing is filled in for, or a bare %: shown in English.
+
+    Raises SettingsError for a catalogue that cannot be read.
+    """
+    found = []
+    for message in _read(language) or ():
+        values = dict.fromkeys(filter(None, _PLACEHOLDER.findall(str(message.id))), "")
+        if values and message.string and _filled(str(message.string), values) is None:
+            found.append(str(message.id))
+    return found
 
 
 def written_in(language: str) -> str:
@@ -68,24 +103,37 @@ def written_in(language: str) -> str:
     return language if any(primary(name) == primary(language) for name in available()) else SOURCE
 
 
-def _read(path: Path) -> gettext.NullTranslations:
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
+def _read(language: str) -> Catalog | None:
+    from babel.messages.pofile import PoFileError, read_po
 
-    compiled = io.BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    name = _nearest(available(), language)
+    if name in {"", SOURCE}:
+        return None
+    path = LOCALES / name / "LC_MESSAGES" / "mailer.po"
+    try:
+        with path.open("rb") as file:
+            return read_po(file, abort_invalid=True)
+    except (OSError, PoFileError, LookupError, ValueError) as error:
+        raise SettingsError(f"the catalogue cannot be read: {error}", where=str(path)) from None
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str | None:
+    """The text with its values; None where it asks for one that is not there, or has a % that is none."""
+    rest = _PLACEHOLDER.sub(lambda found: "" if found[1] is None or found[1] in values else "%", text)
+    return None if "%" in rest else text % values
 
 
 def translator(language: str) -> Translate:
-    """The function templates call as `_`: `_("Text with %(name)s", name=...)`."""
+    """The function templates call as `_`: `_("Text with %(name)s", name=...)`.
+
+    A translation that cannot be filled in gives way to the English text: better that than no page.
+    """
     catalogue = translations(language)
 
     def translate(text: str, /, **values: object) -> str:
         found = catalogue.gettext(text)
-        return found % values if values else found
+        filled = _filled(found, values) if values else found
+        return text % values if filled is None else filled
 
     return translate
 

@@ -20,7 +20,7 @@ from mailer.model.application import Kind, Question, in_language
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
-from mailer.rendering.translation import choose, own_names, translator, written_in
+from mailer.rendering.translation import choose, direction, own_names, translator, written_in
 from mailer.settings import JoinSettings
 from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
@@ -147,6 +147,7 @@ class Parts:
             _=translator(language),
             lang=language,
             written=written,
+            dir=direction(written),
             path=path,
             languages=own_names(self.languages),
             newsletter=newsletter.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from mailer.errors import SettingsError
 from mailer.rendering import translation
 from mailer.rendering.templates import shipped_folder
 from mailer.rendering.translation import available, choose, own_name, own_names, translations, translator, written_in
@@ -98,3 +99,42 @@ def test_two_languages_of_one_name_are_told_apart() -> None:
 def test_a_language_is_offered_by_the_name_it_gives_itself() -> None:
     names = {"en": "English", "zh-CN": "中文", "de": "Deutsch", "pt_BR": "português", "xx": "xx", "": ""}
     assert {tag: own_name(tag) for tag in names} == names
+
+
+@pytest.fixture
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A catalogue that somebody writes for his club."""
+    file = tmp_path / "de" / "LC_MESSAGES" / "mailer.po"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setattr(translation, "LOCALES", tmp_path)
+    for made_before in (translation.available, translation.translations):
+        made_before.cache_clear()
+    yield file
+    for made_before in (translation.available, translation.translations):
+        made_before.cache_clear()
+
+
+HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+
+
+@pytest.mark.parametrize("slip", ["%(maskd)s bekommt sie", "100% an %(masked)s", "%(masked) bekommt sie", "%(masked)d"])
+def test_a_translation_that_cannot_be_filled_in_gives_way_to_the_text_and_is_named(german: Path, slip: str) -> None:
+    text = "The next issue comes to %(masked)s."
+    german.write_text(f'{HEAD}msgid "{text}"\nmsgstr "{slip}"\n\nmsgid "Subscribe"\nmsgstr "Abonnieren"\n')
+    assert translator("de")(text, masked="a***e@example.com") == "The next issue comes to a***e@example.com."
+    assert translator("de")("Subscribe") == "Abonnieren"
+    assert translation.slips("de-AT") == [text]
+    assert translation.slips("en") == []
+
+
+def test_a_catalogue_that_cannot_be_read_is_an_error_for_people(german: Path) -> None:
+    german.write_bytes(f'{HEAD}msgid "Subscribe"\nmsgstr "S\u2019abonner"\n'.encode("cp1252"))
+    with pytest.raises(SettingsError, match="the catalogue cannot be read"):
+        translator("de")
+    with pytest.raises(SettingsError, match=r"mailer\.po"):
+        translation.slips("de")
+
+
+def test_each_language_has_its_direction() -> None:
+    wanted = {"en": "ltr", "ar-EG": "rtl", "he": "rtl", "zh-CN": "ltr", "": "ltr"}
+    assert {tag: translation.direction(tag) for tag in wanted} == wanted
