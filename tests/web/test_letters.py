@@ -83,7 +83,7 @@ def test_a_language_without_a_catalogue_is_remembered_and_not_claimed(town_with:
     assert "/archive?lang=ar" in part(message, "plain")
     page = town.client.get("/subscribe?lang=ar")
     assert page.headers["content-language"] == "en"
-    assert '<html lang="en">' in page.text
+    assert '<html lang="en" dir="ltr">' in page.text
     assert 'href="/archive?lang=ar"' in page.text
     assert 'xml:lang="en"' in town.client.get("/feed.xml?lang=ar").text
 
