@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
+from mailer.rendering.paste import rows
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 
@@ -90,6 +91,8 @@ class _Reader(HTMLParser):
         self._link: str | None = None
         self._breaks = 0
         self._marker = ""  # of a list item whose text has not begun
+        self._cells: list[int] | None = None  # how many lines stood before each cell of the row
+        self._table = False  # inside a table under known column names
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {key: value or "" for key, value in attrs}
@@ -114,7 +117,13 @@ class _Reader(HTMLParser):
             self._list_item()
         elif tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             self._parts.append("## " if tag in ("h1", "h2") else "### ")
+        elif tag in ("table", "tr"):
+            self._cells, self._table = [], self._table and tag == "tr"
         elif tag in ("td", "th"):
+            if "".join(self._parts).strip():
+                self._cells = None  # cells that hold no paragraphs stand on one line anyway
+            elif self._cells is not None:
+                self._cells.append(len(self.lines))
             self._parts.append("\t")
         elif tag in ("b", "strong"):
             self._mark()
@@ -167,6 +176,8 @@ class _Reader(HTMLParser):
             self.end_line()
             if tag == "p":
                 self.lines.append((self.getpos()[0], ""))
+            elif tag == "tr":
+                self._end_row()
 
     def handle_data(self, data: str) -> None:
         if self._hidden:
@@ -178,6 +189,17 @@ class _Reader(HTMLParser):
         if data.strip():
             self._mark()
         self._parts.append(re.sub(f"[{LINK}-{LINK_END}]", "", data))
+
+    def _end_row(self) -> None:
+        """Put cells of paragraphs on one line, parted by tabs, where the first row names known columns."""
+        cells = self._cells or []
+        if len(cells) < 2:
+            return
+        parts = [self.lines[one:two] for one, two in zip(cells, [*cells[1:], len(self.lines)], strict=True)]
+        texts = [" ".join(text for _, text in part if text) for part in parts]
+        self._table = self._table or rows.is_head(texts)
+        if self._table:
+            self.lines[cells[0] :] = [(next((line for part in parts for line, _ in part), 0), "\t".join(texts))]
 
     def end_line(self) -> None:
         """Put what was gathered into the lines, its blanks made single."""

@@ -25,6 +25,7 @@ from mailer.rendering.paste import (
     outline,
     page,
     rows,
+    strays,
     writers,
 )
 from mailer.rendering.paste.forwards import Forward
@@ -120,6 +121,7 @@ class _Reader:
                 " write items as `1. Headline` with their text below",
                 where=self.name,
             )
+        found = strays.add(self.lines, found)
         self.report.take(found.noted)
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))

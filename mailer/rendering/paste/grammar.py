@@ -58,7 +58,9 @@ _FOOT = re.compile(
     r"|(?:together|in partnership|presented|brought to you) (?:with|by)\b"
     r"|(?:cheers|best(?: wishes| regards)?|(?:kind |warm )?regards|yours(?: \w+)?|sincerely"
     r"|until (?:tomorrow|next \w+))\W*$|made with \W{1,4} by\b"
-    r"|(?:微信|群)?(?:的?聊天记录)|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
+    r"|(?:today['’]s )?(?:quote|word|thought|joke)(?: of the (?:day|week)\b|\W*$)"
+    r"|\S{0,16}聊天记录\W*$|(?:关键词|标签|keywords?|tags?)\s*[:：]"
+    r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
@@ -66,6 +68,7 @@ _FOOT = re.compile(
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
+    r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )
@@ -104,6 +107,7 @@ _DATELINE = re.compile(
     r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
     re.IGNORECASE,
 )
+_BYLINE = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+\s*(?:[•·|,–-].{0,40})?$", re.IGNORECASE)
 _WEATHER = re.compile(
     r"(?<![\s,，|｜·])[\s,，|｜·]*(?:[\u4e00-\u9fff]{1,6}\s*)?-?\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°C?)[^\w]*$"
 )
@@ -132,10 +136,16 @@ def call_label(text: str) -> str:
     return text[: match.end()] if match else ""
 
 
+def begins_bold(text: str) -> bool:
+    """Whether a line's beginning stands between bold marks."""
+    return _BOLD_FIRST.fullmatch(text) is not None
+
+
 def bold_first(text: str) -> tuple[str, str] | None:
-    """A line whose beginning stands between bold marks, as (what was bold, the rest)."""
+    """A line whose headline stands between bold marks, as (headline, the rest); a first word that is bold is none."""
     match = _BOLD_FIRST.fullmatch(text)
-    return (match[1].strip(), match[2]) if match else None
+    emphasis = match and re.match(r"(?:\*\*)?\S+\*\* [a-z]", text)  # `**Chefs** in Oslo cook ...`
+    return (match[1].strip(), match[2]) if match and not emphasis else None
 
 
 def has_colon(text: str) -> bool:
@@ -220,6 +230,11 @@ def is_edition(text: str) -> bool:
 def is_dateline(text: str) -> bool:
     """Whether a line tells when, where or by whom the page was put up."""
     return _DATELINE.match(fold(text)) is not None
+
+
+def is_byline(text: str) -> bool:
+    """Whether a line tells who wrote a page, perhaps with the day, as below a page's subtitle."""
+    return _BYLINE.match(links.strip(text)[0]) is not None
 
 
 def without_weather(text: str) -> str:

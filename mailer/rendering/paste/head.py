@@ -116,7 +116,7 @@ class _Reader:
         text = re.sub(
             r"^(?:#{1,6}\s+|\[(?:链接|文件|小程序|公众号文章)\]\s*|第\s*\d{1,3}\s*版\s*|(?:转发|原?标题|fwd?|(?:飞书|腾讯|钉钉|金山|石墨|在线)(?:云)?文档)\s*[:：]\s*)",
             "",
-            re.sub(r"^_([^_]+)_$", r"\1", links.strip(line.text)[0]),
+            re.sub(r"^_([^_]+)_$", r"\1", re.sub(r"\*{1,2}(?=\S)([^*]+)\*{1,2}", r"\1", links.strip(line.text)[0])),
             flags=re.I,
         )
         if grammar.is_rule(text):
@@ -124,6 +124,10 @@ class _Reader:
             return
         if grammar.is_picture(text):
             self.report.drop(line.number, "line about a picture dropped", text)
+            return
+        if grammar.is_byline(text):
+            self.masthead.take_date(text, line)
+            self.report.drop(line.number, "line about who wrote it dropped", text)
             return
         if grammar.is_dateline(text) and self.masthead.take_date(text, line):
             if account := _ACCOUNT.match(text):

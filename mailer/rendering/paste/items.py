@@ -70,7 +70,8 @@ class Gatherer:
         line = self.lines[start]
         text = found.starts[start]
         body = list(range(start + 1, stop))
-        if text and not any(mark.rest for mark in enumerators.marks(line.text)) and found.family not in UNNUMBERED:
+        marks = enumerators.marks(line.text)
+        if text and marks and not any(mark.rest for mark in marks) and found.family not in UNNUMBERED:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
@@ -114,7 +115,9 @@ class Gatherer:
         if self.habits.columns and not item.paragraphs and (columns := tails.columns(text)):
             text = columns[0]
             item.paragraphs.append(columns[1])
-        if item.source is None and before:
+        host = item.source is not None and item.source.name == links.host(item.source.url)
+        if before and (host or item.source is None):
+            url = url or (item.source.url if item.source else "")
             item.source = Source(sources.without_reporter(before[1]), url, item.line)
         if item.source is None and self.habits.in_headlines and (named := tails.source_at_end(text, lenient=True)):
             text, name, url, _ = named

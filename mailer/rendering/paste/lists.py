@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -71,14 +70,18 @@ def _bare(text: str) -> str:
 
 
 def _blocks(lines: list[Line]) -> list[list[int]]:
-    """The lines between blank lines; a title alone belongs to the bullets below it."""
-    groups = (
-        list(group) for apart, group in itertools.groupby(range(len(lines)), lambda i: not lines[i].text) if not apart
-    )
+    """The lines between blank lines and headings; a title alone belongs to the bullets below it."""
     blocks: list[list[int]] = []
-    for group in groups:
-        alone = blocks and len(blocks[-1]) == 1 and enumerators.bullet(lines[group[0]].text)
-        blocks = [*blocks[:-1], [*blocks[-1], *group]] if alone else [*blocks, group]
+    apart = True
+    for index, line in enumerate(lines):
+        if not line.text:
+            apart = True
+            continue
+        below_title = bool(blocks) and len(blocks[-1]) == 1 and enumerators.bullet(line.text) is not None
+        if (apart and not below_title) or line.text.startswith("#"):
+            blocks.append([])
+        blocks[-1].append(index)
+        apart = False
     return blocks
 
 

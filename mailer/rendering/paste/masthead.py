@@ -53,7 +53,8 @@ _LUNAR = (
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
 _WEEK = r"[(（](?:20\d\d\s*年)?第\s*\d{1,2}\s*周[)）]"
-_SMALL = f"(?:{grammar.EDITION}|{_WEEK}|{_WEEKDAY}|{_LUNAR})"
+_STEM_DAY = r"[甲乙丙丁戊己庚辛壬癸][子丑寅卯辰巳午未申酉戌亥][年月日]"
+_SMALL = f"(?:{grammar.EDITION}|{_WEEK}|{_WEEKDAY}|{_LUNAR}|{_STEM_DAY})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",

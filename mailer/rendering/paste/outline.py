@@ -53,7 +53,8 @@ def find(lines: list[Line]) -> Outline | None:
     found = _find(bare)
     if found and aside.contents & found.starts.keys():
         found = _find(aside.without(lines, contents=True)) or found
-    if found is None or (aside.entries and len(found.starts) < 3):
+    least = 1 if found and found.family == "headed" else 3
+    if found is None or (aside.entries and len(found.starts) < least):
         return _find(lines) if bare is not lines else found
     first = min([*found.starts, *found.titles])
     ours = {index: title for index, title in aside.titles.items() if index > first}
@@ -84,23 +85,7 @@ def _find(lines: list[Line]) -> Outline | None:
             best = parted, outline
         if best[0] == 1:
             break
-    return _with_unmarked(lines, best[1]) if best else None
-
-
-def _with_unmarked(lines: list[Line], outline: Outline) -> Outline:
-    """The outline with the item of a section that has but one and so no mark, known by its title and its source."""
-    ordered = sorted([*outline.starts, *outline.titles, len(lines)])
-    bracketed = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
-    if len(outline.titles.keys() & set(bracketed)) < 2:
-        return outline
-    for index in bracketed:
-        until = ordered[bisect(ordered, index)]
-        below = [i for i in range(index + 1, until) if lines[i].text]
-        if index not in outline.titles and len(below) > 1 and tails.names_one(lines[below[-1]].text):
-            outline.titles[index] = lines[index].text.strip("【】_")
-            outline.starts[below[0]] = lines[below[0]].text
-            outline.noted.found(lines[index].number, "section", "taken as a section title", outline.titles[index])
-    return outline
+    return best[1] if best else None
 
 
 def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
@@ -168,6 +153,8 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without a number under headings of the third level, as on a web page or in Markdown."""
     found = {index: line.text[4:].strip() for index, line in enumerate(lines) if line.text.startswith("### ")}
+    below = dict(itertools.pairwise(index for index, line in enumerate(lines) if line.text))
+    found = {i: text for i, text in found.items() if not grammar.is_byline(lines[below.get(i, i)].text)}
     if numbers.hold_several(lines, list(found)):
         return {}, ""
     told = 0
@@ -175,7 +162,8 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         line = next((line for line in lines[index + 1 :] if line.text), None)
         begins = line and (line.bold or line.text[:1] == "#" or line.text[:2] == "**" or enumerators.bullet(line.text))
         told += bool(line and not begins)
-    if len(found) < 2 or told * 2 < len(found):
+    sections = sum(line.text.startswith("## ") for line in lines)
+    if not found or (len(found) < 2 and sections < 3) or told * 2 < len(found):
         return {}, ""
     report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} headings of one level taken as items")
     return found, "headed"
@@ -202,7 +190,7 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark whose headlines are lines in bold, text below each."""
-    first = {index: line.text for index, line in enumerate(lines) if grammar.bold_first(line.text)}
+    first = {index: line.text for index, line in enumerate(lines) if grammar.begins_bold(line.text)}
     if len(first) >= 3 and all(lines[index].text.startswith("**") for index in first):
         report.add(
             lines[min(first)].number, "guess", f"no numbers; {len(first)} lines with a bold beginning taken as items"

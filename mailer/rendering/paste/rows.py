@@ -8,23 +8,29 @@ from collections import Counter
 from mailer.rendering.paste.report import Report
 
 _COLUMNS = {
-    "headline": ("标题", "新闻标题", "題目", "title", "headline", "story", "news"),
+    "headline": ("标题", "新闻标题", "新闻", "題目", "title", "headline", "story", "news"),
     "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
     "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "paper", "media"),
     "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
-    "section": ("栏目", "版块", "分类", "类别", "section", "category"),
+    "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
     "date": ("日期", "date"),
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
 
+def is_head(cells: list[str]) -> bool:
+    """Whether cells are the known names of columns, one of them the headlines'."""
+    columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in cells]
+    return len(columns) > 1 and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1
+
+
 def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
     lines = [(number, _cells(text)) for number, text in lines]
     for start, (number, text) in enumerate(lines):
-        columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in text.split("\t")]
-        if "headline" in columns and max(Counter(filter(None, columns)).values()) == 1 and len(columns) > 1:
+        if is_head(text.split("\t")):
+            columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in text.split("\t")]
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
     return _cards(lines, report)
@@ -55,7 +61,7 @@ def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]
 
 def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> list[tuple[int, str]]:
     made: list[tuple[int, str]] = []
-    count, section = 0, ""
+    count, parts, section = 0, 0, ""
     for number, text in rows:
         cells = [cell.strip().strip('"') for cell in text.split("\t")]
         row = dict(zip(columns, cells, strict=False))
@@ -68,8 +74,8 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
         if count == 0 and row.get("date"):
             made.append((number, row["date"]))
         if row.get("section", section) != section:
-            section = row["section"]
-            made.append((number, f"## {section}"))
+            section, parts = row["section"], parts + 1
+            made.append((number, f"## Part {parts}: {section}"))  # else the first could be the newsletter's name
         count += 1
         made.append((number, f"{count}. {row['headline']}"))
         made += [(number, row["text"])] if row.get("text") else []

@@ -60,12 +60,14 @@ _BYLINE = re.compile(
 )
 # A name behind what its bearer is.
 WRITER = re.compile(r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】]|$))")
+_GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
 _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
     r"|[,，(（]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日"
     r"|\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?)[)）]?"
+    r"|\s+20\d\d(?:[-/.]\d{1,2}[-/.]\d{1,2}|年\d{1,2}月\d{1,2}日)(?: \d{1,2}:\d{2})?|\s+\d{1,2}月\d{1,2}日"
     r"|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
 )
 NO_SOURCE = re.compile(
@@ -76,6 +78,12 @@ NO_SOURCE = re.compile(
 )
 _MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
 _DATED = re.compile(r"20\d\d[-./年]\d|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$")
+# What leads on behind a name in parentheses, or before a name.
+_READ_BEHIND = re.compile(
+    r"(?<=[)）\]】])\s*(?:(?:read|see) (?:more|on)|(?:the )?full story|more|(?:阅读|查看)?(?:原文|全文)|链接)\W*$",
+    re.IGNORECASE,
+)
+_ADDRESS_BEFORE = r"(?:(?:原文|新闻)?链接|原文|网址|link|url)\s*[:：]\s*{}[\s,，;；|｜]*"
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 
 
@@ -97,7 +105,9 @@ def source_line(text: str) -> tuple[str, str] | None:
         and url
     ):
         return "", url
-    plain = _FIELDS_BEHIND.sub("", plain)
+    plain = without_pointer(_FIELDS_BEHIND.sub("", plain))
+    if url and re.search(r"\w", bare := re.sub(_ADDRESS_BEFORE.format(re.escape(url)), "", plain)):
+        plain = bare
     labelled = re.fullmatch(rf"(.*\S)\s+[^\W\d]{{2,8}}\s*[:：]\s*{re.escape(url)}", plain) if url else None
     if labelled and _SOURCE_LINE.fullmatch(fold(labelled[1])):
         plain = labelled[1]  # the address has a label of its own
@@ -106,6 +116,7 @@ def source_line(text: str) -> tuple[str, str] | None:
     for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _LONE_PARENTHESIS):
         match = pattern.fullmatch(fold(plain.strip()))
         told = (match[1].replace(url, "") if url else match[1]) if match else ""
+        told = told if pattern is _SOURCE_DASH else _WHEN.sub("", told)  # behind a dash stands who signs, and the day
         if _DATED.search(told):
             return None
         if match and width(told) <= 60 and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1])):
@@ -136,6 +147,11 @@ def is_pointer(text: str) -> bool:
 def is_marked_name(text: str) -> bool:
     """Whether a line is only a few words in brackets or between signs: a name, or a title."""
     return _MARKED.fullmatch(text) is not None
+
+
+def without_pointer(text: str) -> str:
+    """The words of a line without "read more" behind a name in parentheses."""
+    return _READ_BEHIND.sub("", text)
 
 
 def is_address(text: str) -> bool:
@@ -170,7 +186,7 @@ def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
     bare = name[match.end() :] if (match := _REPORTER.match(fold(name))) else name
     bare = bare[: match.start()] if (match := _BYLINE.search(fold(bare))) else bare
-    bare = _WHEN.sub("", bare).removeprefix("@").strip()
+    bare = _GIVEN.sub("", _WHEN.sub("", bare).removeprefix("@").strip())
     told = _TOLD_BY.fullmatch(bare)
     titled = _TITLED.fullmatch(told[1] if told else bare)
     return titled[1] if titled else (told[1] if told else bare) or name

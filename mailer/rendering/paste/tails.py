@@ -23,7 +23,10 @@ _END_LABEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})[.。]?$", re.IGNORECASE | re.DOTALL)
-_END_SAYS = re.compile(rf"^(.*[。！？…”])\s*据(?!了解|悉|统计|介绍|称)({NAME})(?:报道|消息)?[。]?$", re.DOTALL)
+_END_SAYS = re.compile(
+    rf"^(.*[。！？…”])\s*(?:据(?!了解|悉|统计|介绍|称)|(?:消息|新闻|信息)(?:来自|来源于|出自))({NAME})(?:报道|消息)?[。]?$",
+    re.DOTALL,
+)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
@@ -55,6 +58,7 @@ def linked_name_at_end(text: str, *, bare: bool = False) -> tuple[str, str, str]
 def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
     """A source that ends a paragraph: (text before, name, address, as written); `lenient`: no full stop needed."""
     plain, url = links.strip(text)
+    plain = sources.without_pointer(plain)
     if grammar.is_dateline(plain):
         return None
     tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""

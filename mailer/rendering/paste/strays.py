@@ -1,0 +1,71 @@
+"""Items without the mark that all others have, known by their title and their source."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from bisect import bisect
+from datetime import date
+
+from mailer.rendering.paste import dates, grammar, leads, shapes, sources, tails, titles
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.outline import Outline
+
+_SOME_DAY = date(2000, 1, 1)
+
+
+def add(lines: list[Line], outline: Outline) -> Outline:
+    """The outline with such items: of a section that has but one, and above the first mark or below the last."""
+    _below_marked_titles(lines, outline)
+    _beyond_marks(lines, outline)
+    return outline
+
+
+def _below_marked_titles(lines: list[Line], outline: Outline) -> None:
+    ordered = sorted([*outline.starts, *outline.titles, len(lines)])
+    bracketed = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
+    if len(outline.titles.keys() & set(bracketed)) < 2:
+        return
+    for index in bracketed:
+        until = ordered[bisect(ordered, index)]
+        below = [i for i in range(index + 1, until) if lines[i].text]
+        if index not in outline.titles and len(below) > 1 and tails.names_one(lines[below[-1]].text):
+            _take(lines, outline, below[0], index)
+
+
+def _beyond_marks(lines: list[Line], outline: Outline) -> None:
+    """Blocks of a headline with its source, perhaps below a title and above a text, where most headlines have one."""
+    headlines = [*outline.starts.values()]
+    told = sum(tails.source_at_end(text, lenient=True) is not None for text in headlines)
+    if len(headlines) < 3 or told * 5 < len(headlines) * 4:
+        return
+    first, last = min([*outline.starts, *outline.titles]), max(outline.starts)
+    filled = (
+        list(group) for apart, group in itertools.groupby(range(len(lines)), lambda i: not lines[i].text) if not apart
+    )
+    for block in filled:
+        if not (block[-1] < first or block[0] > last):
+            continue
+        titled = len(block) > 1 and titles.heading(lines[block[0]].text) is not None
+        at = block[titled]
+        text = lines[at].text
+        rest = block[titled + 1 :]
+        named = tails.source_at_end(text, lenient=True) is not None and leads.SEPARATOR.search(text) is None
+        texts = all(shapes.is_text(lines[i].text) for i in rest)
+        if named and texts and (titled or rest) and not any(_is_of_page(lines[i].text) for i in block):
+            _take(lines, outline, at, block[0] if titled else None)
+
+
+def _is_of_page(text: str) -> bool:
+    dated = dates.find(text, _SOME_DAY) or re.search(grammar.EDITION, text, re.IGNORECASE)
+    return bool(dated) or grammar.is_foot(text) or grammar.is_call(text)
+
+
+def _take(lines: list[Line], outline: Outline, start: int, title: int | None) -> None:
+    outline.starts[start] = lines[start].text
+    outline.noted.add(
+        lines[start].number, "guess", "taken as an item for its source; it has no mark", lines[start].text
+    )
+    if title is not None:
+        outline.titles[title] = (titles.heading(lines[title].text) or (lines[title].text.strip("【】_"), True))[0]
+        outline.noted.found(lines[title].number, "section", "taken as a section title", outline.titles[title])
