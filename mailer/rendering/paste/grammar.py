@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailer.model.columns import width
-from mailer.rendering.paste import links
+from mailer.rendering.paste import links, page_words
 from mailer.rendering.paste.letters import fold
 
 _PICTURE = re.compile(
@@ -39,45 +39,6 @@ _DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–→-]|--|->)\s+|\s*——\s
 _BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?\*\*[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
 _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40})(?:：\s*|:\s+)\S.{2,}[.!?。！？]")
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
-_FOOT = re.compile(
-    r"^\W*(?:阅读(?=\s*(?:\d|[原全]文))|(?:分享|收藏)(?=\W|$|[到给至])|点[个一]?[“「]?在看|在看(?=\W|$|\d)|点赞|赞(?:\s|$|\d)|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
-    r"|(?:go deeper|(?:read|see|learn) (?:more|on|the (?:full|whole) (?:story|article|post))|(?:the )?full story"
-    r"|(?:keep|continue) reading|(?:点击)?(?:阅读|查看)(?:全文|原文|详情|更多))"
-    r"(?:\s*[(（]\d+ ?(?:min|分钟)[^()（）]*[)）])?\W*$"
-    r"|(?:was this|did (?:a friend|someone|somebody)) .{0,30}(?:forward|shared?)"
-    r"|(?:forwarded|sent) (?:to you|this) by a friend"
-    r"|(?:today['’]s|this) (?:\w+ )?(?:newsletter|issue|edition|brief).{0,40}\d+[- ]min(?:ute)?s?[- ]read\W*$"
-    r"|(?:全文|本文|本期)?[共约]?\d+字[,，|｜ ]*.{0,6}(?:阅读|读完).{0,4}\d+分钟\W*$"
-    r"|(?:飞书|腾讯|钉钉|金山|石墨|在线|WPS)云?(?:文档|表格|笔记)\W*$|(?:最[近后](?:修改|编辑)|更新于|编辑于)"
-    r"|关注我们|长按(?=\W|$|识别|二维码|[下上]|扫|关注|复制)|点击上方|点击蓝字|点击关注|(?:设为|加|记得)?星标|收录于|文章已于"
-    r"|本期完|全文完|(?:完|(?:the )?end)(?=\W*$)|未经授权|转载(?=\W|$|[请须自本])|版权(?=\W|$|所有|归|声明)"
-    r"|copyright|©|免责声明|(?:声明|责任?编辑|责编|编辑部?|校对|排版)(?=\W|$)"
-    r"|(?:整理|作者|撰文|出品|策划|采写|编译)\s*[|｜丨:：/]|(?:转自|转载自?|风险提示|温馨提示|特别提示|以上(?:信息|内容))\s*[:：]"
-    r"|以上(?:信息|内容|消息|资讯|新闻|来源)|以上(?:就)?是(?:今天|今日|本期|全部)|(?:投资|股市|理财|市场)有风险|更多内容|(?:主编|监制)(?=\W|$)|【?(?:微语|金句|心语|寄语|[每今]日一[语句言])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
-    r"|审核(?=\W|$)|上期回顾|往期(?=\W|$|回顾|精|推荐|文章|内容)|本文(?:来自|来源|部分|首发|由)|部分图片|(?:图片|素材)(?:来源|来自)(?:于)?网络|更多精彩|收起(?:全文|$)"
-    r"|(?:together|in partnership|presented|brought to you) (?:with|by)\b"
-    r"|(?:cheers|best(?: wishes| regards)?|(?:kind |warm )?regards|yours(?: \w+)?|sincerely"
-    r"|until (?:tomorrow|next \w+))\W*$|made with \W{1,4} by\b"
-    r"|(?:today['’]s )?(?:quote|word|thought|joke)(?: of the (?:day|week)\b|\W*$)"
-    r"|\S{0,16}聊天记录\W*$|(?:关键词|标签|keywords?|tags?)\s*[:：]"
-    r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
-    r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
-    r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
-    r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
-    r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
-    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
-    r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
-    r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
-    r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
-    r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
-    re.IGNORECASE,
-)
-_FOOT_ANYWHERE = re.compile(
-    r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
-    r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
-    re.I,
-)
-_TAGS = re.compile(r"(?:#[^\s#]{1,20}\s*){3,}")
 _GREETING = re.compile(
     r"^(?:(?:尊敬的|亲爱的)[^\s，,：:！!]{1,12}(?:[:：，,！!]|$)|(?:嗨|嘿|哈[喽啰囉])[，,！!～~\s]|[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
     r"|$|[|｜·]))|大家早|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
@@ -94,22 +55,10 @@ _CONTACT = re.compile(
     r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
     re.IGNORECASE,
 )
-_ALMANAC = re.compile(
-    r"\W*(?:(?:今[日天]|明[日天])?天气(?:预报)?\s*[:：]|(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
-)
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
     r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
-)
-_DATELINE = re.compile(
-    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s发表于\S+$"
-    r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
-    re.IGNORECASE,
-)
-_BYLINE = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+\s*(?:[•·|,–-].{0,40})?$", re.IGNORECASE)
-_WEATHER = re.compile(
-    r"(?<![\s,，|｜·])[\s,，|｜·]*(?:[\u4e00-\u9fff]{1,6}\s*)?-?\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°C?)[^\w]*$"
 )
 _RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")
 
@@ -214,12 +163,14 @@ def has_contact(text: str) -> bool:
 def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
     plain = fold(links.strip(text)[0])
-    return width(plain) < 160 and any((_FOOT.match(plain), _FOOT_ANYWHERE.search(plain), _TAGS.fullmatch(plain)))
+    return width(plain) < 160 and any(
+        (page_words.FOOT.match(plain), page_words.FOOT_ANYWHERE.search(plain), page_words.TAGS.fullmatch(plain))
+    )
 
 
 def is_almanac(text: str) -> bool:
     """Whether a line of the head tells the weather, or what the day is good for."""
-    return width(text) <= 60 and _ALMANAC.match(fold(text)) is not None
+    return width(text) <= 60 and page_words.ALMANAC.match(fold(text)) is not None
 
 
 def is_edition(text: str) -> bool:
@@ -229,17 +180,17 @@ def is_edition(text: str) -> bool:
 
 def is_dateline(text: str) -> bool:
     """Whether a line tells when, where or by whom the page was put up."""
-    return _DATELINE.match(fold(text)) is not None
+    return page_words.DATELINE.match(fold(text)) is not None
 
 
 def is_byline(text: str) -> bool:
     """Whether a line tells who wrote a page, perhaps with the day, as below a page's subtitle."""
-    return _BYLINE.match(links.strip(text)[0]) is not None
+    return page_words.BYLINE.match(links.strip(text)[0]) is not None
 
 
 def without_weather(text: str) -> str:
     """A line of the head without the weather at its end."""
-    return _WEATHER.sub("", text)
+    return page_words.WEATHER.sub("", text)
 
 
 def is_greeting(text: str) -> bool:
