@@ -95,23 +95,26 @@ class Leave:
                 consents.append(conn, person.id, Step("withdrawn", source=left.source, detail=reason), self.clock())
             return True
 
-    def prefer(self, delivery_id: int, language: str, *, pause: bool, unwanted: tuple[str, ...] | None) -> bool:
-        """Set language, a pause of 30 days, and the sections not wanted (None: as they are), of an active reader."""
+    def prefer(
+        self, delivery_id: int, language: str | None, *, pause: bool | None, unwanted: tuple[str, ...] | None
+    ) -> bool:
+        """Set language, a pause of 30 days, and the sections not wanted, of an active reader; None: as it is."""
         with self.db.transaction() as conn:
             person = _person(conn, delivery_id, hold=True)
             if person is None or person.state != "active":
                 return False
             now = self.clock()
             paused = person.paused_until is not None and person.paused_until > now
-            values: dict[str, Any] = {"language": language}
-            if pause != paused:
+            values: dict[str, Any] = {} if language is None else {"language": language}
+            if pause not in {None, paused}:
                 values["paused_until"] = now + PAUSE if pause else None
             if unwanted is not None:
                 attributes = {key: value for key, value in person.attributes.items() if key != "unwanted_sections"}
                 values["attributes"] = attributes | ({"unwanted_sections": "; ".join(unwanted)} if unwanted else {})
             heal(conn, delivery_id, "saved preferences", now)
             note_reading(conn, person.id, "preferences", now)
-            subscribers.change(conn, person.id, **values)
+            if values:
+                subscribers.change(conn, person.id, **values)
             return True
 
     def _reader(self, conn: Connection, person: Subscriber) -> Reader:

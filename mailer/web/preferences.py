@@ -27,7 +27,10 @@ async def show(request: Request) -> Response:
 
 
 async def save(request: Request) -> Response:
-    """POST /p/TOKEN: save, or leave where that button was pressed."""
+    """POST /p/TOKEN: save, or leave where that button was pressed.
+
+    What is as the form showed it stays as it is by now: the page may be open twice, or for a month.
+    """
     club = parts(request)
     delivery = _delivery(club, request)
     values = await read_form(request)
@@ -45,7 +48,13 @@ async def save(request: Request) -> Response:
         others = (title for title in reader.unwanted if title not in shown)
         unwanted = (*(title for title in shown if title not in wanted), *others)[:MAX_SECTIONS]
     pause = bool(values.get("pause"))
-    saved = await club.write(club.leave.prefer, delivery, language, pause=pause, unwanted=unwanted)
+    saved = await club.write(
+        club.leave.prefer,
+        delivery,
+        None if values.get("was_language") == language else language,
+        pause=None if values.get("was_paused") == ("yes" if pause else "no") else pause,
+        unwanted=unwanted,
+    )
     return await _page(club, request, delivery, saved=saved)
 
 

@@ -202,6 +202,28 @@ def test_preferences_pause_and_leave_but_never_bring_back(town: Any, link: str) 
     assert town.person("alice@example.com").state == "unsubscribed"
 
 
+def test_of_two_open_pages_the_later_one_takes_back_only_what_was_changed_on_it(town: Any, link: str) -> None:
+    page = town.link(town.delivery, Purpose.PREFERENCES, "p")
+
+    def shown() -> dict[str, str]:
+        return dict(re.findall(r'name="(was_\w+)" value="([^"]*)"', town.client.get(page).text))
+
+    first = shown() | {"language": "en"}
+    town.client.post(page, data=shown() | {"language": "zh", "pause": "yes"})
+    before = town.person("alice@example.com")
+    assert (before.language, before.paused_until is not None) == ("zh", True)
+    town.client.post(page, data=first)
+    assert town.person("alice@example.com") == before
+    paused = shown() | {"language": "zh"}
+    town.clock.forward(days=31)
+    town.client.post(page, data=paused | {"pause": "yes"})  # opened while he paused, saved when it was over
+    assert town.person("alice@example.com").paused_until < town.clock()
+    town.client.post(page, data=shown() | {"language": "en", "pause": "yes"})
+    town.client.post(page, data=shown() | {"language": "en"})
+    after = town.person("alice@example.com")
+    assert (after.language, after.paused_until) == ("en", None)
+
+
 def give_sections(town: Any, *titles: str) -> None:
     head = "---\nnewsletter: morning\nnumber: 1\ndate: 2026-11-23\nlang: en\n---\n"
     source = head + "".join(f"\n## {title}\n\n### Item\n\nText.\n" for title in titles)
