@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -177,7 +178,8 @@ def show(ctx: click.Context, address: str, as_json: bool) -> None:
                 lines.append((moment, name, said))
     if lines:
         click.echo()
-        output.table(("when", "what", ""), [(output.at(when, zone), name, said) for when, name, said in sorted(lines)])
+        lines.sort(key=itemgetter(0))  # what happened at once, in the order in which it was written
+        output.table(("when", "what", ""), [(output.at(when, zone), name, said) for when, name, said in lines])
 
 
 @subscribers.command()

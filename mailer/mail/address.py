@@ -57,7 +57,9 @@ def match_key(text: str) -> str:
 
 
 def masked(address: str) -> str:
-    """The address as a stranger may see it: `a***e@example.com`, short local parts hidden whole."""
+    """The address as a stranger may see it: `a***e@example.com`, short local parts hidden whole, `***` for none."""
+    if not address:
+        return "***"
     local, _, domain = address.rpartition("@")
     shown = f"{local[0]}***{local[-1]}" if len(local) > 3 else "***"
     return f"{shown}@{domain}"

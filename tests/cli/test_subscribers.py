@@ -218,6 +218,15 @@ def test_the_history_tells_which_line_of_which_list_and_why_somebody_left(club: 
     assert "withdrawn page too-often" in shown
 
 
+def test_the_history_tells_what_happened_at_once_in_its_order(club: Path) -> None:
+    run(club, "subscribers", "add", "bob@example.com")
+    with Database(f"sqlite:///{club / 'subscribers.db'}").transaction() as conn:
+        for action in ("requested", "confirmed"):
+            consents.append(conn, 1, consents.Step(action), datetime(2030, 1, 1, tzinfo=UTC))
+    shown = run(club, "subscribers", "show", "bob@example.com").stdout
+    assert shown.index("requested") < shown.index("confirmed")
+
+
 def test_one_reader_from_added_to_erased(club: Path) -> None:
     assert run(club, "subscribers", "add", "bob@example.com", "--name", "Bob").stdout == "added\n"
     assert run(club, "subscribers", "tag", "bob@example.com", "--add", "VIP").stdout == "vip\n"

@@ -96,6 +96,7 @@ def test_what_is_not_an_address_is_refused_with_a_reason(text: str, says: str) -
         ("alice@example.com", "a***e@example.com"),
         ("bob@example.com", "***@example.com"),
         ("a@example.com", "***@example.com"),
+        ("", "***"),
     ],
 )
 def test_a_masked_address_does_not_tell_who_it_is(address: str, shown: str) -> None:
