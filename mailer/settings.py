@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -51,6 +51,13 @@ def _mailable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
             address.parse(text)
         except AddressError:
             raise ValueError(f"{text!r} is no address such as olga@example.com") from None
+    return value
+
+
+def _worded(value: dict[str, str]) -> dict[str, str]:
+    for language, text in value.items():
+        if not text.strip():
+            raise ValueError(f"the text for {language!r} is empty")
     return value
 
 
@@ -214,6 +221,8 @@ class MerchantKind(Section):
     label: dict[str, str] = Field(min_length=1, description="What the form calls it, by language.")
     fields: tuple[MerchantField, ...] = Field((), max_length=40, description="What this kind is asked: 40 at most.")
 
+    _labels = field_validator("label")(_worded)
+
     @field_validator("fields")
     @classmethod
     def _asked_once(cls, value: tuple[MerchantField, ...]) -> tuple[MerchantField, ...]:
@@ -229,6 +238,8 @@ class MerchantField(Section):
     type: Literal["text", "url", "number", "textarea"] = Field("text", description="How it is asked and checked.")
     required: bool = Field(True, description="Whether an answer is needed.")
     evidence: bool = Field(False, description="Whether reviewers should look at it as proof.")
+
+    _labels = field_validator("label")(_worded)
 
 
 MerchantKind.model_rebuild()
@@ -447,9 +458,9 @@ def _suggestion(keys: list[str]) -> str:
     model: type[BaseModel] = Settings
     for key in keys[:-1]:
         field = model.model_fields.get(key)
-        annotation = field.annotation if field else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        for annotation in (field.annotation, *get_args(field.annotation)) if field else ():
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                model = annotation
     known = [field.alias or name for name, field in model.model_fields.items()]
     close = difflib.get_close_matches(keys[-1], known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"

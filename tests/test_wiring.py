@@ -82,6 +82,11 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
         ),
         (
             "join",
+            'kinds = [{ key = "a", label = { en = " " } }]',
+            "[join] kinds.0.label: the text for 'en' is empty",
+        ),
+        (
+            "join",
             "confirm_hours = 240",
             "[join] confirm_hours: is longer than purge_days: who has not confirmed by then",
         ),
@@ -114,6 +119,14 @@ def test_one_question_is_asked_once(tmp_path: Path) -> None:
     question = '{ key = "q", label = { en = "Q" } }'
     path.write_text(f'[[join.kinds]]\nkey = "a"\nlabel = {{ en = "A" }}\nfields = [{question}, {question}]\n')
     with pytest.raises(SettingsError, match=r"kinds\.0\.fields: 'q' is there twice"):
+        settings.load(path)
+
+
+def test_of_a_question_a_key_nobody_knows_is_met_by_those_of_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    question = '{ key = "q", label = { en = "Q" }, evidense = true }'
+    path.write_text(f'[[join.kinds]]\nkey = "a"\nlabel = {{ en = "A" }}\nfields = [{question}]\n')
+    with pytest.raises(SettingsError, match=r"unknown setting .*evidense; did you mean 'evidence'"):
         settings.load(path)
 
 

@@ -63,7 +63,7 @@ async def apply(request: Request) -> Response:
     values = await read_form(request)
     kind = club.kinds.get(values.get("kind", ""))
     if kind is None:
-        return _page(club, request, "", values.get("from", ""), status=422)
+        return _page(club, request, "", values.get("from", ""), values, status=422)
     faults = _faults(values, kind)
     if faults:
         return _page(club, request, kind.key, values.get("from", ""), values, faults, status=422)
@@ -125,7 +125,7 @@ def _page(
     shared: dict[str, Any] = {"language": language, "status": status, "source": source[:LENGTH]}
     if kind is None:
         kinds = [(key, in_language(one.label, language)) for key, one in club.kinds.items()]
-        return club.page(request, "apply", kinds=kinds, **shared)
+        return club.page(request, "apply", kinds=kinds, unsent=bool(values), **shared)
     return club.page(
         request,
         "apply-form",

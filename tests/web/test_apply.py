@@ -280,6 +280,12 @@ def test_long_answers_in_chinese_are_not_too_much(town_with: Any) -> None:
     assert len(club.letters("application-confirm")) == 1
 
 
+def test_a_form_of_a_kind_that_is_no_longer_offered_says_that_it_was_not_sent(club: Any) -> None:
+    page = club.client.post("/apply", data=TMALL | {"kind": "corner-shop", "agree": "yes"})
+    assert (page.status_code, "Not sent: this kind is not offered." in page.text) == (422, True)
+    assert "Not sent" not in club.client.get("/apply").text
+
+
 def test_a_newer_application_replaces_the_one_that_waits(club: Any) -> None:
     applied(club)
     club.clock.forward(days=2)
