@@ -51,7 +51,7 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
-    r"(?<!\d)(?:\d{3,4}-\d{7,8}|1\d{10}|\+\d[\d -]{8,})(?!\d)|[\w.+-]+@[\w-]+\.\w+"
+    r"(?<!\d)(?:\d{3,4}-\d{7,8}|1\d{10}|\+\d[\d -]{8,})(?!\d)|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.\w+"
     r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import log
 
@@ -85,15 +85,26 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
     known = [_terms(headline) for headline in headlines]
     common = Counter(term for terms in known for term in terms)
     weight = {term: log((len(known) + 1) / count) + 0.2 for term, count in common.items()}
+    whole = [sum(weight[term] for term in terms) for terms in known]
+    holding: dict[str, list[int]] = {}
+    for index, terms in enumerate(known):
+        for term in terms:
+            holding.setdefault(term, []).append(index)
+    unknown = log(len(weight) + 1) / 2
     scores = []
     for number, lead in enumerate(leads):
         terms = _terms(lead)
         if len(leads) == len(terms) == 1:
             continue  # one word alone is the title of a section, not a lead
-        for index, other in enumerate(known):
-            score = _score(terms, other, weight)
-            if score >= THRESHOLD:
-                scores.append((score, -number, index))
+        shared: defaultdict[int, float] = defaultdict(float)
+        for term in terms:
+            for index in holding.get(term, ()):
+                shared[index] += weight[term]
+        own = sum(weight.get(term, unknown) for term in terms)
+        for index, common_weight in shared.items():
+            smaller = min(own, whole[index])
+            if smaller and common_weight / smaller >= THRESHOLD:
+                scores.append((common_weight / smaller, -number, index))
     found: list[int | None] = [None] * len(leads)
     taken: set[int] = set()
     for _, negative, index in sorted(scores, reverse=True):
@@ -120,15 +131,6 @@ def _match_texts(leads: list[str], bodies: list[str], found: list[int | None], t
 def is_same(one: str, other: str) -> bool:
     """Whether two wordings differ in nothing but blanks, capitals and punctuation."""
     return re.sub(r"[\W_]+", "", one).lower() == re.sub(r"[\W_]+", "", other).lower()
-
-
-def _score(one: set[str], other: set[str], weight: dict[str, float]) -> float:
-    if not one or not other:
-        return 0.0
-    unknown = log(len(weight) + 1) / 2
-    shared = sum(weight[term] for term in one & other)
-    smaller = min(sum(weight.get(term, unknown) for term in one), sum(weight.get(term, unknown) for term in other))
-    return shared / smaller if smaller else 0.0
 
 
 def _terms(text: str) -> set[str]:

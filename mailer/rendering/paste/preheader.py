@@ -39,6 +39,7 @@ def _is_in(headline: str, told: list[str]) -> bool:
 
 def _cut(text: str) -> str:
     """The beginning of a text that is too long, up to the end of a word, with an ellipsis."""
+    text = text[: 4 * MOST]
     while width(text) > MOST - 1:
         text = text[:-1]
     return re.sub(r"(?<=[^\s,;])[\s,;]+\w*$|[，；、]$", "", text).rstrip() + "…"
