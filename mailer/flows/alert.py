@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mailer.model.delivery import UNFINISHED, State
 from mailer.model.letter import WriteLetter
 from mailer.model.signup import HOUR, mark
-from mailer.store import alerts, issues, ledger, marks
+from mailer.store import alerts, issues, ledger, marks, running
 from mailer.store.alerts import News
 from mailer.store.engine import Database
 from mailer.store.outbox import post_letter
@@ -56,7 +56,8 @@ class Alerts:
     def _tell(self, conn: Connection, one: News, now: datetime) -> bool:
         issue = issues.by_id(conn, one.issue_id)
         counts = ledger.counts(conn, one.issue_id)
-        well = one.what == "finished" and not counts[State.UNCERTAIN] and not counts[State.CANCELLED]
+        late = running.cut_off(conn, one.issue_id) > 0
+        well = one.what == "finished" and not late and not counts[State.UNCERTAIN] and not counts[State.CANCELLED]
         alerts.note(conn, one, now)
         values = {
             "title": issue.title,
@@ -68,7 +69,7 @@ class Alerts:
             "minutes": int((now - one.at).total_seconds() / 60),
             "cause": one.cause,
             "causes": one.cause.split("\n"),
-            "late": bool(issue.deadline and issue.deadline <= one.at and counts[State.CANCELLED]),
+            "late": late,
             "well": well,
         }
         self._post(conn, alerts.letter_kind(one.what), values, now)

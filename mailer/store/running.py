@@ -22,6 +22,7 @@ class Sendable(NamedTuple):
 
 
 LETTERS = Sendable(None)
+OVERDUE = "the issue's deadline has passed"  # the cause of whom it cut off
 
 
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
@@ -94,10 +95,18 @@ def expire_overdue(conn: Connection, now: datetime) -> dict[str, int]:
             changed = conn.execute(
                 update(deliveries)
                 .where(deliveries.c.issue_id == issue_id, WAITS, deliveries.c.state == before)
-                .values(state=after, changed_at=now, cause="the issue's deadline has passed")
+                .values(state=after, changed_at=now, cause=OVERDUE)
             ).rowcount
             found[slug] = found.get(slug, 0) + changed
     return {slug: count for slug, count in found.items() if count}
+
+
+def cut_off(conn: Connection, issue_id: int) -> int:
+    """How many readers of an issue its deadline cut off."""
+    d = deliveries.c
+    ended = (State.CANCELLED, State.FAILED)
+    query = select(func.count()).where(d.issue_id == issue_id, d.state.in_(ended), d.cause == OVERDUE)
+    return conn.execute(query).scalar_one()
 
 
 @rendered

@@ -112,13 +112,14 @@ def test_a_send_with_uncertain_deliveries_did_not_end_well(desk: Desk) -> None:
     assert desk.written[0][3]["counts"]["uncertain"] == 1
 
 
-def test_a_send_that_its_deadline_ended_says_so(desk: Desk) -> None:
-    desk.publish("accepted", "pending", deadline=START + timedelta(hours=1))
+@pytest.mark.parametrize(("waiting", "ended"), [("pending", "cancelled"), ("deferred", "failed")])
+def test_a_send_that_its_deadline_ended_says_so_and_did_not_end_well(desk: Desk, waiting: str, ended: str) -> None:
+    desk.publish("accepted", waiting, deadline=START + timedelta(hours=1))
     desk.now += timedelta(hours=1)
     desk.finish()
     assert desk.alerts.look() is False
     values = desk.written[0][3]
-    assert (values["late"], values["well"], values["counts"]["cancelled"]) == (True, False, 1)
+    assert (values["late"], values["well"], values["counts"][ended]) == (True, False, 1)
 
 
 def test_a_send_that_is_repaired_and_ends_again_is_told_again(desk: Desk) -> None:
