@@ -12,6 +12,8 @@ from mailer.cli import open_club
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mailer.wiring import Club
 
 PROOF = (
@@ -50,7 +52,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     reference = published(club, issue)
     found = flow.audit(club.db, reference)
     if csv_file is not None:
-        _write_proof(flow.proof(club.db, reference), csv_file)
+        _write_proof(flow.proof(club.db, reference), csv_file, club.settings.newsletter.zone)
     elif as_json:
         print_json(
             {
@@ -105,8 +107,9 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     ctx.exit(0 if found.balanced else 1)
 
 
-def _write_proof(rows: Iterable[Iterable[Any]], path: Path) -> None:
+def _write_proof(rows: Iterable[Iterable[Any]], path: Path, zone: ZoneInfo) -> None:
     import csv
+    from datetime import datetime
 
     from mailer.cli.output import cell
 
@@ -114,7 +117,7 @@ def _write_proof(rows: Iterable[Iterable[Any]], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PROOF)
         for row in rows:
-            writer.writerow([cell(value) for value in row])
+            writer.writerow([cell(v.astimezone(zone) if isinstance(v, datetime) else v) for v in row])
 
 
 def _reconcile(club: Club) -> None:

@@ -92,8 +92,13 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
         raise UsageError("say which: --failed or --uncertain")
     club = open_club(ctx)
     slug = published(club, issue)
-    count = control.retry(club.db, slug, State(which), getpass.getuser(), club.clock())
-    if count:
-        talk(f"{counted(count, 'reader')} back in the outbox; 'mailer dispatch' sends them")
-    else:
+    now = club.clock()
+    count = control.retry(club.db, slug, State(which), getpass.getuser(), now)
+    if not count:
         talk(f"no reader of {slug} is {which}")
+        return
+    paused = control.find(club.db, slug).state == "paused"
+    to_do = f"the issue is paused: 'mailer resume {slug}' goes on" if paused else "'mailer dispatch' sends them"
+    talk(f"{counted(count, 'reader')} back in the outbox; {to_do}")
+    if left := control.left_out(club.db, slug, now):
+        talk(f"{counted(left, 'reader')} of the waiting left or are suppressed and will not get it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from sqlalchemy import ColumnElement
 
     from mailer.flows.publish import Published
@@ -126,11 +128,16 @@ def _moment(club: Club, text: str, now: datetime) -> datetime:
     try:
         if len(text) <= 5:
             moment = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(text.zfill(5)), zone)
-            return moment if moment >= now - timedelta(minutes=1) else moment + timedelta(days=1)
+            return _there_is(moment if moment >= now - timedelta(minutes=1) else moment + timedelta(days=1), zone)
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a time; write 08:00 or 2026-05-22 08:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return _there_is(moment if moment.tzinfo else moment.replace(tzinfo=zone), zone)
+
+
+def _there_is(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment as the zone's clocks show it: in the hour that they skip in spring they show a later one."""
+    return moment.astimezone(UTC).astimezone(zone)
 
 
 def freeze(

@@ -10,6 +10,7 @@ import click
 from mailer.cli import open_club
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mailer.flows.publish import Published
     from mailer.store.audiences import Audience
     from mailer.wiring import Club
+
+    Times = tuple[datetime, datetime | None]  # when it starts, and when it stops
 
 
 @click.command()
@@ -67,17 +70,17 @@ def publish(
     segment = drafts.audience(club, include, exclude, now)
     send_at, stop_at = drafts.times(club, at_text, deadline, now)
     if dry_run:
-        _dry_run(club, draft, segment, send_at, as_json, now)
+        _dry_run(club, draft, segment, (send_at, stop_at), as_json, now)
         return
     if not yes:
         _ask(club, draft, segment, now)
     wanted = " and not ".join(text for text in (include or "", exclude or "") if text)
     published = drafts.freeze(club, draft, segment, wanted, send_at, stop_at, getpass.getuser(), now)
-    ctx.exit(_send(club, published, send_at, queue_only, as_json))
+    ctx.exit(_send(club, published, (send_at, stop_at), queue_only, as_json))
 
 
 def _dry_run(
-    club: Club, draft: Draft, segment: ColumnElement[bool] | None, send_at: datetime, as_json: bool, now: datetime
+    club: Club, draft: Draft, segment: ColumnElement[bool] | None, times: Times, as_json: bool, now: datetime
 ) -> None:
     from datetime import timedelta
 
@@ -88,6 +91,7 @@ def _dry_run(
     languages = [edition.language for edition in draft.editions]
     readers = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
     pace = club.pace
+    send_at, stop_at = times
     seconds = audience.readers / pace if pace else None
     end = send_at + timedelta(seconds=seconds) if seconds is not None else None
     if as_json:
@@ -100,6 +104,7 @@ def _dry_run(
                 "readers_by_language": readers,
                 "excluded": audience.excluded,
                 "send_at": send_at,
+                "deadline": stop_at,
                 "finish_at": end,
             }
         )
@@ -116,6 +121,21 @@ def _dry_run(
         click.echo("it would go as fast as the relay answers ([relay] sets no limit)")
     else:
         click.echo(f"it would be finished at {at(end, zone, now)}, after {span(seconds)} at the relay's pace")
+    for line in _until(club, times, audience.readers, now):
+        click.echo(line)
+
+
+def _until(club: Club, times: Times, readers: int, now: datetime) -> Iterator[str]:
+    """Until when it may leave, and how many cannot get it by then at the relay's pace."""
+    from mailer.cli.output import at, counted
+
+    start, stop = times
+    if stop is None:
+        return
+    yield f"nothing of it leaves after {at(stop, club.settings.newsletter.zone, now)}"
+    late = readers - int((stop - start).total_seconds() * club.pace)
+    if club.pace and late > 0:
+        yield f"at the relay's pace {counted(late, 'reader')} would not get it by then; give a later --deadline"
 
 
 def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:
@@ -132,14 +152,16 @@ def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: dat
     click.confirm(f"Send it to {counted(audience.readers, 'reader')}?", abort=True, err=True)
 
 
-def _send(club: Club, published: Published, send_at: datetime, queue_only: bool, as_json: bool) -> int:
+def _send(club: Club, published: Published, times: Times, queue_only: bool, as_json: bool) -> int:
     from mailer.cli.output import at, counted, print_json, talk
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import report
 
     readers = published.audience.readers
     talk(f"{published.slug} is frozen for {counted(readers, 'reader')}")
-    code = 0
+    code, (send_at, _) = 0, times
+    for line in _until(club, times, readers, club.clock()):
+        talk(line)
     if send_at > club.clock():
         when = at(send_at, club.settings.newsletter.zone, club.clock())
         talk(f"due at {when}; a 'mailer dispatch --forever' must be running then")
@@ -175,14 +197,20 @@ def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
 
 
 def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
-    from mailer.cli.output import counted, talk
+    from mailer.cli.output import at, counted, talk
     from mailer.cli.sending import exit_code, say, send
+    from mailer.flows import control
     from mailer.flows import publish as flow
 
     done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now)
     talk(f"{done.slug} is corrected in {' and '.join(done.languages)}; the archive says so")
     talk(f"{counted(done.readers, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
-    if queue_only or not done.readers:
+    known = control.find(club.db, done.slug)
+    if known.state == "paused":
+        talk(f"{done.slug} is paused; 'mailer resume {done.slug}' goes on")
+    elif known.send_at > now:
+        talk(f"{done.slug} is due at {at(known.send_at, club.settings.newsletter.zone, now)}")
+    if queue_only or not done.readers or known.state == "paused" or known.send_at > now:
         return 0
     tally = send(club, total=done.readers)
     say(club, tally)

@@ -212,6 +212,8 @@ def say(club: Club, tally: Tally) -> None:
     done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
     if done or not (tally.error or due or tally.overdue):
         talk(done or "nothing was due")
+    for slug in [] if done else report.paused(club.db):
+        talk(f"{slug} is paused; 'mailer resume {slug}' goes on")
     if tally.error:
         talk(f"nothing more could be sent: {tally.error}")
     if due and due <= now:

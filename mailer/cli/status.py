@@ -31,7 +31,12 @@ def status(ctx: click.Context, as_json: bool) -> None:
     locked = control.is_behind(club.db, HighWater(club.journal_folder).claim)
     workers = [worker for worker in workers if worker.name != LOCK]
     slowed = report.slowed(club.db, now)
-    lost = report.lost(club.db, socket.gethostname(), boot_id())
+    host = socket.gethostname()
+    lost = report.lost(club.db, host, boot_id())
+    there = {one.name: one for one in report.present(club.db, host, now)}
+    waiting = [one for one in there.values() if one.name not in {worker.name for worker in workers}]
+    at_work = [worker for worker in workers if worker.name not in lost and worker.leased_until > now]
+    number = len(at_work) + len(waiting)
     if as_json:
         print_json(
             {
@@ -41,6 +46,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
                         "state": entry.issue.state,
                         "cause": entry.issue.state_cause,
                         "frozen": entry.issue.frozen,
+                        "send_at": entry.issue.send_at,
+                        "deadline": entry.issue.deadline,
                         "counts": entry.counts,
                         "per_second": round(entry.per_second, 2),
                         "finish_at": entry.finish_at,
@@ -48,7 +55,10 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     }
                     for entry in issues
                 ],
-                "workers": [asdict(worker) | {"lost": worker.name in lost} for worker in workers],
+                "workers": [
+                    *(asdict(worker) | {"lost": worker.name in lost} for worker in workers),
+                    *(asdict(one) | {"leased_until": None, "holds": 0, "lost": False} for one in waiting),
+                ],
                 "locked": locked,
                 "slowed": [asdict(each) for each in slowed],
             }
@@ -78,10 +88,13 @@ def status(ctx: click.Context, as_json: bool) -> None:
         if entry.issue.state_cause:
             talk(f"{entry.issue.slug} is {entry.issue.state}: {entry.issue.state_cause}")
         if entry.issue.state == "sending" and entry.issue.send_at > now:
-            due = at(entry.issue.send_at, zone, now)
-            talk(f"{entry.issue.slug} is due at {due}; {counted(len(workers) - len(lost), 'worker')} running")
+            start = at(entry.issue.send_at, zone, now)
+            talk(f"{entry.issue.slug} is due at {start}; {counted(number, 'worker')} running")
         elif entry.finish_at:
             talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
+        if entry.issue.deadline and entry.waits:
+            verb, stop = "stops" if entry.issue.deadline > now else "stopped", at(entry.issue.deadline, zone, now)
+            talk(f"{entry.issue.slug} {verb} at {stop}: who still waits then does not get it")
         if entry.next_try:
             deferred = counted(entry.counts[State.DEFERRED], "reader")
             talk(f"{entry.issue.slug} has {deferred} deferred, the next is due at {at(entry.next_try, zone, now)}")
@@ -97,7 +110,15 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(f"{who} {why}; 'mailer dispatch' settles the {counted(worker.holds, 'reader')} it held")
         else:
             talk(f"{who} holds {counted(worker.holds, 'reader')}, lease for {span(left)} more")
+    for one in there.values():
+        if one.trouble:
+            talk(f"worker {one.name} is kept from sending: {one.trouble}")
+        elif one in waiting:
+            talk(f"worker {one.name} on {one.host} (process {one.pid}) is there and waits")
+    due = report.next_due(club.db)
     if locked:
         talk("a backup was restored: nothing is sent until 'mailer audit --reconcile'")
-    elif len(lost) >= len(workers) and any(entry.issue.state == "sending" for entry in issues):
-        talk("nobody is working; run 'mailer dispatch'")
+    elif due and not number:
+        later, soon = "a 'mailer dispatch --forever' must be running then", "run 'mailer dispatch'"
+        to_do = later if due > now else soon
+        talk(f"nobody is working; {to_do}")

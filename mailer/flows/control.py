@@ -7,8 +7,9 @@ from datetime import datetime
 
 from mailer.errors import UsageError
 from mailer.model.delivery import State
-from mailer.store import issues, restored
+from mailer.store import issues, reports, restored
 from mailer.store.engine import Database
+from mailer.store.issues import KnownIssue
 
 
 def pause(db: Database, reference: str, actor: str, now: datetime) -> bool:
@@ -43,6 +44,17 @@ def retry(db: Database, reference: str, state: State, actor: str, now: datetime)
         count = issues.retry(conn, issue.id, state, now)
         issues.note(conn, f"retried {state}", issue.id, actor, {"readers": count}, now)
         return count
+
+
+def left_out(db: Database, reference: str, now: datetime) -> int:
+    """How many of those who wait for an issue left or are suppressed, and will not get it. Raises NotFound."""
+    with db.reading() as conn:
+        return reports.left_out(conn, issues.find(conn, reference).id, now)
+
+
+def find(db: Database, reference: str) -> KnownIssue:
+    """An issue as it stands now. Raises NotFound."""
+    return db.read(issues.find, reference)
 
 
 def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()) -> dict[str, int]:

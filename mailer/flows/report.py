@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
-from mailer.store import budgets, issues, journal, leases, ledger, reports
+from mailer.store import budgets, issues, journal, leases, ledger, reports, roll, running
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 from mailer.store.reports import Holder, Uncertain
+from mailer.store.roll import Present
 
 if TYPE_CHECKING:
     from mailer.mail.dkim import Signer
@@ -90,6 +92,11 @@ class Progress:
     per_second: float
     finish_at: datetime | None
     next_try: datetime | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody still waits for it, sending or paused."""
+        return any(self.counts[state] for state in UNFINISHED)
 
 
 def audit(db: Database, reference: str) -> Audit:
@@ -169,6 +176,32 @@ def lost(db: Database, host: str, boot: str) -> set[str]:
     return found
 
 
+def present(db: Database, host: str, now: datetime) -> list[Present]:
+    """The workers that are there, whether or not they hold claims; on this host only processes that still run."""
+    return [one for one in db.read(roll.present, now) if one.host != host or _runs(one.pid)]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
+def paused(db: Database) -> list[str]:
+    """The slugs of the issues that are paused."""
+    with db.reading() as conn:
+        return [issues.by_id(conn, issue_id).slug for issue_id in running.paused(conn)]
+
+
+def next_due(db: Database) -> datetime | None:
+    """When somebody is to be sent something next; None when nobody waits."""
+    return db.read(running.next_due)
+
+
 def slowed(db: Database, now: datetime) -> list[Slowed]:
     """The relays and providers that are sent to more slowly at this moment, and why."""
     return db.read(budgets.slowed, now)
@@ -184,6 +217,6 @@ def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
         since = first
     rate = accepted / max(1.0, (now - since).total_seconds())
     waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
-    finish_at = now + timedelta(seconds=waiting / rate) if rate else None
+    finish_at = now + timedelta(seconds=waiting / rate) if rate and waiting else None
     next_try = reports.next_try(conn, issue.id) if counts[State.DEFERRED] else None
     return Progress(issue, counts, rate, finish_at, next_try)

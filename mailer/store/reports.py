@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, func, or_, select
 
 from mailer.model.bounce import BOUNCED, Kind
 from mailer.model.delivery import State
@@ -24,6 +24,7 @@ from mailer.store.schema import (
     exclusions,
     subscribers,
 )
+from mailer.store.suppressions import is_suppressed
 
 EXPLAINED = (State.FAILED, State.DEFERRED, State.SUPPRESSED, State.CANCELLED)  # their causes say why
 
@@ -254,6 +255,14 @@ def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> tuple[i
         )
     ).one()
     return number, first
+
+
+def left_out(conn: Connection, issue_id: int, now: datetime) -> int:
+    """How many of those who wait for an issue left or are suppressed: the next claim sets them aside."""
+    d, s = deliveries.c, subscribers.c
+    gone = or_(s.state != "active", is_suppressed(s.match_key, now))
+    query = select(func.count()).select_from(deliveries.join(subscribers, s.id == d.subscriber_id))
+    return conn.execute(query.where(d.issue_id == issue_id, WAITS, gone)).scalar_one()
 
 
 def workers_now(conn: Connection) -> list[Holder]:

@@ -390,7 +390,7 @@ workers = Table(
     Column("pid", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Text, nullable=False),  # what keeps it from sending, "" where nothing does
 )
 
 rate_marks = Table(

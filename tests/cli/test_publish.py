@@ -1,4 +1,4 @@
-"""Who would get an issue: segments taken in and left out, counted before anything is frozen."""
+"""Who would get an issue and until when, said before anything is frozen; and what holds it up, said after."""
 
 from __future__ import annotations
 
@@ -82,3 +82,55 @@ def test_a_dry_run_tells_how_many_readers_each_edition_goes_to(club: Path) -> No
     assert shown["readers_by_language"] == {"en": 3, "zh-Hans": 1}
     alone = publish(club, "--dry-run").output
     assert "4 readers would get it\n" in alone
+
+
+# --- when it leaves, and until when
+
+
+def _told(club: Path, *options: str) -> str:
+    return publish(club, *options, "--dry-run").output
+
+
+def test_until_when_it_leaves_is_said_before_it_is_frozen(club: Path) -> None:
+    assert "nothing of it leaves after" not in _told(club)
+    assert "nothing of it leaves after 2999-01-02 00:00 Etc/UTC" in _told(club, "--at", "2999-01-01 08:00")
+    late = publish(club, "--at", "2999-01-01 08:00", "--deadline", "2999-01-01 09:30", "--dry-run", "--json")
+    assert json.loads(late.stdout)["deadline"] == "2999-01-01T09:30:00+00:00"
+    done = publish(club, "--at", "2999-01-01 08:00", "--deadline", "2999-01-01 09:30", "--yes")
+    assert "nothing of it leaves after 2999-01-01 09:30 Etc/UTC" in done.output
+
+
+def test_a_deadline_before_the_relay_can_be_through_is_said(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_RELAY__PER_HOUR", "2")
+    times = ["--at", "2999-01-01 08:00", "--deadline"]
+    assert "3 readers would not get it by then; give a later --deadline" in _told(club, *times, "2999-01-01 08:30")
+    assert "would not get it by then" not in _told(club, *times, "2999-01-01 10:00")
+
+
+def test_an_hour_that_the_clocks_skip_is_shown_as_the_hour_it_is(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_NEWSLETTER__TIMEZONE", "Europe/Berlin")
+    assert "start at 2040-03-25 03:30 Europe/Berlin" in _told(club, "--at", "2040-03-25 02:30")
+
+
+def test_a_correction_of_a_paused_issue_says_that_it_is_paused(club: Path) -> None:
+    publish(club, "--queue-only", "--yes")
+    CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "pause", "86"])
+    told = publish(club, "--correct").output
+    assert "2026-05-21-86 is paused; 'mailer resume 2026-05-21-86' goes on" in told
+    assert "nothing was due" not in told
+
+
+def test_a_correction_of_an_issue_that_is_not_due_says_when_it_is(club: Path) -> None:
+    publish(club, "--at", "2999-01-01 08:00", "--yes")
+    told = publish(club, "--correct").output
+    assert "2026-05-21-86 is due at 2999-01-01 08:00 Etc/UTC" in told
+    assert "the next delivery" not in told
+
+
+def test_where_nothing_is_due_because_an_issue_is_paused_that_is_said(club: Path) -> None:
+    publish(club, "--queue-only", "--yes")
+    for command in ("pause", "dispatch"):
+        arguments = [command, "86"] if command == "pause" else [command]
+        told = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), *arguments]).output
+    assert "nothing was due" in told
+    assert "2026-05-21-86 is paused; 'mailer resume 2026-05-21-86' goes on" in told

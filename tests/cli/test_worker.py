@@ -67,6 +67,79 @@ def test_a_worker_sends_counts_logs_and_drains(tmp_path: Path, monkeypatch: pyte
     assert data(club, "audit", "one.md")["finished"] is True
 
 
+def _status(club: Path, wanted: str) -> str:
+    """What `mailer status` says once it says `wanted`; fails after a while."""
+    give_up = time.monotonic() + 30
+    while (said := mailer(club, "status").stderr) and wanted not in said:
+        assert time.monotonic() < give_up, said
+    return said
+
+
+@pytest.fixture
+def scheduled(tmp_path: Path) -> Path:
+    """A club with an issue that is due in a few hundred years."""
+    mailer(tmp_path, "init", "club")
+    club = tmp_path / "club"
+    mailer(club, "subscribers", "add", "alice@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    mailer(club, "publish", "one.md", "--yes", "--at", "2999-01-01 08:00")
+    return club
+
+
+@contextlib.contextmanager
+def _staying(club: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "mailer", "dispatch", "--forever"]
+    worker = subprocess.Popen(command, cwd=club, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.communicate(timeout=30)
+
+
+def test_a_worker_that_waits_for_the_hour_is_there_until_it_goes_or_dies(scheduled: Path, relay: Relay) -> None:
+    assert "0 workers running" in mailer(scheduled, "status").stderr
+    assert "a 'mailer dispatch --forever' must be running then" in mailer(scheduled, "status").stderr
+    for ending, code in ((signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)):
+        with _staying(scheduled) as worker:
+            said = _status(scheduled, "1 worker running")
+            assert f"(process {worker.pid}) is there and waits" in said
+            assert "nobody is working" not in said
+            assert [each["pid"] for each in data(scheduled, "status")["workers"]] == [worker.pid]
+            worker.send_signal(ending)
+            assert worker.wait(30) == code
+            assert "0 workers running" in mailer(scheduled, "status").stderr
+
+
+def test_why_a_worker_cannot_send_is_said(scheduled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scheduled / "two.md").write_text(ISSUE.replace("number: 86", "number: 87"), encoding="utf-8")
+    mailer(scheduled, "publish", "two.md", "--yes", "--queue-only")
+    with Relay(users={"club": "secret"}).in_thread() as strict:
+        monkeypatch.setenv("MAILER_RELAY__URL", f"smtp://club:wrong@127.0.0.1:{strict.port}")
+        with _staying(scheduled):
+            assert "is kept from sending: relay (smtp://127.0.0.1" in _status(scheduled, "535")
+
+
+def test_who_waits_for_a_later_try_is_not_said_to_be_through_now(tmp_path: Path, relay: Relay) -> None:
+    mailer(tmp_path, "init", "club")
+    club = tmp_path / "club"
+    for number in range(3):
+        mailer(club, "subscribers", "add", f"r{number}@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    with Relay(refuse("rcpt", "450 4.2.0 Greylisted", recipient="r1@*")).in_thread() as slow:
+        mailer(club, "publish", "one.md", "--yes", MAILER_RELAY__URL=slow.url)
+    said = mailer(club, "status").stderr
+    assert "1 reader deferred, the next is due at" in said
+    assert "would be through" not in said
+    assert "a 'mailer dispatch --forever' must be running then" in said
+
+
+def test_until_when_an_issue_may_leave_is_said(scheduled: Path) -> None:
+    assert "2026-05-21-86 stops at 2999-01-02 00:00 Etc/UTC" in mailer(scheduled, "status").stderr
+    (issue,) = data(scheduled, "status")["issues"]
+    assert (issue["send_at"], issue["deadline"]) == ("2999-01-01T08:00:00+00:00", "2999-01-02T00:00:00+00:00")
+
+
 def test_counters_are_for_a_worker_that_stays(tmp_path: Path) -> None:
     assert "--forever" in mailer(tmp_path, "dispatch", "--metrics", "127.0.0.1:1", code=2).stderr
 

@@ -9,12 +9,13 @@ from support.cast import NOW, claim, later, publish, reader
 from mailer.errors import UsageError
 from mailer.flows import control, report
 from mailer.model.delivery import Phase, State
-from mailer.store import leases, ledger
+from mailer.store import leases, ledger, suppressions
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.running import Sendable
-from mailer.store.schema import issues
+from mailer.store.schema import issues, subscribers
+from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
 LEASE = timedelta(seconds=120)
@@ -44,6 +45,17 @@ def test_a_retry_after_the_deadline_is_refused_and_keeps_what_is_known(db: Datab
         control.retry(db, "214", state, "op", later(hours=1))
     assert db.read(ledger.counts, issue_id)[state] == 1
     assert control.retry(db, "214", state, "op", later(minutes=59)) == 1
+
+
+def test_who_left_or_is_suppressed_does_not_get_what_is_tried_again(db: Database) -> None:
+    _sent(db, State.FAILED, State.FAILED, State.FAILED, State.PENDING, State.ACCEPTED)
+    assert control.left_out(db, "214", NOW) == 0
+    control.retry(db, "214", State.FAILED, "op", NOW)
+    with db.transaction() as conn:
+        conn.execute(update(subscribers).where(subscribers.c.address == "r0@example.com").values(state="unsubscribed"))
+        bounced = [Suppression(match_key=f"r{number}@example.com", reason="bounce") for number in (1, 4)]
+        suppressions.suppress(conn, bounced, NOW)
+    assert control.left_out(db, "214", NOW) == 2
 
 
 def test_an_issue_is_overdue_from_its_deadline_on(db: Database) -> None:

@@ -33,7 +33,7 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 6),
-    "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 24),
+    "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 144),
     "no fence in the ledger": Mutant(
         "store/ledger.py",
         ".where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)",
@@ -68,7 +68,7 @@ MUTANTS = {
         "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 39
     ),
     "a restored backup that believes a clock set back": Mutant(
-        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 89
+        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 219
     ),
     "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
 }

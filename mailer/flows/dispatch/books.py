@@ -20,7 +20,7 @@ from mailer.model.delivery import State
 from mailer.model.pacing import domains_of, group_of
 from mailer.model.routing import Route
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets, leases, ledger, picking, running
+from mailer.store import budgets, leases, ledger, picking, roll, running
 from mailer.store import journal as journals
 from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
@@ -244,6 +244,15 @@ class Books:
     def leave(self) -> None:
         """Give what others may use of limits by the second to them."""
         self._db.run(budgets.leave, self.worker.name, self.now())
+
+    def sign(self, trouble: str) -> None:
+        """Note that this worker is there, and what keeps it from sending; who sends letters only is no such worker."""
+        if not self._letters_only:
+            self._db.run(roll.sign, self.worker, trouble, self.now())
+
+    def strike(self) -> None:
+        """Note that this worker goes."""
+        self._db.run(roll.strike, self.worker.name)
 
     def next_due(self) -> datetime | None:
         """When the next delivery is due that this worker would send; None when nothing waits."""
