@@ -17,6 +17,10 @@ from mailer.rendering.paste.report import Report
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
 # At the address behind it.
 _POINTING = re.compile(r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$")
+_ANCHOR = re.compile(r"<\s*/?\s*a\s*>")
+_ANCHOR_IN_HAN = re.compile(
+    rf"(?<=[\u3000-\u9fff\uff00-\uffef])\s*{_ANCHOR.pattern}\s*(?=[\u3000-\u9fff\uff00-\uffef])"
+)
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(
@@ -31,7 +35,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
     `name` is what the club calls it; without an address of its own it leads to `apply_url`.
     """
     cta: CallToAction | None = None
-    open_call = False
+    open_call, asked = False, ""
     told = [line for line in map(_of_menu, lines) if grammar.is_call(line.text)]
     asks = grammar.is_call if told else grammar.is_contact
     first = next((line.number for line in told if grammar.is_join(line.text)), 0)
@@ -43,11 +47,13 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
         if grammar.is_rule(text):
             report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             open_call = False
+        elif cta and not cta.url and (pointed := _is_pointed_at(text, asked)):
+            cta = replace(cta, url=pointed)
         elif grammar.is_foot(text) and not (grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)):
             report.drop(line.number, "line of the page dropped", links.strip(text)[0])
             open_call = False
         elif cta is None and asks(text) and line.number >= first:
-            cta = _call(line, report, name, apply_url)
+            cta, asked = _call(line, report, name, apply_url), text
             open_call = True
         elif cta is not None and open_call:
             plain, url = links.strip(text)
@@ -71,6 +77,12 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
     return cta
 
 
+def _is_pointed_at(text: str, asked: str) -> str:
+    """The address of a link whose words a call names as what to click: WeChat's 阅读原文."""
+    words, url = links.strip(text)
+    return url if len(words) >= 2 and words.strip() in asked else ""
+
+
 def _of_menu(line: Line) -> Line:
     """Of a row of links ("Join us | Unsubscribe") the one that is a call; else the line as it is."""
     parts = re.split(rf"\s+[|｜丨·•]\s+|(?<={LINK_END})\s+(?={LINK})", line.text)
@@ -80,11 +92,11 @@ def _of_menu(line: Line) -> Line:
 
 
 def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction:
-    text = re.sub(r"<\s*/?\s*a\s*>", " ", line.text)
+    text = _ANCHOR.sub(" ", _ANCHOR_IN_HAN.sub("", line.text))
     if text != line.text:
         report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
     plain, url = links.strip(text)
-    plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.split()))
+    plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.replace("**", "").split()))
     label = grammar.call_label(plain)
     lang = language.detect(plain.replace(url, ""), "zh-Hans")
     button = _label(plain, language.is_chinese(lang))

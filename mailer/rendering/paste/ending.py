@@ -120,6 +120,11 @@ class _Ending:
         told = sum(any(line.text for line in self.lines[one + 1 : two]) for one, two in pairs)
         return told * 2 > len(pairs)
 
+    def _needs_no_text(self, last: int) -> bool:
+        """Whether the item before the last, in the same section, is a line alone."""
+        above = [i for i in range(last) if self.lines[i].text]
+        return bool(above) and above[-1] in self.found.starts
+
     def _is_above_text(self, start: int, index: int) -> bool:
         """Whether a source stands directly between the last headline and its text."""
         below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
@@ -145,6 +150,7 @@ class _Ending:
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.found.starts[start]
         told = told or tails.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        told = told or (not self.lines[index - 1].text and self._needs_no_text(start))
         if contact and told:
             return True
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):

@@ -180,10 +180,13 @@ class _Reader:
             self._take_leads(rest, line, listed=False)
             return
         if re.search(r"\w", rest) and not re.fullmatch(r"[\W\d_]*", rest):
-            self._place(rest, line)
+            self._place(rest, line, rest if rest in text else text)
 
-    def _place(self, text: str, line: Line) -> None:
-        """What is left of a line without its date: leads, the name, an introduction, or nothing of the issue."""
+    def _place(self, text: str, line: Line, whole: str) -> None:
+        """What is left of a line without its date: leads, the name, an introduction, or nothing of the issue.
+
+        An introduction keeps the date where it stands within a sentence: as in the `whole` line.
+        """
         head = self.head
         first = _NAME_FIRST.fullmatch(text)
         if first and not leads.PREFIX.match(text):
@@ -210,8 +213,8 @@ class _Reader:
         elif leads.is_same(text, head.newsletter):
             self.report.drop(line.number, "the newsletter's name again dropped", text)
         elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
-            head.intro.append(text)
-            self.report.found(line.number, "intro", "taken as the introduction", text)
+            head.intro.append(whole)
+            self.report.found(line.number, "intro", "taken as the introduction", whole)
         else:
             self.report.drop(line.number, "line of the head dropped", text)
 

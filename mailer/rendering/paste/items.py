@@ -185,10 +185,13 @@ class Gatherer:
         found = tails.source_at_end(last, lenient=self.habits.lenient)
         if found:
             before, name, url, _ = found
+            if not url and (address := tails.address_at_end(before)):
+                before, url = address
+                self.report.add(item.line, "link", "address at the end of the text taken as the source's", url)
             item.paragraphs[-1:] = [before] if before else []
             item.source = Source(name, url, item.line)
         elif address := tails.address_at_end(last):
-            item.paragraphs[-1] = address[0]
+            item.paragraphs[-1:] = [address[0]] if address[0] else []
             item.source = Source(links.host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the text taken as the source's", address[1])
         elif re.search(r"[)）]$", last) and not self.habits.lenient:
@@ -200,7 +203,7 @@ class Gatherer:
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)
-        elif (address := tails.address_at_end(text)) or (address := tails.bare_address_at_end(text)):
+        elif ((address := tails.address_at_end(text)) and address[0]) or (address := tails.bare_address_at_end(text)):
             text = address[0]
             item.source = Source(links.host(address[1]), address[1], item.line)
             self.report.add(item.line, "link", "address at the end of the line taken as the source's", address[1])

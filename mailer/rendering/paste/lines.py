@@ -19,6 +19,7 @@ _INVISIBLE = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\x00-\x08\x0b-\x1f\x7f-\x9f\ue003-\uf8ff]"
 )
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
+_WIDE_SIGNS = re.compile(r"(?<=\d)(?:．(?=\d)|[％])")
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _EMOJI_CODE = re.compile(r"^(?::[a-z][a-z0-9_]{2,30}:\s*)+")  # :newspaper:, as Slack copies it
 _CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`, as chats call their members
@@ -73,7 +74,7 @@ def _clean(text: str, number: int, report: Report) -> str:
     if bare != text:
         kinds = sorted({f"U+{ord(character):04X}" for character in _INVISIBLE.findall(text)})
         report.add(number, "invisible", f"invisible characters removed ({', '.join(kinds[:4])})")
-    narrow = bare.translate(_NARROW)
+    narrow = _WIDE_SIGNS.sub(lambda match: chr(ord(match[0]) - 0xFEE0), bare.translate(_NARROW))
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _BLANKS.sub(" ", narrow).strip()

@@ -83,6 +83,6 @@ def _undated(text: str) -> str:
 
 def _name(words: str) -> str:
     """The words without a date, where they may be a name of its own; else ""."""
-    name = _ARRIVES.sub("", _undated(words).split(" | ")[0].strip(EDGE + "()（）"))
+    name = _ARRIVES.sub("", re.sub(r"^[^\w(（]+", "", _undated(words).split(" | ")[0]).strip(EDGE + "()（）"))
     told = not grammar.is_greeting(name) and _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
     return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""

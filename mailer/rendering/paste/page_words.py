@@ -27,6 +27,7 @@ FOOT = re.compile(
     r"|\S{0,16}聊天记录\W*$|(?:关键词|标签|keywords?|tags?)\s*[:：]"
     r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
+    r"|(?:(?:managing |chief |duty )?editors?(?:-in-chief)?|proofread(?:er|ing))\s*[:：]"
     r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"

@@ -9,6 +9,8 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 _LINKS = re.compile(f"{LINK}([^{LINK_URL}]*){LINK_URL}([^{LINK_END}]*){LINK_END}")
 _STRAY = re.compile(f"[{LINK}-{LINK_END}]")
 _SIGNS = re.compile(r"[*`\[\]<\\]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|\{(?=\{)")
+# What Markdown puts between stars; a star between words or figures is none, nor one before a share's name.
+_STRESSED = re.compile(r"(?<![\w*\\])(\*{1,2})(?=[^\s*])([^*\n]+)(?<=\S)\1(?![\w*])")
 _LINE_START = re.compile(r"^(?:(#{1,6})(?=\s|$)|([-+>])(?=\s|$)|(\d{1,9})([.)])(?=\s|$)|(=+|-+)$|(~{3,}|:{3,}))")
 
 
@@ -16,10 +18,11 @@ def to_markdown(text: str) -> str:
     """A paragraph with its links; a leading `- ` stays a list item."""
     bullet = "- " if re.match(r"[-•·‣]\s+\S", text) else ""
     text = re.sub(r"^[-•·‣]\s+", "", text) if bullet else text
-    bold = re.match(r"\*\*([^\s*][^*]*?)\*\*(?=[^*]|$)", text)
-    if bold:
-        return f"{bullet}**{_words(bold[1])}**{_words(text[bold.end() :])}"
-    return bullet + _start(_words(text))
+    parts, end = [], 0
+    for match in _STRESSED.finditer(text):
+        parts += [_words(text[end : match.start()]), match[1], _words(match[2]), match[1]]
+        end = match.end()
+    return bullet + _start("".join([*parts, _words(text[end:])]))
 
 
 def _words(text: str) -> str:

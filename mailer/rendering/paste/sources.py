@@ -129,6 +129,8 @@ def source_line(text: str) -> tuple[str, str] | None:
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
     plain = plain.removesuffix(")") if url and plain.endswith(f"({url})") else plain
+    if grammar.is_call(text):
+        return None
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return ("" if is_pointer(match[1]) else match[1]), url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip(" (")):

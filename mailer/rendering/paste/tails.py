@@ -36,7 +36,7 @@ _END_DASH = re.compile(
     rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|(?<=\s)-(?=\s)|\||｜|丨)\s*({NAME})\s*[|｜丨]?$", re.DOTALL
 )
 _END_ADDRESS = re.compile(
-    rf"(.*\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
+    rf"(|.*?\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
     rf"|read more|full story|more|link)\s*[:：>]?\s*"
     rf"|[🔗👉➡→↗]\ufe0f?\s*"
     rf"|(?<=[.!?。！？…”\"』」)）])\s*)[(（]?{LINK}https?://[^{LINK_URL}]+{LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?",
@@ -130,7 +130,7 @@ def stand_before_headlines(texts: Sequence[str]) -> bool:
 
 
 def address_at_end(text: str) -> tuple[str, str] | None:
-    """An address that ends a paragraph without being part of its last sentence, as (text before, address)."""
+    """An address that ends a paragraph without being part of its last sentence, as (text before or "", address)."""
     match = _END_ADDRESS.fullmatch(text)
     return (match[1].rstrip(" (（"), match[2]) if match else None
 

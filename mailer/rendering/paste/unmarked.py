@@ -55,7 +55,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if headlines and not _are_one(lines, *block[:2]):
             block = block[1:]  # a section's title stands above the headline
         above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
-        if block and not above_all:  # a source of the whole digest stands below its name and day
+        foot = block and index in alone and not alone[index][0] and _is_of_the_foot(lines[block[0]].text)
+        if block and not (above_all or foot):  # a source of the whole digest stands below its name and day
             starts[block[0]] = lines[block[0]].text
         previous = index
     if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):
@@ -145,6 +146,10 @@ def _are_one(lines: list[Line], one: int, two: int) -> bool:
     chinese = [re.search(r"[\u3400-\u9fff]", lines[i].text) is not None for i in (one, two)]
     latin = [re.search(r"[A-Za-z]{3}", lines[i].text) is not None for i in (one, two)]
     return two == one + 1 and chinese[0] != chinese[1] and latin[0] != latin[1]
+
+
+def _is_of_the_foot(text: str) -> bool:
+    return grammar.is_foot(text) or grammar.is_call(text)
 
 
 def _is_filled(text: str) -> bool:
