@@ -27,11 +27,11 @@ class HighWater:
         self._folder = folder
         self.claim, self.delivery = 0, 0
         self.issues: list[str] = []
-        self._read()
+        self.look()
 
     def raise_to(self, claim: int, delivery: int = 0, issue: str = "") -> None:
         """Note a committed claim. Raises OSError when the file cannot be written."""
-        older = self._read()
+        older = self.look()
         self._know(claim, delivery, [issue] if issue else [])
         known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues}
         note = self._folder / f"high-water-{secrets.token_hex(8)}.json"
@@ -41,7 +41,7 @@ class HighWater:
         for path in older:
             path.unlink(missing_ok=True)
 
-    def _read(self) -> list[Path]:
+    def look(self) -> list[Path]:
         """Learn from every note; one that vanishes meanwhile stands in a newer one. Returns the files."""
         while True:
             paths = sorted(self._folder.glob(FILES))

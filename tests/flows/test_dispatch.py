@@ -734,6 +734,16 @@ async def test_a_restored_backup_stays_locked_for_every_host_until_it_is_reconci
     assert stage.counts() == {"accepted": stage.readers}
 
 
+async def test_what_another_worker_of_the_host_had_done_gives_a_restored_backup_away_too(stage: Stage) -> None:
+    async with Relay() as relay:
+        stays = stage.dispatcher(relay)
+        (stage.folder / "journal").mkdir(exist_ok=True)
+        HighWater(stage.folder / "journal").raise_to(3)  # by the other, before the backup was restored
+        with pytest.raises(RestoredError):
+            await stays.run()
+        assert relay.transactions == []
+
+
 async def test_what_others_claimed_counts_as_seen_here(stage: Stage, tmp_path: Path) -> None:
     async with Relay() as relay:
         await stage.send(relay, journal_folder=tmp_path / "there")

@@ -150,6 +150,7 @@ class Books:
     def _require_newest(self, conn: Connection) -> None:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
         latest = leases.latest_claim(conn)
+        self._high_water.look()  # the other workers of this host may have got further
         if latest < self._high_water.claim or leases.is_locked(conn):
             raise RestoredError
         if latest > self._high_water.claim:
