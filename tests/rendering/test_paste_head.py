@@ -275,3 +275,16 @@ def test_a_greeting_with_nothing_but_the_day_behind_it_greets_without_the_day() 
     items = "\n".join(f"{n}. 港口第{n}号泊位开始夜间作业\n工人分两班。\n来源：码头报" for n in (1, 2, 3))
     issue = paste.read(f"早安！2026年11月27日 星期五 农历十月十九\n\n{items}", today=date(2026, 5, 25)).issue
     assert (issue.intro, issue.date) == ("早安！", date(2026, 11, 27))
+
+
+def test_words_of_the_head_and_of_the_subject_that_are_not_in_the_issue_are_reported() -> None:
+    reading = paste.read(
+        "Subject: Pier News: gulls and boats\n\n《Pier News》\n《How to row》\nToday: Boats sold; Gulls counted\n"
+        "21 May 2026\n\n1. Boats sold\nThey were slow. (記者林小安／Pier Post)\n2. Gulls counted\nBy Ann Lowe, Dale Echo\n",
+        today=TODAY,
+    )
+    told = [repair.text for repair in reading.repairs]
+    assert "How to row" in told
+    assert "林小安" in told
+    assert "Ann Lowe" in told
+    assert any("gulls and boats" in text for text in told)

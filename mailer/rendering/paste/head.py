@@ -109,6 +109,8 @@ class _Reader:
         if rest and not head.leads:
             head.leads, head.leads_line = leads.split(rest, self.headlines), forward.subject_line
             head.title = rest
+        elif rest:
+            self.report.drop(forward.subject_line, "subject left out; the head has leads", rest)
         if head.day is None and (found := dates.find(subject, self.today)):
             head.day, head.has_year = found[0], found[1]
 

@@ -130,7 +130,7 @@ class Gatherer:
         return item
 
     def _report_writers(self, item: Gathered, body: list[int]) -> None:
-        told = [(i, name) for i in body for name in sources.WRITER.findall(self.lines[i].text)] if item.source else []
+        told = [(i, name) for i in body for name in sources.writers(self.lines[i].text)] if item.source else []
         for index, name in told:
             if name not in "\n".join(item.paragraphs):
                 self.report.add(self.lines[index].number, "source", "who wrote it left out", name)

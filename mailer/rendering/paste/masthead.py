@@ -93,6 +93,8 @@ class Masthead:
                 return f"{_only_date(inside)} {rest}".strip()
             if not self.head.newsletter:
                 self.take_name(inside, line)
+            elif not leads.is_same(inside, self.head.newsletter):
+                self.report.drop(line.number, "words in marks in the head dropped", inside)
             edition = _BRACKET.match(rest)
             return f"{_only_date(edition[1])} {rest[edition.end() :]}" if edition else rest
         return text

@@ -59,7 +59,10 @@ _BYLINE = re.compile(
     r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}(?:\s+[\u3400-\u9fff]{2,6}(?:报道|电|讯|摄))?$"
 )
 # A name behind what its bearer is.
-WRITER = re.compile(r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】]|$))")
+_WRITER = re.compile(
+    r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜]|$))"
+    r"|\bby ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
+)
 _GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
 _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
 _WHEN = re.compile(
@@ -177,6 +180,12 @@ def _is_named_address(name: str) -> bool:
         and not grammar.is_foot(name)
         and _POINTING.search(name) is None
     )
+
+
+def writers(text: str) -> list[str]:
+    """The names of those who wrote it, behind what they are ("记者 X", "By X, Paper")."""
+    found = (match.span(match.lastindex or 0) for match in _WRITER.finditer(fold(text)))
+    return [text[one:two] for one, two in found]
 
 
 def is_own(name: str) -> bool:
