@@ -280,7 +280,8 @@ def test_a_greeting_with_nothing_but_the_day_behind_it_greets_without_the_day() 
 def test_words_of_the_head_and_of_the_subject_that_are_not_in_the_issue_are_reported() -> None:
     reading = paste.read(
         "Subject: Pier News: gulls and boats\n\n《Pier News》\n《How to row》\nToday: Boats sold; Gulls counted\n"
-        "21 May 2026\n\n1. Boats sold\nThey were slow. (記者林小安／Pier Post)\n2. Gulls counted\nBy Ann Lowe, Dale Echo\n",
+        "21 May 2026\n\n1. Boats sold\nThey were slow. (記者林小安／Pier Post)\n2. Gulls counted\n"
+        "By Ann Lowe, Dale Echo\n",
         today=TODAY,
     )
     told = [repair.text for repair in reading.repairs]

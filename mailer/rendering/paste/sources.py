@@ -61,7 +61,7 @@ _BYLINE = re.compile(
 # A name behind what its bearer is.
 _WRITER = re.compile(
     r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜]|$))"
-    r"|\bby ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
+    r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
 _GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
 _OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
