@@ -70,6 +70,7 @@ def _once(keys: Iterable[str]) -> None:
 
 
 PLACEHOLDER = "My Newsletter"
+CENTURY = 36_500  # days; no calendar goes on for as long as a number can say
 
 
 class NewsletterSettings(Section):
@@ -283,8 +284,10 @@ class JoinSettings(Section):
         },
         description="The consent's exact wording, by language; kept with every consent.",
     )
-    confirm_hours: int = Field(72, ge=1, description="Hours a confirmation link works.")
-    purge_days: int = Field(7, ge=1, description="Days after which unconfirmed subscribers and applications go.")
+    confirm_hours: int = Field(72, ge=1, le=24 * CENTURY, description="Hours a confirmation link works.")
+    purge_days: int = Field(
+        7, ge=1, le=CENTURY, description="Days after which unconfirmed subscribers and applications go."
+    )
     per_address_day: int = Field(1, ge=1, description="Confirm letters to one address in 24 hours.")
     per_address_month: int = Field(3, ge=1, description="Confirm letters to one address in 30 days.")
     per_client_hour: int = Field(5, ge=0, description="Submissions of one client address in an hour; 0: no limit.")
@@ -296,8 +299,8 @@ class JoinSettings(Section):
     )
     min_fill_seconds: float = Field(3, ge=0, description="A form sent faster than this was not filled in by a person.")
     reviewers: tuple[str, ...] = Field((), description="Addresses told of applications to review.")
-    review_days: int = Field(2, ge=1, description="Days after which reviewers are reminded.")
-    answer_days: int = Field(30, ge=1, description="Days an applicant has to answer a question.")
+    review_days: int = Field(2, ge=1, le=CENTURY, description="Days after which reviewers are reminded.")
+    answer_days: int = Field(30, ge=1, le=CENTURY, description="Days an applicant has to answer a question.")
     kinds: tuple[MerchantKind, ...] = Field(DEFAULT_KINDS, min_length=1, description="Kinds of merchant.")
 
     _addresses = field_validator("reviewers")(_mailable)
@@ -323,9 +326,12 @@ class BounceSettings(Section):
     forward_to: str = Field("", description="Where people's answers to the return path go; empty: reply_to.")
     log: str = Field("", description="The local Postfix's log, such as /var/log/mail.log, for `mailer bounces log`.")
     topic_arns: tuple[str, ...] = Field((), description="SNS topics whose notifications are believed.")
-    max_age_days: int = Field(30, ge=1, description="Reports older than this are recorded, not acted on.")
+    max_age_days: int = Field(30, ge=1, le=CENTURY, description="Reports older than this are recorded, not acted on.")
     keep_days: int = Field(
-        365, ge=1, description="Days after which a returned mail's text is dropped; what a suppression rests on stays."
+        365,
+        ge=1,
+        le=CENTURY,
+        description="Days after which a returned mail's text is dropped; what a suppression rests on stays.",
     )
 
     _addresses = field_validator("forward_to")(_mailable)
@@ -338,7 +344,10 @@ class LegalSettings(Section):
     label: str = Field("", description="Prefix of the Subject that the law demands, such as AD or 广告.")
     refusal_address: str = Field("", description="Address that takes refusals; empty: reply_to.")
     retention_days: int = Field(
-        14, ge=1, description="Days after which client addresses in consents and applications are dropped."
+        14,
+        ge=1,
+        le=CENTURY,
+        description="Days after which client addresses in consents and applications are dropped.",
     )
 
     _addresses = field_validator("refusal_address")(_mailable)

@@ -85,6 +85,8 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
             'kinds = [{ key = "a", label = { en = " " } }]',
             "[join] kinds.0.label: the text for 'en' is empty",
         ),
+        ("join", "purge_days = 99999999999", "[join] purge_days: input should be less than or equal to 36500"),
+        ("legal", "retention_days = 36501", "[legal] retention_days: input should be less than or equal to 36500"),
         (
             "join",
             "confirm_hours = 240",

@@ -16,6 +16,8 @@ from mailer.errors import MailerError
 if TYPE_CHECKING:
     from mailer.wiring import Club
 
+ROW = click.IntRange(1, 2**63 - 1)  # the number of a row, as far as a database counts
+
 # name: (module, what `mailer --help` says); each module has a command of the same name (dashes as underscores).
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a club's folder that can publish at once."),

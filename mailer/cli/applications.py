@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.cli import open_club
+from mailer.cli import ROW, open_club
 from mailer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
 
 
 @applications.command()
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
 def show(ctx: click.Context, number: int, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def _data(row: Any) -> dict[str, Any]:
 
 
 @applications.command()
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @click.option("--note", default="", help="Words for the applicant, in the letter.")
 @click.pass_context
 def approve(ctx: click.Context, number: int, note: str) -> None:
@@ -103,7 +103,7 @@ def approve(ctx: click.Context, number: int, note: str) -> None:
 
 
 @applications.command()
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @click.option("--note", default="", help="The reason, for the letter.")
 @click.pass_context
 def decline(ctx: click.Context, number: int, note: str) -> None:
@@ -112,7 +112,7 @@ def decline(ctx: click.Context, number: int, note: str) -> None:
 
 
 @applications.command()
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @click.argument("question")
 @click.pass_context
 def ask(ctx: click.Context, number: int, question: str) -> None:

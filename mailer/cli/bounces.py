@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mailer.cli import open_club, output
+from mailer.cli import ROW, open_club, output
 from mailer.cli.explain import explain
 from mailer.cli.returned import fetch, listen, log, take
 from mailer.errors import NotFound, UsageError
@@ -26,7 +26,7 @@ for command in (explain, fetch, listen, log, take):
 @bounces.command("list")
 @click.argument("needle", default="")
 @click.option("--unverified", is_flag=True, help="Only reports without a token of ours.")
-@click.option("--limit", default=50, show_default=True, help="Most rows printed.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Most rows printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def list_(ctx: click.Context, needle: str, unverified: bool, limit: int, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def list_(ctx: click.Context, needle: str, unverified: bool, limit: int, as_json
 
 
 @bounces.command()
-@click.argument("bounce_id", type=int)
+@click.argument("bounce_id", type=ROW)
 @click.option("--raw", is_flag=True, help="Print the mail as it came.")
 @click.pass_context
 def show(ctx: click.Context, bounce_id: int, raw: bool) -> None:

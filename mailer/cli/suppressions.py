@@ -33,7 +33,7 @@ def suppressions() -> None:
 @suppressions.command("list")
 @click.argument("needle", default="")
 @click.option("--state", type=click.Choice(["active", "held", "lifted"]), default=None, help="Only this state.")
-@click.option("--limit", default=1000, show_default=True, help="Most rows printed.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="Most rows printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def list_(ctx: click.Context, needle: str, state: str | None, limit: int, as_json: bool) -> None:

@@ -166,8 +166,11 @@ class Layout:
         if "email" not in self._places:
             if any("@" in heading for heading in headings):
                 raise ImportFileError("no row of headings; the first row must name the columns, one of them email")
-            shown = ", ".join(heading for heading in headings[:8] if heading)
-            raise ImportFileError(f"no column named email among: {shown}; name yours with --map OLD=email")
+            named = [heading for heading in headings if heading]
+            hint = "name yours with --map OLD=email"
+            if len(named) == 1:  # a title, or cells that nothing we know separates
+                hint = "the first row must name the columns, separated by commas, semicolons or tabs"
+            raise ImportFileError(f"no column named email among: {', '.join(named[:8])}; {hint}")
 
     @property
     def attributes(self) -> tuple[str, ...]:

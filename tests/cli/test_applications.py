@@ -57,6 +57,15 @@ def test_only_confirmed_applications_are_listed(db: Database, tmp_path: Path) ->
     assert run(tmp_path, "list", "--state", "nonsense").exit_code == 2
 
 
+@pytest.mark.parametrize("number", ["0", str(2**63), "9" * 30, "seven"])
+def test_a_number_that_no_application_can_have_is_a_mistake_in_one_line(
+    db: Database, tmp_path: Path, number: str
+) -> None:
+    for args in (["show"], ["approve"], ["decline"], ["ask"]):
+        done = run(tmp_path, *args, number, *(["Why?"] if args == ["ask"] else []))
+        assert (done.exit_code, "Invalid value for 'NUMBER'" in done.stderr) == (2, True)
+
+
 def test_a_long_queue_is_listed_to_its_end(db: Database, tmp_path: Path) -> None:
     with db.transaction() as conn:
         row = applications.get(conn, 1)

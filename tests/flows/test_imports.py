@@ -135,6 +135,13 @@ def test_columns_of_another_system_that_may_say_who_left_are_known() -> None:
     assert Layout((*headings, "status"), renames={}, consent="", zone=UTC, now=NOW).may_tell_who_left == ()
 
 
+@pytest.mark.parametrize("head", ["Readers of the club, 2026,,", "email|name", "Title of a sheet"])
+def test_a_title_above_the_headings_is_not_taken_for_a_column_to_rename(head: str) -> None:
+    headings = (head, "", "")
+    with pytest.raises(ImportFileError, match="the first row must name the columns, separated by"):
+        Layout(headings, renames={}, consent="fair", zone=UTC, now=NOW)
+
+
 def test_importing_twice_changes_nothing(db: Database) -> None:
     text = "email,name,tags\n" + "".join(f"r{n}@example.com,Reader {n},a;b\n" for n in range(30))
     bring(db, text)

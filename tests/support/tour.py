@@ -123,3 +123,6 @@ def _application(town: Any, made: Any) -> Iterator[Stop]:
     yield Stop("review-answered", review)
     yield Stop("review-approved", review, {"decision": "approve", "note": "Welcome!"})
     yield Stop("review-decided", review, {"decision": "decline", "note": ""}, 409)
+    heading = {"en": "Your application is decided", "zh": "您的申请已有结果"}
+    yield Stop("application-decided", link, heading=heading)
+    yield Stop("apply-no-kind", "/apply", form | {"kind": "corner-shop"}, 422)

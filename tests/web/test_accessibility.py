@@ -59,7 +59,7 @@ def test_no_page_has_a_barrier(
     browser: Browser, served: Any, axe: str, language: str, scheme: Any, scripts: bool
 ) -> None:
     page = browser.new_context(
-        viewport={"width": 375, "height": 700}, color_scheme=scheme, java_script_enabled=scripts
+        viewport={"width": 320, "height": 700}, color_scheme=scheme, java_script_enabled=scripts
     ).new_page()
     complaints: list[str] = []
     asked: list[str] = []
@@ -73,7 +73,7 @@ def test_no_page_has_a_barrier(
             found = page.evaluate("axe.run().then((all) => all.violations)")
             said = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
             assert not said, (stop.name, said)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, stop.name
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, stop.name
         assert page.evaluate("document.documentElement.lang") == language, stop.name
         assert page.locator("h1").count() == 1, stop.name
         assert stop.heading is None or page.locator("h1").inner_text() == stop.heading[language]
@@ -98,7 +98,7 @@ FOCUSED = """() => {
 
 
 def test_everything_can_be_reached_by_keyboard_and_is_seen_when_it_is(browser: Browser, served: Any) -> None:
-    page = browser.new_context(viewport={"width": 375, "height": 700}).new_page()
+    page = browser.new_context(viewport={"width": 320, "height": 700}).new_page()
     for stop in tour(served):
         visit(page, served, stop, "en")
         if stop.name == "proof":
