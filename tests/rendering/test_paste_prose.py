@@ -105,3 +105,21 @@ def test_full_width_figures_have_their_signs_narrow_too() -> None:
         read(f"{HEAD}１．运价下跌３．２％\n（航运界）\n２．吞吐量增４％\n（港口网）\n").sections[0].items[0].headline
         == "运价下跌3.2%"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("New members: Blue Sea (toys), Cotton Lane (bedding)", None),
+        ("欢迎新会员：海蓝贸易（童装）、木棉电商（家居）", None),
+        ("Boats keep their names (all of them). (Dock Post)", "Dock Post"),
+    ],
+)
+def test_the_last_of_several_entries_with_words_in_brackets_is_no_source(text: str, source: str | None) -> None:
+    item = read(f"{HEAD}1. Ferry line sold\nTwo boats. (Dock Post)\n2. Bridge opens\n{text}\n").sections[0].items[1]
+    assert (item.source and item.source.name) == source
+
+
+def test_a_postscript_that_asks_to_join_is_the_call() -> None:
+    found = call("P.S. Know a merchant who should join? Sign them up at https://club.example/apply")
+    assert (found.title, found.url) == ("Know a merchant who should join?", "https://club.example/apply")

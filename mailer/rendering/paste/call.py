@@ -15,6 +15,7 @@ from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
+_AT = re.compile(r" (?:at|via|here|on)$")
 # At the address behind it.
 _POINTING = re.compile(r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$")
 _ANCHOR = re.compile(r"<\s*/?\s*a\s*>")
@@ -104,9 +105,9 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         plain = plain[len(label) :].strip()
         plain = plain[0].upper() + plain[1:]
         report.add(line.number, "call", "button text says nothing; a label is made from the sentence", label.strip())
-    plain = _DECORATION.sub("", plain)
+    plain = _DECORATION.sub("", re.sub(r"^P\.? ?S\.?[:：]?\s+", "", plain))
     if url:
-        plain = plain.replace(url, "").rstrip(" :：,，") if plain.endswith(url) else plain
+        plain = _AT.sub("", plain.replace(url, "").rstrip(" :：,，")) if plain.endswith(url) else plain
         pointing = _POINTING.search(plain)
         plain = plain[: pointing.start()] if pointing and width(plain[: pointing.start()]) >= LEAST else plain
     else:

@@ -44,6 +44,7 @@ _END_ADDRESS = re.compile(
 )
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({NAME})$", re.DOTALL)
 _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
+_ENTRY = re.compile(r"[(（][^()（）]+[)）](?:[、,，;；和及与]|,? (?:and|or|&))\s*[^()（）、,，;；。.]{1,30}$")
 _NUMBER = re.compile(r"\W*第?[\d一二三四五六七八九十①-⑳]{1,3}[条则篇]?\W*")
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
 
@@ -81,7 +82,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
             if sources.is_name(name):
                 return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
-    if match and re.search(r"\w", match[1]) and not _NUMBER.fullmatch(match[1]):
+    if match and re.search(r"\w", match[1]) and not (_NUMBER.fullmatch(match[1]) or _ENTRY.search(match[1])):
         label = re.match(rf"\s*{LABELLED}", fold(match[2]), re.IGNORECASE)
         name = match[2][label.end() :].strip() if label else match[2].strip()
         labelled = name != match[2].strip()

@@ -11,6 +11,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes,
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+WIDEST_TITLE = 12  # columns of a section's title between items that have no mark
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
 _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
@@ -32,7 +33,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             lines[between[0]].number, "guess", f"no numbers; {len(between)} lines above a source taken as headlines"
         )
         return {index - 1: lines[index - 1].text for index in between}, "sources"
-    starts: dict[int, str] = {}
+    blocks: list[list[int]] = []
     previous: int | None = None
     for index in ends:  # a link in bold is a headline
         above = range((previous if previous is not None else -1) + 1, index + (index in behind))
@@ -57,8 +58,10 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
         foot = block and index in alone and not alone[index][0] and _is_of_the_foot(lines[block[0]].text)
         if block and not (above_all or foot):  # a source of the whole digest stands below its name and day
-            starts[block[0]] = lines[block[0]].text
+            blocks.append(block)
         previous = index
+    firsts = _below_titles(lines, blocks)
+    starts = {index: lines[index].text for index in firsts}
     if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):
         return {}, ""
     report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
@@ -139,6 +142,14 @@ def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
 def _has_name_behind(text: str) -> bool:
     """Whether a line may be a headline with a name in parentheses or behind a dash."""
     return tails.source_at_end(text, lenient=True) is not None or tails.behind_headline(text) is not None
+
+
+def _below_titles(lines: list[Line], blocks: list[list[int]]) -> list[int]:
+    """Where each block's item begins: at its second line where the first is marked as only titles are."""
+    found = ((index, titles.heading(line.text)) for index, line in enumerate(lines) if line.text)
+    marked = {index for index, title in found if title and title[1] and width(title[0]) <= WIDEST_TITLE}
+    titled = len(marked) >= 2 and any(block[0] not in marked for block in blocks)
+    return [block[titled and len(block) > 1 and block[0] in marked] for block in blocks]
 
 
 def _are_one(lines: list[Line], one: int, two: int) -> bool:
