@@ -289,3 +289,13 @@ def test_words_of_the_head_and_of_the_subject_that_are_not_in_the_issue_are_repo
     assert "林小安" in told
     assert "Ann Lowe" in told
     assert any("gulls and boats" in text for text in told)
+
+
+def test_headlines_that_are_all_in_the_other_language_make_the_subject() -> None:
+    body = "\n港务局周一公布了绳价，南渡与北渡也签了约，税务局发了通知，大家都等着看。\n来源：绳报\n\n"
+    issue = paste.read(
+        f"港口早报 2026年5月21日\n\n1. Rope falls{body}2. Ferries merge{body}3. Crates taxed{body}", today=TODAY
+    ).issue
+    assert issue.lang == "zh-Hans"
+    assert issue.subject == "Rope falls；Ferries merge；Crates taxed"
+    assert issue.preheader

@@ -17,7 +17,7 @@ def make(issue: Issue) -> str:
     in_subject = (item.headline for item in issue.items if item.headline in issue.subject)
     told = [issue.digest_title, *(item.headline for item in issue.leads), *in_subject]
     joiner = "；" if language.is_chinese(issue.lang) else "; "
-    own = [item for item in issue.items if item.lang in ("", issue.lang)]
+    own = [item for item in issue.items if item.lang in ("", issue.lang)] or [*issue.items]
     untold = [item.headline for item in own if item.lead is None and not _is_in(item.headline, told)]
     headlines = [headline for headline in untold if width(headline) <= MOST] or untold
     texts = [markdown.plain_text(item.body.split("\n\n", 1)[0]) for item in own if item.body]

@@ -15,7 +15,8 @@ def make(issue: Issue) -> str:
     if issue.title or issue.subject or issue.leads:
         return ""
     joiner = "；" if language.is_chinese(issue.lang) else "; "
-    own = [item.headline for item in issue.items if item.lang in ("", issue.lang) and "{{" not in item.headline]
+    items = [item for item in issue.items if item.lang in ("", issue.lang)] or [*issue.items]
+    own = [item.headline for item in items if "{{" not in item.headline]
     made = ""
     for headline in own[:MOST_HEADLINES]:
         longer = f"{made}{joiner}{headline}" if made else headline
