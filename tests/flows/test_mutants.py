@@ -59,7 +59,7 @@ MUTANTS = {
         "        for batch in list(self._batches.values()):\n            if batch.open == 0:",
         "        lease_ends = self._monotonic() + LEASE.total_seconds()\n"
         "        for batch in list(self._batches.values()):\n            if batch.open == 0:",
-        301,
+        579,
     ),
     "a message sent long after its claim": Mutant(
         "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
@@ -68,7 +68,7 @@ MUTANTS = {
         "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 39
     ),
     "a restored backup that believes a clock set back": Mutant(
-        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 219
+        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 375
     ),
     "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
 }
