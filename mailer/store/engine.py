@@ -298,6 +298,7 @@ ADVICE = (
     ("not a database", "is [database] url the right file? Restore a backup if it is"),
     ("malformed", "it is damaged: restore a backup"),
     ("full", "make room on the disk"),
+    ("disk I/O error", "is the disk full, or failing?"),
 )
 
 

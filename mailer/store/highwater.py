@@ -36,8 +36,12 @@ class HighWater:
         known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues}
         note = self._folder / f"high-water-{secrets.token_hex(8)}.json"
         draft = note.with_suffix(".new")
-        draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
-        os.replace(draft, note)
+        try:
+            draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+            os.replace(draft, note)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         for path in older:
             path.unlink(missing_ok=True)
 

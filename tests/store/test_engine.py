@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy.exc import OperationalError
 from support.cast import reader
 
 from mailer.errors import SettingsError, StoreError
@@ -157,3 +158,24 @@ def test_the_server_has_a_clock_and_a_file_has_none(db: Database) -> None:
             assert moment is not None
             offset = moment - conn.execute(text("SELECT clock_timestamp()")).scalar_one()
             assert abs(offset.total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("said", "to_do"),
+    [
+        ("disk I/O error", "is the disk full, or failing?"),
+        ("database or disk is full", "make room on the disk"),
+        ("attempt to write a readonly database", "this user may not write it"),
+        ("database disk image is malformed", "restore a backup"),
+    ],
+)
+def test_what_the_database_complains_of_comes_with_what_to_do(tmp_path: Path, said: str, to_do: str) -> None:
+    def complain(conn: Connection) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError(said))
+
+    db = Database(f"sqlite:///{tmp_path / 'club.db'}")
+    with pytest.raises(StoreError) as told:
+        db.run(complain)
+    db.close()
+    assert said in str(told.value)
+    assert to_do in str(told.value)

@@ -1,11 +1,13 @@
 """What a host knows it has sent: kept by all its workers together, none of whom waits for another."""
 
+import errno
 import json
 import multiprocessing
 from pathlib import Path
 
 import pytest
 
+from mailer.store import highwater
 from mailer.store.highwater import FILES, KEPT, HighWater
 
 
@@ -35,6 +37,19 @@ def test_a_damaged_note_knows_nothing_and_does_not_hide_the_others(tmp_path: Pat
     assert HighWater(tmp_path).claim == 7
     HighWater(tmp_path).raise_to(8)
     assert [json.loads(path.read_bytes())["claim"] for path in tmp_path.iterdir()] == [8]
+
+
+def test_a_note_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    HighWater(tmp_path).raise_to(7)
+    with monkeypatch.context() as patch:
+        patch.setattr(highwater.os, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            HighWater(tmp_path).raise_to(8)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert HighWater(tmp_path).claim == 7
 
 
 def _note(folder: Path, first: int) -> None:
