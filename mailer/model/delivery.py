@@ -98,6 +98,9 @@ class Verdict:
     blame: Blame
 
 
+_ONE_READER = Verdict(State.FAILED, Blame.RECIPIENT)
+
+
 def judge(result: Result) -> Verdict:
     """The state that follows from a result (contract C2-C4 in docs/architecture.md).
 
@@ -116,10 +119,19 @@ def judge(result: Result) -> Verdict:
     if result.phase is Phase.MAIL:
         return Verdict(State.PENDING, Blame.SENDER) if reply.permanent else Verdict(State.DEFERRED, Blame.RELAY)
     if reply.permanent:
-        if reply.status == "5.3.4" or (reply.code == 552 and reply.status not in {"5.2.2", ""}):
-            return Verdict(State.PENDING, Blame.SENDER)  # RFC 1870 section 6: the message is too big for the relay
-        return Verdict(State.FAILED, Blame.RECIPIENT)
+        return Verdict(State.PENDING, Blame.SENDER) if _too_big(result.phase, reply) else _ONE_READER
     return Verdict(State.DEFERRED, Blame.RECIPIENT)
+
+
+def _too_big(phase: Phase, reply: Reply) -> bool:
+    """Whether the message is too big for the relay (RFC 1870 section 6), whoever the recipient is.
+
+    552 is also said of one mailbox that is full or takes less: to RCPT, or with a status of mailboxes (RFC 3463 5.2).
+    """
+    if reply.status == "5.3.4":
+        return True
+    mailbox = phase is Phase.RCPT or reply.status == "" or reply.status.startswith("5.2.")
+    return reply.code == 552 and not mailbox
 
 
 BACKOFF = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 240, 480))
