@@ -123,3 +123,39 @@ def test_the_last_of_several_entries_with_words_in_brackets_is_no_source(text: s
 def test_a_postscript_that_asks_to_join_is_the_call() -> None:
     found = call("P.S. Know a merchant who should join? Sign them up at https://club.example/apply")
     assert (found.title, found.url) == ("Know a merchant who should join?", "https://club.example/apply")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "title", "url"),
+    [
+        ("【加入俱乐部】回复“1”或访问 https://club.example/a", "加入俱乐部：回复“1”", "https://club.example/a"),
+        ("想加入的朋友，请点击 https://club.example/a 报名", "想加入的朋友，请点击报名", "https://club.example/a"),
+        ("加入會員請點：https://club.example/a", "加入會員", "https://club.example/a"),
+        ("Click to register < a>here< a> and join the circle", "Join the circle", ""),
+        ("Was this forwarded? Apply to join at https://club.example/a", "Was this forwarded? Apply to join", "https://club.example/a"),
+    ],
+)  # fmt: skip
+def test_a_call_says_what_to_do_without_the_words_around_its_address(pasted: str, title: str, url: str) -> None:
+    found = call(pasted)
+    assert (found.title, found.url) == (title, url)
+
+
+def test_a_call_that_begins_with_joining_is_one_directly_below_the_last_item() -> None:
+    issue = read(f"{HEAD}{ITEMS}3. Saturday's meeting is online\nApply to join: https://club.example/a")
+    assert issue.sections[0].items[-1].body == ""
+    assert issue.cta is not None
+    assert issue.cta.url == "https://club.example/a"
+
+
+def test_words_that_only_say_that_a_text_follows_are_left_out() -> None:
+    item = (
+        read(
+            f"{HEAD}1. 运价下跌\n【导读】较上周下跌3.2%。\n【全文】https://a.example/1\n【来源】航运界\n"
+            "2. 吞吐量增长\n摘要：共11亿吨。\n来源：港口网\n"
+        )
+        .sections[0]
+        .items
+    )
+    assert [one.body for one in item] == ["较上周下跌3.2%。", "共11亿吨。"]
+    assert item[0].source is not None
+    assert (item[0].source.name, item[0].source.url) == ("航运界", "https://a.example/1")

@@ -15,9 +15,12 @@ from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
+_MARKED = re.compile(r"^\W*【([^【】]{2,12})】\s*(?=\S)")
 _AT = re.compile(r" (?:at|via|here|on)$")
 # At the address behind it.
-_POINTING = re.compile(r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击|點擊|戳)(?:下方)?(?:链接|連結|此处|这里)?$")
+_POINTING = re.compile(
+    r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击?|點擊?|戳|访问|訪問|打开)(?:下方)?(?:链接|連結|此处|这里)?$"
+)
 _ANCHOR = re.compile(r"<\s*/?\s*a\s*>")
 _ANCHOR_IN_HAN = re.compile(
     rf"(?<=[\u3000-\u9fff\uff00-\uffef])\s*{_ANCHOR.pattern}\s*(?=[\u3000-\u9fff\uff00-\uffef])"
@@ -97,6 +100,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     if text != line.text:
         report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
     plain, url = links.strip(text)
+    plain = _MARKED.sub(r"\1：", links.strip(text)[0].strip())
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.replace("**", "").split()))
     label = grammar.call_label(plain)
     lang = language.detect(plain.replace(url, ""), "zh-Hans")
@@ -108,6 +112,8 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     plain = _DECORATION.sub("", re.sub(r"^P\.? ?S\.?[:：]?\s+", "", plain))
     if url:
         plain = _AT.sub("", plain.replace(url, "").rstrip(" :：,，")) if plain.endswith(url) else plain
+        if language.is_chinese(lang):  # an English sentence needs the address it has within
+            plain = re.sub(rf"\s*{re.escape(url)}\s*", "", plain)
         pointing = _POINTING.search(plain)
         plain = plain[: pointing.start()] if pointing and width(plain[: pointing.start()]) >= LEAST else plain
     else:

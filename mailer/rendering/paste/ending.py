@@ -150,7 +150,7 @@ class _Ending:
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.found.starts[start]
         told = told or tails.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
-        told = told or (not self.lines[index - 1].text and self._needs_no_text(start))
+        told = told or (not self.lines[index - 1].text and self._needs_no_text(start)) or grammar.is_plain_call(text)
         if contact and told:
             return True
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):

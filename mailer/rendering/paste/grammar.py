@@ -28,8 +28,9 @@ _JOIN = re.compile(
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|member(?:ship)?|enrol)\b",
     re.I,
 )
+_MEMBER = re.compile(r"入会|加入|申请|入群|进群|(?:join|apply|become)\b", re.IGNORECASE)
 _CTA_LABEL = re.compile(
-    r"^(?:(?:please )?(?:click|tap) here(?: to\b)?|click to [a-z]+|apply now|join now|register now"
+    r"^(?:(?:please )?(?:click|tap) here(?: to\b)?|click to [a-z]+(?: here)?(?: and\b)?|apply now|join now|register now"
     r"|请?(?:点击?|戳)(?:下方|文末|左下角|底部)?的?[“「\"]?阅读原文[”」\"]?(?:即可)?"
     r"|(?:请|猛)?(?:点击?|戳)(?:这里|此处|此|链接|下方链接|报名|注册|加入|申请)"
     r"|长按(?:识别)?(?:下方|下图|上方|上图)?(?:的?二维码)?|(?:识别|扫描?|扫一扫)(?:下方|下图|上方|上图)?的?二维码"
@@ -147,6 +148,12 @@ def is_strong_call(text: str) -> bool:
     plain, url = links.strip(fold(text))
     strong = re.search(r"扫码|微信|QQ|群|电话|https?:|\d{7,}", plain)
     return bool(url or strong or _CTA.match(plain.lstrip("【[「☞👉▶ "))) and is_call(text)
+
+
+def is_plain_call(text: str) -> bool:
+    """Whether a line begins with asking to become a member, and ends with where: `Join us: https://...`."""
+    plain, url = links.strip(text)
+    return bool(url) and plain.endswith(url) and _MEMBER.match(fold(plain).lstrip("【[「☞👉▶ ")) is not None
 
 
 def is_contact(text: str) -> bool:

@@ -14,6 +14,11 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
+_LABEL = re.compile(
+    r"(?:【(?:导读|内容|摘要|正文|详情|简介|概要)】|(?:导读|内容|摘要|正文|详情|详细|简介|概要|summary|details)\s*[:：])\s*(?=\S)",
+    re.IGNORECASE,
+)
+
 
 @dataclass(slots=True)
 class Gathered:
@@ -164,7 +169,7 @@ class Gatherer:
             elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
-                item.paragraphs.append(line.text)
+                item.paragraphs.append(self._unlabelled(line) if not item.paragraphs else line.text)
         if named:
             name = next((name for name, _, _ in named if name), "")
             url = next((url for _, url, _ in named if url), "")
@@ -173,6 +178,13 @@ class Gatherer:
             for other, _, at in named:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
+
+    def _unlabelled(self, line: Line) -> str:
+        """A text without a word before it that only says so."""
+        label = _LABEL.match(line.text)
+        if label:
+            self.report.add(line.number, "label", "word that only says that a text follows left out", label[0])
+        return line.text[label.end() :] if label else line.text
 
     def _closing_source(self, item: Gathered) -> None:
         if not item.paragraphs or item.source:

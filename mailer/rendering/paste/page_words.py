@@ -39,7 +39,7 @@ FOOT = re.compile(
     re.IGNORECASE,
 )
 FOOT_ANYWHERE = re.compile(
-    r"请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
+    r"不[愿願想]再收到|请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
     r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,
 )

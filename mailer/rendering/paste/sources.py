@@ -100,7 +100,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         return plain.strip(), url
     if (
         re.fullmatch(
-            r"(?:原文|链接|原文链接|阅读原文|详情|link|(?:read|learn) more|go deeper|full story|more)"
+            r"【?(?:原文|全文|链接|原文链接|阅读[原全]文|详情|link|(?:read|learn) more|go deeper|full story|more)】?"
             rf"(?:\s*[(（]\d+ ?(?:min|分钟)[^()（）]*[)）])?\s*[:：]?\s*(?:{re.escape(url)})?",
             plain.strip(),
             re.I,
