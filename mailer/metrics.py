@@ -22,6 +22,11 @@ class Metrics:
         )
         self._store_down = Counter("mailer_database_away", "Commits that failed.", registry=self.registry)
         self._paused = Counter("mailer_pauses", "Issues paused by the program.", registry=self.registry)
+        self._taken_over = Counter(
+            "mailer_taken_over_uncertain", "Uncertain deliveries that dead workers left.", registry=self.registry
+        )
+        self._cut_off = Counter("mailer_cut_off", "Readers whom an issue's deadline cut off.", registry=self.registry)
+        self._slowed = Counter("mailer_slowed", "Answers that asked to go slower.", ("name",), registry=self.registry)
         self._last = Gauge(
             "mailer_last_attempt_timestamp_seconds", "When the last attempt ended.", registry=self.registry
         )
@@ -43,6 +48,18 @@ class Metrics:
     def paused(self) -> None:
         """An issue was paused."""
         self._paused.inc()
+
+    def taken_over(self, uncertain: int) -> None:
+        """What a dead worker held was settled; so many of it are uncertain."""
+        self._taken_over.inc(uncertain)
+
+    def cut_off(self, readers: int) -> None:
+        """A deadline has passed before these readers had the issue."""
+        self._cut_off.inc(readers)
+
+    def slowed(self, name: str) -> None:
+        """A relay or a provider asked for less."""
+        self._slowed.labels(name).inc()
 
     def serve(self, listen: str) -> None:
         """Show the counters on `host:port` from a thread of their own. Raises SettingsError."""

@@ -139,12 +139,15 @@ class Journal(Observer):
             self._log.info("dispatch.finished", issue=slug)
 
     def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
+        self._metrics.taken_over(uncertain)
         self._log.warning("dispatch.taken_over", worker=worker, cause=cause, uncertain=uncertain)
 
     def overdue(self, slug: str, count: int) -> None:
+        self._metrics.cut_off(count)
         self._log.warning("dispatch.overdue", issue=slug, readers=count)
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
+        self._metrics.slowed(name)
         self._log.warning("dispatch.slowed", name=name, pause=pause, cause=cause)
 
 
