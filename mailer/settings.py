@@ -29,6 +29,7 @@ from pydantic_settings import (
 
 from mailer.errors import AddressError, SettingsError
 from mailer.mail import address
+from mailer.model.subscriber import fault_in_text, language_tag
 from mailer.transport.url import parse as parse_relay
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ def _mailable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
             address.parse(text)
         except AddressError:
             raise ValueError(f"{text!r} is no address such as olga@example.com") from None
+    return value
+
+
+def _one_line(value: str) -> str:
+    """A text that stands in a header of every mail."""
+    if fault := fault_in_text(value):
+        raise ValueError(f"it {fault}")
     return value
 
 
@@ -91,6 +99,17 @@ class NewsletterSettings(Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Shanghai") from None
+        return value
+
+    _header = field_validator("name")(_one_line)
+
+    @field_validator("languages")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _once(value)
+        for tag in value:
+            if not language_tag(tag) or "_" in tag or tag != tag.strip():
+                raise ValueError(f"{tag!r} is no language tag such as en or zh-CN")
         return value
 
     @model_validator(mode="after")
@@ -297,13 +316,20 @@ class JoinSettings(Section):
         ("qq.com", "163.com", "126.com", "gmail.com", "outlook.com", "foxmail.com"),
         description="Mail domains without a domain limit.",
     )
-    min_fill_seconds: float = Field(3, ge=0, description="A form sent faster than this was not filled in by a person.")
+    min_fill_seconds: float = Field(
+        3, ge=0, le=3600, description="A form sent faster than this was not filled in by a person."
+    )
     reviewers: tuple[str, ...] = Field((), description="Addresses told of applications to review.")
     review_days: int = Field(2, ge=1, le=CENTURY, description="Days after which reviewers are reminded.")
     answer_days: int = Field(30, ge=1, le=CENTURY, description="Days an applicant has to answer a question.")
     kinds: tuple[MerchantKind, ...] = Field(DEFAULT_KINDS, min_length=1, description="Kinds of merchant.")
 
     _addresses = field_validator("reviewers")(_mailable)
+
+    @field_validator("unlimited_domains")
+    @classmethod
+    def _as_counted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(domain.strip().lower() for domain in value)
 
     @field_validator("kinds")
     @classmethod
@@ -351,6 +377,7 @@ class LegalSettings(Section):
     )
 
     _addresses = field_validator("refusal_address")(_mailable)
+    _header = field_validator("label")(_one_line)
 
 
 class AlertSettings(Section):
@@ -371,11 +398,18 @@ class SendingSettings(Section):
         description="Waits after the first, second ... deferral; then 12 hours.",
     )
     give_up_hours: float = Field(
-        48, gt=0, description="When a deferred delivery is given up, counted from its first deferral."
+        48, gt=0, le=24 * CENTURY, description="When a deferred delivery is given up, counted from its first deferral."
     )
     uncertain: Literal["at_most_once", "at_least_once"] = Field(
         "at_most_once", description="Whether an uncertain delivery of an issue is sent again (once)."
     )
+
+    @field_validator("backoff_minutes")
+    @classmethod
+    def _waits(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < minutes <= 24 * 60 * CENTURY for minutes in value):
+            raise ValueError("each wait is a number of minutes above 0")
+        return value
 
 
 class Settings(BaseSettings):

@@ -248,6 +248,7 @@ def _web(club: Club) -> Iterator[Finding]:
 
 def _languages(club: Club) -> Iterator[Finding]:
     """What readers of a language would see in another one: the catalogue's texts, and those that are settings."""
+    from mailer.model.application import in_language
     from mailer.rendering.translation import available, primary, slips
 
     join = club.settings.join
@@ -264,7 +265,10 @@ def _languages(club: Club) -> Iterator[Finding]:
         for text in wrong:
             todo = "give the translation the placeholders of the text, and write % as %%"
             yield Finding(f"language {tag}", "advice", f"shown in English: {text!r} cannot be filled in", todo)
-        if primary(tag) not in map(primary, join.wording):
+        if not in_language(join.wording, tag).strip():
+            todo = f"write what readers agree to into [join] wording as {tag!r}: there are no pages without"
+            yield Finding(f"language {tag}", "wrong", "there is nothing to agree to", todo)
+        elif primary(tag) not in map(primary, join.wording):
             todo = f"write what readers agree to into [join] wording as {tag!r}"
             yield Finding(f"language {tag}", "advice", "readers agree to a sentence of another language", todo)
         if any(primary(tag) not in map(primary, label) for label in labels):

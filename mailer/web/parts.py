@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from mailer.errors import MailerError
+from mailer.errors import MailerError, SettingsError
 from mailer.flows.apply import Apply
 from mailer.flows.join import Join
 from mailer.flows.leave import Leave, LostLink
@@ -42,6 +42,8 @@ class Parts:
         self.languages = settings.newsletter.languages
         self.trusted = signup.networks(settings.web.trusted_proxies)
         self.kinds = kinds_of(settings.join)
+        if unsaid := [tag for tag in self.languages if not self.wording(tag).strip()]:
+            raise SettingsError(f"there is nothing to agree to in {', '.join(unsaid)}", where="[join] wording")
         self.secret = self.keyring.keys[self.keyring.current]
         self.templates = Templates(club.folder / "templates")
         links = Links(self.base_url, self.keyring)

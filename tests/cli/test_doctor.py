@@ -109,6 +109,12 @@ def test_a_language_that_is_not_spoken_everywhere_is_named_with_what_lacks(club:
     assert not {"language en", "language zh-CN"} & found.keys()
 
 
+def test_a_sentence_to_agree_to_that_is_blank_is_wrong(club: Path) -> None:
+    settings(club, "[join]", '[join]\nwording = { en = " " }')
+    _, found = findings(club)
+    assert [(one["state"], one["text"]) for one in found["language en"]] == [("wrong", "there is nothing to agree to")]
+
+
 def test_a_law_that_demands_a_postal_address_makes_its_absence_wrong(club: Path) -> None:
     with (club / "mailer.toml").open("a") as file:
         file.write('\n[legal]\nprofile = "us"\n')

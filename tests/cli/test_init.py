@@ -44,15 +44,17 @@ def test_nothing_that_is_there_is_overwritten(tmp_path: Path, name: str) -> None
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_a_name_with_quotes_and_newlines_arrives_as_it_is(tmp_path: Path) -> None:
-    name = 'The "Club"\\\nof 商家'
+def test_a_name_with_quotes_and_backslashes_arrives_as_it_is(tmp_path: Path) -> None:
+    name = 'The "Club"\\nof \\ 商家'
     assert run("init", str(tmp_path), "--name", name, "--from", "x@example.com", "--language", "zh")[0] == 0
     settings = Club.open(tmp_path / "mailer.toml").settings
     assert settings.newsletter.name == name
     assert settings.newsletter.languages == ("zh",)
 
 
-@pytest.mark.parametrize("wrong", [("--timezone", "Mars/Olympus"), ("--from", "nobody")])
+@pytest.mark.parametrize(
+    "wrong", [("--timezone", "Mars/Olympus"), ("--from", "nobody"), ("--name", "The Club\nBcc: eve@example.com")]
+)
 def test_a_wrong_value_leaves_nothing_half_made(tmp_path: Path, wrong: tuple[str, str]) -> None:
     code, output = run("init", str(tmp_path), *wrong)
     assert code == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from mailer.errors import SettingsError
 from mailer.store.schema import consents
 from mailer.store.suppressions import BY_HAND, Suppression, active, suppress
 
@@ -109,6 +110,18 @@ def test_a_name_that_no_list_could_bring_back_is_refused(town: Any, name: str) -
     assert town.fill("/subscribe", email="bob@example.com", name=name).status_code == 422
     assert town.fill("/apply?kind=tmall", **(APPLICATION | {"name": name})).status_code == 422
     assert town.letters() == []
+
+
+@pytest.mark.parametrize("wording", [{}, {"en": "I want it", "zh": " "}])
+def test_no_page_is_shown_that_asks_to_agree_to_nothing(town_with: Any, wording: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"\[join\] wording: there is nothing to agree to in"):
+        town_with(join={"wording": wording})
+
+
+def test_a_domain_without_a_limit_is_meant_in_any_case(town_with: Any) -> None:
+    join = {"unlimited_domains": ("Example.COM",), "per_domain_hour": 1, "per_client_hour": 100}
+    town = town_with(join=join)
+    assert {town.fill("/subscribe", email=f"{name}@example.com").status_code for name in "abc"} == {200}
 
 
 def test_how_often_one_address_is_written_to_is_said_as_it_is_set(town_with: Any) -> None:
