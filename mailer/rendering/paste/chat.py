@@ -14,7 +14,7 @@ from mailer.rendering.paste.report import Report
 # Chinese programs: a day, perhaps with its year, and the time.
 _WHEN = r"(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
 _STAMP = re.compile(
-    rf"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。]{{0,19}}\s+)?(?:[^\s:：,，。]{{1,20}}\s+)?{_WHEN}"
+    rf"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。|｜丨]{{0,19}}\s+)?(?:[^\s:：,，。|｜丨]{{1,20}}\s+)?{_WHEN}"
     r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
@@ -25,7 +25,7 @@ _SPEAKER = re.compile(
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(
-    rf"(?:\[[^\[\]\d]{{1,8}}\]\s*)?([^\s:：,，。]{{1,20}}?)(?:\s+|\s*[(（]){_WHEN}[)）]?[:：]?()"
+    rf"(?:\[[^\[\]\d]{{1,8}}\]\s*)?([^\s:：,，。|｜丨]{{1,20}}?)(?:\s+|\s*[(（]){_WHEN}[)）]?[:：]?()"
 )
 # Teams puts them in brackets and before the name.
 _SPEAKER_BEHIND = re.compile(

@@ -54,6 +54,7 @@ _GREETING = re.compile(
 )
 _CONTACT = re.compile(
     r"(?<!\d)(?:\d{3,4}-\d{7,8}|1\d{10}|\+\d[\d -]{8,})(?!\d)|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.\w+"
+    r"|(?<=加)(?:微信|[vV]信?)号?\s*[\w-]{5,}"
     r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
     re.IGNORECASE,
 )
@@ -166,6 +167,12 @@ def is_contact(text: str) -> bool:
 def has_contact(text: str) -> bool:
     """Whether a line names a telephone, an account or a mail address."""
     return _CONTACT.search(fold(links.strip(text)[0])) is not None
+
+
+def asks_to_join(text: str) -> bool:
+    """Whether a line between two items is surely a call to join, which says how."""
+    reached = links.strip(text)[1] != "" or is_contact(text)
+    return reached and is_join(text) and is_strong_call(text)
 
 
 def is_foot(text: str) -> bool:

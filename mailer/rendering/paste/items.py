@@ -164,7 +164,9 @@ class Gatherer:
                 self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
             elif found := sources.source_line(line.text):
                 named.append((*found, line.number))
-            elif (named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))) and _asks_to_join(line.text):
+            elif (named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))) and grammar.asks_to_join(
+                line.text
+            ):
                 self.calls.append(line)
             elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
@@ -265,7 +267,3 @@ class Gatherer:
         """A text without the number of a footnote at its end, and that footnote's name and address."""
         match = re.search(r"\s*\[\^?(\d{1,3})\]$", text)
         return (text[: match.start()], self.notes[match[1]]) if match and match[1] in self.notes else (text, ("", ""))
-
-
-def _asks_to_join(text: str) -> bool:
-    return grammar.is_join(text) and grammar.is_strong_call(text) and links.strip(text)[1] != ""

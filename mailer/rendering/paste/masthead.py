@@ -103,7 +103,7 @@ class Masthead:
         """Note the name, without signs around it; a number at its end is the issue's."""
         name = re.sub(r"(?<!\b[A-Z])\s*[.。]$", "", name)
         name = re.sub(r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})", "", name)
-        name = re.sub(r"(?<=\w)\s+@\w+$", "", name)
+        name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):
             self.take_number(int(match[1]), line)

@@ -35,11 +35,13 @@ FOOT = re.compile(
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
+    r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )
 FOOT_ANYWHERE = re.compile(
-    r"不[愿願想]再收到|请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
+    r"转评赞|欢迎(?:大家|您|你)?(?:转发|点赞|关注|分享)"
+    r"|不[愿願想]再收到|请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
     r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,
 )

@@ -22,7 +22,9 @@ _SOURCE_LINE = re.compile(
     re.IGNORECASE,
 )
 # What a page tells behind its source: who wrote it, and when.
-_FIELDS_BEHIND = re.compile(r"(?:\s+(?:作者|编辑|责编|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE)
+_FIELDS_BEHIND = re.compile(
+    r"(?:[\s;；,，|｜/／]+(?:作者|编辑|责任?编辑?|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE
+)
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
     r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"

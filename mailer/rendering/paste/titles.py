@@ -93,9 +93,11 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         if previous is None and not any(lines[i].text for i in range(before)) and not numbered:
             only = before, found
             continue  # the only line of the head: the digest's own title
-        lone = previous is not None and not any(
-            lines[i].text and not sources.source_line(lines[i].text) for i in range(previous + 1, before)
-        )
+        between = [
+            lines[i].text for i in range((before if previous is None else previous) + 1, before) if lines[i].text
+        ]
+        ended = between and not lines[before - 1].text  # the source ends the item above
+        lone = previous is not None and not ended and all(sources.source_line(text) for text in between)
         shown = found[1] or lines[before].bold or (capitals and lines[before].text.isupper())
         if lone and not shown and not _bodiless(lines, starts):
             report.add(

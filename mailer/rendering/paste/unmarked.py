@@ -12,6 +12,8 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 WIDEST_TITLE = 12  # columns of a section's title between items that have no mark
+SHORTEST = 8  # columns of a word or two, which is a title above a headline
+
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
 _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
@@ -55,6 +57,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
         if headlines and not _are_one(lines, *block[:2]):
             block = block[1:]  # a section's title stands above the headline
+        if len(block) == 2 and width(lines[block[0]].text) <= SHORTEST and shapes.is_headline(lines[block[1]]):
+            block = block[1:]
         above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
         foot = block and index in alone and not alone[index][0] and _is_of_the_foot(lines[block[0]].text)
         if block and not (above_all or foot):  # a source of the whole digest stands below its name and day
