@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from mailer.errors import MailerError
+from mailer.errors import MailerError, SettingsError, TemplateError
 from mailer.model.letter import WriteLetter
 from mailer.store import erasure
 from mailer.web import apply, archive, confirm, hooks, leave, preferences, review, subscribe
@@ -168,7 +168,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     """Nothing was changed: say so, so that a mail client tries the unsubscribe again. The page may be what failed."""
-    log.error("a page failed: %s on %s", type(error).__name__, request.scope.get("route", "no route"))
+    known = isinstance(error, TemplateError | SettingsError)  # says file and line; a database says anything
+    said = str(error) if known else type(error).__name__
+    log.error("a page failed: %s on %s", said, getattr(request.scope.get("route"), "path", "no route"))
     headers = {"Retry-After": "60"}
     try:
         return parts(request).page(request, "error", status=503, kind="503", headers=headers)

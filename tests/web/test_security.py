@@ -436,6 +436,19 @@ def test_a_mistake_in_the_clubs_own_template_changes_nothing_and_is_no_accident(
     assert town_with().client.get("/subscribe").text.startswith("Not possible at this moment")
 
 
+def test_of_a_mistake_in_the_clubs_own_template_the_log_says_file_line_and_what(
+    town: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = town.club.folder / "templates" / "pages"
+    folder.mkdir(parents=True)
+    for text, said in (("{{ nothing.here }}", "'nothing' is undefined"), ("\n{% if %}", "Expected an expression")):
+        (folder / "lost-link.html.j2").write_text(text)
+        caplog.clear()
+        assert town.client.get("/lost-link").status_code == 503
+        assert f"{folder}/lost-link.html.j2:{text.count(chr(10)) + 1}: " in caplog.text
+        assert (said in caplog.text, "on /lost-link" in caplog.text) == (True, True)
+
+
 def test_two_writers_of_one_address_are_no_accident(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     town.add_reader("bob@example.com", "pending")
     monkeypatch.setattr("mailer.store.subscribers.find", lambda conn, key, hold: None)
