@@ -159,3 +159,16 @@ def test_words_that_only_say_that_a_text_follows_are_left_out() -> None:
     assert [one.body for one in item] == ["较上周下跌3.2%。", "共11亿吨。"]
     assert item[0].source is not None
     assert (item[0].source.name, item[0].source.url) == ("航运界", "https://a.example/1")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "title", "url"),
+    [
+        ("Apply to join: club.example/apply", "Apply to join", "https://club.example/apply"),
+        ("TO JOIN, APPLY AT HTTPS://CLUB.EXAMPLE/a", "TO JOIN, APPLY", "https://club.example/a"),
+        ("■ 加入我们 ■\n\n点此申请：https://club.example/a", "加入我们", "https://club.example/a"),
+    ],
+)
+def test_an_address_of_a_call_is_found_however_it_is_written(pasted: str, title: str, url: str) -> None:
+    found = call(pasted)
+    assert (found.title, found.url) == (title, url)

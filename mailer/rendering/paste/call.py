@@ -14,9 +14,10 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
 
-_DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆-]+$")
+_DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆■◆●▲>»-]+$")
+_BARE = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[\w./?=&%#-]+(?=[.。]?$)", re.IGNORECASE)  # no scheme
 _MARKED = re.compile(r"^\W*【([^【】]{2,12})】\s*(?=\S)")
-_AT = re.compile(r" (?:at|via|here|on)$")
+_AT = re.compile(r" (?:at|via|here|on)$", re.IGNORECASE)
 # At the address behind it.
 _POINTING = re.compile(
     r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击?|點擊?|戳|访问|訪問|打开)(?:下方)?(?:链接|連結|此处|这里)?$"
@@ -65,7 +66,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
             if url and words and not cta.url and grammar.is_call(words):
                 cta = replace(cta, label=words)
                 text = plain = plain.replace(words, "").strip()
-            if url and not cta.url and grammar.is_call(plain):
+            if url and not cta.url and (grammar.is_call(plain) or grammar.call_label(plain)):
                 said = plain.replace(url, "").strip(" :：")
                 rest = said if re.search(r"\w", said[len(grammar.call_label(said)) :]) else ""
                 cta = replace(cta, url=url, text="\n\n".join(filter(None, (cta.text, prose.escape(rest)))))
@@ -100,6 +101,9 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     if text != line.text:
         report.add(line.number, "anchor", "broken anchors < a> removed", line.text[:60])
     plain, url = links.strip(text)
+    if not url and (bare := _BARE.search(plain)):
+        url = f"https://{bare[0]}"
+        plain = text = plain[: bare.start()].rstrip(" :：")
     plain = _MARKED.sub(r"\1：", links.strip(text)[0].strip())
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.replace("**", "").split()))
     label = grammar.call_label(plain)

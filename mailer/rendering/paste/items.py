@@ -99,7 +99,7 @@ class Gatherer:
             if item.source is None and not item.paragraphs and tails.is_named_plainly(rest):
                 item.source = Source(rest, url, item.line)
             else:
-                item.paragraphs[:0] = [rest]
+                item.paragraphs[:0] = [grammar.begun(rest)]
         elif item.paragraphs and (addressed := tails.bare_address_at_end(text)):
             text, url = addressed
         elif item.paragraphs and (bold := self._bold_first(text)):

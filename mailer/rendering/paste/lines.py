@@ -37,8 +37,9 @@ _PAGE = re.compile(
 MOST_OF_ADVERTISEMENT = 8  # lines
 FIRST = 6  # lines of the head
 _URL = re.compile(
-    rf"(?<![{LINK_URL}<])(?<!\]\()\bhttps?://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
+    rf"(?<![{LINK_URL}<])(?<!\]\()\b(?i:https?)://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
+_HOST = re.compile(r"^\w+://[^/]+")
 # A headline between single stars, perhaps behind a sign or number.
 _STARRED = re.compile(
     r"^((?:[^\w\s*]\ufe0f?|\d{1,2}[.)、]|\d\ufe0f?\u20e3) )?\*(?=\S)([^*]{4,120})(?<=\S)\*(?=\s+\S|$)"
@@ -170,7 +171,7 @@ def _mark_links(line: Line, report: Report) -> str:
 
     def bare(match: re.Match[str]) -> str:
         written = match[0].rstrip(".,;:!?")
-        url = direct(written, line.number, report)
+        url = direct(_HOST.sub(lambda found: found[0].lower(), written), line.number, report)
         return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(written) :]}"
 
     text = _MARKDOWN_LINK.sub(marked, _CHAT_LINK.sub(named, line.text))

@@ -91,7 +91,8 @@ class Masthead:
                     name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（")
                     self.take_name(name or self.edition(inside[found[3] :], line).strip(EDGE + ")）"), line)
                 return f"{_only_date(inside)} {rest}".strip()
-            if not self.head.newsletter:
+            longer = inside.startswith(self.head.newsletter) and WORDS.search(fold(inside))  # `Quay`, then #Quay Daily#
+            if not self.head.newsletter or longer:
                 self.take_name(inside, line)
             elif not leads.is_same(inside, self.head.newsletter):
                 self.report.drop(line.number, "words in marks in the head dropped", inside)

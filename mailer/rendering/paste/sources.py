@@ -12,7 +12,7 @@ from mailer.rendering.paste.links import LINK, LINK_END
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 LABELS = (
     r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
-    r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|via|文"
+    r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
 _SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
@@ -95,6 +95,8 @@ _POINTERS = " 🔗👉➡→↗▶►☞:："
 def source_line(text: str) -> tuple[str, str] | None:
     """A line that holds only a source, as (name, address)."""
     plain, url = links.strip(text)
+    if url.startswith("mailto:"):
+        return None  # who writes the digest
     if is_address(text):
         return "", url
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
@@ -134,7 +136,7 @@ def source_line(text: str) -> tuple[str, str] | None:
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url
     plain = plain.removesuffix(")") if url and plain.endswith(f"({url})") else plain
-    if grammar.is_call(text):
+    if grammar.is_call(text) or grammar.call_label(plain):
         return None
     if url and plain.endswith(url) and (match := _POINTED.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
         return ("" if is_pointer(match[1]) else match[1]), url
