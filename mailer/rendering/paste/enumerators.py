@@ -81,7 +81,7 @@ _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2580-\u25ff
 _SIGNED = re.compile(rf"(?:{SIGN}\s*)+(?=\S)")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(
-    r"([-*•·‧・●※⁃]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
+    r"([-*•·‧・●※⁃¶»]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
     rf"|{FLAG})\ufe0f?\s*(\S.*)"
 )
 _DISCS = str.maketrans(dict.fromkeys("🟠🟡🟢🔵🟣🟤⚫⚪", "🔴"))

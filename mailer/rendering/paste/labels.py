@@ -29,12 +29,14 @@ BARE = re.compile(
     r"(?P<behind>)"
 )
 _NAME_AND_DAY = re.compile(
-    r"((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*[|｜·,，]\s*"
+    r"((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*(?:[|｜·,，]|\s/\s)\s*"
     r"(?:\d{1,2} ?min(?:ute)?s?(?: read)?|\d{1,2} ?分钟(?:阅读|读完)?"
     r"|\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
     r"|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?(?: \d{1,2}:\d{2})?"
-    r"|\d{1,2} ?(?:小时|分钟|天)前|昨[天日]|今[天日]|刚刚|\d{1,2} ?(?:hours?|minutes?|days?|[hmd]) ago|yesterday|today)"
+    r"|\d{1,2} ?(?:小时|分钟|天)前|(?:昨[天日]|今[天日])(?: \d{1,2}:\d{2})?|刚刚"
+    r"|\d{1,2} ?(?:hours?|minutes?|days?|[hmd]) ago|yesterday|today)"
 )
+_BETWEEN_SIGNS = re.compile(r"([^\w\s])\1*\s*\w.{0,24}?\s*\1+")  # `--- Markets ---`
 _BETWEEN = re.compile(r"(.{6,120}?)\s*[(（]([^()（）]{2,40})[)）]\s*(?:[:：]|\s[-–—])\s*(\S.{7,})")
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
@@ -171,6 +173,7 @@ def _is_last(lines: list[Line], index: int) -> bool:
         or below.startswith("#")
         or grammar.is_rule(below)
         or grammar.is_foot(below)
+        or _BETWEEN_SIGNS.fullmatch(below) is not None
         or enumerators.is_numbered(below)
         or enumerators.bullet(below) is not None
         or enumerators.bracketed(below) is not None

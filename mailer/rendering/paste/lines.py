@@ -13,6 +13,7 @@ from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
+from mailer.rendering.paste.tails import source_at_end
 from mailer.rendering.paste.wraps import unwrap
 
 _INVISIBLE = re.compile(
@@ -90,7 +91,8 @@ def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[L
     bullets = {line: _indent(pasted[line.number]) for line in clean if re.match(r"[-*+•·o‣▪] ", line.text)}
     outer = min(bullets.values(), default=0)
     inner = [line for line, indent in bullets.items() if indent >= outer + 2]
-    if not inner or inner[0] == next(iter(bullets)):
+    sourced = sum(source_at_end(line.text, lenient=True) is not None for line in inner)
+    if not inner or inner[0] == next(iter(bullets)) or sourced * 5 >= len(inner) * 4 >= 12:
         return clean
     report.add(inner[0].number, "nested", f"{len(inner)} bullets further in taken as parts of their items")
     nested = set(inner)

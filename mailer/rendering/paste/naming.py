@@ -71,7 +71,7 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
 
 def is_day(text: str) -> bool:
     """Whether a text is a day, perhaps with a weekday and the issue's number, and nothing else."""
-    text = re.sub(grammar.EDITION, "", links.strip(text)[0], flags=re.IGNORECASE)
+    text = re.sub(rf"{grammar.EDITION}|(?:星期|周)[一二三四五六日天]", "", links.strip(text)[0], flags=re.IGNORECASE)
     found = dates.find(text, _SOME_DAY)
     return found is not None and re.search(r"\w", text[: found[2]] + text[found[3] :]) is None
 

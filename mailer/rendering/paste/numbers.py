@@ -69,6 +69,7 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
         return found  # each item twice, in two languages
     later = Counter(numbers)
     chain: list[tuple[int, enumerators.Mark]] = []
+    said: set[str] = set()
     expected = 1
     for index, mark in found:
         later[mark.number] -= 1
@@ -76,15 +77,22 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
         if number == expected or (not chain and number <= 3):
             accept = True
         elif number == 1:
-            accept = _after_title(lines, index, chain) or not later[expected]
+            above_were_contents = _bare(mark.rest) in said
+            accept = above_were_contents or _after_title(lines, index, chain) or not later[expected]
         elif chain and number == chain[-1][1].number:
             accept = not later[number] and width(mark.rest) <= 120 and bool(mark.rest)
         else:
             accept = bool(chain) and expected < number <= expected + 2 and not later[expected] and bool(mark.rest)
         if accept:
             chain.append((index, mark))
+            said.add(_bare(mark.rest))
             expected = number + 1
     return chain
+
+
+def _bare(text: str) -> str:
+    """A headline without blanks, capitals and punctuation."""
+    return re.sub(r"[\W_]+", "", text).lower()
 
 
 def _unmarked_first(lines: list[Line], second: int) -> list[tuple[int, enumerators.Mark]]:
@@ -150,7 +158,8 @@ def _hold_bullets(lines: list[Line], indices: list[int]) -> bool:
         below = [line.text for line in lines[one + 1 : two] if line.text]
         bullets = [enumerators.bullet(text) is not None for text in below]
         told = sum(mark and not after for mark, after in itertools.pairwise([*bullets, True]))
-        several += bool(bullets) and bullets[0] and told >= 2
+        named = sum(tails.source_at_end(text, lenient=True) is not None for text in below)
+        several += bool(bullets) and bullets[0] and (told >= 2 or (all(bullets) and named >= 2))
     return len(indices) >= 2 and several * 2 > len(indices)
 
 

@@ -7,7 +7,7 @@ import re
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, leads, links, sources, tails
+from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -65,7 +65,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         found = heading(lines[before].text)
         if found is None and (barred := _BARRED.fullmatch(lines[before].text)) and (position == 0 or bars):
             found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
-        if found is None or is_of_the_page(lines[before].text) or is_date(found[0]):
+        if found is None or is_of_the_page(lines[before].text) or is_date(found[0]) or naming.is_day(found[0]):
             continue
         previous = ordered[position - 1] if position else None
         above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
