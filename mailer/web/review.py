@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailer.flows.apply import Case
-from mailer.model.application import Decision, Fault, check, foreign_host, in_language
+from mailer.model.application import LEADS_TO, Decision, Fault, check, foreign_host, in_language
 from mailer.model.tokens import Purpose
 from mailer.rendering.translation import own_name
 from mailer.web.forms import read_form
@@ -44,7 +44,7 @@ async def decide(request: Request) -> Response:
     if not done:
         standing = "asked" if fresh.decidable else "decided"
         return _page(club, request, fresh, values, {"decision": standing}, 409)
-    return _page(club, request, fresh, decided=True)
+    return _page(club, request, fresh, decided=LEADS_TO[decision])
 
 
 async def _case(club: Parts, request: Request) -> Case:
@@ -63,7 +63,7 @@ def _page(
     faults: dict[str, str] | None = None,
     status: int = 200,
     *,
-    decided: bool = False,
+    decided: str = "",
 ) -> Response:
     language = club.language(request)
     application = case.application

@@ -286,6 +286,23 @@ def test_a_form_of_a_kind_that_is_no_longer_offered_says_that_it_was_not_sent(cl
     assert "Not sent" not in club.client.get("/apply").text
 
 
+def test_who_has_asked_is_told_so_though_the_answer_was_faster_than_the_page(
+    club: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = applied(club)
+    journey = club.app.state.parts.apply
+    decide = type(journey).decide
+
+    def asked_and_answered(self: Any, *args: Any) -> bool:
+        done = decide(self, *args)
+        assert journey.answer(club.letters("asked")[0]["delivery"], "Mine.")
+        return bool(done)
+
+    monkeypatch.setattr(type(journey), "decide", asked_and_answered)
+    page = club.client.post(link, data={"decision": "ask", "note": "Whose licence?"})
+    assert (page.status_code, "The question is on its way" in page.text, "Mine." in page.text) == (200, True, True)
+
+
 def test_a_newer_application_replaces_the_one_that_waits(club: Any) -> None:
     applied(club)
     club.clock.forward(days=2)
