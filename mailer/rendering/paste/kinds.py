@@ -25,6 +25,9 @@ _NOTICE = re.compile(
     r"|^\W*(?:minutes of|(?:present|attendees|absent|apologies|agenda|venue|next meeting)\s*:)",
     re.IGNORECASE,
 )
+_ORDERED = re.compile(
+    r"^(?:关于.{2,30}的)?通\s*知$|^各(?:部门|单位|科室|分公司|处室)[^。]{0,8}[:：]$|(?:现将|现就).{0,40}通知|通知如下|特此通知"
+)
 _VACANCY = re.compile(
     r"招聘|岗位职责|任职要求|月薪|薪资|年薪|简历|工作经验|年以上经验"
     r"|\b(?:salary|resum[eé]|curriculum vitae|years of experience)\b",
@@ -90,6 +93,7 @@ _KINDS = (
     ("a law or statutes", _LAW, 3),
     ("a letter", _LETTER, 2),
     ("a recipe", _RECIPE, 2),
+    ("a notice to staff", _ORDERED, 2),
     ("a notice of a meeting", _NOTICE, 2),
     ("a list of vacancies", _VACANCY, 3),
     ("a work report", _WORK, 2),
