@@ -744,6 +744,25 @@ async def test_what_another_worker_of_the_host_had_done_gives_a_restored_backup_
         assert relay.transactions == []
 
 
+async def test_what_another_worker_notes_while_one_claims_is_no_sign_of_a_restored_backup(
+    stage: Stage, monkeypatch: Any
+) -> None:
+    asked, real = [], leases.latest_claim
+
+    def noted_meanwhile(conn: Any) -> int:
+        latest = real(conn)
+        if not asked:
+            HighWater(stage.folder / "journal").raise_to(latest + 1)
+        asked.append(latest)
+        return latest
+
+    monkeypatch.setattr(leases, "latest_claim", noted_meanwhile)
+    async with Relay() as relay:
+        await stage.send(relay)
+        stage.agree(relay)
+    assert stage.counts() == {"accepted": stage.readers}
+
+
 async def test_what_others_claimed_counts_as_seen_here(stage: Stage, tmp_path: Path) -> None:
     async with Relay() as relay:
         await stage.send(relay, journal_folder=tmp_path / "there")

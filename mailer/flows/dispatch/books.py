@@ -115,6 +115,7 @@ class Books:
         journal: Journal | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._high_water.look()  # first: what others claim after the database was asked is no sign of a restore
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 self._require_newest(conn)
@@ -150,7 +151,6 @@ class Books:
     def _require_newest(self, conn: Connection) -> None:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
         latest = leases.latest_claim(conn)
-        self._high_water.look()  # the other workers of this host may have got further
         if latest < self._high_water.claim or leases.is_locked(conn):
             raise RestoredError
         if latest > self._high_water.claim:
