@@ -9,13 +9,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.command import data, mailer
 from support.relay import Relay, refuse
 
-from mailer.store import budgets
+from mailer.cli import main
+from mailer.store import budgets, roll
+from mailer.store.engine import Database
+from mailer.store.leases import Worker
 from mailer.web.server import bind
 from mailer.wiring import Club
 
@@ -109,6 +114,16 @@ def test_a_worker_that_waits_for_the_hour_is_there_until_it_goes_or_dies(schedul
             worker.send_signal(ending)
             assert worker.wait(30) == code
             assert "0 workers running" in mailer(scheduled, "status").stderr
+
+
+def test_who_is_there_is_told_by_the_clock_of_the_database(scheduled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def behind(*_: object) -> datetime:
+        return datetime.now(UTC) - timedelta(minutes=5)
+
+    monkeypatch.setattr(Database, "now", behind)
+    Club.open(scheduled / "mailer.toml").db.run(roll.sign, Worker("w1", "elsewhere", 1, "boot"), "", behind())
+    told = CliRunner().invoke(main, ["--config", str(scheduled / "mailer.toml"), "status"])
+    assert "1 worker running" in told.output
 
 
 def test_why_a_worker_cannot_send_is_said(scheduled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
