@@ -17,7 +17,7 @@ from mailer.rendering.paste.report import Report
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆■◆●▲>»-]+$")
 _BARE = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[\w./?=&%#-]+(?=[.。]?$)", re.IGNORECASE)  # no scheme
 _MARKED = re.compile(r"^\W*【([^【】]{2,12})】\s*(?=\S)")
-_AT = re.compile(r" (?:at|via|here|on)$", re.IGNORECASE)
+_AT = re.compile(r" (?:at|via|on)$", re.IGNORECASE)
 # At the address behind it.
 _POINTING = re.compile(
     r"[:：,，]?\s*(?:或者?|[请請可])?(?:点击?|點擊?|戳|访问|訪問|打开)(?:下方)?(?:链接|連結|此处|这里)?$"
@@ -117,7 +117,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     if url:
         plain = _AT.sub("", plain.replace(url, "").rstrip(" :：,，")) if plain.endswith(url) else plain
         if language.is_chinese(lang):  # an English sentence needs the address it has within
-            plain = re.sub(rf"\s*{re.escape(url)}\s*", "", plain)
+            plain = re.sub(rf"(?:至|到|在|访问|訪問|打开)?\s*[(（]?\s*{re.escape(url)}\s*[)）]?\s*", "", plain)
         pointing = _POINTING.search(plain)
         plain = plain[: pointing.start()] if pointing and width(plain[: pointing.start()]) >= LEAST else plain
     else:
