@@ -6,7 +6,6 @@ written in one way only (`store/packing.py`), so that a search in its text decid
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -33,7 +32,6 @@ from mailer.store.packing import BESIDE, DAY, IS_DAY, IS_NUMBER, NEXT, NUMBER, h
 from mailer.store.schema import subscribers
 
 _DOCUMENT = type_coerce(subscribers.c.attributes, Text)
-MOST = 1e300  # no reader's number is above it
 FEW = 5  # searches for as many values cost less than reading the JSON once
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -115,12 +113,11 @@ def compared(name: str, op: str, value: float | str) -> ColumnElement[bool]:
         text = _text(name)
         day = and_(text.regexp_match(IS_DAY), COMPARE[op](func.left(text, len(value)).collate("C"), value))
         return Either(and_(_written(head(name, DAY)), earlier_or_later), func.coalesce(day, false()))
-    least = literal({">": math.nextafter(value, math.inf), ">=": value}.get(op, -MOST), Double)
-    greatest = literal({"<": math.nextafter(value, -math.inf), "<=": value}.get(op, MOST), Double)
-    within = cast(_after(name, NUMBER), Double).between(least, greatest)
+    than = literal(value, Double)
+    found = COMPARE[op](cast(_after(name, NUMBER), Double), than)
     text = func.left(_text(name), 200)  # so that PostgreSQL can make a number of every text that looks like one
-    number = case((text.regexp_match(IS_NUMBER), cast(text, Double))).between(least, greatest)
-    return Either(and_(within, _written(head(name, NUMBER))), func.coalesce(number, false()))
+    number = COMPARE[op](case((text.regexp_match(IS_NUMBER), cast(text, Double))), than)
+    return Either(and_(found, _written(head(name, NUMBER))), func.coalesce(number, false()))
 
 
 def is_there(name: str) -> ColumnElement[bool]:
