@@ -95,7 +95,7 @@ class _Translation:
     def _tag(op: str, values: list[str]) -> ColumnElement[bool]:
         if op == "contains":
             return Position(_TAGS, values[0]) > 0 if values[0] else _TAGS != ""
-        return or_(*(Position(_TAGS, to_lines([value])) > 0 for value in values))
+        return and_(_TAGS != "", or_(*(Position(_TAGS, to_lines([value])) > 0 for value in values)))  # most have none
 
     def _language(self, op: str, value: str) -> ColumnElement[bool]:
         """RFC 4647 3.3.1: a range matches a tag that is it, or begins with it and a hyphen."""
