@@ -64,7 +64,7 @@ def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: C
 
 def is_overdue(db: Database, reference: str, now: datetime) -> bool:
     """Whether an issue's deadline has passed. Raises NotFound."""
-    return db.read(issues.find, reference).is_overdue(now)
+    return find(db, reference).is_overdue(now)
 
 
 def is_behind(db: Database, claim: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -31,9 +32,11 @@ def known(conn: Connection, keys: Sequence[str]) -> dict[str, Known]:
             subscribers.c.tags,
         ).where(bulk.among_texts(conn, subscribers.c.match_key, keys))
     ).all()
-    return {
-        row.match_key: Known(row.id, State(row.state), row.name, row.language, row.attributes, row.tags) for row in rows
-    }
+    return {row.match_key: _known(row) for row in rows}
+
+
+def _known(row: Any) -> Known:  # a row or a Subscriber, who tell the same
+    return Known(row.id, State(row.state), row.name, row.language, row.attributes, row.tags)
 
 
 def suppressed(conn: Connection, keys: Sequence[str], now: datetime) -> dict[str, str]:
@@ -119,8 +122,7 @@ def change(conn: Connection, found: Known, entry: Entry) -> None:
     now = get(conn, found.id, hold=True)
     if now is None or now.state is not found.state:
         return
-    known = Known(now.id, now.state, now.name, now.language, now.attributes, now.tags)
-    name, language, attributes, tags = known.after(entry)
+    name, language, attributes, tags = _known(now).after(entry)
     values = {"name": name, "language": language, "attributes": dict(attributes), "tags": tuple(sorted(tags))}
     conn.execute(update(subscribers).where(subscribers.c.id == found.id).values(values))
 

@@ -81,4 +81,4 @@ def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
         or any(tails.names_one(lines[i].text) for i in filled if i <= at)
     ):
         return False
-    return not (grammar.is_foot(text) or grammar.is_call(text) or grammar.is_picture(text) or grammar.is_rule(text))
+    return not (grammar.is_foot_or_call(text) or grammar.is_picture(text) or grammar.is_rule(text))

@@ -92,7 +92,7 @@ def _of_menu(line: Line) -> Line:
     """Of a row of links ("Join us | Unsubscribe") the one that is a call; else the line as it is."""
     parts = re.split(rf"\s+[|｜丨·•]\s+|(?<={LINK_END})\s+(?={LINK})", line.text)
     calls = [part for part in parts if grammar.is_call(part) and not grammar.is_foot(part)]
-    menu = len(parts) > 1 and calls and all(grammar.is_foot(part) or grammar.is_call(part) for part in parts)
+    menu = len(parts) > 1 and calls and all(map(grammar.is_foot_or_call, parts))
     return replace(line, text=calls[0]) if menu else line
 
 
@@ -103,8 +103,8 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     plain, url = links.strip(text)
     if not url and (bare := _BARE.search(plain)):
         url = f"https://{bare[0]}"
-        plain = text = plain[: bare.start()].rstrip(" :：")
-    plain = _MARKED.sub(r"\1：", links.strip(text)[0].strip())
+        plain = plain[: bare.start()].rstrip(" :：")
+    plain = _MARKED.sub(r"\1：", plain.strip())
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.replace("**", "").split()))
     label = grammar.call_label(plain)
     lang = language.detect(plain.replace(url, ""), "zh-Hans")

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 from mailer.rendering.paste.letters import fold
 
+SOME_DAY = date(2000, 1, 1)  # to look for a day, whichever it is
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
 _WEEKDAY = (

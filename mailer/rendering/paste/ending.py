@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, links, sources, tails, titles
@@ -23,7 +22,7 @@ def find(lines: list[Line], found: Outline) -> int:
 
 def _is_colophon(text: str) -> bool:
     """Whether a line is little more than the day and who puts up the digest."""
-    found = dates.find(text, date(2000, 1, 1)) if width(text) <= 40 and not re.search(r"[。！？.!?]$", text) else None
+    found = dates.find(text, dates.SOME_DAY) if width(text) <= 40 and not re.search(r"[。！？.!?]$", text) else None
     share = (found[3] - found[2]) / len(text) if found else 0
     return found is not None and share > (1 / 3 if found[1] else 2 / 3)
 
@@ -133,9 +132,7 @@ class _Ending:
             and not any(self.lines[i].text for i in range(start + 1, index))
             and index > start
         )
-        return (
-            direct and bool(below) and not (grammar.is_foot(below) or grammar.is_call(below) or grammar.is_rule(below))
-        )
+        return direct and bool(below) and not (grammar.is_foot_or_call(below) or grammar.is_rule(below))
 
     def _more_text(self, rest: list[int]) -> bool:
         """Whether lines after a source still belong to the item: another source or address follows at once."""

@@ -29,6 +29,7 @@ _JOIN = re.compile(
     re.I,
 )
 _MEMBER = re.compile(r"入会|加入|申请|入群|进群|(?:join|apply|become)\b", re.IGNORECASE)
+_BEFORE_CALL = "【[「☞👉▶ "
 _CTA_LABEL = re.compile(
     r"^(?:(?:please )?(?:click|tap) here(?: to\b)?|click to [a-z]+(?: here)?(?: and\b)?|apply now|join now|register now"
     r"|请?(?:点击?|戳)(?:下方|文末|左下角|底部)?的?[“「\"]?阅读原文[”」\"]?(?:即可)?"
@@ -148,13 +149,13 @@ def is_strong_call(text: str) -> bool:
     """Whether a call is surely one: it begins so, or names an address, a number or a group."""
     plain, url = links.strip(fold(text))
     strong = re.search(r"扫码|微信|QQ|群|电话|https?:|\d{7,}", plain)
-    return bool(url or strong or _CTA.match(plain.lstrip("【[「☞👉▶ "))) and is_call(text)
+    return bool(url or strong or _CTA.match(plain.lstrip(_BEFORE_CALL))) and is_call(text)
 
 
 def is_plain_call(text: str) -> bool:
     """Whether a line begins with asking to become a member, and ends with where: `Join us: https://...`."""
     plain, url = links.strip(text)
-    return bool(url) and plain.endswith(url) and _MEMBER.match(fold(plain).lstrip("【[「☞👉▶ ")) is not None
+    return bool(url) and plain.endswith(url) and _MEMBER.match(fold(plain).lstrip(_BEFORE_CALL)) is not None
 
 
 def is_contact(text: str) -> bool:
@@ -181,6 +182,11 @@ def is_foot(text: str) -> bool:
     return width(plain) < 160 and any(
         (page_words.FOOT.match(plain), page_words.FOOT_ANYWHERE.search(plain), page_words.TAGS.fullmatch(plain))
     )
+
+
+def is_foot_or_call(text: str) -> bool:
+    """Whether a line is of the page or asks to join, and so no item's."""
+    return is_foot(text) or is_call(text)
 
 
 def is_almanac(text: str) -> bool:

@@ -55,7 +55,8 @@ def _below_numbers(lines: list[Line], report: Report) -> list[Line]:
     if any(titles.heading(lines[i].text) is None for i in found.values()):
         return lines
     report.add(lines[alone[0]].number, "guess", f"{len(found)} lines below a number alone taken as titles")
-    kept = (replace(line, text=f"## {line.text}") if i in found.values() else line for i, line in enumerate(lines))
+    named = {*found.values()}
+    kept = (replace(line, text=f"## {line.text}") if i in named else line for i, line in enumerate(lines))
     return [line for i, line in enumerate(kept) if i not in found]
 
 

@@ -1,7 +1,9 @@
-"""A line of the paste."""
+"""A line of the paste, and the blocks that lines make."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -12,3 +14,10 @@ class Line:
     number: int
     text: str
     bold: bool = False
+
+
+def blocks_of(lines: list[Line]) -> Iterator[list[int]]:
+    """The indices of the lines between blank ones, block by block."""
+    for blank, group in itertools.groupby(range(len(lines)), lambda index: not lines[index].text):
+        if not blank:
+            yield list(group)

@@ -64,7 +64,6 @@ _NAMED_DAY = re.compile(r"[A-Z][\w’'&-]* (?:Mon|Tues|Wednes|Thurs|Fri|Satur|Su
 _NUMBERED = re.compile(
     rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
 )
-_SOME_DAY = date(2000, 1, 1)
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class Masthead:
             inside, rest = match[1].strip().removesuffix("[超话]"), text[match.end() :]
             if leads.is_label(inside):
                 return f"{inside.strip(':： ')}：{rest}"
-            found = dates.find(inside, _SOME_DAY)
+            found = dates.find(inside, dates.SOME_DAY)
             if pattern is _BRACKET and (self.head.newsletter or found):
                 if found and not self.head.newsletter:
                     name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（")
@@ -128,7 +127,7 @@ class Masthead:
             match = start or end
             if start and re.match(r"\W*[a-z]+day\b\W*", start[0], re.IGNORECASE) and text[start.end() :][:1].isupper():
                 break  # the first word of a name: `Friday Freight`
-            if match is None or (end and _NAMED_DAY.search(text) and dates.find(text, _SOME_DAY) is None):
+            if match is None or (end and _NAMED_DAY.search(text) and dates.find(text, dates.SOME_DAY) is None):
                 break
             if number := re.search(grammar.EDITION, match[0], re.IGNORECASE):
                 self.take_number(int(number[1] or number[2]), line)
@@ -192,5 +191,5 @@ class Masthead:
 
 
 def _only_date(text: str) -> str:
-    found = dates.find(text, _SOME_DAY)
+    found = dates.find(text, dates.SOME_DAY)
     return text[found[2] : found[3]] if found else ""

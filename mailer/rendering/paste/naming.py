@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads, links
@@ -12,7 +11,6 @@ from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import EDGE, KIND, WORDS
 
-_SOME_DAY = date(2000, 1, 1)
 _MARKED = re.compile(r"[【「『《〖]([^【】「」『』《》〖〗]{2,24})[】」』》〗]|#([^#]{2,24})#")
 _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _ENDS = re.compile(
@@ -42,7 +40,7 @@ def numbered(lines: list[Line]) -> Line | None:
         text = links.strip(line.text)[0]
         match = _NUMBERED.fullmatch(fold(text))
         name = text[: match.end(1)].strip(EDGE) if match else ""
-        if 4 <= width(name) <= 40 and dates.find(text, _SOME_DAY) is None and not grammar.is_greeting(name):
+        if 4 <= width(name) <= 40 and dates.find(text, dates.SOME_DAY) is None and not grammar.is_greeting(name):
             return line
     return None
 
@@ -58,7 +56,7 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
     text = links.strip(line.text)[0]
     if not text or grammar.is_foot(text) or leads.SEPARATOR.search(text.replace("|", "").replace("｜", "")):
         return
-    dated = dates.find(text, _SOME_DAY) is not None
+    dated = dates.find(text, dates.SOME_DAY) is not None
     for match in _MARKED.finditer(text):
         if name := _name(match[1] or match[2]):
             yield 2 + dated, name
@@ -72,12 +70,12 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
 def is_day(text: str) -> bool:
     """Whether a text is a day, perhaps with a weekday and the issue's number, and nothing else."""
     text = re.sub(rf"{grammar.EDITION}|(?:星期|周)[一二三四五六日天]", "", links.strip(text)[0], flags=re.IGNORECASE)
-    found = dates.find(text, _SOME_DAY)
+    found = dates.find(text, dates.SOME_DAY)
     return found is not None and re.search(r"\w", text[: found[2]] + text[found[3] :]) is None
 
 
 def _undated(text: str) -> str:
-    found = dates.find(text, _SOME_DAY)
+    found = dates.find(text, dates.SOME_DAY)
     return f"{text[: found[2]]} | {text[found[3] :]}" if found else text
 
 

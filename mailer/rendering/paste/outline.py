@@ -6,7 +6,6 @@ import itertools
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 
 from mailer.errors import SourceError
 from mailer.rendering.paste import (
@@ -104,11 +103,11 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     first, last = ordered[0], ordered[-1]
     if not all(told[index] for index in ordered[1:-1]):
         return starts
-    if not told[first] and dates.find(starts[first], date(2000, 1, 1)):
+    if not told[first] and dates.find(starts[first], dates.SOME_DAY):
         starts = {index: text for index, text in starts.items() if index != first}
     if told[ordered[0]] or first not in starts:
         bare = starts[last] if not tails.names_one(starts[last]) else ""
-        if bare and not told[last] and (grammar.is_foot(bare) or grammar.is_call(bare)):
+        if bare and not told[last] and grammar.is_foot_or_call(bare):
             starts = {index: text for index, text in starts.items() if index != last}
     return starts
 

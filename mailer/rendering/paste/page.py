@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, links, naming, shapes, titles
@@ -47,8 +46,7 @@ def is_menu(text: str) -> bool:
     parts = re.split(r"\s*[|｜丨·]\s*", text)
     short = len(parts) >= LEAST and all(width(part) <= 8 and part.isalpha() for part in parts)
     return len(parts) >= 2 and all(
-        (short and _is_word(part)) or (width(part) <= 30 and (grammar.is_foot(part) or grammar.is_call(part)))
-        for part in parts
+        (short and _is_word(part)) or (width(part) <= 30 and grammar.is_foot_or_call(part)) for part in parts
     )
 
 
@@ -69,6 +67,6 @@ def _is_word(text: str) -> bool:
 
 def _may_name(line: Line) -> bool:
     """Whether a line of the head is more than the day and what the page says."""
-    found = dates.find(line.text, date(2000, 1, 1))
+    found = dates.find(line.text, dates.SOME_DAY)
     rest = line.text[: found[2]] + line.text[found[3] :] if found else line.text
     return re.search(r"[^\W\d_]{2}", rest) is not None and not titles.is_of_the_page(line.text)

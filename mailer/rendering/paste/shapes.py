@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, links, sources, tails
@@ -12,7 +11,6 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 _SENTENCE = re.compile(r"[.。!！?？…;；:：，,]['\"”’」』)）]*$")
-_SOME_DAY = date(2000, 1, 1)
 MOST_PARAGRAPHS = 6
 
 
@@ -54,5 +52,5 @@ def is_text(text: str) -> bool:
 
 
 def _is_dated(text: str) -> bool:
-    found = dates.find(text, _SOME_DAY)
+    found = dates.find(text, dates.SOME_DAY)
     return found is not None and (found[3] - found[2]) * 3 > len(text)

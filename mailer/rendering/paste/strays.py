@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from bisect import bisect
-from datetime import date
 
 from mailer.rendering.paste import dates, grammar, leads, shapes, sources, tails, titles
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.outline import Outline
-
-_SOME_DAY = date(2000, 1, 1)
 
 
 def add(lines: list[Line], outline: Outline) -> Outline:
@@ -40,10 +36,7 @@ def _beyond_marks(lines: list[Line], outline: Outline) -> None:
     if len(headlines) < 3 or told * 5 < len(headlines) * 4:
         return
     first, last = min([*outline.starts, *outline.titles]), max(outline.starts)
-    filled = (
-        list(group) for apart, group in itertools.groupby(range(len(lines)), lambda i: not lines[i].text) if not apart
-    )
-    for block in filled:
+    for block in blocks_of(lines):
         if not (block[-1] < first or block[0] > last):
             continue
         titled = len(block) > 1 and titles.heading(lines[block[0]].text) is not None
@@ -57,8 +50,8 @@ def _beyond_marks(lines: list[Line], outline: Outline) -> None:
 
 
 def _is_of_page(text: str) -> bool:
-    dated = dates.find(text, _SOME_DAY) or re.search(grammar.EDITION, text, re.IGNORECASE)
-    return bool(dated) or grammar.is_foot(text) or grammar.is_call(text)
+    dated = dates.find(text, dates.SOME_DAY) or re.search(grammar.EDITION, text, re.IGNORECASE)
+    return bool(dated) or grammar.is_foot_or_call(text)
 
 
 def _take(lines: list[Line], outline: Outline, start: int, title: int | None) -> None:

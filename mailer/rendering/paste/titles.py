@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming, sources, tails
@@ -81,7 +80,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             leads.is_same(words, text) for text in starts.values() for words in (found[0], entry)
         ):
             continue  # an entry of a table of contents
-        if previous is None and (dated := dates.find(found[0], date(2000, 1, 1))) and dated[1]:
+        if previous is None and (dated := dates.find(found[0], dates.SOME_DAY)) and dated[1]:
             continue  # the day of the issue
         if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
             continue  # a topic: the newsletter's name
@@ -117,7 +116,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         unmarked = not candidates[index][1] and not lines[index].bold
         attached = index > 0 and lines[index - 1].text != "" and not grammar.is_rule(lines[index - 1].text)
         announced = text.endswith((":", "：")) or (unmarked and (attached or _SEVERAL.search(text)))
-        if announced or dates.find(text, date(2000, 1, 1)) or _is_name(lines, index):
+        if announced or dates.find(text, dates.SOME_DAY) or _is_name(lines, index):
             return {}
     candidates = _without_marks(lines, candidates)
     for index, (title, _) in candidates.items():
@@ -171,7 +170,7 @@ def _is_name(lines: list[Line], index: int) -> bool:
 
 def is_date(title: str) -> bool:
     """Whether a line is mostly a day."""
-    found = dates.find(title, date(2000, 1, 1))
+    found = dates.find(title, dates.SOME_DAY)
     return found is not None and (found[3] - found[2]) * 2 > len(title)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import date
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, tails, titles
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 WIDEST_TITLE = 12  # columns of a section's title between items that have no mark
@@ -52,15 +51,15 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             block = [i for i in block if i > blank] or block[-2:]
             if len(block) == 1 and blank > 0:
                 block = [i for i in range(blank) if lines[i].text][-1:] + block
-            if len(block) > 2 and dates.find(lines[block[0]].text, date(2000, 1, 1)):
+            if len(block) > 2 and dates.find(lines[block[0]].text, dates.SOME_DAY):
                 block = block[1:]  # name and date stand directly above the first item
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
         if headlines and not _are_one(lines, *block[:2]):
             block = block[1:]  # a section's title stands above the headline
         if len(block) == 2 and width(lines[block[0]].text) <= SHORTEST and shapes.is_headline(lines[block[1]]):
             block = block[1:]
-        above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, date(2000, 1, 1))
-        foot = block and index in alone and not alone[index][0] and _is_of_the_foot(lines[block[0]].text)
+        above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, dates.SOME_DAY)
+        foot = block and index in alone and not alone[index][0] and grammar.is_foot_or_call(lines[block[0]].text)
         if block and not (above_all or foot):  # a source of the whole digest stands below its name and day
             blocks.append(block)
         previous = index
@@ -88,14 +87,7 @@ def by_signs(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 
 def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark, each a block of its own, below titles in capitals."""
-    filled = (
-        list(group) for apart, group in itertools.groupby(range(len(lines)), lambda i: not lines[i].text) if not apart
-    )
-    blocks = [
-        block
-        for block in filled
-        if not (grammar.is_call(lines[block[0]].text) or grammar.is_foot(lines[block[0]].text))
-    ]
+    blocks = [block for block in blocks_of(lines) if not grammar.is_foot_or_call(lines[block[0]].text)]
     titled = [_CAPITALS.fullmatch(lines[block[0]].text) is not None for block in blocks]
     if sum(titled) < 3:
         return {}, ""
@@ -161,10 +153,6 @@ def _are_one(lines: list[Line], one: int, two: int) -> bool:
     chinese = [re.search(r"[\u3400-\u9fff]", lines[i].text) is not None for i in (one, two)]
     latin = [re.search(r"[A-Za-z]{3}", lines[i].text) is not None for i in (one, two)]
     return two == one + 1 and chinese[0] != chinese[1] and latin[0] != latin[1]
-
-
-def _is_of_the_foot(text: str) -> bool:
-    return grammar.is_foot(text) or grammar.is_call(text)
 
 
 def _is_filled(text: str) -> bool:
