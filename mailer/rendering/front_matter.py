@@ -11,7 +11,7 @@ from datetime import date
 import yaml
 
 from mailer.model.issue import Silence
-from mailer.rendering import language
+from mailer.rendering import language, slips
 from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, error
 
 KEYS = (
@@ -58,6 +58,9 @@ def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
         reader = _READERS.get(key)
         if reader is None:
             findings.append(error("I01", line, f"unknown front matter key {key!r}.", _suggestion(key)))
+        elif key in _TEXTS and (lost := _behind_a_sharp(text, node, line - first_line)):
+            message = f"{key}: {lost!r} is left out, because YAML takes # behind a blank for a comment."
+            findings.append(error("I01", line, message, "Put the value in double quotes."))
         elif not _is_empty(node):
             try:
                 setattr(head, "silenced" if key == "silence" else key, reader(node, first_line))
@@ -69,6 +72,18 @@ def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
         if head.lines and (key not in head.lines or _empty_value(head, key, findings)):
             findings.append(error("I01", last_line, f"front matter has no {key!r}.", f"Add: {_EXAMPLES[key]}"))
     return head, findings
+
+
+def _behind_a_sharp(text: str, node: yaml.Node, row: int) -> str:
+    """What YAML drops behind a value that is not in quotes, from its # on; "" where it drops nothing."""
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        return ""
+    lines = text.split("\n")
+    if node.value and node.end_mark.line < len(lines):
+        rest = lines[node.end_mark.line][node.end_mark.column :]
+    else:
+        rest = lines[row].partition(":")[2]
+    return rest.strip() if re.match(r"\s+#", rest) else ""
 
 
 def _empty_value(head: FrontMatter, key: str, findings: list[Finding]) -> bool:
@@ -86,6 +101,9 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
         findings.append(error("I01", first_line, "the front matter is nested too deeply.", "Write `key: value` lines."))
         return []
     except yaml.MarkedYAMLError as problem:
+        if slipped := slips.find(text, first_line, KEYS):
+            findings.extend(slipped)
+            return []
         begun = "flow" in (problem.context or "") or "quoted" in (problem.context or "")
         mark = (problem.context_mark if begun else None) or problem.problem_mark or problem.context_mark
         line = first_line + (mark.line if mark else 0)
@@ -99,7 +117,8 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
         findings.append(error("I01", first_line, "the front matter is empty.", "Add newsletter, date and lang."))
         return []
     if not isinstance(root, yaml.MappingNode):
-        findings.append(error("I01", first_line, "the front matter is not made of `key: value` lines.", _QUOTE))
+        message = "the front matter is not made of `key: value` lines."
+        findings.extend(slips.find(text, first_line, KEYS) or [error("I01", first_line, message, _QUOTE)])
         return []
     for _, value in root.value:
         if value.tag not in _TAGS:
@@ -109,8 +128,11 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
 
 
 def _suggestion(key: str) -> str:
-    names = {"language": "lang", "no": "number", "issue": "number", "name": "newsletter", "silenced": "silence"}
-    close = [names[key.lower()]] if key.lower() in names else difflib.get_close_matches(key.lower(), KEYS, n=1)
+    close = (
+        [_OTHER_NAMES[key.lower()]]
+        if key.lower() in _OTHER_NAMES
+        else difflib.get_close_matches(key.lower(), KEYS, n=1)
+    )
     return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(KEYS)}."
 
 
@@ -139,29 +161,50 @@ def _word(node: yaml.Node, line: int) -> str:
 def _number(node: yaml.Node, line: int) -> int:
     text = _text(node)
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise ValueError(f"{text!r} is not a whole number", "Write, for example: number: 214.")
+        meant = re.findall(r"\d+", text)
+        example = f"Write: number: {int(meant[0])}" if len(meant) == 1 else "Write, for example: number: 214."
+        raise ValueError(f"{text!r} is not a whole number", example)
     return int(text)
 
 
 def _date(node: yaml.Node, line: int) -> date:
     text = _text(node)
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(f"{text!r} is not a full date", "Write year-month-day, for example: date: 2026-05-21.")
+        raise ValueError(f"{text!r} is not a full date", f"Write year-month-day{_meant_day(text)}")
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"there is no day {text}", "Write the day the issue goes out.") from None
 
 
+def _meant_day(text: str) -> str:
+    """The day that was meant, where year, month and day stand there in this order; else an example."""
+    parts = re.fullmatch(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D?|(\d{4})(\d\d)(\d\d)", text.replace(" ", ""))
+    if parts:
+        try:
+            return f": date: {date(*(int(part) for part in parts.groups() if part)).isoformat()}"
+        except ValueError:
+            pass
+    return ", for example: date: 2026-05-21."
+
+
 def _lang(node: yaml.Node, line: int) -> str:
     text = _text(node)
+    meant = _OTHER_TAGS.get(text.lower()) or (text.replace("_", "-") if "_" in text else "")
+    if meant and language.is_tag(meant):
+        raise ValueError(f"{text!r} is not a language tag", f"Did you mean {meant!r}?")
     if not language.is_tag(text):
         raise ValueError(f"{text!r} is not a language tag", "Write, for example: lang: en, or lang: zh-Hans.")
     return language.canonical_tag(text)
 
 
 def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:
-    tags = [_text(part) for part in node.value] if isinstance(node, yaml.SequenceNode) else _text(node).split(",")
+    if isinstance(node, yaml.SequenceNode):
+        tags = [_text(part) for part in node.value]
+    elif _text(node)[:1] in "【［〔":
+        raise ValueError("the brackets are full-width", "Write: tags: [a, b]")
+    else:
+        tags = re.split("[,，、]", _text(node))
     return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
 
@@ -185,6 +228,18 @@ def _silence(node: yaml.Node, first_line: int) -> tuple[Silence, ...]:
     return tuple(silenced.values())
 
 
+_OTHER_NAMES = {
+    "language": "lang", "no": "number", "issue": "number", "name": "newsletter", "silenced": "silence",
+    "期号": "number", "期数": "number", "编号": "number", "日期": "date", "语言": "lang", "标题": "title",
+    "主题": "subject", "邮件主题": "subject", "摘要": "preheader", "预览": "preheader", "刊名": "newsletter",
+    "名称": "newsletter", "模板": "template", "标签": "tags",
+}  # fmt: skip
+_OTHER_TAGS = {
+    "cn": "zh-Hans", "hk": "zh-Hant", "jp": "ja", "gb": "en", "us": "en",
+    "chinese": "zh-Hans", "english": "en", "中文": "zh-Hans", "简体": "zh-Hans", "简体中文": "zh-Hans",
+    "繁体": "zh-Hant", "繁体中文": "zh-Hant", "繁體中文": "zh-Hant", "英文": "en", "英语": "en",
+}  # fmt: skip
+_TEXTS = frozenset(("newsletter", "title", "subject", "preheader"))
 _CLOSE = "Close it with a line of three dashes."
 _QUOTE = 'Write `key: value` lines, and put a value that holds ": " or begins with a sign in double quotes.'
 _EXAMPLES = {"newsletter": "newsletter: harbour-morning", "date": "date: 2026-05-21", "lang": "lang: en"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
-from mailer.rendering import front_matter, language
+from mailer.rendering import front_matter, language, slips
 from mailer.rendering.finding import Finding, error
 
 LIMIT = 200_000  # twice what Gmail shows of a page
@@ -33,6 +33,7 @@ _UNWANTED = re.compile(  # controls, line separators, overrides of direction, su
 _BIDI_OPENED = re.compile("[\u202a\u202b\u2066-\u2068]")
 _BIDI_CLOSED = re.compile("[\u202c\u2069]")
 _EDITION = re.compile(r"(.+)\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
+_OTHER_QUOTES = frozenset("“”„‘’「＂")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -129,13 +130,18 @@ def _noncharacter(line: str) -> int | None:
 def _head(lines: list[str], findings: list[Finding]) -> tuple[front_matter.FrontMatter | None, int]:
     start = next((index for index, line in enumerate(lines) if line.strip()), 0)
     if lines[start].rstrip() != "---":
+        if slips.are_dashes(lines[start]):
+            message = "the front matter does not begin with three plain dashes."
+            findings.append(error("I01", start + 1, message, "Write the line as: ---"))
+            return None, 0
         fix = "Begin with a line of three dashes, or turn pasted text into an issue with 'mailer issue import'."
         findings.append(error("I01", start + 1, "the file does not begin with front matter.", fix))
         return None, 0
     end = next((index for index in range(start + 1, len(lines)) if lines[index].rstrip() in ("---", "...")), None)
     if end is None:
+        meant = next((index for index in range(start + 1, len(lines)) if slips.are_dashes(lines[index])), start)
         findings.append(
-            error("I01", start + 1, "the front matter is not closed.", "End it with a line of three dashes.")
+            error("I01", meant + 1, "the front matter is not closed.", "End it with a line of three dashes: ---")
         )
         return None, 0
     head, problems = front_matter.read("\n".join(lines[start + 1 : end]), start + 2)
@@ -291,6 +297,9 @@ class _Body:
         position, inside = 0, match[1]
         while position < len(inside) and inside[position:].strip():
             part = _ATTRIBUTE.match(inside, position)
+            if part is not None and (part[3] or "")[:1] in _OTHER_QUOTES:
+                fix = f'Write: {{{part[1]}="{part[3].strip("“”„‘’「」＂")}"}}.'
+                self.findings.append(error("I01", line, f"the quotes in {{{inside}}} are not straight.", fix))
             if part is None or part[1] not in ("lead", "lang") or (part[1] == "lang" and not (part[2] or part[3])):
                 message = f"{{{inside}}} is no attribute of an item."
                 fix = 'Known are {lead}, {lead="short form"} and {lang="zh-Hans"}; a brace in a headline is \\{.'

@@ -119,8 +119,31 @@ def test_a_rule_is_silenced_with_a_reason() -> None:
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  leads: no", 5, "not a rule's id"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I08: no such rule", 5, "not a rule's id"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  P01: never", 5, "cannot be silenced"),
-        ("newsletter: a: b", 2, "not valid YAML"),
-        ("newsletter: 'x", 2, "not valid YAML"),
+        ("newsletter: a: b", 2, 'newsletter: "a: b"'),
+        ("newsletter: 'x", 2, 'newsletter: "x"'),
+        ("newsletter: x\nnumber： 301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter：x\ndate：2026-05-21\nlang：en", 2, "Write: newsletter: x"),
+        ("newsletter: x\nnumber:301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter: x\nnumber:\u3000301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter: x\nnumber:\u00a0301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter: x\n\tnumber: 301\ndate: 2026-05-21\nlang: en", 3, "a tab"),
+        ("newsletter: x\nnumber:\t301\ndate: 2026-05-21\nlang: en", 3, "a tab"),
+        ("newsletter: x\nsilence:\n\tI03: our own story\ndate: 2026-05-21", 4, "a tab"),
+        ("newsletter: x\n number: 301\ndate: 2026-05-21\nlang: en", 3, "Begin the line with the key"),
+        ("newsletter: x\ntitle: “Big: a sale”\ndate: 2026-05-21", 3, 'title: "Big: a sale"'),
+        ('newsletter: x\ntitle: "Big" sale\ndate: 2026-05-21', 3, 'title: "\\"Big\\" sale"'),
+        ("newsletter: x\ntitle: @all\ndate: 2026-05-21", 3, 'title: "@all"'),
+        ("newsletter: x\ntags: [a, b\ndate: 2026-05-21\nlang: en", 3, "is not closed"),
+        ("newsletter: x\nand a sentence\ndate: 2026-05-21\nlang: en", 3, "no `key: value`"),
+        ("newsletter: x\ntitle: #1 in town\ndate: 2026-05-21\nlang: en", 3, "'#1 in town' is left out"),
+        ("newsletter: x\npreheader: We are #1 now\ndate: 2026-05-21\nlang: en", 3, "'#1 now' is left out"),
+        ("newsletter: x\n期号: 301\ndate: 2026-05-21\nlang: en", 3, "Did you mean 'number'?"),
+        ("newsletter: x\nnumber: 第３０１期\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter: x\ndate: 2026年5月21日\nlang: en", 3, "date: 2026-05-21"),
+        ("newsletter: x\ndate: 2026/5/21\nlang: en", 3, "date: 2026-05-21"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: cn", 4, "Did you mean 'zh-Hans'?"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: zh_CN", 4, "Did you mean 'zh-CN'?"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\ntags: 【电商，早报】", 5, "full-width"),
         ("", 2, "is empty"),
         ("- a", 2, "`key: value`"),
         ("a: &a [*a]", 2, "unknown front matter key"),
@@ -132,6 +155,40 @@ def test_a_mistake_in_the_front_matter_names_its_line_and_a_way_out(head: str, l
         source.read(f"---\n{head}\n---\n### One\n", "today.md")
     assert caught.value.where == f"today.md:{line}"
     assert says in caught.value.message
+
+
+def test_every_slip_of_the_front_matter_is_told_at_once_and_what_is_in_order_is_not() -> None:
+    head = (
+        'newsletter: x\nnumber:301\ndate：2026-05-21\npreheader: "One\n  two: three"\nsilence:\n  I03: our own\n'
+        "tags: [a,\n  b]\n\tlang: en"
+    )
+    _, findings = source.examine(f"---\n{head}\n---\n### One\n")
+    assert [finding.line for finding in findings] == [3, 4, 11]
+
+
+def test_a_comment_behind_a_number_or_in_a_line_of_its_own_loses_nothing() -> None:
+    head = "# ours\nnewsletter: x\nnumber: 7 # the seventh\ndate: 2026-05-21 # Thursday\nlang: en\ntitle: C#"
+    made = source.read(f"---\n{head}\n---\n### One\n")
+    assert (made.number, made.title) == (7, "C#")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("－－－\nnewsletter: x\n－－－\n", 1, "three plain dashes"),
+        ("--\nnewsletter: x\n---\n", 1, "three plain dashes"),
+        ("---\nnewsletter: x\n———\n### One\n", 3, "not closed"),
+    ],
+)
+def test_dashes_that_are_none_are_named(text: str, line: int, says: str) -> None:
+    with pytest.raises(SourceError, match=says) as caught:
+        source.read(text)
+    assert caught.value.where == f"issue:{line}"
+
+
+def test_quotes_around_a_lead_that_are_not_straight_are_refused() -> None:
+    with pytest.raises(SourceError, match=r'Write: \{lead="short"\}'):
+        with_body("### One {lead=“short”}\n\nSource: P\n")
 
 
 @pytest.mark.parametrize(
