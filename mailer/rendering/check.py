@@ -11,6 +11,7 @@ from mailer.model.columns import width
 from mailer.model.issue import Issue, Item
 from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
+from mailer.rendering.check_marks import check_marks
 from mailer.rendering.finding import NOT_SILENCED, Finding, error, warning
 from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
@@ -314,5 +315,5 @@ def _names(
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (
-    _items, _leads, _leftovers, _tables, _quotes, _call, check_links, _merge,
+    _items, _leads, _leftovers, _tables, _quotes, _call, check_links, check_marks, _merge,
 )  # fmt: skip

@@ -101,6 +101,64 @@ def test_a_rule_finds_its_line(body: str, expected: tuple[str, str, int]) -> Non
     assert [finding for finding in ids(body) if finding[0] == expected[0]] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("written", "line", "fix"),
+    [
+        ("###无空格的标题", 9, "### 无空格的标题"),
+        ("##人物", 9, "## 人物"),
+        ("＃＃＃ 全角的标题", 9, "### 全角的标题"),
+        ("###\u3000全角空格", 9, "### 全角空格"),
+        ("###\u00a0Hard blank", 9, "### Hard blank"),
+        ("：：： cta club", 9, "Write: ::: cta NAME"),
+        (":: cta club", 9, "Write: ::: cta NAME"),
+        ("你好｛｛ first_name ｝｝。", 9, "Write: {{ first_name }}"),
+        ("{% if name %}Hello{% endif %}", 9, "Merge tags are"),
+        ("Hello *|FNAME|*.", 9, "Merge tags are"),
+        ("See [the report](https://x.example/a", 9, "Write: [the report](https://x.example/a)"),
+        ("See [the report](https://x.example/a的报道，明天", 9, "Write: [the report](https://x.example/a)"),
+        ("见[报道]（https://x.example/a）。", 9, "Write: [报道](https://x.example/a)"),
+        ("![Cranes](crane.png", 9, "Write: [Cranes](crane.png)"),
+    ],
+)
+def test_what_is_nearly_a_mark_of_the_file_is_an_error_with_the_right_form(written: str, line: int, fix: str) -> None:
+    mine = [each for each in found(NORMAL.replace("It opened on Monday.", written)) if each.id == "I24"]
+    assert [(each.level, each.line) for each in mine][:1] == [("error", line)]
+    assert fix in mine[0].fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("{lead}", "｛lead｝", 7),
+        ("{lead}", "{lead", 7),
+        ("{lead}", '{lead="x"} now', 7),
+        ("Source: Post", "Source: [Post](https://x.example/a", 11),
+        ("Source: Post", "Source: [Post]（https://x.example/a）", 11),
+        ("Source: Post", "来源：[海岸日报（https://x.example/a）", 11),
+    ],
+)
+def test_a_lead_or_source_that_would_be_shown_as_written_is_an_error(old: str, new: str, line: int) -> None:
+    assert ("I24", "error", line) in ids(NORMAL.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "#双十二# 又到了，##双十二## 也是。",
+        "##双十二##",
+        "#1 in the shops",
+        '[x](https://x.example/a_(b)) and [y](https://x.example/b "title") [z](<https://x.example/c>).',
+        "[![A parcel](https://x.example/p.png){width=9}](https://x.example/p)",
+        "`{% if name %}` and `##x`",
+        "```\n##x\n{% y %}\n```",
+        "[a note (https://x.example/a)] stands here.",
+        "5*|3| is no tag, ${5} neither, :: nor this.",
+    ],
+)
+def test_what_only_resembles_a_mark_is_left_alone(written: str) -> None:
+    assert [each for each in found(NORMAL.replace("It opened on Monday.", written)) if each.id == "I24"] == []
+
+
 @pytest.mark.parametrize("key", ["title", "subject"])
 def test_a_merge_tag_in_title_or_subject_is_found_on_its_line(key: str) -> None:
     assert ids(NORMAL, more=f"{key}: For {{{{ first_name }}}}\n") == [("P01", "error", 6)]

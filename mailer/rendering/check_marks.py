@@ -1,0 +1,93 @@
+"""The check rule on what looks like a mark of the issue file and is none: the reader would see it (I24)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mailer.model.issue import Issue
+from mailer.rendering.finding import Finding, error
+from mailer.rendering.passages import Passage
+
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_HEADING = re.compile(
+    r" {0,3}(?:#{2,6}(?=[^#\s]|[\u00a0\u3000\u200b])|[#＃]*＃[#＃]+|＃(?=[ \t\u3000]))[\s\u200b]*(?P<text>.*)$"
+)
+_TOPIC = re.compile(r".*[#＃]\s*$")  # #a topic#, as Weibo has it
+_BLOCK = re.compile(r"\s*(?:[:：]{2}|[:：]*：[:：]*)\s*cta\b", re.IGNORECASE)
+_BRACES = re.compile(r"(?:｛｛|｛\{|\{｛)\s*(?P<inside>[^{}｛｝]*?)\s*[}｝]{2}")
+_FOREIGN = re.compile(r"\{%.*?%\}|\*\|[A-Z][A-Z0-9_:]*\|\*|<%.*?%>|\$\{[A-Za-z_.]+\}")
+_HALF_LINK = re.compile(
+    r"(?<!\\)!?[\[［](?P<text>[^\[\]［］]{1,80})(?P<joint>[\]］]?[(（])"
+    r"(?P<url>(?:https?://|[\w./-]+\.(?:png|jpe?g|gif|webp))[^\s()（）]*(?:\([^\s()（）]*\)[^\s()（）]*)*)(?P<rest>.*)$"
+)
+_CLOSED = re.compile(r"\)|\s+(?:\"[^\"]*\"|'[^']*')\s*\)")
+_ATTRIBUTE = re.compile(r"[{｛]\s*(?:lead|lang)\b.*$", re.IGNORECASE)
+
+
+def check_marks(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    """Every finding on headings, attributes, blocks, merge tags and links that are nearly some."""
+    for passage in passages:
+        if passage.markdown:
+            yield from _text(passage)
+        elif passage.filled:
+            yield from _tags(passage.text, passage.line)
+    for item in issue.items:
+        if left := _ATTRIBUTE.search(item.headline):
+            fix = 'Write {lead} or {lead="short form"} in plain braces at the end of the headline.'
+            yield error("I24", item.line, f"{left[0][:60]!r} would be shown in the headline.", fix)
+        if item.source and not item.source.url:
+            yield from (_half_link(half, item.source.line) for half in _half_links(item.source.name))
+
+
+def _text(passage: Passage) -> Iterator[Finding]:
+    fenced = False
+    for number, line in enumerate(passage.text.split("\n"), passage.line):
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced:
+            yield from _line(_CODE.sub("", line), number)
+
+
+def _line(line: str, number: int) -> Iterator[Finding]:
+    heading = _HEADING.match(line)
+    if heading and not _TOPIC.match(line):
+        level = "#" * (line.count("#") + line.count("＃")) if "#" not in heading["text"] else "###"
+        message = f"{_short(line.strip())!r} is no heading and would be shown as it is."
+        yield error("I24", number, message, f"Write plain signs and a blank: {level} {_short(heading['text'])}")
+    elif _BLOCK.match(line):
+        yield error("I24", number, f"{line.strip()[:40]!r} begins no block.", "Write: ::: cta NAME")
+    for half in _half_links(line):
+        yield _half_link(half, number)
+    yield from _tags(line, number)
+
+
+def _half_links(line: str) -> Iterator[re.Match[str]]:
+    """What is a link but for a sign of it: a bracket that is full-width or missing."""
+    position = 0
+    while half := _HALF_LINK.search(line, position):
+        whole = half["joint"] == "](" and _CLOSED.match(half["rest"])
+        aside = half["joint"] in ("(", "（") and re.search(r"[\]］]", half["rest"])  # [a note (https://...)]
+        if not whole and not aside:
+            yield half
+        position = half.end("url")
+
+
+def _half_link(half: re.Match[str], number: int) -> Finding:
+    address = re.match(r"[!-~]+", half["url"])
+    message = f"the link {_short(half['text'])!r} is not written as one, and its address would be shown."
+    return error("I24", number, message, f"Write: [{_short(half['text'])}]({address[0] if address else ''})")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else text[:23] + "…"
+
+
+def _tags(line: str, number: int) -> Iterator[Finding]:
+    for tag in _BRACES.finditer(line):
+        message = f"{tag[0]!r} has full-width braces, so that every reader would see it."
+        yield error("I24", number, message, f"Write: {{{{ {tag['inside']} }}}}")
+    for tag in _FOREIGN.finditer(line):
+        fix = 'Merge tags are {{ first_name | ", " }} and the like; put what is meant as code between backticks.'
+        yield error("I24", number, f"{tag[0][:40]!r} is filled in by no one and would be shown.", fix)
