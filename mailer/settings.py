@@ -29,6 +29,7 @@ from pydantic_settings import (
 
 from mailer.errors import AddressError, SettingsError
 from mailer.mail import address
+from mailer.model.application import in_language
 from mailer.model.subscriber import fault_in_text, language_tag
 from mailer.transport.url import parse as parse_relay
 
@@ -69,6 +70,10 @@ def _worded(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _primary(tag: str) -> str:
+    return tag.partition("-")[0].lower()
+
+
 def _once(keys: Iterable[str]) -> None:
     seen: set[str] = set()
     for key in keys:
@@ -90,7 +95,14 @@ class NewsletterSettings(Section):
     default_language: str = Field(
         "", description="Language of readers who chose none; empty: the first of `languages`."
     )
+    names: dict[str, str] = Field(
+        default_factory=dict,
+        description='Its name in other languages, by tag, for mails, letters and pages: `{ en = "Harbour Morning" }`.',
+    )
     postal_address: str = Field("", description="Postal address in every footer; several laws demand one.")
+    postal_addresses: dict[str, str] = Field(
+        default_factory=dict, description="The address as it is written in other languages, by tag."
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -102,6 +114,14 @@ class NewsletterSettings(Section):
         return value
 
     _header = field_validator("name")(_one_line)
+    _words = field_validator("names", "postal_addresses")(_worded)
+
+    @field_validator("names")
+    @classmethod
+    def _named_in_one_line(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value.values():
+            _one_line(name)
+        return value
 
     @field_validator("languages")
     @classmethod
@@ -116,6 +136,10 @@ class NewsletterSettings(Section):
     def _default_is_published(self) -> NewsletterSettings:
         if self.default_language and self.default_language not in self.languages:
             raise ValueError("default_language is not among languages")
+        for key in ("names", "postal_addresses"):
+            for tag in getattr(self, key):
+                if not any(_primary(tag) == _primary(language) for language in self.languages):
+                    raise ValueError(f"{key} has a text for {tag!r}, which is not among languages")
         return self
 
     @property
@@ -127,6 +151,14 @@ class NewsletterSettings(Section):
     def zone(self) -> ZoneInfo:
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
+
+    def name_in(self, language: str) -> str:
+        """What the newsletter is called in a language."""
+        return in_language({"": self.name, **self.names}, language)
+
+    def postal_address_in(self, language: str) -> str:
+        """The postal address as it is written in a language."""
+        return in_language({"": self.postal_address, **self.postal_addresses}, language)
 
     @property
     def language(self) -> str:

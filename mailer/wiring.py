@@ -151,6 +151,8 @@ class Club:
             reply_to=settings.sender.reply_to,
             unsubscribe_address=self.unsubscribe_address,
             postal_address=settings.newsletter.postal_address,
+            names=settings.newsletter.names,
+            postal_addresses=settings.newsletter.postal_addresses,
             label_prefix=settings.legal.label,
             message_domain=self.bounce_domain,
         )

@@ -157,3 +157,24 @@ def test_a_relay_that_cannot_be_one_is_named_where_it_is_set(tmp_path: Path, mon
     monkeypatch.setenv("MAILER_RELAY__URL", "mail.example.com")
     with pytest.raises(SettingsError, match=r"^MAILER_RELAY__URL: \[relay\] url: "):
         settings.load(path)
+
+
+def test_the_newsletter_has_a_name_and_an_address_in_each_language(tmp_path: Path) -> None:
+    path = tmp_path / "mailer.toml"
+    head = '[newsletter]\nname = "港口早报"\nlanguages = ["zh-Hans", "en"]\npostal_address = "宁波"\n'
+    path.write_text(
+        head + 'names = { en = "Harbour Morning" }\npostal_addresses = { en = "Ningbo" }\n', encoding="utf-8"
+    )
+    newsletter = settings.load(path).newsletter
+    assert [newsletter.name_in(tag) for tag in ("zh-Hans", "zh", "en-GB", "fr")] == [
+        "港口早报", "港口早报", "Harbour Morning", "港口早报",
+    ]  # fmt: skip
+    assert [newsletter.postal_address_in(tag) for tag in ("zh-Hans", "en")] == ["宁波", "Ningbo"]
+    for wrong, says in (
+        ('names = { fr = "Le Port" }', "names has a text for 'fr', which is not among languages"),
+        ('names = { en = " " }', "the text for 'en' is empty"),
+        ('names = { en = "Two\\nlines" }', "names: "),
+    ):
+        path.write_text(head + wrong + "\n", encoding="utf-8")
+        with pytest.raises(SettingsError, match=says):
+            settings.load(path)

@@ -249,11 +249,20 @@ def _web(club: Club) -> Iterator[Finding]:
 def _languages(club: Club) -> Iterator[Finding]:
     """What readers of a language would see in another one: the catalogue's texts, and those that are settings."""
     from mailer.model.application import in_language
+    from mailer.rendering.language import detect, same
     from mailer.rendering.translation import available, primary, slips
 
-    join = club.settings.join
+    join, newsletter = club.settings.join, club.settings.newsletter
     labels = [label for kind in join.kinds for label in (kind.label, *(question.label for question in kind.fields))]
-    for tag in club.settings.newsletter.languages:
+    for tag in newsletter.languages:
+        name = newsletter.name_in(tag)
+        if (
+            not newsletter.unnamed
+            and not same(detect(name, tag), tag)
+            and primary(tag) not in map(primary, newsletter.names)
+        ):
+            todo = f"say what it is called there: [newsletter] names = {{ {tag} = ... }}; itself where it is the same"
+            yield Finding(f"language {tag}", "advice", f"the newsletter is called {name!r} in it too", todo)
         if primary(tag) not in map(primary, available()):
             todo = f"add a catalogue mailer/locales/{tag}/LC_MESSAGES/mailer.po (docs/joining.md, Languages)"
             yield Finding(f"language {tag}", "advice", "pages and letters are in English, there is no catalogue", todo)

@@ -333,8 +333,8 @@ def _next(last: Issue | None, club: Club | None, lang: str) -> Issue:
 
     today = _today(club)
     if last is None:
-        name = club.settings.newsletter.name if club else "My Newsletter"
         spoken = lang or (club.settings.newsletter.language if club else "en")
+        name = club.settings.newsletter.name_in(spoken) if club else "My Newsletter"
         return Issue(newsletter=name, date=_working_day(today), lang=spoken, number=1, cta=CallToAction())
     number = last.number + 1 if last.number is not None else None
     following = _working_day(last.date + timedelta(days=1))

@@ -69,6 +69,7 @@ def render(
 
     Raises SourceError for a merge tag nobody knows, TemplateError for a mistake in the theme.
     """
+    club = club.spoken(issue.lang)
     slots = Slots(issue)
     pictures = [*issue.images.values(), *([theme.logo] if theme.logo else [])]
     subject = subject_of(issue, club.label_prefix)

@@ -122,7 +122,7 @@ class LetterWriter:
     def _made(
         self, folder: str, language: str, subject: str, text: Sequence[str | int], page: Sequence[str | int]
     ) -> _Letter:
-        club = self._club
+        club = self._club.spoken(language)
         boundary = "=_" + sha256(f"{subject}\0{text}\0{page}".encode()).hexdigest()[:20]
         try:
             sender = header.address_field("From", [(club.sender_name or club.newsletter, club.sender_address)])
@@ -143,7 +143,7 @@ class LetterWriter:
         return self._club.message_domain or self._club.sender_address.rpartition("@")[2]
 
     def _surroundings(self, language: str) -> dict[str, object]:
-        club, theme, words = self._club, self._theme, written_in(language)
+        club, theme, words = self._club.spoken(language), self._theme, written_in(language)
         return {
             "_": translator(language),
             "lang": language,

@@ -123,7 +123,7 @@ async def feed(request: Request) -> Response:
         "pages/feed.xml.j2",
         _=translator(language),
         written=written_in(language),
-        newsletter=club.settings.newsletter.name,
+        newsletter=club.settings.newsletter.name_in(language),
         base_url=club.base_url,
         wished=wished,
         entries=entries,

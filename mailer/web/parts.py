@@ -152,8 +152,8 @@ class Parts:
             dir=direction(written),
             path=path,
             languages=own_names(self.languages),
-            newsletter=newsletter.name,
-            postal_address=newsletter.postal_address,
+            newsletter=newsletter.name_in(language),
+            postal_address=newsletter.postal_address_in(language),
             base_url=self.base_url,
             **values,
         )

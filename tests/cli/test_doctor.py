@@ -109,6 +109,19 @@ def test_a_language_that_is_not_spoken_everywhere_is_named_with_what_lacks(club:
     assert not {"language en", "language zh-CN"} & found.keys()
 
 
+def test_a_name_in_letters_that_readers_of_another_language_cannot_read_is_named(club: Path) -> None:
+    settings(club, 'languages = ["en"]', 'languages = ["zh-CN", "en"]')
+    settings(club, 'name = "My Newsletter"', 'name = "港口早报"')
+    _, found = findings(club)
+    assert [one["todo"].partition(";")[0] for one in found["language en"]] == [
+        "say what it is called there: [newsletter] names = { en = ... }"
+    ]
+    assert "language zh-CN" not in found
+    settings(club, "# names = ", "names = ")
+    settings(club, 'zh = "港口早报"', 'en = "Harbour Morning"')
+    assert "language en" not in findings(club)[1]
+
+
 def test_a_sentence_to_agree_to_that_is_blank_is_wrong(club: Path) -> None:
     settings(club, "[join]", '[join]\nwording = { en = " " }')
     _, found = findings(club)

@@ -260,3 +260,23 @@ def test_a_traditional_headline_in_an_english_issue_is_marked_as_such(issue, clu
     made = edition.render(replace(issue, sections=(Section("", items),)), club=club, theme=theme, templates=templates)
     assert 'lang="zh-Hant">碼頭倉庫' in made.html
     assert 'lang="zh-Hans">码头仓库' in made.html
+
+
+def test_an_edition_says_what_the_newsletter_is_called_in_its_language_on_the_same_list(issue, club, theme, templates):
+    bilingual = replace(
+        club, sender_name=club.newsletter, names={"zh-Hans": "码头早报"}, postal_addresses={"zh-Hans": "宁波码头街1号"}
+    )
+    english = edition.render(issue, club=bilingual, theme=theme, templates=templates)
+    chinese = edition.render(replace(issue, lang="zh-Hans"), club=bilingual, theme=theme, templates=templates)
+    mails = [message_from_bytes(made.program.compose(SAMPLE), policy=policy.default) for made in (english, chinese)]
+    assert [made.sender for made in (english, chinese)] == ["Quay News", "码头早报"]
+    assert [mail["From"].addresses[0].display_name for mail in mails] == ["Quay News", "码头早报"]
+    assert {str(mail["List-Id"]).rpartition("<")[2] for mail in mails} == {"quay-news.example.org>"}
+    for text in ("码头早报</h1>", "您订阅了《码头早报》", "宁波码头街1号"):
+        assert text in chinese.html
+    assert not any(word in chinese.html + chinese.text for word in ("Quay News", "1 Quay Street"))
+    assert "码头早报" not in english.html
+    kept = edition.render(
+        replace(issue, lang="zh"), club=replace(bilingual, sender_name="Dock Press"), theme=theme, templates=templates
+    )
+    assert kept.sender == "Dock Press"

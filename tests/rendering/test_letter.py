@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
@@ -137,3 +138,16 @@ def test_a_changed_template_is_taken_up_within_a_minute(tmp_path, theme, club):
     (folder / "body.txt.j2").write_text("Something new", encoding="utf-8")
     assert all("Confirm it." in words for words in before)
     assert confirm(write, 5)[1] == "Something new\n"
+
+
+def test_a_letter_says_what_the_newsletter_is_called_in_its_language(tmp_path, write, theme, club):
+    facts = replace(club, sender_name=club.newsletter, names={"zh": "码头早报"})
+    write = LetterWriter(Templates(tmp_path), theme, facts, KEYS, lambda: NOW, ("en", "zh"))
+    values = {"what": "it", "url": "https://x.example/confirm/t"}
+    mails = [
+        message_from_bytes(write("confirm", tag, "bob@example.com", "Bob", 7, values), policy=policy.default)
+        for tag in ("en", "zh")
+    ]
+    assert [mail["From"].addresses[0].display_name for mail in mails] == ["Quay News", "码头早报"]
+    assert "码头早报" in mails[1].get_body().get_content()
+    assert "Quay News" not in mails[1].get_body().get_content()

@@ -185,3 +185,12 @@ def test_the_archive_has_pages(town: Any) -> None:
     with town.db.transaction() as conn:
         conn.execute(update(issues).values(state="finished"))
     assert town.client.get("/archive").text == first
+
+
+def test_pages_and_feed_call_the_newsletter_as_it_is_called_in_their_language(town_with: Any) -> None:
+    names = {"name": "Morning News", "names": {"zh": "早报"}, "languages": ("en", "zh"), "postal_address": "1 Quay St"}
+    town = town_with(newsletter=names | {"postal_addresses": {"zh": "码头街1号"}})
+    assert 'class="brand" href="/subscribe?lang=zh">早报</a>' in town.client.get("/archive?lang=zh").text
+    assert "<p>早报, 码头街1号</p>" in town.client.get("/subscribe?lang=zh").text
+    assert "<p>Morning News, 1 Quay St</p>" in town.client.get("/subscribe?lang=en").text
+    assert "<title>早报</title>" in town.client.get("/feed.xml?lang=zh").text
