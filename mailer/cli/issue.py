@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from mailer.model.issue import Issue
     from mailer.rendering.paste import Reading
     from mailer.wiring import Club
-
-SATURDAY = 5
 
 
 @click.group()
@@ -70,7 +68,11 @@ def import_(
 @click.option("--lang", help="Language of the edition; default: the last issue's.")
 @click.pass_context
 def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
-    """Start the next issue: the next number and working day after the last one in issues/."""
+    """Start the next issue: the next number and working day after the last one in issues/.
+
+    After an issue with editions in several languages each of them is started, or the one that --lang names.
+    """
+    from mailer.cli import shelf
     from mailer.cli.output import talk
     from mailer.errors import UsageError
     from mailer.rendering import canonical, language
@@ -79,15 +81,18 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
         raise UsageError(f"--lang {lang!r} is not a language tag such as en or zh-Hans")
     club = _club(ctx)
     folder = _folder(club)
-    found = [made for _, made in _issues(folder) if made is not None]
-    last = max(found, key=lambda made: (made.date, made.number or 0), default=None)
-    text = canonical.write(_next(last, club, lang or "")).rstrip("\n") + _SKELETON
-    first = text.split("date: ")[1][:10]
-    path = output or folder / f"{first}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, text, force=False)
-    click.echo(path)
-    talk("fill in the items, then: mailer check " + str(path))
+    started = {}
+    for made, name in shelf.following(folder, _today(club), club, lang or "", alone=output is not None):
+        text = canonical.write(made).rstrip("\n") + shelf.SKELETON.format(source=canonical.source_word(made.lang))
+        started[output or folder / name] = text
+    for path in started:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            raise UsageError("is there already; name another file with -o", where=str(path))
+    for path, text in started.items():
+        _write(path, text, force=False)
+        click.echo(path)
+    talk("fill in the items, then: mailer check " + " ".join(map(str, started)))
 
 
 @issue.command("list")
@@ -95,9 +100,10 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """List the issue files in issues/, newest first."""
+    from mailer.cli import shelf
     from mailer.cli.output import print_json, table
 
-    found = _issues(_folder(_club(ctx)))
+    found = shelf.issues(_folder(_club(ctx)))
     rows = [
         {
             "file": os.path.relpath(path),
@@ -316,36 +322,3 @@ def _is_published(club: Club | None, path: Path) -> bool:
 
 def _folder(club: Club | None) -> Path:
     return (club.folder if club else Path()) / "issues"
-
-
-def _issues(folder: Path) -> list[tuple[Path, Issue | None]]:
-    from mailer.rendering import source
-
-    found = []
-    for path in sorted(folder.glob("*.md")):
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-        found.append((path, source.examine(text)[0]))
-    return found
-
-
-def _next(last: Issue | None, club: Club | None, lang: str) -> Issue:
-    from mailer.model.issue import CallToAction, Issue
-
-    today = _today(club)
-    if last is None:
-        spoken = lang or (club.settings.newsletter.language if club else "en")
-        name = club.settings.newsletter.name_in(spoken) if club else "My Newsletter"
-        return Issue(newsletter=name, date=_working_day(today), lang=spoken, number=1, cta=CallToAction())
-    number = last.number + 1 if last.number is not None else None
-    following = _working_day(last.date + timedelta(days=1))
-    cta = CallToAction(last.cta.name) if last.cta else None
-    return Issue(last.newsletter, following, lang or last.lang, number, template=last.template, tags=last.tags, cta=cta)
-
-
-def _working_day(day: date) -> date:
-    while day.weekday() >= SATURDAY:
-        day += timedelta(days=1)
-    return day
-
-
-_SKELETON = "\n\n## TODO section\n\n### TODO headline {lead}\n\nTODO text\n\nSource: TODO\n"

@@ -380,3 +380,9 @@ def sisters(path: Path) -> list[Path]:
         other for other in path.parent.iterdir() if (found := _EDITION.fullmatch(other.name)) and found[1] == match[1]
     ]
     return sorted(other for other in others if other.name != path.name)
+
+
+def edition_tag(path: Path) -> str:
+    """The language in an edition's file name: `zh` of `2026-05-21.zh.md`; "" where there is none."""
+    match = _EDITION.fullmatch(path.name)
+    return match[2] if match else ""

@@ -102,6 +102,26 @@ def test_new_is_the_next_number_on_the_next_working_day(folder: Path) -> None:
     assert "number: 42\ndate: 2026-05-25\nlang: zh-Hans" in text
 
 
+def test_new_starts_each_edition_of_an_issue_in_two_languages(folder: Path) -> None:
+    Path("issues").mkdir()
+    head = "---\nnewsletter: {}\nnumber: 50\ndate: 2026-05-29\nlang: {}\ncta: club\n---\n\n### One {{lead}}\n"
+    for tag, lang, name in (("zh", "zh-Hans", "港口早报"), ("en", "en", "Harbour Morning")):
+        (folder / "issues" / f"2026-05-29.{tag}.md").write_text(head.format(name, lang), encoding="utf-8")
+    code, out, _ = run("issue", "new")
+    assert (code, sorted(out.split())) == (0, ["issues/2026-06-01.en.md", "issues/2026-06-01.zh.md"])
+    texts = {tag: Path(f"issues/2026-06-01.{tag}.md").read_text(encoding="utf-8") for tag in ("en", "zh")}
+    assert "newsletter: Harbour Morning\nnumber: 51\ndate: 2026-06-01\nlang: en\n" in texts["en"]
+    assert "newsletter: 港口早报\nnumber: 51\ndate: 2026-06-01\nlang: zh-Hans\n" in texts["zh"]
+    assert texts["zh"].endswith("来源：TODO\n")
+    Path("issues/2026-06-01.en.md").unlink()
+    Path("issues/2026-06-01.zh.md").write_text("broken", encoding="utf-8")
+    code, _, err = run("issue", "new")
+    assert (code, "2026-06-01.zh.md: is there already" in err) == (2, True)
+    assert not Path("issues/2026-06-01.en.md").exists()
+    code, out, _ = run("issue", "new", "--lang", "en")
+    assert (code, out.strip()) == (0, "issues/2026-06-01.en.md")
+
+
 def test_list_shows_the_newest_first(folder: Path) -> None:
     Path("issues").mkdir()
     for day in ("2026-05-21", "2026-05-22"):
