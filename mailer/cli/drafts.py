@@ -123,6 +123,13 @@ def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) 
     return send_at, datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
 
 
+def tell_doubts(club: Club, draft: Draft, send_at: datetime) -> None:
+    """Say what looks like a slip in the number or the date; whether it is one only the editor knows."""
+    sent_on = send_at.astimezone(club.settings.newsletter.zone).date()
+    for doubt in flow.doubts(club.db, draft.issue.number, draft.issue.date, sent_on):
+        talk(f"note: {doubt}")
+
+
 def _moment(club: Club, text: str, now: datetime) -> datetime:
     zone = club.settings.newsletter.zone
     try:

@@ -63,12 +63,13 @@ def publish(
     _ = club.signer  # a key that cannot be used is to be known before anything is frozen
     now = club.clock()
     draft = drafts.prepare(club, issue, now, corrected=correct)
-    if test_address is not None:
-        ctx.exit(_test(club, draft, test_address, now))
     if correct:
         ctx.exit(_correct(club, draft, queue_only, now))
-    segment = drafts.audience(club, include, exclude, now)
     send_at, stop_at = drafts.times(club, at_text, deadline, now)
+    drafts.tell_doubts(club, draft, send_at)
+    if test_address is not None:
+        ctx.exit(_test(club, draft, test_address, now))
+    segment = drafts.audience(club, include, exclude, now)
     if dry_run:
         _dry_run(club, draft, segment, (send_at, stop_at), as_json, now)
         return

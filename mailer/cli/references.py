@@ -39,7 +39,8 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
         return _decode(sys.stdin.buffer.read(), "stdin"), "stdin"
     path = Path(reference)
     if not path.exists() and club is not None:
-        path = _among_issues(club.folder / "issues", reference) or path
+        home = club.settings.newsletter.language
+        path = _among_issues(club.folder / "issues", reference, home) or path
     try:
         return _decode(path.read_bytes(), str(path)), str(path)
     except FileNotFoundError:
@@ -48,17 +49,23 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
         raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
 
 
-def _among_issues(folder: Path, reference: str) -> Path | None:
+def _among_issues(folder: Path, reference: str, home: str) -> Path | None:
+    """The file of a slug or number, of several editions that in the language `home`."""
     direct = folder / f"{reference}.md"
     if direct.exists():
         return direct
     if reference.isdigit():
         import re
 
+        from mailer.rendering import language, source
+
         number = re.compile(rf"^number:\s*{int(reference)}\s*$", re.MULTILINE)
-        for path in sorted(folder.glob("*.md")):
-            if number.search(path.read_text(encoding="utf-8", errors="replace")[:2000]):
-                return path
+        found = [
+            path
+            for path in sorted(folder.glob("*.md"))
+            if number.search(path.read_text(encoding="utf-8", errors="replace")[:2000])
+        ]
+        return min(found, key=lambda path: not language.same(source.edition_tag(path), home), default=None)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement
 
@@ -17,6 +17,8 @@ from mailer.store.audiences import Audience
 from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.outbox import post_letter
+
+A_WEEK = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,22 @@ def _explain(audience: Audience) -> str:
     if not audience.excluded:
         return "there are no subscribers; add some with 'mailer subscribers import'"
     return "all are left out (" + ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) + ")"
+
+
+def doubts(db: Database, number: int | None, day: date, sent_on: date) -> list[str]:
+    """What looks like a slip in an issue's number or date, beside the day it goes out and the last one published."""
+    found = []
+    days = (day - sent_on).days
+    if abs(days) > A_WEEK:
+        found.append(f"it is dated {day}, {abs(days):,} days {'after' if days > 0 else 'before'} it goes out")
+    last = next(iter(db.read(issues.latest, 1)), None)
+    if last is None:
+        return found
+    if number is not None and last.number is not None and number not in (last.number, last.number + 1):
+        found.append(f"its number is {number}, and {last.number} was the last one published")
+    if last.slug.startswith(day.isoformat()) and number != last.number:
+        found.append(f"there is an issue of {day} already, {last.slug}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

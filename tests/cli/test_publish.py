@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,24 @@ def test_a_dry_run_tells_how_many_readers_each_edition_goes_to(club: Path) -> No
     assert shown["readers_by_language"] == {"en": 3, "zh-Hans": 1}
     alone = publish(club, "--dry-run").output
     assert "4 readers would get it\n" in alone
+
+
+def test_a_number_or_date_that_looks_like_a_slip_is_told_before_it_is_sent(club: Path) -> None:
+    text = ISSUE.read_text(encoding="utf-8")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+
+    def told(number: int, day: str, *options: str) -> list[str]:
+        draft = club / "draft.md"
+        draft.write_text(text.replace("number: 86", f"number: {number}").replace("2026-05-21", day), encoding="utf-8")
+        done = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), "publish", str(draft), *options])
+        assert done.exit_code == 0, done.output
+        return [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+
+    assert told(86, today, "--queue-only", "--yes") == []
+    assert told(87, "2020-01-02", "--dry-run")[0].startswith("note: it is dated 2020-01-02, ")
+    assert told(84, "2999-01-02", "--dry-run")[1:] == ["note: its number is 84, and 86 was the last one published"]
+    assert told(87, today, "--dry-run") == [f"note: there is an issue of {today} already, {today}-86"]
+    assert told(88, today, "--dry-run")[0] == "note: its number is 88, and 86 was the last one published"
 
 
 # --- when it leaves, and until when
