@@ -41,10 +41,10 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
     """
     cta: CallToAction | None = None
     open_call, asked = False, ""
-    told = [line for line in map(_of_menu, lines) if grammar.is_call(line.text)]
+    told = [(at, line) for at, line in enumerate(map(_of_menu, lines)) if grammar.is_call(line.text)]
     asks = grammar.is_call if told else grammar.is_contact
-    first = next((line.number for line in told if grammar.is_join(line.text)), 0)
-    for pasted in lines:
+    first = next((at for at, line in told if grammar.is_join(line.text)), 0)
+    for at, pasted in enumerate(lines):
         line = _of_menu(pasted)
         text = line.text
         if not text:
@@ -57,7 +57,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
         elif grammar.is_foot(text) and not (grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)):
             report.drop(line.number, "line of the page dropped", links.strip(text)[0])
             open_call = False
-        elif cta is None and asks(text) and line.number >= first:
+        elif cta is None and asks(text) and at >= first:
             cta, asked = _call(line, report, name, apply_url), text
             open_call = True
         elif cta is not None and open_call:

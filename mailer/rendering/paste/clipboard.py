@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
 from mailer.rendering.paste import rows
+from mailer.rendering.paste.enumerators import SIGN
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 
@@ -28,6 +29,7 @@ _TAGS = re.compile(
 )
 _CF_HTML = re.compile(r"\s*Version:\d.*?(?=<)", re.DOTALL)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide", re.I)
+_PICTURE = re.compile(rf"(\*\*)?{SIGN}(?(1)\*\*)")
 _BLOCKS = frozenset(
     "p div table tr ul ol li section article header footer blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd".split()  # noqa: SIM905
 )
@@ -65,7 +67,20 @@ def to_lines(text: str, report: Report) -> list[tuple[int, str]]:
     reader.feed(_CF_HTML.sub("", text, count=1) if text.lstrip().startswith("Version:") else text)
     reader.close()
     reader.end_line()
-    return reader.lines
+    return _with_pictures(reader.lines)
+
+
+def _with_pictures(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines with a pictograph that has a block of its own before the line directly below it."""
+    joined: list[tuple[int, str]] = []
+    for number, text in lines:
+        above = joined[-1][1] if joined else ""
+        if text and _PICTURE.fullmatch(above):
+            marks = "**" if above.startswith("**") and text.startswith("**") else ""
+            joined[-1] = joined[-1][0], f"{marks}{above.strip('*')} {text.removeprefix(marks)}"
+        else:
+            joined.append((number, text))
+    return joined
 
 
 def _bold_at_start(text: str) -> str:

@@ -16,15 +16,17 @@ _WEEKDAY = (
     r"|[\s,，|·/]*\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?)?"
 )
 _BEFORE = r"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s+)?"
-_TO = rf"(?:\s*[–—-]\s*(?:{_MONTH.replace('?P<name>', '?:')}\s+)?\d{{1,2}}(?:st|nd|rd|th)?)?"  # a week's end
-_TO_HAN = r"(?:\s*[-–—~～至到]\s*(?:20\d\d年)?(?:\d{1,2}\s*月)?\d{1,2}\s*[日号])?"
+# The last day of a week, which is the day of the issue.
+_TO = rf"(?:\s*[–—-]\s*(?:{_MONTH.replace('?P<name>', '?P<toname>')}\s+)?(?P<tod>\d{{1,2}})(?:st|nd|rd|th)?)?"
+_TO_HAN = r"(?:\s*[-–—~～至到]+\s*(?:20\d\d年)?(?:(?P<tom>\d{1,2})\s*月)?(?P<tod>\d{1,2})\s*[日号])?"
 _FORMS = [
     re.compile(_BEFORE + form + _WEEKDAY, re.IGNORECASE)
     for form in (
         r"民国\s*(?P<roc>\d{2,3})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]?",
         r"(?<!\d)(?P<roc>1[0-2]\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
         r"(?P<y>20\d\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]?" + _TO_HAN,
-        r"(?<![\d.])(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?![\d])",
+        r"(?<![\d.])(?P<y>20\d\d)(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?![\d])"
+        r"(?:\s*[-–—~～至]+\s*(?:20\d\d(?P=s))?(?P<tom>\d{1,2})(?P=s)(?P<tod>\d{1,2})(?![\d]))?",
         r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
         r"(?<![\d.])(?P<d>\d{1,2})(?P<s>[./])(?P<m>\d{1,2})(?P=s)(?P<y>20\d\d)(?!\d)",
         r"(?<![\d/.])(?P<m>0?[1-9]|1[0-2])(?P<s>[/.])(?P<d>1[3-9]|2\d|3[01])(?P=s)(?P<y>20\d\d)(?!\d)",
@@ -41,10 +43,11 @@ _FORMS = [
         rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\w)",
         r"(?<![\d./-])(?P<d>1[3-9]|2\d|3[01])/(?P<m>0?[1-9]|1[0-2])(?![\d./-])",
         r"(?<![\d./-])(?P<m>0?[1-9]|1[0-2])(?P<s>[./-])(?P<d>0?[1-9]|[12]\d|3[01])"
-        r"(?:\s*[-–—~～至]\s*(?:0?[1-9]|1[0-2])(?P=s)\d{1,2})?(?![\d./-]|\s*[%％万亿元])",
+        r"(?:\s*[-–—~～至]+\s*(?P<tom>0?[1-9]|1[0-2])(?P=s)(?P<tod>\d{1,2}))?(?![\d./-]|\s*[%％万亿元])",
         r"(?<![\d#第.])(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?![\d期年.]|\s*[%％万亿元])",
     )
 ]
+LONGEST = timedelta(days=31)  # that an issue covers
 AHEAD = timedelta(days=60)  # nobody writes the news of a day much later
 _FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)}
 _DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
@@ -66,6 +69,11 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
             month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
             day = _number(groups.get("d")) or _chinese(groups.get("cd"))
             found = _date(year, month, day, today)
+            until = _number(groups.get("tod"))
+            if found and until:
+                month = _number(groups.get("tom")) or _month(groups.get("toname")) or found.month
+                last = _date(found.year, month, until, today)
+                found = last if last and timedelta() < last - found <= LONGEST else found
             if found:
                 return found, bool(year), match.start(), match.end()
     return None

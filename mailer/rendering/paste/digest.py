@@ -9,6 +9,7 @@ from mailer.errors import SourceError
 from mailer.model.issue import CallToAction
 from mailer.rendering import source
 from mailer.rendering.paste import (
+    above,
     alone,
     call,
     clipboard,
@@ -25,6 +26,8 @@ from mailer.rendering.paste import (
     outline,
     page,
     rows,
+    running,
+    sections,
     strays,
     writers,
 )
@@ -101,7 +104,9 @@ class _Reader:
         self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
+        self.lines = above.put_below(self.lines, self.report)
         self.notes = self._footnotes()
+        self.lines = running.mark(self.lines, self.report)
         self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
         self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)
         self.lines = labels.name_labelled(alone.name_in_brackets(self.lines, self.report), self.report)
@@ -123,9 +128,9 @@ class _Reader:
             )
         found = strays.add(self.lines, found)
         self.report.take(found.noted)
+        end = sections.add(self.lines, found, ending.find(self.lines, found), self.report)
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
-        end = ending.find(self.lines, found)
         signed = foot.read(head, self.lines[end:], self.today, self.report)
         behind = [line for line in self.lines[end:] if line.number != signed]
         gatherer = Gatherer(self.lines, self.report, self.notes, head.newsletter)

@@ -65,6 +65,9 @@ class _Ending:
         """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""
         starts = sorted(self.found.starts)
         below = (i for i in range(starts[0], last) if i not in self.found.starts and i not in self.found.titles)
+        section = [start for start in starts if start > max(self.found.titles, default=-1)]
+        if len(section) >= 3:  # what the last section has tells more than what the others have
+            starts, below = section, (i for i in range(section[0], last) if i not in self.found.starts)
         bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
         behind = tails.stand_behind_headlines([*self.found.starts.values()])
         apart = last + 1 < len(self.lines) and not self.lines[last + 1].text

@@ -20,7 +20,8 @@ def read(head: Head, lines: list[Line], today: date, report: Report) -> int:
     """
     for line in lines if head.day is None or not head.has_year else ():
         text = links.strip(line.text)[0]
-        found = dates.find(text, today) if text and width(text) <= 40 and not grammar.is_call(text) else None
+        short = width(text) <= (60 if grammar.is_foot(text) else 40)
+        found = dates.find(text, today) if text and short and not grammar.is_call(text) else None
         if found is None or (head.day and not (found[1] and f"{found[0]:%m-%d}" == f"{head.day:%m-%d}")):
             continue
         head.day, head.has_year, head.day_line = found[0], found[1], line.number

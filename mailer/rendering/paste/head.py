@@ -23,6 +23,11 @@ _TAG = re.compile(r"^\s*[【\[(（](?:外部(?:邮件)?|转发|external|ext|fwd?
 _MARKED_NAME = re.compile(
     r"[【\[「《](?!外部|转发|external|ext\b|fwd?\b)([^\d】\]」》]{3,40})[】\]」》](?=.)", re.IGNORECASE
 )
+# Who wrote an article and for whom, which makes no newsletter of it.
+_WRITTEN = re.compile(
+    r"(?:来源|作者|记者|编辑|文)\s*[:：/]\s*\S+|\S{0,12}[报网社](?:见习|实习)?记者\S{0,12}"
+    r"|本[报刊网](?!\S{0,6}期)"
+)
 SHORTEST = 8  # columns of a headline
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
@@ -56,7 +61,7 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
         reader.masthead.take_name(*plainest)
     head_words = " ".join([*(line.text for line in lines), forward.subject])
-    head.worded = WORDS.search(fold(head_words)) is not None
+    head.worded = WORDS.search(fold(_WRITTEN.sub(" ", head_words))) is not None
     if forward.subject:
         reader.subject(forward)
     sent = dates.find(forward.date or forward.sent, today)
@@ -121,6 +126,13 @@ class _Reader:
             re.sub(r"^_([^_]+)_$", r"\1", re.sub(r"\*{1,2}(?=\S)([^*]+)\*{1,2}", r"\1", links.strip(line.text)[0])),
             flags=re.I,
         )
+        if (
+            self.head.newsletter
+            and not self.head.named
+            and re.match(r"(?:转发?|fwd?)\s*[:：]", line.text, re.IGNORECASE)
+        ):
+            self.report.drop(line.number, "who forwards it dropped", self.head.newsletter)
+            self.head.newsletter = ""
         if grammar.is_rule(text):
             self.report.drop(line.number, "line of strokes or stray punctuation dropped", text)
             return
@@ -202,6 +214,14 @@ class _Reader:
                 text = rest
             elif leads.is_same(name, head.newsletter) and self._are_leads(rest, behind_name=True):
                 text = rest
+        if (
+            first
+            and first[1]
+            and re.match(r"\s*[:：]", text[len(first[1]) :])
+            and WORDS.search(fold(first[1]))
+            and not self._are_leads(text, behind_name=False)
+        ):
+            text = self._without_motto(text, first[1], first[2], line)
         behind = head.newsletter != "" and (head.leads_line == 0)
         if not head.leads and self._are_leads(text, behind_name=behind):
             self._take_leads(text, line, listed=behind)
@@ -219,6 +239,14 @@ class _Reader:
             self.report.found(line.number, "intro", "taken as the introduction", whole)
         else:
             self.report.drop(line.number, "line of the head dropped", text)
+
+    def _without_motto(self, text: str, name: str, motto: str, line: Line) -> str:
+        """The name of a line that tells what it is behind a colon (`Morning Call: five things for shopkeepers`)."""
+        told = motto[0].islower() if motto[0].isascii() else width(motto) > 16
+        if not told or not self.masthead.may_be_name(name) or WORDS.search(fold(motto)):
+            return text
+        self.report.drop(line.number, "motto of the newsletter dropped", motto)
+        return name
 
     def _is_told_by_number(self, text: str, rest: str) -> bool:
         """Whether what is left of a line stands behind the issue's number, as its headline does."""

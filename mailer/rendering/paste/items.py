@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.model.issue import Source
-from mailer.rendering.paste import enumerators, grammar, habits, links, parting, sources, tails
+from mailer.rendering.paste import enumerators, grammar, habits, links, parting, shared, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
+from mailer.rendering.paste.shared import Gathered
 
 _LABEL = re.compile(
     r"(?:【(?:导读|内容|摘要|正文|详情|简介|概要)】|(?:导读|内容|摘要|正文|详情|详细|简介|概要|summary|details)\s*[:：])\s*(?=\S)",
     re.IGNORECASE,
 )
-
-
-@dataclass(slots=True)
-class Gathered:
-    """One item as it was gathered, its texts still with link marks."""
-
-    headline: str
-    line: int
-    paragraphs: list[str]
-    source: Source | None = None
 
 
 Note = tuple[str, str]
@@ -51,25 +41,17 @@ class Gatherer:
         """The items by the index of their first line; `end` is the index behind the last one."""
         starts = sorted(found.starts)
         borders = sorted([*starts, *found.titles, end])
-        self.habits = habits.of(self.lines, found, borders)
+        told = replace(found, starts={i: text for i, text in found.starts.items() if i not in found.others})
+        others = replace(found, starts={i: text for i, text in found.starts.items() if i in found.others})
+        usual, other = (habits.of(self.lines, part, borders) for part in (told, others))
         gathered = {}
         for start in starts:
+            self.habits = other if start in found.others else usual
             stop = next((border for border in borders if border > start), end)
             gathered[start] = self._item(found, start, stop)
-        self._sources_of_all([*gathered.values()])
+        shared.in_sections(found, gathered, self.report)
+        shared.by_all(self.lines, [*gathered.values()], self.report)
         return gathered
-
-    def _sources_of_all(self, items: list[Gathered]) -> None:
-        """Take what names the sources of all away from the last item, where no other item has one."""
-        *others, last = items
-        if len(items) < 3 or last.source is None or any(item.source for item in others):
-            return
-        bare = last.source.line != last.line and not any(item.paragraphs for item in items)
-        above = next((one for one, two in itertools.pairwise(self.lines) if two.number == last.source.line), None)
-        apart = above is not None and not above.text and last.source.line != last.line
-        if bare or apart or "、" in last.source.name:
-            self.report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
-            last.source = None
 
     def _item(self, found: Outline, start: int, stop: int) -> Gathered:
         line = self.lines[start]
@@ -80,6 +62,9 @@ class Gatherer:
             follower = next((i for i in body if self.lines[i].text), start)  # the headline is below its number
             body = [i for i in body if i > follower]
         item = Gathered("", line.number, [])
+        if start in found.others and (story := grammar.several(text)):
+            text = story[1]
+            item.paragraphs.append(story[2])
         before = tails.before_headline(text) if self.habits.before else None
         if before:
             text = before[0]
@@ -176,7 +161,7 @@ class Gatherer:
             name = next((name for name, _, _ in named if name), "")
             url = next((url for _, url, _ in named if url), "")
             number = named[0][2]
-            item.source = Source(name or links.host(url), url, number)
+            item.source, item.below = Source(name or links.host(url), url, number), True
             for other, _, at in named:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
@@ -196,6 +181,10 @@ class Gatherer:
                 self.report.add(item.line, "source", "label of a source without a name dropped", dangling)
                 item.paragraphs[at] = text.removesuffix(dangling).rstrip()
         last = item.paragraphs[-1]
+        if self.habits.lenient and sources.is_marked_name(last) and sources.is_name(last[1:-1]):
+            item.source, item.below = Source(sources.without_reporter(last[1:-1]), "", item.line), True
+            item.paragraphs.pop()
+            return
         found = tails.source_at_end(last, lenient=self.habits.lenient)
         if found:
             before, name, url, _ = found

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mailer.errors import SourceError
 from mailer.model.columns import width
 from mailer.rendering.paste import leads, sources
-from mailer.rendering.paste.items import Gathered
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS, Head
 from mailer.rendering.paste.outline import Outline
+from mailer.rendering.paste.shared import Gathered
 
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"

@@ -184,7 +184,7 @@ def _undecorated(line: Line) -> Line:
     """A line whose Markdown or chat bold marks stand around the whole of it, without them."""
     text = re.sub(r"([*_])([(（][^()（）*_]+[)）])\1$", r"\2", line.text)
     text = re.sub(
-        r"(?<=[^\d\s][.!?。！？])\s?([_*])(?=[^\s_*])([^_*]{2,40})\1$", r" (\2)", text
+        r"(?<!^\d\.)(?<!^\d\d\.)(?<=\S[.!?。！？])\s?([_*])(?=[^\s_*])([^_*]{2,40})\1$", r" (\2)", text
     )  # a name behind the last full stop
     text = re.sub(r"(?<= [—–|-] )([_*])(?=[^\s_*])([^_*]{2,40})\1$", r"\2", text)  # and one behind a dash
     text = _STARRED.sub(r"\1**\2**", text)

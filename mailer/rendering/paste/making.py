@@ -9,11 +9,11 @@ from mailer.model.columns import width
 from mailer.model.issue import CallToAction, Issue, Item, Section
 from mailer.rendering import language
 from mailer.rendering.paste import leads, links, names, preheader, prose, subject
-from mailer.rendering.paste.items import Gathered
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import Head
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.report import Repair, Report
+from mailer.rendering.paste.shared import Gathered
 from mailer.rendering.registry import Registry
 
 MOST_LEADS = 6  # that make a title

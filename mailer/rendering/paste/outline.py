@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailer.errors import SourceError
 from mailer.rendering.paste import (
@@ -33,13 +33,14 @@ CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 class Outline:
     """`starts` maps the index of an item's first line to its headline text; `titles` an index to a section's title.
 
-    `noted` is what there is to report of it.
+    `noted` is what there is to report of it; `others` are the items told in another form than most.
     """
 
     starts: dict[int, str]
     titles: dict[int, str]
     family: str
     noted: Report
+    others: set[int] = field(default_factory=set)
 
 
 def find(lines: list[Line]) -> Outline | None:
@@ -96,7 +97,7 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
     if len(ordered) < 4:
         return starts
     told = {
-        one: any(lines[i].text and not lines[i].text.startswith("#") for i in range(one + 1, two))
+        one: any(lines[i].text and not _is_shown_title(lines[i]) for i in range(one + 1, two))
         or tails.names_one(lines[one].text)
         for one, two in itertools.pairwise([*ordered, len(lines)])
     }
@@ -110,6 +111,11 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
         if bare and not told[last] and grammar.is_foot_or_call(bare):
             starts = {index: text for index, text in starts.items() if index != last}
     return starts
+
+
+def _is_shown_title(line: Line) -> bool:
+    """Whether a line is a heading, or a title in bold capitals."""
+    return line.text.startswith("#") or (line.bold and line.text.isupper())
 
 
 def _holds(lines: list[Line], outline: Outline, other: Outline) -> bool:
@@ -198,10 +204,19 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     bold = [index for index, line in enumerate(lines) if line.bold]
     below = {index: next((line for line in lines[index + 1 : index + 3] if line.text), None) for index in bold}
     told = [i for i, line in below.items() if line and not (line.bold or line.text.startswith("#"))]
-    if len(told) < 3:
+    if len(told) < 3 or _hold_one_liners(lines, bold):
         return {}, ""
     report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
     return {index: lines[index].text for index in told}, "bold"
+
+
+def _hold_one_liners(lines: list[Line], bold: list[int]) -> bool:
+    """Whether some bold line stands over several lines that end in a source each: a title, and so are the others."""
+    for one, two in itertools.pairwise([*bold, len(lines)]):
+        texts = [line.text for line in lines[one + 1 : two] if line.text]
+        if len(texts) >= 3 and all(tails.source_at_end(text, lenient=True) for text in texts[:3]):
+            return True
+    return False
 
 
 _WAYS = (

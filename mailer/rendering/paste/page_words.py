@@ -17,6 +17,7 @@ FOOT = re.compile(
     r"|关注我们|长按(?=\W|$|识别|二维码|[下上]|扫|关注|复制)|点击上方|点击蓝字|点击关注|(?:设为|加|记得)?星标|收录于|文章已于"
     r"|本期完|全文完|(?:完|(?:the )?end)(?=\W*$)|未经授权|转载(?=\W|$|[请须自本])|版权(?=\W|$|所有|归|声明)"
     r"|copyright|©|免责声明|(?:声明|责任?编辑|责编|编辑部?|校对|排版)(?=\W|$)"
+    r"|[(（]?[^\s，,。：:]{2,16}(?:出品|编制|汇编|编发|(?<=[办室部处会社组网])整理)[)）]?\W*$"
     r"|(?:整理|作者|撰文|出品|策划|采写|编译)\s*[|｜丨:：/]|(?:转自|转载自?|风险提示|温馨提示|特别提示|以上(?:信息|内容))\s*[:：]"
     r"|以上(?:信息|内容|消息|资讯|新闻|来源)|以上(?:就)?是(?:今天|今日|本期|全部)|(?:投资|股市|理财|市场)有风险|更多内容|(?:主编|监制)(?=\W|$)|【?(?:微语|金句|心语|寄语|[每今]日一[语句言])】?|祝(?:大家|各位|您)|顺祝|此致|敬礼"
     r"|审核(?=\W|$)|上期回顾|往期(?=\W|$|回顾|精|推荐|文章|内容)|本文(?:来自|来源|部分|首发|由)|部分图片|(?:图片|素材)(?:来源|来自)(?:于)?网络|更多精彩|收起(?:全文|$)"
@@ -28,12 +29,23 @@ FOOT = re.compile(
     r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|(?:(?:managing |chief |duty )?editors?(?:-in-chief)?|proofread(?:er|ing))\s*[:：]"
-    r"|links?\s*[:：]?$|share (?:this|it)\b|love .{2,40}\? share|edited by|compiled by|unsubscribe|view (?:in|this)"
+    r"|links?\s*[:：]?$|(?:share|forward) (?:this|it)\b|love .{2,40}\? share"
+    r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
+    r"|skip to (?:main |the )?(?:content|navigation)\W*$"
+    r"|(?:menu|search|log ?in|sign ?in|my account|close|advertisement)\W*$"
+    r"|(?:(?:share|tweet|e-?mail|print|post|pin|copy link|facebook|twitter|x|linkedin|whatsapp|reddit|save|comments?"
+    r"|listen|gift|bookmark)\b[\s|·•,/]*){2,}$"
+    r"|(?:(?:home|news|opinion|jobs|sports?|business|world|about(?: us)?|contact(?: us)?|videos?|politics|markets|tech"
+    r"|more|events|blog|shop|culture|lifestyle|weather|podcasts?|newsletters?)\b[\s|·•>/]*){3,}$"
+    r"|(?:(?:privacy|cookie) (?:policy|notice|settings)|terms of (?:use|service)|enter your e-?mail"
+    r"|(?:related|most (?:read|popular)|recommended|trending|read next|you (?:may|might) also like)(?: \w+)?\s*(?::|$))"
+    r"|(?:(?:首页|登[录陆]|注册|搜索|打印|收藏|纠错|评论|字号|大|中|小|分享|微信|微博|QQ空间|朋友圈|返回顶部|客户端|举报|复制链接)"
+    r"[\s|｜/·:：]*){2,}$|字号\s*[:：]|(?:打开|下载|进入)\S{0,8}(?:APP|客户端)|分享到\s*[:：]"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
@@ -51,7 +63,8 @@ ALMANAC = re.compile(
 )
 BYLINE = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+\s*(?:[•·|,–-].{0,40})?$", re.IGNORECASE)
 DATELINE = re.compile(
-    r"\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s发表于\S+$"
+    r"\W*(?:published|posted|updated) (?:on |at )?(?=[a-z]{3,9}\.? \d|\d{1,2} |20\d\d)"
+    r"|\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s发表于\S+$"
     r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
     re.IGNORECASE,
 )

@@ -66,7 +66,10 @@ _WRITER = re.compile(
     r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
 _GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
-_OWN = re.compile(r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?|记者")
+_OWN = re.compile(
+    r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?(?:\s*(?:记者|通讯员)\s*[\u3400-\u9fff]{2,4})?"
+    r"|(?:见习|实习)?(?:记者|通讯员)(?:\s*[:：]?\s*[\u3400-\u9fff]{2,4})?"
+)
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
@@ -82,7 +85,13 @@ NO_SOURCE = re.compile(
     re.IGNORECASE,
 )
 _MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
-_DATED = re.compile(r"20\d\d[-./年]\d|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$")
+_DATED = re.compile(
+    r"20\d\d[-./年]\d|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$|\d{1,2}[./-]\d{1,2}[./-]20\d\d"
+    r"|^(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+)?"
+    r"(?:\d{1,2} (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}(?:st|nd|rd|th)?)(?:,? 20\d\d)?$",
+    re.IGNORECASE,
+)
 # What leads on behind a name in parentheses, or before a name.
 _READ_BEHIND = re.compile(
     r"(?<=[)）\]】])\s*(?:(?:read|see) (?:more|on)|(?:the )?full story|more|(?:阅读|查看)?(?:原文|全文)|链接)\W*$",

@@ -22,7 +22,10 @@ _END_LABEL = re.compile(
     rf"^(.*(?:[.!?。！？…”\"』」)）\s]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
-_END_VIA = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*via\s*[:：]?\s*({NAME})[.。]?$", re.IGNORECASE | re.DOTALL)
+_END_VIA = re.compile(
+    rf"^(.*[.!?。！？…”\"』」)）])\s*(?:via\s*[:：]?|(?:来自|转自|摘自)(?:\s*[:：]|\s))\s*({NAME})[.。]?$",
+    re.IGNORECASE | re.DOTALL,
+)
 _END_SAYS = re.compile(
     rf"^(.*[。！？…”])\s*(?:据(?!了解|悉|统计|介绍|称)|(?:消息|新闻|信息)(?:来自|来源于|出自))({NAME})(?:报道|消息)?[。]?$",
     re.DOTALL,

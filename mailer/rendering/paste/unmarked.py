@@ -48,9 +48,14 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
                 or titles.is_date(lines[i].text)
             )
             blank = next(page, -1)
-            block = [i for i in block if i > blank] or block[-2:]
+            whole, block = block, [i for i in block if i > blank] or block[-2:]
+            if block and (
+                len(block) == 1 or shapes.is_text(lines[block[0]].text)
+            ):  # blank lines stand below every line
+                block = _from_headline(lines, whole, blank) or block
             if len(block) == 1 and blank > 0:
-                block = [i for i in range(blank) if lines[i].text][-1:] + block
+                over = [i for i in range(blank) if lines[i].text][-1:]
+                block = [i for i in over if not dates.find(lines[i].text, dates.SOME_DAY)] + block
             if len(block) > 2 and dates.find(lines[block[0]].text, dates.SOME_DAY):
                 block = block[1:]  # name and date stand directly above the first item
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
@@ -124,13 +129,23 @@ def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return {index: lines[index].text for index in starts}, "lines"
 
 
+def _from_headline(lines: list[Line], above: list[int], blank: int) -> list[int]:
+    """The lines of the first item from its headline on, where one stands above a blank line and texts; else []."""
+    told = next((i for i in reversed(above) if i < blank and not shapes.is_text(lines[i].text)), None)
+    if told is None or not shapes.is_headline(lines[told]) or titles.is_of_the_page(lines[told].text):
+        return []
+    below = [i for i in above if i > told]
+    dated = dates.find(lines[told].text, dates.SOME_DAY) is not None
+    return [] if dated or told == above[0] or not below else [told, *below]
+
+
 def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
     """Where the item of a line begins: at the line above, if that is its headline and this one is its text."""
-    above = index - 1
+    above = next((i for i in range(index - 1, -1, -1) if lines[i].text), -1)
     source = tails.source_at_end(lines[index].text, lenient=False)
     if source is None or re.search(r"[.。!！?？]$", source[0]) is None or above < 0 or above in found:
         return index
-    alone = above == 0 or not lines[above - 1].text
+    alone = above == 0 or not lines[above - 1].text or above < index - 1
     headline = lines[above].text != "" and shapes.is_headline(lines[above])
     return above if headline and (not alone or width(lines[above].text) >= 24) else index
 

@@ -85,13 +85,16 @@ def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
         if one.text and two.text and one.text[-1].isascii() and two.text[0].isascii() and _continues(one.text, two.text)
     ]
     widest = max((width(one.text) for _, one, _ in pairs), default=0)
-    if not 56 <= widest <= 100 or any(width(two) > 100 and "://" not in two for _, _, two in pairs):
+    if not NARROWEST <= widest <= 100 or any(width(two) > 100 and "://" not in two for _, _, two in pairs):
         return set()
     full = {one for _, one, two in pairs if width(one.text) + 1 + width(two.split()[0]) > widest}
     small = {one for _, one, two in pairs if two[0].islower() and not re.search(r"[.!?:]$", one.text)}
     inside = {
         one for above, one, _ in pairs if above and width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text)
     }
+    if widest < 56:  # broken for a phone: a headline that fills its line does not go on in a text
+        full = {one for one in full if one in small or not is_numbered(one.text)}
+        return full if len(small) >= 4 and small <= full else set()
     told = len(small) >= (1 if quoted else 2) or (len(inside) >= 2 and inside <= full)
     return full if told and small <= full else set()
 

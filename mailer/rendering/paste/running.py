@@ -1,0 +1,94 @@
+"""Digests in running words: a press review (`The Post reports that ...`), a bulletin read out (`首先来看国内。...`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from mailer.rendering.paste import enumerators, grammar, links, shapes, sources
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+LEAST = 3  # paragraphs of a review
+PARTS = 2  # of a bulletin that is read out
+
+_SAYS = r"(?:报[道导]|刊文|发文|载文|撰文|刊[发登载](?:文章|评论|社论)?|消息|指出|认为|称|说|披露|透露|表示|分析|评论)"
+_TITLED = re.compile(
+    rf"(?:另?据)?《(?P<name>[^《》]{{2,24}})》\s*(?:[(（][^()（）]{{1,16}}[)）])?\s*"
+    rf"(?:[^，。：,:；;]{{0,16}}?{_SAYS}(?:指出|认为|称|说)?(?:[，,：:]\s*|(?<=[称说])))?(?P<rest>\S.{{7,}})",
+    re.DOTALL,
+)
+_NAME = r"(?P<name>(?:[Tt]he )?[A-Z][\w'’.-]*(?: (?:of|the|and|&|[A-Z0-9][\w'’.-]*)){0,5})"
+_BEGINS = re.compile(
+    rf"(?:(?:in|over at) )?{_NAME}(?:,? (?:meanwhile|also|too|though),?)? (?:reports|says|writes|notes|argues|warns"
+    r"|finds|claims|reveals|adds|leads (?:with|on)|carries|splashes on|runs|has|quotes|looks at|asks why)"
+    r"(?: that)? (?P<rest>\S.{7,})",
+    re.DOTALL,
+)
+_ENDS = re.compile(
+    rf"(?P<rest>\S.{{7,}}?),? (?:{_NAME} (?:reports|says|writes)|(?:reports|says|writes|according to) "
+    rf"{_NAME.replace('?P<name>', '?P<other>')})\.",
+    re.DOTALL,
+)
+_PART = re.compile(
+    r"(?:首先|先|接下来|接着|再|然后|下面|另外|其次|最后)[，,]?(?:我们|让我们)?(?:一起|再|来|先|就)*(?:看看|看到|看|关注|说说|聊聊|了解|听听)(?:一下)?(?:今天的)?"
+    r"(?P<title>[\u3400-\u9fff]{2,10}?)(?:方面|领域)?(?:的?(?:消息|新闻|动态|资讯))?[。：:，,]\s*(?P<rest>\S.*)",
+    re.DOTALL,
+)
+
+
+def mark(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with such paragraphs written as items with sources, or as titles and items."""
+    return _parts(_papers(lines, report), report)
+
+
+def _papers(lines: list[Line], report: Report) -> list[Line]:
+    """Paragraphs that tell which paper reports what, as nearly all of them do, as items with that source."""
+    found = {i: match for i, line in enumerate(lines) if (match := _paper(line))}
+    names = {_named(match) for match in found.values()}
+    texts = [i for i, line in enumerate(lines) if found and i >= min(found) and _is_told(line)]
+    media = sum(sources.is_medium(_named(match)) or match.re is _TITLED for match in found.values())
+    if len(found) < LEAST or len(names) < 2 or len(found) * 5 < len(texts) * 4 or media * 2 < len(found):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} paragraphs that name a paper taken as items")
+    return [_item(line, found[i]) if i in found else line for i, line in enumerate(lines)]
+
+
+def _paper(line: Line) -> re.Match[str] | None:
+    plain = links.strip(line.text)[0]
+    if enumerators.is_numbered(plain) or enumerators.bullet(plain) or not shapes.is_text(plain):
+        return None
+    return next((match for form in (_TITLED, _BEGINS, _ENDS) if (match := form.fullmatch(plain))), None)
+
+
+def _named(match: re.Match[str]) -> str:
+    groups = match.groupdict()
+    return re.sub(r"^the ", "", groups.get("name") or groups.get("other") or "").strip()
+
+
+def _is_told(line: Line) -> bool:
+    return shapes.is_text(line.text) and not grammar.is_foot_or_call(line.text)
+
+
+def _item(line: Line, match: re.Match[str]) -> Line:
+    before = links.cut(line.text, match.string[: match.start("rest")])
+    rest = links.cut(line.text, match["rest"]) if match.start("rest") == 0 else line.text[len(before) :]
+    stop = "" if re.search(r"[.。!！?？”\"]$", rest) else "."
+    return replace(line, text=f"● {rest[:1].upper()}{rest[1:]}{stop}（来源：{_named(match)}）")
+
+
+def _parts(lines: list[Line], report: Report) -> list[Line]:
+    """Paragraphs that begin with what they are about, as a title with each of their sentences below it."""
+    found = {i: match for i, line in enumerate(lines) if (match := _PART.fullmatch(links.strip(line.text)[0]))}
+    if len(found) < PARTS:
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} paragraphs read out taken as sections")
+    written: list[Line] = []
+    for index, line in enumerate(lines):
+        if match := found.get(index):
+            sentences = re.findall(r"[^。！？]+[。！？]?[”」』]?", match["rest"])
+            written.append(replace(line, text=f"## {match['title']}"))
+            written += [replace(line, text=f"● {sentence.strip()}") for sentence in sentences]
+        else:
+            written.append(line)
+    return written

@@ -1,0 +1,54 @@
+"""An item as it is gathered, and sources that stand once for several items."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+
+from mailer.model.issue import Source
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.outline import Outline
+from mailer.rendering.paste.report import Report
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One item as it was gathered, its texts still with link marks."""
+
+    headline: str
+    line: int
+    paragraphs: list[str]
+    source: Source | None = None
+    below: bool = False  # the source stands on a line of its own
+
+
+def in_sections(found: Outline, items: dict[int, Gathered], report: Report) -> None:
+    """Give all items of a section the source below its last one, where sections of lines alone all have it so."""
+    sections: defaultdict[int, list[Gathered]] = defaultdict(list)
+    for start, item in items.items():
+        sections[max((at for at in found.titles if at < start), default=-1)].append(item)
+    several = [group for group in sections.values() if len(group) > 1]
+    if len(several) < 2 or any(item.paragraphs for item in items.values()):
+        return
+    for *others, last in sections.values():
+        if last.source is None or not last.below or any(item.source for item in others):
+            return
+    for *others, last in several:
+        if last.source:
+            report.add(last.source.line, "source", "taken as the source of a whole section", last.source.name)
+        for item in others:
+            item.source = last.source
+
+
+def by_all(lines: list[Line], items: list[Gathered], report: Report) -> None:
+    """Take what names the sources of all away from the last item, where no other item has one."""
+    *others, last = items
+    if len(items) < 3 or last.source is None or any(item.source for item in others):
+        return
+    bare = last.below and not any(item.paragraphs for item in items)
+    above = next((one for one, two in itertools.pairwise(lines) if two.number == last.source.line), None)
+    apart = above is not None and not above.text and last.below
+    if bare or apart or "、" in last.source.name:
+        report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
+        last.source = None
