@@ -242,6 +242,22 @@ def test_an_issue_seen_at_a_glance_does_not_list_its_leads(issue, club, theme, t
     assert "In this issue" not in made.html + made.text
 
 
+def test_without_leads_the_masthead_leaves_its_gap_to_the_first_heading(issue, club, theme, templates):
+    bare = replace(
+        issue,
+        title="Cranes",
+        sections=tuple(
+            replace(section, items=tuple(replace(item, lead=None) for item in section.items))
+            for section in issue.sections
+        ),
+    )
+    top = re.compile(r'<td class="card p top[^"]*" style="[^"]*?(?:;padding-bottom:(\w+))?"')
+    found = [
+        top.search(edition.render(each, club=club, theme=theme, templates=templates).html)[1] for each in (issue, bare)
+    ]
+    assert found == [None, "0"]
+
+
 def test_a_lead_that_goes_on_in_small_letters_begins_its_line_with_a_capital(issue, club, theme, templates):
     leads = ("harbour sold", "iPhone cases recalled", "ropes dearer")
     items = tuple(Item(f"Headline {number}", "Text.", lead=lead) for number, lead in enumerate(leads))
