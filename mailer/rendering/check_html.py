@@ -14,7 +14,7 @@ from mailer.model.issue import Issue
 from mailer.rendering import merge_tags
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, error, warning
-from mailer.rendering.inline import css_mistakes
+from mailer.rendering.inline import css_mistakes, css_slips
 from mailer.rendering.theme import CONTRAST, contrast
 
 CLIPPED = 102_400  # bytes at which Gmail cuts a mail off
@@ -68,6 +68,9 @@ def check_css(css: str) -> list[Finding]:
         error("H21", 0, f"core.css line {line}: {message}.", "Write the rule so that it can be read, or leave it out.")
         for line, message in css_mistakes(css)
     ]
+    for line, message in css_slips(css):
+        text = message if message.endswith("?") else f"{message}."
+        found.append(warning("H21", 0, f"core.css line {line}: {text}", "Correct it, or leave it out."))
     for match in _LOST.finditer(css):
         line = css.count("\n", 0, match.start()) + 1
         found.append(

@@ -75,6 +75,8 @@ def render(
     subject = subject_of(issue, club.label_prefix)
     context = lay_out(issue, subject, club, theme, slots, corrected_on)
     template = f"{theme.folder}/{issue.template}.html.j2"
+    if not templates.exists(template):
+        raise TemplateError("there is none; write 'template: digest', or make it", where=f"templates/{template}")
     written = templates.render(template, **context)
     file = templates.path(template)
     if "<body" not in written.lower():

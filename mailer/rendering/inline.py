@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Iterator
@@ -164,8 +165,27 @@ def css_mistakes(css: str) -> tuple[tuple[int, str], ...]:
     return tuple((max(line, 1), message) for line, message in sorted(found.items()))
 
 
+@lru_cache(8)
+def css_slips(css: str) -> tuple[tuple[int, str], ...]:
+    """Lines of `css` with a property nearly spelt like one of CSS 2.1, or a value that its property does not take."""
+    with _collected(logging.WARNING) as records:
+        cssutils.CSSParser(validate=True).parseString(css)
+    found = []
+    for message in records:
+        place = re.search(r" \[(\d+):\d+: ([\w-]+)\]$", message)
+        if place is None:
+            continue
+        line, name = int(place[1]), place[2]
+        near = difflib.get_close_matches(name, cssutils.profile.propertiesByProfile("CSS Level 2.1"), 1, 0.8)
+        if "Unknown Property name" in message and near and near[0] != name:
+            found.append((line, f"{name!r} is no property of CSS; is {near[0]!r} meant?"))
+        elif match := re.search(r'Invalid value for "CSS Level 2.1" property: (.*) \[', message):
+            found.append((line, f"{name!r} does not take {match[1]!r} in most mail programs"))
+    return tuple(sorted(set(found)))
+
+
 @contextmanager
-def _collected() -> Iterator[list[str]]:
+def _collected(level: int = logging.ERROR) -> Iterator[list[str]]:
     _quiet()
     messages: list[str] = []
 
@@ -173,9 +193,9 @@ def _collected() -> Iterator[list[str]]:
         def emit(self, record: logging.LogRecord) -> None:
             messages.append(record.getMessage())
 
-    handler = Collector(logging.ERROR)
+    handler = Collector(level)
     _SILENT.addHandler(handler)
-    cssutils.log.setLevel(logging.ERROR)
+    cssutils.log.setLevel(level)
     try:
         yield messages
     finally:

@@ -10,7 +10,7 @@ from functools import cached_property
 import yaml
 
 from mailer.errors import SourceError
-from mailer.rendering import language
+from mailer.rendering import language, slips
 
 LIMIT = 500_000
 
@@ -73,6 +73,8 @@ def read(text: str, name: str) -> Registry:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
+        if slip := slips.sign(text):
+            raise SourceError(slip[1], where=f"{name}:{slip[0]}") from None
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise SourceError(
             f"not valid YAML: {problem.problem}; write `Name:` and its keys below", where=f"{name}:{line}"

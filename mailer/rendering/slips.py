@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from mailer.rendering.finding import Finding, error
 
 _PAIR = re.compile(r"(?P<before>\s*)(?P<key>[\w-]+)(?P<colon>[ \t]*[:：﹕])(?P<gap>\s*)(?P<value>.*?)\s*$")
+_COLON = re.compile(r"\s*([^\s#:：\"'\[{-][^:：\"'\[{]*)：")
 _DASHES = re.compile("[ \t]*[-－—–─﹣‐‑−_=]{2,}\\s*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s+#.*)?|\'(?:[^\']|\'\')*\'(?:\s+#.*)?')
 _SIGNS = "@`%&*!|>?,"
@@ -29,6 +30,17 @@ def find(text: str, first_line: int, keys: Iterable[str]) -> list[Finding]:
         found += _line(line, pair, first_line + index, frozenset() if silenced else known, ends=ends)
         silenced = silenced or (pair is not None and pair["key"] == "silence" and not pair["value"])
     return found
+
+
+def sign(text: str) -> tuple[int, str] | None:
+    """The first tab or full-width colon that YAML of any shape cannot be read for: its line and what to do."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if "\t" in line[: len(line) - len(line.lstrip())]:
+            return number, "a tab stands before the text; write blanks for it"
+        key = _COLON.match(line)
+        if key:
+            return number, f"the colon behind {key[1].strip()!r} is full-width; write a plain one"
+    return None
 
 
 def are_dashes(line: str) -> bool:

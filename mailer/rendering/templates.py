@@ -74,7 +74,7 @@ class Templates:
             where = f"{error.filename or error.name or name}:{error.lineno}"
             raise TemplateError(f"mistake in a template: {_clause(error)}", where=where) from None
         except UnicodeDecodeError:
-            raise TemplateError("not UTF-8", where=str(self.path(name) or name)) from None
+            raise TemplateError("not UTF-8; save it so", where=self._not_utf8(name)) from None
         except RecursionError:
             raise TemplateError("a template includes itself", where=self._where(None, name)) from None
         except TemplateError:
@@ -108,6 +108,15 @@ class Templates:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(f"cannot be read: {error}", where=str(path)) from None
+
+    def _not_utf8(self, name: str) -> str:
+        """The file that cannot be decoded: the template itself or one beside it that it takes in."""
+        for folder in self.folders:
+            for path in sorted((folder / name).parent.glob("*")):
+                with suppress(OSError):
+                    if path.is_file() and _is_text(path) and not _decodes(path.read_bytes()):
+                        return str(path)
+        return str(self.path(name) or name)
 
     def _where(self, error: BaseException | None, name: str) -> str:
         """The innermost place inside a template that an error went through."""
@@ -179,6 +188,18 @@ class _Counting(NodeTransformer):
         self.generic_visit(node)
         node.iter = nodes.Filter(node.iter, _COUNTED, [], [], None, None, lineno=node.lineno)
         return node
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix in (".j2", ".css", ".html", ".txt", ".xml", ".svg")
+
+
+def _decodes(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_sized(value: Any) -> bool:

@@ -12,7 +12,7 @@ import yaml
 
 from mailer.errors import TemplateError
 from mailer.model.issue import Image
-from mailer.rendering import images
+from mailer.rendering import images, slips
 from mailer.rendering.templates import Templates
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
@@ -70,6 +70,8 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
     try:
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except yaml.MarkedYAMLError as error:
+        if slip := slips.sign(text):
+            raise TemplateError(slip[1], where=f"{where}:{slip[0]}") from None
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TemplateError(f"not valid YAML: {error.problem}", where=f"{where}:{line}") from None
     except yaml.YAMLError as error:

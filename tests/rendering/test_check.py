@@ -228,6 +228,9 @@ def test_editions_of_two_numbers_are_an_error() -> None:
         ("A: text\n", 1),
         ("A:\n  zh: [a]\n", 2),
         ("A:\n\nB:\n  aliases: [a]\n", 3),
+        ("Coast Daily：\n  zh: 海岸日报\n", 1),
+        ("Coast Daily:\n  zh：海岸日报\n  aliases: [a]\n", 2),
+        ("Coast Daily:\n\tzh: 海岸日报\n", 2),
     ],
 )
 def test_a_broken_table_of_names_says_where(text: str, line: int) -> None:

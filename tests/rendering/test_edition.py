@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.errors import SourceError
+from mailer.errors import SourceError, TemplateError
 from mailer.model.issue import Issue, Item, Section, Source
 from mailer.rendering import check_message, edition, source
 from mailer.rendering.edition import SAMPLE, Edition, subject_of
@@ -296,3 +296,8 @@ def test_an_edition_says_what_the_newsletter_is_called_in_its_language_on_the_sa
         replace(issue, lang="zh"), club=replace(bilingual, sender_name="Dock Press"), theme=theme, templates=templates
     )
     assert kept.sender == "Dock Press"
+
+
+def test_a_template_that_is_not_there_is_named_with_a_way_out(issue, club, theme, templates):
+    with pytest.raises(TemplateError, match=r"templates/issue/weekly\.html\.j2: .*write 'template: digest'"):
+        edition.render(replace(issue, template="weekly"), club=club, theme=theme, templates=templates)

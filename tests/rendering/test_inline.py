@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.rendering import inline as room
-from mailer.rendering.inline import css_mistakes, inline
+from mailer.rendering.inline import css_mistakes, css_slips, inline
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>t</title>
@@ -105,3 +105,11 @@ def test_a_style_that_depends_on_more_than_the_way_is_asked_for_each_time(css):
 def test_a_style_block_for_one_medium_is_left_as_it_is():
     page = _page("<p>a</p>").replace('<style data-premailer="ignore">', '<style data-premailer="ignore" media="print">')
     assert [inline(page) for _ in range(2)] == [_afresh(page)] * 2
+
+
+def test_a_misspelt_property_and_a_value_it_does_not_take_are_named_and_newer_ones_left_alone():
+    css = "p { widht: 3px }\n.a { margin-top: 0 margin-bottom 3 }\n.b { word-break: normal; mso-hide: all; gap: 3px }"
+    assert css_slips(css) == (
+        (1, "'widht' is no property of CSS; is 'width' meant?"),
+        (2, "'margin-top' does not take '0 margin-bottom 3' in most mail programs"),
+    )

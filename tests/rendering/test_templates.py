@@ -72,6 +72,7 @@ def test_the_shipped_theme_is_readable_in_both_modes(theme):
         ('ink: "#222222"', 'ink: "#999999"', r"light ink on card has a contrast of 2\.8"),
         ('ink: "#222222"', "ink: black", "light ink must be a colour"),
         ("light:", "light: [", "not valid YAML"),
+        ('ink: "#222222"', 'ink： "#222222"', "the colon behind 'ink' is full-width"),
         ("dark:", "darker:", "light, dark, fonts and labels"),
         ("  en: -apple-system", "  en: <x>", "font stack"),
     ],
@@ -109,3 +110,12 @@ def test_loops_know_their_length_as_before(tmp_path):
     )
     assert Templates(tmp_path).render("x.txt.j2", x=[1, 2]) == "1/2,2/26abab1024"
     assert Templates(tmp_path).render("x.txt.j2", x=[]).startswith("none")
+
+
+def test_a_file_that_is_no_text_is_named_though_another_takes_it_in(tmp_path):
+    made = club_templates(tmp_path, **{"issue__page.html.j2": "{% include 'issue/core.css' %}"})
+    (tmp_path / "issue" / "core.css").write_bytes(b"\xff\xfe")
+    (tmp_path / "issue" / "logo.png").write_bytes(b"\xff\xfe")
+    with pytest.raises(TemplateError, match="not UTF-8") as caught:
+        made.render("issue/page.html.j2")
+    assert caught.value.where == str(tmp_path / "issue" / "core.css")
