@@ -46,6 +46,8 @@ def import_(
     given = _day(day) if day else None
     reading = paste.read(data, today=_today(club), day=given, defaults=_defaults(club, output), name=name)
     made = reading.issue if number is None else replace(reading.issue, number=number)
+    if club is not None and made.newsletter == club.settings.newsletter.name:
+        made = replace(made, newsletter=club.settings.newsletter.name_in(made.lang))
     markdown = canonical.write(made)
     if output is not None:
         _write(output, markdown, force=force or _is_published(club, output))

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("issue", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("issue")
 @click.option("--port", default=8030, show_default=True, help="Port on loopback; 0 takes a free one.")
 @click.option("--open", "browse", is_flag=True, help="Open the page in your browser.")
 @click.pass_context
-def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
+def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     """Show an issue live in the browser while you write.
+
+    ISSUE is a file, or the slug or number of one in issues/.
 
     Desktop, phone, dark, without styles, the text part, the source of the message, and the findings.
 
@@ -35,13 +37,17 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
     import uvicorn
 
     from mailer.cli.output import talk
-    from mailer.errors import UsageError
+    from mailer.cli.references import locate
+    from mailer.errors import SourceError, UsageError
     from mailer.rendering import source
     from mailer.web.preview import Preview, create_app
 
     club = open_club(ctx)
-    files = [issue, *source.sisters(issue)]
-    folders = [*club.templates.folders, *{file.absolute().parent for file in files}]
+    file = locate(club, issue)
+    if not file.is_file():
+        raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=issue)
+    files = [file, *source.sisters(file)]
+    folders = [*club.templates.folders, *{each.absolute().parent for each in files}]
 
     async def changes() -> AsyncIterator[object]:
         from watchfiles import awatch
@@ -57,8 +63,8 @@ def preview(ctx: click.Context, issue: Path, port: int, browse: bool) -> None:
     except OSError as error:
         raise UsageError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    app = create_app(Preview(lambda: [sheet(club, file) for file in files]), changes)
-    talk(f"Preview of {issue} at {address} (Ctrl-C ends it)")
+    app = create_app(Preview(lambda: [sheet(club, each) for each in files]), changes)
+    talk(f"Preview of {file} at {address} (Ctrl-C ends it)")
     if browse:
         click.launch(address)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)

@@ -37,16 +37,21 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
     """
     if reference == "-":
         return _decode(sys.stdin.buffer.read(), "stdin"), "stdin"
-    path = Path(reference)
-    if not path.exists() and club is not None:
-        home = club.settings.newsletter.language
-        path = _among_issues(club.folder / "issues", reference, home) or path
+    path = locate(club, reference)
     try:
         return _decode(path.read_bytes(), str(path)), str(path)
     except FileNotFoundError:
         raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=reference) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
+
+
+def locate(club: Club | None, reference: str) -> Path:
+    """The file of a reference: the path it is, else that of a slug or number among the club's issues/ files."""
+    path = Path(reference)
+    if path.exists() or club is None:
+        return path
+    return _among_issues(club.folder / "issues", reference, club.settings.newsletter.language) or path
 
 
 def _among_issues(folder: Path, reference: str, home: str) -> Path | None:

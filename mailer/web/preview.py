@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from mailer.rendering.edition import SAMPLE, Edition
 from mailer.rendering.finding import Finding
+from mailer.web import preview_page
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 SHELL_POLICY = (
@@ -97,7 +98,9 @@ def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -
             await asyncio.gather(watcher, return_exceptions=True)
 
     async def shell(request: Request) -> Response:
-        return HTMLResponse(_SHELL, headers={"Content-Security-Policy": SHELL_POLICY})
+        page = preview_page.page(request.headers.get("accept-language", ""))
+        headers = {"Content-Security-Policy": SHELL_POLICY, "Vary": "Accept-Language", "Cache-Control": "no-store"}
+        return HTMLResponse(page, headers=headers)
 
     async def state(request: Request) -> Response:
         return JSONResponse({"version": preview.version, "sheets": [_summary(sheet) for sheet in preview.sheets]})
@@ -200,54 +203,3 @@ def _plain(text: str, lang: str = "en") -> str:
         '<pre style="margin:16px;white-space:pre-wrap;'
         f'font:14px/1.5 monospace;color:#222;background-color:#fff">{escape(text)}</pre>'
     )
-
-
-_FRAMES = (
-    ("Desktop", "light", "wide"),
-    ("Phone", "light", "phone"),
-    ("Dark", "dark", "wide"),
-    ("Phone, dark", "dark", "phone"),
-    ("Styles removed", "bare", "wide"),
-    ("Phone, styles removed", "bare", "phone"),
-    ("Text part", "text", "wide"),
-    ("Source of the message", "source", "wide"),
-)
-_SHELL = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Preview</title>
-<link rel="stylesheet" href="/static/preview.css">
-<script src="/static/preview.js" defer></script>
-</head>
-<body>
-<header>
-<p id="inbox"><b id="sender"></b> <span id="subject"></span> <span id="preheader"></span></p>
-<p id="facts" role="status"></p>
-<nav id="editions" aria-label="Editions"></nav>
-<nav aria-label="Views">VIEWS</nav>
-</header>
-<main>
-<aside>
-<h1>Findings</h1>
-<div id="findings"></div>
-<h1>Issue file</h1>
-<div id="lines"></div>
-</aside>
-<div class="frames">
-FRAMES
-</div>
-</main>
-</body>
-</html>
-"""
-_SHELL = _SHELL.replace("VIEWS", " ".join(f'<a href="#f{n}">{title}</a>' for n, (title, _, _) in enumerate(_FRAMES)))
-_SHELL = _SHELL.replace(
-    "FRAMES",
-    "\n".join(
-        f'<figure id="f{number}" class="{size}"><figcaption>{title}</figcaption>'
-        f'<iframe data-kind="{kind}" title="{title}"></iframe></figure>'
-        for number, (title, kind, size) in enumerate(_FRAMES)
-    ),
-)

@@ -177,3 +177,10 @@ def test_a_club_without_a_name_yet_sends_under_the_name_the_paste_has(folder: Pa
     assert "From: The Pier <news@example.com>" in mail
     assert "Pier News" not in mail
     assert "placeholder" not in run("issue", "import", "-", stdin=PASTE)[2]
+
+
+def test_an_import_calls_the_newsletter_as_the_club_does_in_the_pastes_language(folder: Path) -> None:
+    settings = '[newsletter]\nname = "码头早报"\nlanguages = ["zh", "en"]\nnames = { en = "Quay News" }\n'
+    Path("mailer.toml").write_text(settings, encoding="utf-8")
+    _, out, _ = run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)
+    assert "newsletter: Quay News\n" in out

@@ -109,3 +109,9 @@ def test_the_preview_shows_findings_and_the_line_that_stops_it(folder):
     assert "today.md:4" in broken.error
     assert {finding.line for finding in broken.findings} >= {4}
     assert "no such file" in sheet(club, folder / "missing.md").error
+
+
+def test_a_preview_of_no_file_says_where_the_issues_are_listed(folder: Path) -> None:
+    for reference in ("999", "nosuch.md"):
+        result = CliRunner().invoke(main, ["--config", str(folder / "mailer.toml"), "preview", reference])
+        assert (result.exit_code, "mailer issue list" in result.output) == (2, True), result.output

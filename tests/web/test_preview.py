@@ -113,3 +113,19 @@ def test_the_page_has_the_issue_files_text_for_the_findings_to_stand_beside() ->
         state = client.get("/state").json()["sheets"][0]
     assert state["source"] == SOURCE
     assert [finding["line"] for finding in state["findings"]] == [3]
+
+
+def test_the_page_speaks_the_editors_language(client):
+    chinese = client.get("/", headers={"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}).text
+    assert '<html lang="zh">' in chinese
+    assert "<h1>检查结果</h1>" in chinese
+    assert "去除样式" in chinese
+    for wish in ("en-GB", "fr", ""):
+        assert "<h1>Findings</h1>" in client.get("/", headers={"accept-language": wish}).text
+
+
+def test_both_languages_have_all_words():
+    from mailer.web.preview_page import _WORDS
+
+    assert _WORDS["en"].keys() == _WORDS["zh"].keys()
+    assert all(word.count("{}") == _WORDS["zh"][key].count("{}") for key, word in _WORDS["en"].items())

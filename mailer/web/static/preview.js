@@ -2,6 +2,7 @@
 "use strict";
 
 let chosen = 0;
+const words = JSON.parse(document.body.dataset.words);
 
 function element(tag, text, className) {
   const made = document.createElement(tag);
@@ -29,12 +30,12 @@ function showEditions(sheets) {
 function note(finding, place) {
   const made = element("p", "", finding.level);
   if (place) made.append(place, " ");
-  made.append(element("b", `${finding.level} ${finding.id}`), ` ${finding.message} `, element("i", finding.fix));
+  made.append(element("b", `${words[finding.level]} ${finding.id}`), ` ${finding.message} `, element("i", finding.fix));
   return made;
 }
 
 function jump(number) {
-  const link = element("a", `line ${number}`);
+  const link = element("a", words.line.replace("{}", number));
   link.href = `#L${number}`;
   return link;
 }
@@ -56,12 +57,12 @@ function showFindings(sheet) {
   list.replaceChildren();
   if (sheet.error) {
     list.append(element("p", sheet.error, "broken"));
-    if (sheet.lang) list.append(element("p", "The views show it as it was before.", "broken"));
+    if (sheet.lang) list.append(element("p", words.before, "broken"));
   }
   for (const finding of sheet.findings) {
-    list.append(note(finding, finding.line ? jump(finding.line) : element("span", "issue")));
+    list.append(note(finding, finding.line ? jump(finding.line) : element("span", words.whole)));
   }
-  if (!list.children.length) list.append(element("p", "None.", "fine"));
+  if (!list.children.length) list.append(element("p", words.none, "fine"));
 }
 
 // A renewed frame stays where the editor had scrolled it to; no entry is added to the browser's history.
@@ -83,7 +84,8 @@ async function show() {
   write("sender", sheet.sender);
   write("subject", sheet.subject || sheet.name);
   write("preheader", sheet.preheader);
-  write("facts", `${sheet.name} · ${(sheet.bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} KB of HTML`);
+  const size = (sheet.bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 });
+  write("facts", `${sheet.name} · ${words.bytes.replace("{}", size)}`);
   showEditions(state.sheets);
   showFindings(sheet);
   showLines(sheet);
@@ -95,4 +97,4 @@ async function show() {
 const events = new EventSource("/events");
 events.addEventListener("open", show);
 events.addEventListener("message", show);
-events.addEventListener("error", () => write("facts", "The preview has ended; start 'mailer preview' again."));
+events.addEventListener("error", () => write("facts", words.ended));
