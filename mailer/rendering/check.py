@@ -93,11 +93,16 @@ def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
         message = f"{len(mine)} items here, {len(other)} in {name}."
         found.append(warning("I18", where, message, "Translate what is missing, or silence I18 with a reason."))
     for one, two in zip(mine, other, strict=False):
-        if one.source and two.source and one.source.url and two.source.url and one.source.url != two.source.url:
+        addresses = [_without_scheme(each.source.url) for each in (one, two) if each.source and each.source.url]
+        if len(addresses) == 2 and addresses[0] != addresses[1]:
             message = f"its source's address differs from that in {name}, line {two.line}."
             found.append(warning("I18", one.line, message, "See whether the items are in one order."))
             break
     return found
+
+
+def _without_scheme(url: str) -> str:
+    return url.partition("://")[2] or url
 
 
 def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
