@@ -457,9 +457,23 @@ def test_any_bytes_give_an_issue_or_a_source_error(data: bytes) -> None:
         "[" * 300_000 + DIGEST,
         DIGEST + "词" * 400_000,
         DIGEST + "\n" * 900_000,
+        DIGEST + "| " * 20_000 + "x.",
+        DIGEST.replace("Boards", "| " * 60_000 + "Boards"),
         "y" * 5_000_000,
     ],
-    ids=["long line", "many items", "brackets", "parentheses", "tags", "squares", "han", "blank lines", "5 MB"],
+    ids=[
+        "long line",
+        "many items",
+        "brackets",
+        "parentheses",
+        "tags",
+        "squares",
+        "han",
+        "blank lines",
+        "bars at the end",
+        "bars in a text",
+        "5 MB",
+    ],
 )
 def test_a_huge_paste_takes_bounded_time(text: str) -> None:
     started = time.process_time()

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, links, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, links, naming, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
@@ -54,12 +54,21 @@ class _Ending:
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
             foot = foot or (text and self._is_told(start, index) and _is_colophon(text))
+            foot = foot or (text and index > start and self._is_signature(index))
             foot = foot or (text and index > start and self._is_title_again(start, index))
             foot = foot or (text and index > start and self._is_beyond(start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
                 return index
             index += 1
         return index
+
+    def _is_signature(self, index: int) -> bool:
+        """Whether a line is who signs the digest: a few words, and nothing but the day below."""
+        text = self.lines[index].text
+        below = [line.text for line in self.lines[index + 1 :] if line.text][:2]
+        return (
+            len(below) == 1 and width(text) <= 30 and not re.search(r"[。！？.!?]$", text) and naming.is_day(below[0])
+        )
 
     def _is_one_line(self, last: int) -> bool:
         """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""

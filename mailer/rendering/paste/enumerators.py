@@ -28,9 +28,12 @@ _HAN = "一二三四五六七八九十百零〇"
 _FORMAL = "壹贰叁肆伍陆柒捌玖拾"
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()  # noqa: SIM905
 # Families that number sections more often than items; "part" and "stem" number nothing else.
 SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman"))
-UNSURE = frozenset(("bare", "lone", "letter", "roman"))  # a number and a blank, or an initial, may begin any sentence
+UNSURE = frozenset(
+    ("bare", "lone", "letter", "roman", "nth")
+)  # a number and a blank, or an initial, may begin any sentence
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
@@ -47,6 +50,7 @@ _PATTERNS = (
     ("hanparen", re.compile(rf"[(（〔［\[【]([{_HAN}]{{1,3}})[)）〕］\]】]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
     ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}参])()")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (
         "part",
@@ -64,6 +68,8 @@ _PATTERNS = (
         ),
     ),
     ("spelled", re.compile(rf"({'|'.join(_WORDS)})\s*(?:[:：—–]|[.-]\s)\s*(\S.*)", re.IGNORECASE)),
+    ("nth", re.compile(rf"({'|'.join(_ORDINALS)})(?:ly)?(?:\s*[:：,，—–]\s*|\s+-\s+)(\S.*)", re.IGNORECASE)),
+    ("nth", re.compile(rf"([{_HAN}])[是为則则][:：，,]?\s*(\S.{{3,}})")),
     ("share", re.compile(r"(\d{1,2})/\d{1,2}[.、:：)]?\s+(\S.*)")),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
@@ -120,7 +126,7 @@ def marks(text: str) -> tuple[Mark, ...]:
             return (Mark(family, _roman(written), match[2]), *also)
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip().lstrip("→➜➔➤» ")
         number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
-        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named")):
+        if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named", "formal")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)
     behind = _SIGNED.match(plain)  # `🔔News 1: ...`
     return tuple(mark for mark in marks(plain[behind.end() :]) if mark.family == "named") if behind else ()
@@ -134,7 +140,7 @@ def is_numbered(text: str) -> bool:
 def bullet(text: str) -> tuple[str, str] | None:
     """A line that begins with a bullet, as (bullet, rest)."""
     match = _BULLET.fullmatch(text)
-    if match is None or re.match(r"[-*]{2,}", text):
+    if match is None or re.match(r"[-*]{2,}", text) or not re.search(r"\w", match[2]):
         return None
     rest = (
         match[2].removesuffix(" *") if match[1] == "*" else match[2].removesuffix(match[1]).rstrip()
@@ -154,7 +160,7 @@ def _roman(text: str) -> int:
 
 
 def _spelled(word: str) -> int:
-    return _WORDS.index(word.lower()) + 1 if word.lower() in _WORDS else 0
+    return next((words.index(word.lower()) + 1 for words in (_WORDS, _ORDINALS) if word.lower() in words), 0)
 
 
 def _chinese(text: str) -> int:

@@ -14,8 +14,32 @@ from mailer.rendering.paste.report import Report
 
 LEAST = 3  # items
 WIDEST = 10  # columns of a field's name
+SECTOR = 6  # columns of one that has but one item; what is longer is whom the headline is about
 _FIELD = re.compile(r"(?:【([^【】\d]+)】|([^\s\d|｜丨【】]+)\s*[|｜丨])\s*(?=\S)")
+_BARRED = re.compile(r"([\u3400-\u9fff]{2,5}|[A-Z][a-z]{2,9})\s*[|｜丨]\s*([^|｜丨]{6,})")
 _CRY = re.compile(r"突发|重磅|独家|最新|快讯|热[点搜]|头条|关注|breaking|exclusive", re.IGNORECASE)
+
+
+def begin_lines(lines: list[Line], report: Report) -> list[Line]:
+    """Lines alone that all begin with a field and a bar, some with the same one, as items below the fields."""
+    found = {i: match for i, line in enumerate(lines) if (match := _BARRED.fullmatch(line.text))}
+    filled = [i for i, line in enumerate(lines) if found and line.text and min(found) <= i <= max(found)]
+    fields = [match[1] for match in found.values()]
+    runs = [field for field, _ in itertools.groupby(fields)]
+    if len(found) < LEAST + 1 or len(found) < len(filled) or not 2 <= len(runs) == len(set(runs)) < len(fields):
+        return lines
+    if any(sources.is_medium(field) or _CRY.search(field) for field in runs):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} lines behind a field taken as items", runs[0])
+    written: list[Line] = []
+    opened = ""
+    for index, line in enumerate(lines):
+        match = found.get(index)
+        if match and match[1] != opened:
+            opened = match[1]
+            written.append(replace(line, text=f"## {opened}"))
+        written.append(replace(line, text=f"● {match[2]}") if match else line)
+    return written
 
 
 def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]:
@@ -31,7 +55,7 @@ def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]
         len(fields) < max(LEAST, len(found.starts))
         or found.titles
         or not 2 <= len(runs) == len(set(runs))
-        or (len(runs) == len(fields) and any(match[1] for match in parted.values()))
+        or (len(runs) == len(fields) and any(match[1] or width(match[2]) > SECTOR for match in parted.values()))
         or any(width(field) > WIDEST or sources.is_medium(field) or _CRY.search(field) for field in fields)
         or any(not lines[index].text.endswith(found.starts[index]) for index in parted)
     ):

@@ -60,7 +60,8 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         names_linked=_most(texts, lambda text: tails.linked_name_at_end(text, bare=True) is not None),
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
         colons=_most(bare, grammar.has_colon),
-        sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts),
+        sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts)
+        or _most(texts, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
         signs=sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),

@@ -50,6 +50,7 @@ class Gatherer:
             stop = next((border for border in borders if border > start), end)
             gathered[start] = self._item(found, start, stop)
         shared.in_sections(found, gathered, self.report)
+        shared.without_signs([*gathered.values()], self.report)
         shared.by_all(self.lines, [*gathered.values()], self.report)
         return gathered
 
@@ -65,6 +66,8 @@ class Gatherer:
         if start in found.others and (story := grammar.several(text)):
             text = story[1]
             item.paragraphs.append(story[2])
+        told = self._told_by(text)
+        text = told[1] if told else text
         before = tails.before_headline(text) if self.habits.before else None
         if before:
             text = before[0]
@@ -112,12 +115,27 @@ class Gatherer:
         if item.source is None and self.habits.in_headlines and (named := tails.source_at_end(text, lenient=True)):
             text, name, url, _ = named
             item.source = Source(name, url, item.line)
+        if item.source is None:
+            self._wire(item, told[0] if told else "")
         if item.source and sources.is_own(item.source.name):
             self.report.add(item.source.line, "source", f"{item.source.name!r} is the newsletter itself", self.own)
             item.source = replace(item.source, name=self.own) if self.own else None
         self._headline(item, text)
         self._report_writers(item, body)
         return item
+
+    def _told_by(self, text: str) -> tuple[str, str] | None:
+        """The agency or paper that a text begins with, and the rest; the digest's own name stays."""
+        told = sources.wire(text)
+        return None if told and told[0] in self.own else told
+
+    def _wire(self, item: Gathered, name: str) -> None:
+        """Take the agency that a headline or the first paragraph begins with as the source."""
+        if not name and item.paragraphs and (told := self._told_by(item.paragraphs[0])):
+            name, item.paragraphs[0] = told
+        if name:
+            self.report.add(item.line, "guess", "agency at the beginning of the text taken as the source", name)
+            item.source = Source(name, "", item.line)
 
     def _report_writers(self, item: Gathered, body: list[int]) -> None:
         told = [(i, name) for i in body for name in sources.writers(self.lines[i].text)] if item.source else []

@@ -28,16 +28,26 @@ BARE = re.compile(
     r"(?P<label>)(?P<name>[A-Z][\w'’&.-]*(?: (?:of|the|and|&|[A-Z][\w'’&.-]*)){0,4}|[\u3400-\u9fff\d]{2,10})"
     r"(?P<behind>)"
 )
+_AGO = (
+    r"\d{1,2} ?(?:小时|分钟|天)前|(?:昨[天日]|今[天日])(?: \d{1,2}:\d{2})?|刚刚"
+    r"|\d{1,2} ?(?:hours?|minutes?|days?|[hmd]) ago|yesterday|today"
+)
 _NAME_AND_DAY = re.compile(
     r"((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*(?:[|｜·,，]|\s/\s)\s*"
     r"(?:\d{1,2} ?min(?:ute)?s?(?: read)?|\d{1,2} ?分钟(?:阅读|读完)?"
     r"|\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
     r"|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?(?: \d{1,2}:\d{2})?"
-    r"|\d{1,2} ?(?:小时|分钟|天)前|(?:昨[天日]|今[天日])(?: \d{1,2}:\d{2})?|刚刚"
-    r"|\d{1,2} ?(?:hours?|minutes?|days?|[hmd]) ago|yesterday|today)"
+    rf"|{_AGO})"
+    rf"|([^\W\d][^\d|｜·,，。！？:：\s]{{1,23}})\s+(?:{_AGO})"
 )
 _BETWEEN_SIGNS = re.compile(r"([^\w\s])\1*\s*\w.{0,24}?\s*\1+")  # `--- Markets ---`
 _BETWEEN = re.compile(r"(.{6,120}?)\s*[(（]([^()（）]{2,40})[)）]\s*(?:[:：]|\s[-–—])\s*(\S.{7,})")
+# A headline in quotation marks, whose it is, and the text: `"Ice is dear", Post. It costs ...`
+_QUOTED = re.compile(
+    r"[“\"「《](.{6,120}?)[,.，]?[”\"」》][,，]?\s*(?:[—–-]{1,2}\s*)?[(（]?"
+    r"((?:[A-Z][\w'’&.-]*|[\u3400-\u9fff\d]{2,12})(?: (?:of|the|and|&|[A-Z][\w'’&-]*)){0,4})"
+    r"[)）]?\s*[.。:：，,]\s*(\S.{7,})"
+)
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
@@ -85,7 +95,9 @@ def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
     """The lines that are a name and a day ("Dale Echo · 20 May 2026"), one at each item, without the day."""
     first = next((i for i, line in enumerate(lines) if line.text), 0)
     found = {
-        i: match[1] for i, line in enumerate(lines) if i > first + 1 and (match := _NAME_AND_DAY.fullmatch(line.text))
+        i: match[1] or match[2]
+        for i, line in enumerate(lines)
+        if i > first + 1 and (match := _NAME_AND_DAY.fullmatch(line.text))
     }
     if len(found) < LEAST or any(one + 1 == two for one, two in itertools.pairwise(found)):
         return lines
@@ -98,7 +110,7 @@ def _parted(lines: list[Line], report: Report) -> list[Line]:
     found = {
         line: match
         for line in lines
-        if (match := _BETWEEN.fullmatch(links.strip(line.text)[0]))
+        if (match := _BETWEEN.fullmatch(links.strip(line.text)[0]) or _QUOTED.fullmatch(links.strip(line.text)[0]))
         and sources.is_name(match[2])
         and not sources.NO_SOURCE.match(match[2])
     }
@@ -188,7 +200,10 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
     if other or len(group) < LEAST or len({end.name for end in group}) < 2:
         return False
     begun = (enumerators.is_numbered, enumerators.bullet)
-    numbered = [i for i, line in enumerate(lines) if any(begins(line.text) for begins in begun) and i not in ends]
+    marked = [i for i, line in enumerate(lines) if i not in ends and not grammar.is_foot_or_call(line.text)]
+    numbered = [i for i in marked if enumerators.is_numbered(lines[i].text)]
+    if len(numbered) < LEAST:
+        numbered = [i for i in marked if any(begins(lines[i].text) for begins in begun)]
     inside = range(numbered[0], len(lines)) if len(numbered) >= LEAST else range(1, len(lines))
     if group[0].index not in inside or (numbered and len(numbered) > len(group) * 2):
         return False

@@ -22,6 +22,10 @@ _INVISIBLE = re.compile(
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _WIDE_SIGNS = re.compile(r"(?<=\d)(?:．(?=\d)|[％])")
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+_SPACED = re.compile(r"(?=.{0,120}[\u3400-\u9fff])\S(?: \S){3,60}")  # as a picture is read by a machine
+_BEFORE_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d]) (?=[，。、；：！？）](?:\s|[\u3400-\u9fff\d]|$))")
+_BEHIND_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d][，。；：]) (?=[\u3400-\u9fff\d])")
+_WIRE_END = re.compile(r"(?<=[。！？”])\s*[(（]完[)）]$")
 _EMOJI_CODE = re.compile(r"^(?::[a-z][a-z0-9_]{2,30}:\s*)+")  # :newspaper:, as Slack copies it
 _CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`, as chats call their members
 _FOLDED = re.compile(r"(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)$")  # where Weibo folds a post
@@ -40,6 +44,7 @@ FIRST = 6  # lines of the head
 _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\b(?i:https?)://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
+_BARE_ADDRESS = re.compile(r"(?:[a-z0-9-]{1,40}\.){1,4}[a-z]{2,10}/[\w./?=&%#~-]*", re.IGNORECASE)
 _HOST = re.compile(r"^\w+://[^/]+")
 # A headline between single stars, perhaps behind a sign or number.
 _STARRED = re.compile(
@@ -79,11 +84,23 @@ def _clean(text: str, number: int, report: Report) -> str:
     narrow = _WIDE_SIGNS.sub(lambda match: chr(ord(match[0]) - 0xFEE0), bare.translate(_NARROW))
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
-    plain = _BLANKS.sub(" ", narrow).strip()
+    plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
     bare = _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain)))
     if bare != plain:
         report.add(number, "invisible", "name of a pictograph, of who is called or of a button removed", plain)
     return bare
+
+
+def _closed(text: str, number: int, report: Report) -> str:
+    """A line without blanks between all its characters, or before Chinese signs, and without the wire's `(完)`."""
+    closed = text.replace(" ", "") if _SPACED.fullmatch(text) else _BEFORE_SIGN.sub("", text)
+    closed = closed if closed == text else _BEHIND_SIGN.sub("", closed)
+    if closed != text:
+        report.add(number, "blanks", "blanks between or before Chinese characters removed", text)
+    whole = _WIRE_END.sub("", closed)
+    if whole != closed:
+        report.add(number, "wire", "mark of the end of an agency's text removed", closed[-6:])
+    return whole
 
 
 def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[Line]:
@@ -176,6 +193,10 @@ def _mark_links(line: Line, report: Report) -> str:
         url = direct(_HOST.sub(lambda found: found[0].lower(), written), line.number, report)
         return f"{LINK}{url}{LINK_URL}{url}{LINK_END}{match[0][len(written) :]}"
 
+    if bare_address := _BARE_ADDRESS.fullmatch(line.text):
+        url = f"https://{bare_address[0]}"
+        report.add(line.number, "link", "address without https:// completed", url)
+        return f"{LINK}{url}{LINK_URL}{url}{LINK_END}"
     text = _MARKDOWN_LINK.sub(marked, _CHAT_LINK.sub(named, line.text))
     return _URL.sub(bare, re.sub(r"<(https?://[^\s<>]+)>", r"\1", text))
 

@@ -183,7 +183,10 @@ class Masthead:
             not self.head.newsletter
             and 2 <= width(text) <= 50
             and not re.search(r"[;；。！？、]", text)
-            and not re.fullmatch(r"(?:it|that|here|this|today)(?:['’]s| is)?", text, re.IGNORECASE)
+            and not re.fullmatch(
+                r"(?:it|that|here|this|today)(?:['’]s| is)?|[今昨明][天日]|本[周月期]", text, re.IGNORECASE
+            )
+            and not re.match(r"(?:现|兹|特)[将就把]", text)
             and not leads.is_label(text)
             and not leads.PREFIX.match(text)
             and leads.match([text], self.headlines) == [None]

@@ -22,11 +22,13 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     best: list[tuple[int, enumerators.Mark]] = []
     families = Counter(mark.family for line in lines for mark in enumerators.marks(line.text))
     chains = {family: _chain(lines, family) for family in families}
-    for family, chain in chains.items():
+    for family, chain in sorted(chains.items(), key=lambda named: named[0] == "nth"):
         if _hold_bullets(lines, [index for index, _ in chain]):
             continue
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
+        if family == "nth" and len(best) >= 2:
+            continue  # what a text counts within itself
         longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
         if longer and (family not in enumerators.UNSURE or len(chain) >= 3):
             best = chain

@@ -24,7 +24,9 @@ from mailer.rendering.paste import (
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
-UNNUMBERED = frozenset(("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "blocks", "shape"))
+UNNUMBERED = frozenset(
+    ("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "blocks", "titled", "shape")
+)
 
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
@@ -152,7 +154,8 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         found = {} if any(below.get(i) not in found for i in over) else found
     else:  # a title among headlines of the same form has no text of its own
         found = {index: text for index, text in found.items() if index not in bare}
-    return (found, "bracketed") if len(found) >= 3 and not numbers.hold_several(lines, list(found)) else ({}, "")
+    items = len(found) >= 3 and not (numbers.hold_several(lines, list(found)) or unmarked.are_titles(lines, found))
+    return (found, "bracketed") if items else ({}, "")
 
 
 def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -229,5 +232,6 @@ _WAYS = (
     _bolded,
     unmarked.one_liners,
     unmarked.by_blocks,
+    unmarked.by_titles,
     shapes.find,
 )

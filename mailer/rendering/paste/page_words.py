@@ -33,7 +33,8 @@ FOOT = re.compile(
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
-    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜]"
+    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜】\]]"
+    r"|(?:本期)?(?:编辑|视觉|统筹|主笔|值班|编排|设计)\s*[:：|｜/]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
     r"|skip to (?:main |the )?(?:content|navigation)\W*$"
@@ -47,7 +48,7 @@ FOOT = re.compile(
     r"|(?:(?:首页|登[录陆]|注册|搜索|打印|收藏|纠错|评论|字号|大|中|小|分享|微信|微博|QQ空间|朋友圈|返回顶部|客户端|举报|复制链接)"
     r"[\s|｜/·:：]*){2,}$|字号\s*[:：]|(?:打开|下载|进入)\S{0,8}(?:APP|客户端)|分享到\s*[:：]"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
-    r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$"
+    r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$|晚安[，,！!。～~]*(?:好梦|大家|各位)?\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
     re.IGNORECASE,
 )

@@ -38,10 +38,11 @@ def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, st
 
 def _cells(text: str) -> str:
     """A row of a Markdown table as a spreadsheet's; the line of strokes below its head is empty then."""
-    row = re.fullmatch(r"\s*\|(.*\|.*)\|\s*", text)
-    if row is None:
+    row = text.strip()
+    cells = row[1:-1].split("|") if len(row) > 2 and row[0] == row[-1] == "|" else []
+    if len(cells) < 2:
         return text
-    return "" if re.fullmatch(r"[\s:|-]+", row[1]) else "\t".join(cell.strip() for cell in row[1].split("|"))
+    return "" if all(re.fullmatch(r"[\s:-]*", cell) for cell in cells) else "\t".join(map(str.strip, cells))
 
 
 def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:

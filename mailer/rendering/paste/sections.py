@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, leads, links, shapes, sources, tails, titles
+from mailer.rendering.paste import entries, grammar, leads, links, shapes, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
@@ -17,7 +16,6 @@ from mailer.rendering.paste.report import Report
 SAYING = 3  # lines of the weather, or of what somebody said
 MOST = 40  # lines of one section
 WIDEST = 16  # columns of a title without any mark
-_PAIRS = {"【": "】", "[": "]", "「": "」", "『": "』", "《": "》", "〖": "〗", "<": ">", "(": ")", "（": "）"}
 # Titles over what is no news, and over what is said of the digest itself.
 _NO_NEWS = re.compile(
     r"(?:今[日天]|每[日天]|明[日天]|本周|晨间|早安)?(?:天气(?:预报|提醒)?|微语|心?语|鸡汤|金句|一句(?:话)?|一语|语录|寄语|黄历|宜忌|早安|晚安"
@@ -51,7 +49,7 @@ class _Sections:
     report: Report
 
     def add(self) -> int:
-        forms = {form for at in self.found.titles if (form := self._form(at))}
+        forms = {form for at in self.found.titles if (form := entries.form(self.lines[at]))}
         first = min([*self.found.starts, *self.found.titles])
         filled = [i for i, line in enumerate(self.lines) if line.text]
         heads = [i for i in filled if self._is_title(i, forms, above=i < first, first=filled[0])]
@@ -63,42 +61,28 @@ class _Sections:
                 group = self._saying(at, stop)
             if _NO_NEWS.fullmatch(self._title(at)) or self._is_saying(group):
                 self._leave_out(at, group)
-            elif (at > first or not self._is_head(group)) and self._is_told(at, group, known=self._form(at) in forms):
+            elif (at > first or not self._is_head(group)) and self._is_told(
+                at, group, known=entries.form(self.lines[at]) in forms
+            ):
                 self._take(at, group)
         return self.end
 
-    def _form(self, index: int) -> str:
-        """What marks a title: a family of numbers, brackets, a sign, capitals, bold letters; "plain" where nothing."""
-        line = self.lines[index]
-        text = links.strip(line.text)[0]
-        mark = next((mark for mark in enumerators.marks(text) if mark.family in enumerators.SECTIONS), None)
-        if mark:
-            return mark.family
-        if text.startswith("#"):
-            return "#"
-        if _PAIRS.get(text[:1]) == text[-1:]:
-            return text[:1]
-        if sign := re.match(r"[^\w\s]+", text):
-            return "sign" if re.match(enumerators.SIGN, text) else sign[0]
-        if text.isupper() and re.search(r"[A-Z]{2}", text):
-            return "capitals"
-        return "bold" if line.bold else "plain"
-
     def _title(self, index: int) -> str:
-        return (titles.heading(self.lines[index].text) or ("", False))[0]
+        title = (titles.heading(self.lines[index].text) or ("", False))[0]
+        return entries.HAN_AND_BLANK.sub("", title)
 
     def _is_title(self, index: int, forms: set[str], *, above: bool, first: int) -> bool:
         """Whether a line looks as the titles do, or stands out where it can be nothing else."""
         line, title = self.lines[index], self._title(index)
         if not title or index in self.found.starts or index in self.found.titles or (above and index == first):
             return False
-        form = self._form(index)
+        form = entries.form(line)
         inside = not above and index < self.end
         if form in ("plain", "bold") and (
             inside or width(title) > WIDEST or (index and self.lines[index - 1].text) or re.search(r"\d", title)
         ):
             return False
-        marked = form in _PAIRS if self.found.family == "bullet" else self.found.family not in UNNUMBERED
+        marked = form in entries.PAIRS if self.found.family == "bullet" else self.found.family not in UNNUMBERED
         if inside and not (form in forms and marked):
             return False
         if form not in forms and form not in ("#", "capitals", "【", "sign", "plain"):
@@ -182,46 +166,20 @@ class _Sections:
         named = sum(bool(texts) and tails.names_one(texts[-1]) for texts in below)
         return alone * 2 > len(below) or named * 5 < len(below) * 4
 
-    def _entries(self, group: list[int]) -> dict[int, str]:
-        """Where the items of a section begin: headlines above texts, one story, or each line."""
-        texts = {i: self.lines[i].text for i in group if sources.source_line(self.lines[i].text) is None}
-        below = dict(itertools.pairwise(group))
-        headlines = [
-            i
-            for i in texts
-            if shapes.is_headline(self.lines[i]) and i in below and shapes.is_text(self.lines[below[i]].text)
-        ]
-        if headlines and headlines[0] == group[0]:
-            return {i: texts[i] for i in headlines}
-        named = sum(tails.source_at_end(text, lenient=False) is not None for text in texts.values())
-        longer = sum(grammar.several(links.strip(text)[0]) is not None for text in texts.values())
-        first = next(iter(texts), group[0])
-        begins = grammar.several(links.strip(texts.get(first, ""))[0]) is not None
-        if named <= 1 and begins and longer * 2 >= len(texts):
-            return {first: texts[first]}
-        return {i: _bare(text, number) for number, (i, text) in enumerate(texts.items(), 1)}
-
     def _take(self, at: int, group: list[int]) -> None:
-        entries = self._entries(group)
-        if not entries:
+        items = entries.of(self.lines, group)
+        if not items:
             return
         title = self._title(at)
         self.found.titles[at] = title
-        self.found.starts |= entries
-        self.found.others |= entries.keys()
+        self.found.starts |= items
+        self.found.others |= items.keys()
         self.end = max(self.end, group[-1] + 1)
         number = self.lines[at].number
         self.report.found(number, "section", "taken as a section title", title)
-        self.report.add(number, "guess", f"{len(entries)} without a mark taken as the items of a section", title)
+        self.report.add(number, "guess", f"{len(items)} without a mark taken as the items of a section", title)
 
     def _leave_out(self, at: int, group: list[int]) -> None:
         for index in (at, *group):
             self.report.drop(self.lines[index].number, "weather, almanac or saying dropped", self.lines[index].text)
             self.lines[index] = replace(self.lines[index], text="")
-
-
-def _bare(text: str, number: int) -> str:
-    """A line without its bullet, or the number it has among its neighbours."""
-    if bullet := enumerators.bullet(text):
-        return bullet[1]
-    return next((mark.rest for mark in enumerators.marks(text) if mark.number == number and mark.rest), text)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
 from mailer.model.issue import Source
+from mailer.rendering.paste import enumerators
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.report import Report
+
+_SIGN = re.compile(rf"{enumerators.SIGN}\s*(?=\w)")
 
 
 @dataclass(slots=True)
@@ -52,3 +56,15 @@ def by_all(lines: list[Line], items: list[Gathered], report: Report) -> None:
     if bare or apart or "、" in last.source.name:
         report.drop(last.source.line, "sources of the whole digest dropped", last.source.name)
         last.source = None
+
+
+def without_signs(items: list[Gathered], report: Report) -> None:
+    """Leave out the pictograph that every text begins with (`📝 ...`)."""
+    told = [item for item in items if item.paragraphs]
+    signs = {match[0] if (match := _SIGN.match(item.paragraphs[0])) else "" for item in told}
+    if len(told) < 3 or len(signs) > 1 or "" in signs:
+        return
+    sign = signs.pop()
+    report.add(told[0].line, "label", "sign that every text begins with left out", sign.strip())
+    for item in told:
+        item.paragraphs[0] = item.paragraphs[0].removeprefix(sign)

@@ -23,7 +23,7 @@ _SOURCE_LINE = re.compile(
 )
 # What a page tells behind its source: who wrote it, and when.
 _FIELDS_BEHIND = re.compile(
-    r"(?:[\s;；,，|｜/／]+(?:作者|编辑|责任?编辑?|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE
+    r"(?:[\s;；,，|｜/／]{1,4}(?:作者|编辑|责任?编辑?|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE
 )
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
@@ -92,6 +92,12 @@ _DATED = re.compile(
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}(?:st|nd|rd|th)?)(?:,? 20\d\d)?$",
     re.IGNORECASE,
 )
+# What a wire's text begins with: `新华社北京5月20日电`, `央视网消息：`, `据《X报》报道，`
+_WIRE = re.compile(
+    r"据?(?:《([^《》]{2,24})》|([\u3400-\u9fff\d]{1,8}?(?:社|报|网|台)))"
+    r"(?:[\u3400-\u9fff]{0,8}?(?:\d{4}年)?\d{1,2}月\d{1,2}日(?:电|讯|消息|报道)|消息|讯|报道)"
+    r"\s*(?:[(（][^()（）]{2,20}[)）])?\s*[：:，,]?\s*(?=[^\s：:，,。称说]\S{7})"
+)
 # What leads on behind a name in parentheses, or before a name.
 _READ_BEHIND = re.compile(
     r"(?<=[)）\]】])\s*(?:(?:read|see) (?:more|on)|(?:the )?full story|more|(?:阅读|查看)?(?:原文|全文)|链接)\W*$",
@@ -101,6 +107,15 @@ _ADDRESS_BEFORE = r"(?:(?:原文|新闻)?链接|原文|网址|link|url)\s*[:：]
 _POINTERS = " 🔗👉➡→↗▶►☞:："
 
 
+LONGEST = 300  # characters of a line that names a source
+
+
+def wire(text: str) -> tuple[str, str] | None:
+    """A text that begins with the agency or paper that tells it, as (name, what is told)."""
+    match = _WIRE.match(text)
+    return (match[1] or match[2], text[match.end() :]) if match else None
+
+
 def source_line(text: str) -> tuple[str, str] | None:
     """A line that holds only a source, as (name, address)."""
     plain, url = links.strip(text)
@@ -108,6 +123,8 @@ def source_line(text: str) -> tuple[str, str] | None:
         return None  # who writes the digest
     if is_address(text):
         return "", url
+    if len(plain) > LONGEST + len(url):
+        return None
     alone = text.startswith(LINK) and text.endswith(LINK_END) and text.count(LINK) == 1
     if alone and is_name(plain) and not is_pointer(plain) and not (grammar.is_call(text) or grammar.is_foot(plain)):
         return plain.strip(), url

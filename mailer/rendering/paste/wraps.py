@@ -22,7 +22,13 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     """Join lines that were broken at a fixed column, of `narrowest` or more, if the text shows that they were."""
     widest = max((width(line.text) for line in lines), default=0)
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
-    broken = [two for one, two in pairs if width(one.text) >= 0.7 * widest and not _WRAP_END.search(one.text)]
+    broken = [
+        two
+        for one, two in pairs
+        if width(one.text) >= 0.7 * widest
+        and not _WRAP_END.search(one.text)
+        and not (bullet(one.text) and re.search(r"[\u3400-\u9fff]", one.text))
+    ]
     capitals = sum(two.text[0].isupper() for two in broken)  # few words inside a sentence have one
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
