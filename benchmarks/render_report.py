@@ -49,6 +49,8 @@ CLUB = ClubFacts(
     reply_to="editors@example.org",
     unsubscribe_address="leave@example.org",
     postal_address="1 Quay Street, Ningbo",
+    names={"zh": "码头早报"},
+    postal_addresses={"zh": "浙江省宁波市码头街 1 号"},
 )
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ROUNDCUBE = Path(os.environ.get("ROUNDCUBE", "/usr/share/roundcube/program/lib"))
