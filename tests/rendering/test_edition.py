@@ -301,3 +301,13 @@ def test_an_edition_says_what_the_newsletter_is_called_in_its_language_on_the_sa
 def test_a_template_that_is_not_there_is_named_with_a_way_out(issue, club, theme, templates):
     with pytest.raises(TemplateError, match=r"templates/issue/weekly\.html\.j2: .*write 'template: digest'"):
         edition.render(replace(issue, template="weekly"), club=club, theme=theme, templates=templates)
+
+
+def test_a_chinese_source_that_is_a_link_is_parted_from_its_word_or_spamassassin_counts_it_as_obfuscation(
+    issue, club, theme, templates
+):
+    chinese = edition.render(replace(issue, lang="zh-Hans"), club=club, theme=theme, templates=templates)
+    assert re.search(r"来源：\n<a [^>]*>Dock Post</a>", chinese.html)
+    assert "来源：Dock Post" in chinese.text
+    english = edition.render(issue, club=club, theme=theme, templates=templates)
+    assert "Source: <a " in english.html
