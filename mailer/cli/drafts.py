@@ -16,6 +16,7 @@ from mailer.errors import PublishError, RestoredError, UsageError
 from mailer.flows import control
 from mailer.flows import publish as flow
 from mailer.rendering import source
+from mailer.rendering.language import same
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue
@@ -121,6 +122,18 @@ def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) 
         return send_at, None
     local = send_at.astimezone(club.settings.newsletter.zone)
     return send_at, datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
+
+
+def without_edition(
+    club: Club, languages: Sequence[str], segment: ColumnElement[bool] | None, now: datetime
+) -> dict[str, int]:
+    """How many readers read one of the club's languages in which there is no edition, by that language."""
+    newsletter = club.settings.newsletter
+    missing = [tag for tag in newsletter.languages if not any(same(tag, language) for language in languages)]
+    if not missing:
+        return {}
+    readers = flow.spread(club.db, [*languages, *missing], newsletter.language, segment, now)
+    return {tag: readers[tag] for tag in missing if readers[tag]}
 
 
 def tell_doubts(club: Club, draft: Draft, send_at: datetime) -> None:

@@ -85,12 +85,14 @@ def _dry_run(
 ) -> None:
     from datetime import timedelta
 
+    from mailer.cli import drafts
     from mailer.cli.output import at, counted, print_json, span
     from mailer.flows import publish as flow
 
     audience = flow.preview(club.db, segment, now)
     languages = [edition.language for edition in draft.editions]
     readers = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
+    untranslated = drafts.without_edition(club, languages, segment, now)
     pace = club.pace
     send_at, stop_at = times
     seconds = audience.readers / pace if pace else None
@@ -103,6 +105,7 @@ def _dry_run(
                 "languages": languages,
                 "readers": audience.readers,
                 "readers_by_language": readers,
+                "readers_without_edition": untranslated,
                 "excluded": audience.excluded,
                 "send_at": send_at,
                 "deadline": stop_at,
@@ -115,6 +118,8 @@ def _dry_run(
     click.echo(f"from {draft.sender}")
     shares = ", ".join(f"{count:,} in {language}" for language, count in readers.items()) if len(languages) > 1 else ""
     click.echo(f"{counted(audience.readers, 'reader')} would get it" + (f": {shares}" if shares else ""))
+    for language, count in untranslated.items():
+        click.echo(f"{count:,} of them read {language}, and there is no edition in it")
     for reason, count in audience.excluded.items():
         click.echo(f"{count:,} left out: {reason}")
     click.echo(f"it would start at {at(send_at, zone, now)}" if send_at > now else "it would start now")
@@ -140,6 +145,7 @@ def _until(club: Club, times: Times, readers: int, now: datetime) -> Iterator[st
 
 
 def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:
+    from mailer.cli import drafts
     from mailer.cli.output import counted, is_terminal, talk
     from mailer.errors import UsageError
     from mailer.flows import publish as flow
@@ -148,6 +154,9 @@ def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: dat
         raise UsageError("say --yes to publish without being asked, or --dry-run to see who would get it")
     audience: Audience = flow.preview(club.db, segment, now)
     talk(f"{draft.sender}: {draft.editions[0].subject}")
+    languages = [edition.language for edition in draft.editions]
+    for language, count in drafts.without_edition(club, languages, segment, now).items():
+        talk(f"{count:,} of them read {language}, and there is no edition in it")
     for reason, count in audience.excluded.items():
         talk(f"{count:,} left out: {reason}")
     click.confirm(f"Send it to {counted(audience.readers, 'reader')}?", abort=True, err=True)

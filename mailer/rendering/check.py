@@ -33,6 +33,8 @@ _BROKEN_TAG = re.compile(
 )
 _TABLE = re.compile(r"^.*\|.*\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.MULTILINE)
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_STARS = re.compile(r"\*\*|(?<!\w)__(?=\w)")
+_UNREAD = re.compile(r"~~(?=\S)[^~\n]+~~|==(?=[^\s=])[^=\n]*[^\s=]==(?!\w)|\[\^\w+\]|^\[[ xX]\] ", re.MULTILINE)
 _STRAY = re.compile(r"[\s,.;:!?，。；：！？、'\"’”]+")
 _NUMBERED = re.compile(r"\d{1,3}\s*[.、)）](?!\d)")
 _FINAL_STOP = re.compile(r"(?<![.。])[.。]$")
@@ -204,9 +206,22 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             if _HALF_WIDTH.search(line):
                 fix = "Write ，；：？！（） between Chinese characters."
                 yield warning("I12", number, "half-width punctuation between Chinese characters.", fix)
-        if passage.markdown and re.search(r"\*\*|(?<!\w)__(?=\w)", markdown.plain_text(passage.text)):
+        plain = markdown.plain_text(passage.text) if passage.markdown else ""
+        if _STARS.search(plain):
             fix = "Put the stars directly at the words: **bold**."
-            yield warning("I11", passage.line, "** or __ stays in the text and is shown.", fix)
+            yield warning("I11", _line_of(_STARS, passage), "** or __ stays in the text and is shown.", fix)
+        elif unread := _UNREAD.search(plain):
+            fix = "Write it in words: there is bold, italic, lists, quotations, links, pictures and code."
+            message = f"{unread[0][:30]!r} is no Markdown of mails and is shown."
+            yield warning("I11", _line_of(_UNREAD, passage), message, fix)
+
+
+def _line_of(pattern: re.Pattern[str], passage: Passage) -> int:
+    """The first line of a passage that shows what the pattern finds, read by itself; else the passage's first."""
+    for number, line in enumerate(passage.text.split("\n"), passage.line):
+        if pattern.search(line) and pattern.search(markdown.plain_text(line)):
+            return number
+    return passage.line
 
 
 def _tables(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:

@@ -83,6 +83,16 @@ def test_a_dry_run_tells_how_many_readers_each_edition_goes_to(club: Path) -> No
     assert shown["readers_by_language"] == {"en": 3, "zh-Hans": 1}
     alone = publish(club, "--dry-run").output
     assert "4 readers would get it\n" in alone
+    assert "no edition" not in told.output + alone
+
+
+def test_readers_of_a_language_without_an_edition_are_counted_before_it_is_sent(club: Path) -> None:
+    settings = club / "mailer.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace('languages = ["en"]', 'languages = ["en", "zh-Hans"]'), encoding="utf-8")
+    assert "1 of them read zh-Hans, and there is no edition in it" in publish(club, "--dry-run").output
+    shown = json.loads(publish(club, "--dry-run", "--json").stdout)
+    assert shown["readers_without_edition"] == {"zh-Hans": 1}
 
 
 def test_a_number_or_date_that_looks_like_a_slip_is_told_before_it_is_sent(club: Path) -> None:
