@@ -171,6 +171,8 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
             click.echo(written, nl=False)
         elif written != text:
             changed += 1
+            for line, comment in source.comments(text):
+                talk(f"{name}:{line}: a comment, which the canonical form has not: {comment}")
             talk(f"{name}: {'not in canonical form' if only_check else 'formatted'}")
             if not only_check:
                 _write(Path(name), written, force=True)

@@ -26,7 +26,7 @@ _LEFT = re.compile(
     r"|\[(?:NAME|DATE|TITLE|LINK|URL|TEXT|SOURCE|HEADLINE|FIRST ?NAME)\](?!\()",
 )
 _BROKEN_TAG = re.compile(
-    r"(?<!\\)<\s+/?\s*\w{1,6}\s*>|(?<!\\)</?(?:a|abbr|b|base|body|br|button|center|code|div|em|embed|font|form"
+    r"(?<!\\)<!--(?:.*?-->)?|(?<!\\)<\s+/?\s*\w{1,6}\s*>|(?<!\\)</?(?:a|abbr|b|base|body|br|button|center|code|div|em|embed|font|form"
     r"|frame|h[1-6]|head|hr|html|i|iframe|img|input|li|link|math|meta|object|ol|p|pre|s|script|section"
     r"|small|span|strong|style|sub|sup|svg|table|tbody|td|th|title|tr|u|ul|video|audio)\b[^<>]*>",
     re.I,

@@ -179,6 +179,18 @@ def test_a_club_without_a_name_yet_sends_under_the_name_the_paste_has(folder: Pa
     assert "placeholder" not in run("issue", "import", "-", stdin=PASTE)[2]
 
 
+def test_formatting_says_which_comments_go(folder: Path) -> None:
+    head = '# ours\nnewsletter: C#\nnumber: 7 # seventh\ndate: 2026-05-21\nlang: en\ntitle: "No. #1"\n'
+    Path("today.md").write_text(f"---\n{head}---\n\n### One #2\n", encoding="utf-8")
+    _, _, err = run("issue", "fmt", "today.md")
+    assert [line.partition(": a comment")[0] for line in err.splitlines()] == [
+        "today.md:2",
+        "today.md:4",
+        "today.md: formatted",
+    ]
+    assert run("issue", "fmt", "--check", "today.md")[0] == 0
+
+
 def test_an_import_calls_the_newsletter_as_the_club_does_in_the_pastes_language(folder: Path) -> None:
     settings = '[newsletter]\nname = "码头早报"\nlanguages = ["zh", "en"]\nnames = { en = "Quay News" }\n'
     Path("mailer.toml").write_text(settings, encoding="utf-8")

@@ -75,6 +75,8 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
         (NORMAL.replace("Monday", "[NAME]"), ("I09", "error", 9)),
         (NORMAL.replace("Monday", "< a> Monday"), ("I10", "error", 9)),
         (NORMAL.replace("Monday", "<b>Monday</b>"), ("I10", "error", 9)),
+        (NORMAL.replace("Monday", "Monday <!-- ask Bob -->"), ("I10", "error", 9)),
+        (NORMAL.replace("Monday.", "Monday.\n\n<!--\nask Bob\n-->"), ("I10", "error", 11)),
         (NORMAL.replace("Monday.", "Monday.\n,"), ("I10", "error", 10)),
         (NORMAL.replace("It opened", "** It** opened"), ("I11", "warning", 9)),
         (NORMAL.replace("Monday", "~~Monday~~ Tuesday"), ("I11", "warning", 9)),
