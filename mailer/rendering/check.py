@@ -235,6 +235,23 @@ def _tables(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
                 yield warning("I23", line, "a table is shown as it is written, with its bars and dashes.", fix)
 
 
+def _lists(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
+    """Lines that a reader would take for a list and Markdown for one paragraph; each paragraph is told once."""
+    for passage in passages:
+        if not passage.markdown or "\n" not in passage.text:
+            continue
+        for block in markdown.tokens(passage.text):
+            if block.type != "inline" or not block.map:
+                continue
+            lines = block.content.split("\n")
+            for index in range(1, len(lines)):
+                if markdown.LISTED.match(lines[index].strip()) and not lines[index - 1].endswith(("  ", "\\")):
+                    fix = "Write '- ' or '1. ' before each line, or end the one above with two blanks."
+                    line = passage.line + block.map[0] + index
+                    yield warning("I25", line, "the line looks like one of a list and runs on in the paragraph.", fix)
+                    break
+
+
 def _box(line: str) -> str:
     """The first character of a line that is not assigned or private, or ""; noncharacters are told elsewhere."""
     if line.isascii():
@@ -335,5 +352,5 @@ def _names(
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (
-    _items, _leads, _leftovers, _tables, _quotes, _call, check_links, check_marks, _merge,
+    _items, _leads, _leftovers, _tables, _lists, _quotes, _call, check_links, check_marks, _merge,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -26,6 +26,12 @@ ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "h
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
 _ADDRESS = re.compile(r"https?://[\w.-]+[^\s<>\"“”()（），。；、]*")
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+")
+_UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")  # not Hangul
+_QUOTES = frozenset("“”‘’—…")
+LISTED = re.compile(  # the beginning of a line that is one of a list to a reader, and not to Markdown
+    r"\d{1,2}(?:[、）．]|[.)](?=[^\d\s]))|[(（](?:\d{1,2}|[一二三四五六七八九十]{1,3})[)）]"
+    r"|[\u2460-\u2473\u2776-\u277f]|[一二三四五六七八九十]{1,3}、|[·•●▪■◆◇▶►※★☆✅✔]|-(?=[\u4e00-\u9fff“《])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False})
     parser.use(attrs_plugin, after=("image",), spans=False, allowed=("width",))
     parser.inline.ruler.at("emphasis", _emphasis)
+    parser.add_render_rule("softbreak", _line_end)
     return parser
 
 
@@ -127,6 +134,22 @@ def _cleaner() -> nh3.Cleaner:
 
 def _clean(html: str) -> str:
     return _cleaner().clean(html).strip()
+
+
+def _line_end(renderer: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
+    return _between_lines(tokens, index) and "\n"
+
+
+def _between_lines(tokens: Sequence[Token], index: int) -> str:
+    """What the end of a line within a paragraph stands for: a blank, and nothing where Chinese goes on in Chinese.
+
+    A line that begins like one of a list is parted from the one before all the same.
+    """
+    before = next((token.content for token in reversed(tokens[:index]) if token.content), "")[-1:]
+    after = next((token.content for token in tokens[index + 1 :] if token.content), "")
+    sides = [_UNSPACED.match(side) is not None for side in (before, after[:1])]
+    runs_on = all(sides) or (any(sides) and (before if sides[1] else after[:1]) in _QUOTES)
+    return "" if before and after and runs_on and not LISTED.match(after) else " "
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
@@ -183,13 +206,13 @@ def _images(blocks: list[Token]) -> Iterator[Token]:
 
 def _words(children: list[Token]) -> str:
     parts: list[str] = []
-    for token in children:
+    for index, token in enumerate(children):
         if token.type in ("text", "code_inline", "image"):
             parts.append(token.content)
         elif token.type == "hardbreak":
             parts.append("\n")
         elif token.type == "softbreak":
-            parts.append(" ")
+            parts.append(_between_lines(children, index))
     return "".join(parts)
 
 

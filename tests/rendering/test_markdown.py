@@ -77,3 +77,25 @@ def test_any_text_gives_allowed_elements_only(text: str) -> None:
     assert "<script" not in html.lower()
     markdown.plain_text(text)
     markdown.links(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ("这是第一行\n这是第二行，\n这是第三行", "这是第一行这是第二行，这是第三行"),
+        ("他说**好**\n《书》", "他说好《书》"),
+        ("他说“好”\n于是\n“走”", "他说“好”于是“走”"),
+        ("用 Python\n写的", "用 Python 写的"),
+        ("写的\nPython", "写的 Python"),
+        ("one\ntwo", "one two"),
+        ("한국어\n문장", "한국어 문장"),
+        ("第一点\n（2）第二点", "第一点 （2）第二点"),
+        ("第一点\n二、第二点", "第一点 二、第二点"),
+        ("断开  \n的行", "断开\n的行"),
+    ],
+)
+def test_the_end_of_a_line_is_a_blank_but_between_chinese_letters(lines, shown):
+    from mailer.rendering.text import Links, from_html
+
+    assert markdown.plain_text(lines) == shown
+    assert from_html(markdown.to_html(lines), Links()) == shown
