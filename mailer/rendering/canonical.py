@@ -145,7 +145,7 @@ def _body(text: str) -> str:
 
 def _escape(text: str) -> str:
     """A headline or title in which no brace or backslash is read as a mark of the file's."""
-    return re.sub(r"\\(?=[!-/:-@\[-`{-~])|[{}]", r"\\\g<0>", text)
+    return re.sub(r"\\(?=[!-/:-@\[-`{-~])|[{}]|(?:(?<=\s)|^)#(?=#*\s*$)", r"\\\g<0>", text)
 
 
 def _quote(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailer.model.issue import Issue
+from mailer.model.issue import Issue, Source
 from mailer.rendering.finding import Finding, error
 from mailer.rendering.passages import Passage
 
@@ -38,7 +38,22 @@ def check_marks(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             fix = 'Write {lead} or {lead="short form"} in plain braces at the end of the headline.'
             yield error("I24", item.line, f"{left[0][:60]!r} would be shown in the headline.", fix)
         if item.source and not item.source.url:
-            yield from (_half_link(half, item.source.line) for half in _half_links(item.source.name))
+            yield from _source(item.source)
+
+
+def _source(source: Source) -> Iterator[Finding]:
+    """A source's name that holds an address, which readers would see and could not open."""
+    halves = [_half_link(half, source.line) for half in _half_links(source.name)]
+    yield from halves
+    if not halves and (found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*$", source.name)):
+        name = source.name[: found.start()].rstrip(" (（[:：,，")
+        fix = f"Write: [{_short(name) or 'NAME'}]({found[1]})"
+        yield error("I24", source.line, "the source's address is shown beside its name and is no link.", fix)
+    elif not halves and "](" in source.name:
+        fix = "Name one, and put the others into the text."
+        yield error(
+            "I24", source.line, "the source holds several links, which would be shown as they are written.", fix
+        )
 
 
 def _text(passage: Passage) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
 _ADDRESS = re.compile(r"https?://[\w.-]+[^\s<>\"“”()（），。；、]*")
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+")
 _UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")  # not Hangul
+_FULL_WIDTH = re.compile("[\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")  # have their own room
 _QUOTES = frozenset("“”‘’—…")
 LISTED = re.compile(  # the beginning of a line that is one of a list to a reader, and not to Markdown
     r"\d{1,2}(?:[、）．]|[.)](?=[^\d\s]))|[(（](?:\d{1,2}|[一二三四五六七八九十]{1,3})[)）]"
@@ -149,6 +150,7 @@ def _between_lines(tokens: Sequence[Token], index: int) -> str:
     after = next((token.content for token in tokens[index + 1 :] if token.content), "")
     sides = [_UNSPACED.match(side) is not None for side in (before, after[:1])]
     runs_on = all(sides) or (any(sides) and (before if sides[1] else after[:1]) in _QUOTES)
+    runs_on = runs_on or _FULL_WIDTH.match(before) is not None or _FULL_WIDTH.match(after) is not None
     return "" if before and after and runs_on and not LISTED.match(after) else " "
 
 

@@ -26,6 +26,8 @@ _LABEL = re.compile(r"(?:sources?|via|来源|來源|消息来源|出处)[ \t]*[:
 _LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]\(<?([^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?\)")
 _ADDRESS = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+)>")
 _CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60})[)）]$")
+_LABELLED = re.compile(r"[\[【［〔](" + _LABEL.pattern + r")[\]】］〕]", re.IGNORECASE)  # 【来源：Name】
+_CLOSED = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")  # CommonMark 4.2: `## Title ##`
 _SENTENCE_END = re.compile(r"[.!?。！？…”\"’'」』）)]\s*$")
 _UNWANTED = re.compile(  # controls, line separators, overrides of direction, surrogates, noncharacters
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]"
@@ -189,7 +191,7 @@ class _Body:
         line = written.rstrip()
         if not self._in_code(line, number):
             if self._block is None and (heading := _HEADING.match(line)) and len(heading[1]) <= 3:
-                self._heading(len(heading[1]), (heading[2] or "").strip(), number)
+                self._heading(len(heading[1]), _CLOSED.sub("", heading[2] or "").strip(), number)
                 return
             if block := _BLOCK.match(line):
                 self._fence_of_colons(block[1].strip(), number)
@@ -321,14 +323,15 @@ def split_source(lines: list[str], first_line: int) -> tuple[str, Source | None]
     if last is None:
         return "", None
     text = lines[last].strip()
-    if label := _LABEL.fullmatch(text):
-        return _strip_blank(lines[:last]), _source(label[1], first_line + last)
+    if label := _LABEL.fullmatch(text) or _LABELLED.fullmatch(text):
+        return _strip_blank(lines[:last]), _source(label[label.re.groups], first_line + last)
     closing = _CLOSING.search(text)
     if closing and not closing[1].isspace():
         before = text[: closing.start()]
         if not before or (_SENTENCE_END.search(before) and not _is_list(text)):
             kept = [*lines[:last], before.rstrip()]
-            return _strip_blank(kept), _source(closing[1], first_line + last)
+            named = _LABEL.fullmatch(closing[1].strip())
+            return _strip_blank(kept), _source(named[1] if named else closing[1], first_line + last)
     return _strip_blank(lines), None
 
 

@@ -144,6 +144,11 @@ def test_what_is_nearly_a_mark_of_the_file_is_an_error_with_the_right_form(writt
         ("Source: Post", "Source: [Post](https://x.example/a", 11),
         ("Source: Post", "Source: [Post]（https://x.example/a）", 11),
         ("Source: Post", "来源：[海岸日报（https://x.example/a）", 11),
+        ("Source: Post", "来源：https://x.example/a", 11),
+        ("Source: Post", "来源：<https://x.example/a>", 11),
+        ("Source: Post", "来源：海岸日报 https://x.example/a", 11),
+        ("Source: Post", "Source: Coast Daily (https://x.example/a)", 11),
+        ("Source: Post", "来源：[甲](https://x.example/a) [乙](https://x.example/b)", 11),
     ],
 )
 def test_a_lead_or_source_that_would_be_shown_as_written_is_an_error(old: str, new: str, line: int) -> None:

@@ -186,6 +186,22 @@ def test_dashes_that_are_none_are_named(text: str, line: int, says: str) -> None
     assert caught.value.where == f"issue:{line}"
 
 
+@pytest.mark.parametrize(
+    "written", ["（来源：海岸日报）", "(来源: 海岸日报)", "【来源：海岸日报】", "[来源：海岸日报]", "来源：海岸日报"]
+)
+def test_a_source_in_brackets_is_named_without_its_label(written: str) -> None:
+    (item,) = with_body(f"### One\n\nIt opened.\n\n{written}\n").items
+    assert (item.body, item.source and item.source.name) == ("It opened.", "海岸日报")
+    (item,) = with_body("### One\n\n昨天开业。（来源：海岸日报）\n").items
+    assert (item.body, item.source and item.source.name) == ("昨天开业。", "海岸日报")
+
+
+def test_signs_that_close_a_heading_are_no_part_of_it() -> None:
+    made = with_body("## Shops ##\n\n### One ###\n\n### C #\\#\n\n### F# {lead}\n")
+    assert (made.sections[0].title, [item.headline for item in made.items]) == ("Shops", ["One", "C ##", "F#"])
+    assert canonical.unnumbered(source.read(canonical.write(made))) == canonical.unnumbered(made)
+
+
 def test_quotes_around_a_lead_that_are_not_straight_are_refused() -> None:
     with pytest.raises(SourceError, match=r'Write: \{lead="short"\}'):
         with_body("### One {lead=“short”}\n\nSource: P\n")
