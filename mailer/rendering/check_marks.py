@@ -44,16 +44,15 @@ def check_marks(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
 def _source(source: Source) -> Iterator[Finding]:
     """A source's name that holds an address, which readers would see and could not open."""
     halves = [_half_link(half, source.line) for half in _half_links(source.name)]
-    yield from halves
-    if not halves and (found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*$", source.name)):
+    if halves:
+        yield from halves
+    elif source.name.count("](") > 1:
+        fix = "Name one, and put the others into the text."
+        yield error("I24", source.line, "the source holds several links, which would be shown as written.", fix)
+    elif found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*$", source.name):
         name = source.name[: found.start()].rstrip(" (（[:：,，")
         fix = f"Write: [{_short(name) or 'NAME'}]({found[1]})"
         yield error("I24", source.line, "the source's address is shown beside its name and is no link.", fix)
-    elif not halves and "](" in source.name:
-        fix = "Name one, and put the others into the text."
-        yield error(
-            "I24", source.line, "the source holds several links, which would be shown as they are written.", fix
-        )
 
 
 def _text(passage: Passage) -> Iterator[Finding]:

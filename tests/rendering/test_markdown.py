@@ -87,6 +87,7 @@ def test_any_text_gives_allowed_elements_only(text: str) -> None:
         ("他说“好”\n于是\n“走”", "他说“好”于是“走”"),
         ("用 Python\n写的", "用 Python 写的"),
         ("写的\nPython", "写的 Python"),
+        ("写完了。\nPython 也写完了", "写完了。Python 也写完了"),
         ("one\ntwo", "one two"),
         ("한국어\n문장", "한국어 문장"),
         ("第一点\n（2）第二点", "第一点 （2）第二点"),
