@@ -56,6 +56,9 @@ def _picture(link: Link) -> Iterator[Finding]:
             yield error("H08", link.line, "a picture that is a link has no words to be read out.", fix)
         else:
             yield warning("H08", link.line, "the picture has no words; who does not see it gets nothing.", fix)
+    if link.width and not link.width.isdigit():
+        message = f"the picture's width {link.width!r} is no number of pixels."
+        yield warning("H08", link.line, message, "Write, for example: {width=400}.")
     if images.is_file(link.url):
         return
     if not link.width.isdigit() and link.url.startswith(("http://", "https://")):
@@ -82,7 +85,11 @@ def _link(link: Link) -> Iterator[Finding]:
     allowed = ("http", "https") if link.image else ("http", "https", "mailto", "tel")
     if scheme not in allowed:
         problem = "is empty" if link.url in ("", "#") else f"has an address that no mail can open: {link.url[:60]!r}"
-        yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", "Write the whole https: address.")
+        fix = "Write the whole https: address."
+        if link.image and link.url and not link.url.startswith(("data:", "javascript:", "#")):
+            name = re.split(r"[/\\]", link.url)[-1][:40]
+            fix = f"Put the file beside the issue: ![...]({name})."
+        yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", fix)
         return
     if scheme not in ("http", "https"):
         return

@@ -22,6 +22,9 @@ _HALF_LINK = re.compile(
     r"(?<!\\)!?[\[［](?P<text>[^\[\]［］]{1,80})(?P<joint>[\]］]?[(（])"
     r"(?P<url>(?:https?://|[\w./-]+\.(?:png|jpe?g|gif|webp))[^\s()（）]*(?:\([^\s()（）]*\)[^\s()（）]*)*)(?P<rest>.*)$"
 )
+_PICTURE = re.compile(
+    r"!\[(?P<text>[^\[\]]*)\](?:\s+\((?P<apart>[^()\s]+)\)|\((?!<)(?P<blank>[^()<>\"'\s]+[ \t]+[^()<>\"']*\.\w{3,4})\))"
+)
 _CLOSED = re.compile(r"\)|\s+(?:\"[^\"]*\"|'[^']*')\s*\)")
 _ATTRIBUTE = re.compile(r"[{｛]\s*(?:lead|lang)\b.*$", re.IGNORECASE)
 
@@ -74,6 +77,12 @@ def _line(line: str, number: int) -> Iterator[Finding]:
         yield error("I24", number, f"{line.strip()[:40]!r} begins no block.", "Write: ::: cta NAME")
     for half in _half_links(line):
         yield _half_link(half, number)
+    for picture in _PICTURE.finditer(line):
+        address = picture["apart"] or f"<{picture['blank']}>"
+        message = (
+            f"the picture {_short(picture['text'])!r} has a blank in its name or before it, and would be shown as text."
+        )
+        yield error("I24", number, message, f"Write: ![{_short(picture['text'])}]({address})")
     yield from _tags(line, number)
 
 
@@ -91,7 +100,8 @@ def _half_links(line: str) -> Iterator[re.Match[str]]:
 def _half_link(half: re.Match[str], number: int) -> Finding:
     address = re.match(r"[!-~]+", half["url"])
     message = f"the link {_short(half['text'])!r} is not written as one, and its address would be shown."
-    return error("I24", number, message, f"Write: [{_short(half['text'])}]({address[0] if address else ''})")
+    mark = "!" if half[0].startswith("!") else ""
+    return error("I24", number, message, f"Write: {mark}[{_short(half['text'])}]({address[0] if address else ''})")
 
 
 def _short(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import struct
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +22,7 @@ LARGEST_EMBEDDED = 20_000
 EMBEDDED = "cid:"
 ROOM = 536  # pixels between the margins of the page
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]|$")
+_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".webp"))
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _IN_MAIL = r'src="(?:cid:({digest})@[^"]*|{base}/i/({digest}))"'
 
@@ -49,6 +52,20 @@ def load(issue: Issue, links: Iterable[markdown.Link], folder: Path) -> tuple[Is
             problem, fix = image
             found.append(error("I20", link.line, f"the picture {name!r} {problem}.", fix))
     return (replace(issue, images=images) if images else issue), found
+
+
+def _nearest(root: Path, name: str) -> str:
+    """What to do about a file that is not there: which one of the folder may be meant."""
+    meant = root / name.replace("\\", "/")
+    with suppress(OSError, ValueError):
+        if not meant.parent.resolve().is_relative_to(root):
+            return "Put the file beside the issue or below it."
+        names = [path.name for path in meant.parent.iterdir() if path.suffix.lower() in _SUFFIXES]
+        near = [each for each in names if each.lower() == meant.name.lower()]
+        near = near or difflib.get_close_matches(meant.name, names, 1, 0.7)
+        if near:
+            return f"Did you mean {(meant.parent / near[0]).relative_to(root).as_posix()!r}?"
+    return "Put the file beside the issue, or correct its name."
 
 
 def read(content: bytes) -> Image | None:
@@ -110,7 +127,7 @@ def _read(folder: Path, name: str) -> Image | tuple[str, str]:
             return f"has over {LARGEST // 1_000_000} MB", "Save it smaller: 1,100 pixels wide is enough."
         content = path.read_bytes()
     except FileNotFoundError:
-        return "is not there", "Put the file beside the issue, or correct its name."
+        return "is not there", _nearest(root, name)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         return f"cannot be read ({why})", "Correct the name, or let the file be read."

@@ -126,7 +126,7 @@ def test_a_rule_finds_its_line(body: str, expected: tuple[str, str, int]) -> Non
         ("See [the report](https://x.example/a", 9, "Write: [the report](https://x.example/a)"),
         ("See [the report](https://x.example/a的报道，明天", 9, "Write: [the report](https://x.example/a)"),
         ("见[报道]（https://x.example/a）。", 9, "Write: [报道](https://x.example/a)"),
-        ("![Cranes](crane.png", 9, "Write: [Cranes](crane.png)"),
+        ("![Cranes](crane.png", 9, "Write: ![Cranes](crane.png)"),
     ],
 )
 def test_what_is_nearly_a_mark_of_the_file_is_an_error_with_the_right_form(written: str, line: int, fix: str) -> None:

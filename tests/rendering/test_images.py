@@ -176,3 +176,24 @@ def test_a_themes_logo_stands_above_every_issue_and_travels_in_the_mail(tmp_path
     assert [part.get_content_type() for part in message.walk()][-1] == "image/png"
     assert 'src="../i/' in made.archive_html
     assert [image.digest for image in made.images]
+
+
+@pytest.mark.parametrize(
+    ("written", "rule", "fix"),
+    [
+        ("![A crane](pictures/A-crane.png)", "I20", "Did you mean 'pictures/a crane.png'?"),
+        ("![A crane](Logo.PNG)", "I20", "Did you mean 'logo.png'?"),
+        (r"![A crane](pictures\a-crane.png)", "I20", "Did you mean 'pictures/a crane.png'?"),
+        ("![A crane](pictures/no.png)", "I20", "Put the file beside the issue, or correct its name."),
+        ("![A crane](/home/olga/logo.png)", "L01", "Put the file beside the issue: ![...](logo.png)."),
+        (r"![A crane](C:\Users\olga\logo.png)", "L01", "Put the file beside the issue: ![...](logo.png)."),
+        ("![A crane](file:///home/olga/logo.png)", "L01", "Put the file beside the issue: ![...](logo.png)."),
+        ("![A crane](pictures/a crane.png)", "I24", "Write: ![A crane](<pictures/a crane.png>)"),
+        ("![A crane] (logo.png)", "I24", "Write: ![A crane](logo.png)"),
+        ("![A crane]（logo.png）", "I24", "Write: ![A crane](logo.png)"),
+        ("![A crane](logo.png){width=400px}", "H08", "Write, for example: {width=400}."),
+    ],
+)
+def test_a_picture_that_is_written_wrong_is_told_with_the_right_form(folder, written, rule, fix):
+    examined = examine.examine(f"{HEAD}{written}\n\nSource: Post\n", str(folder / "today.md"))
+    assert [(each.line, each.id, each.fix) for each in examined.findings] == [(LINE, rule, fix)]
