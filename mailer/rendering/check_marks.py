@@ -15,9 +15,9 @@ _HEADING = re.compile(
     r" {0,3}(?:#{2,6}(?=[^#\s]|[\u00a0\u3000\u200b])|[#＃]*＃[#＃]+|＃(?=[ \t\u3000]))[\s\u200b]*(?P<text>.*)$"
 )
 _TOPIC = re.compile(r".*[#＃]\s*$")  # #a topic#, as Weibo has it
-_BLOCK = re.compile(r"\s*(?:[:：]{2}|[:：]*：[:：]*)\s*cta\b", re.IGNORECASE)
-_BRACES = re.compile(r"(?:｛｛|｛\{|\{｛)\s*(?P<inside>[^{}｛｝]*?)\s*[}｝]{2}")
-_FOREIGN = re.compile(r"\{%.*?%\}|\*\|[A-Z][A-Z0-9_:]*\|\*|<%.*?%>|\$\{[A-Za-z_.]+\}")
+_BLOCK = re.compile(r"\s*[:：]{2,}\s*cta\b", re.IGNORECASE)
+_BRACES = re.compile(r"(?:｛｛|｛\{|\{｛)(?P<inside>[^{}｛｝]*)[}｝]{2}")
+_FOREIGN = re.compile(r"\{%[^{}]*%\}|\*\|[A-Z][A-Z0-9_:]*\|\*|<%[^<>]*%>|\$\{[A-Za-z_.]+\}")
 _HALF_LINK = re.compile(
     r"(?<!\\)!?[\[［](?P<text>[^\[\]［］]{1,80})(?P<joint>[\]］]?[(（])"
     r"(?P<url>(?:https?://|[\w./-]+\.(?:png|jpe?g|gif|webp))[^\s()（）]*(?:\([^\s()（）]*\)[^\s()（）]*)*)(?P<rest>.*)$"
@@ -111,7 +111,7 @@ def _short(text: str) -> str:
 def _tags(line: str, number: int) -> Iterator[Finding]:
     for tag in _BRACES.finditer(line):
         message = f"{tag[0]!r} has full-width braces, so that every reader would see it."
-        yield error("I24", number, message, f"Write: {{{{ {tag['inside']} }}}}")
+        yield error("I24", number, message, f"Write: {{{{ {tag['inside'].strip()} }}}}")
     for tag in _FOREIGN.finditer(line):
         fix = 'Merge tags are {{ first_name | ", " }} and the like; put what is meant as code between backticks.'
         yield error("I24", number, f"{tag[0][:40]!r} is filled in by no one and would be shown.", fix)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mailer.rendering.finding import Finding, error
 
-_PAIR = re.compile(r"(?P<before>\s*)(?P<key>[\w-]+)(?P<colon>[ \t]*[:：﹕])(?P<gap>\s*)(?P<value>.*?)\s*$")
+_PAIR = re.compile(r"(?P<before>\s*)(?P<key>[\w-]+)(?P<colon>[ \t]*[:：﹕])(?P<gap>\s*)(?P<value>\S.*)?$")
 _COLON = re.compile(r"\s*([^\s#:：\"'\[{-][^:：\"'\[{]*)：")
 _DASHES = re.compile("[ \t]*[-－—–─﹣‐‑−_=]{2,}\\s*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s+#.*)?|\'(?:[^\']|\'\')*\'(?:\s+#.*)?')
@@ -23,9 +23,9 @@ def find(text: str, first_line: int, keys: Iterable[str]) -> list[Finding]:
     for index, line in enumerate(lines):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        pair = _PAIR.match(line)
+        pair = _PAIR.match(line.rstrip())
         silenced = silenced and line[0].isspace()
-        below = _PAIR.match(lines[index + 1]) if index + 1 < len(lines) else None
+        below = _PAIR.match(lines[index + 1].rstrip()) if index + 1 < len(lines) else None
         ends = index + 1 == len(lines) or (below is not None and (below["key"] in known or not below["before"]))
         found += _line(line, pair, first_line + index, frozenset() if silenced else known, ends=ends)
         silenced = silenced or (pair is not None and pair["key"] == "silence" and not pair["value"])
