@@ -459,6 +459,7 @@ def test_any_bytes_give_an_issue_or_a_source_error(data: bytes) -> None:
         DIGEST + "\n" * 900_000,
         DIGEST + "| " * 20_000 + "x.",
         DIGEST.replace("Boards", "| " * 60_000 + "Boards"),
+        DIGEST + "3. Ropes\nHemp is back\n\n" + "A line without a source\n\n" * 8_000,
         "y" * 5_000_000,
     ],
     ids=[
@@ -472,6 +473,7 @@ def test_any_bytes_give_an_issue_or_a_source_error(data: bytes) -> None:
         "blank lines",
         "bars at the end",
         "bars in a text",
+        "lines below",
         "5 MB",
     ],
 )

@@ -13,6 +13,8 @@ from mailer.rendering.paste.labels import BARE, LEAST
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+MOST = 20  # lines of an item in which its source is looked for
+
 
 def name(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed: bool) -> bool:
     """Write names alone at the end of items as sources: `来源：X`; whether that is what they are.
@@ -44,6 +46,7 @@ def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
     texts = ["", "", *(line.text for line in lines), ""]
     begins = [enumerators.is_numbered(text) or enumerators.bullet(text) is not None for text in texts]
     marked = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
+    marked = [i for i in marked if sources.source_line(lines[i].text) is None]
     marked = [i for i in marked if texts[i + 1] or not begins[i + 3]]  # not a title above an item
     ends = [i for i in marked if texts[i] and texts[i + 1] and (not texts[i + 3] or begins[i + 3])]
     if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:
@@ -56,15 +59,22 @@ def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
 def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], list[int], int], bool]) -> list[int]:
     """The lines that name the sources of most items and of the last; [] where they do not."""
     named = []
+    bare: list[int] = []
     for start, stop in itertools.pairwise([*ordered, len(lines)]):
-        filled = [i for i in range(start + 1, stop) if lines[i].text]
+        filled = [i for i in range(start + 1, stop) if lines[i].text][:MOST]
         if (at := next((i for i in filled if is_name(lines, filled, i)), None)) is not None:
             named.append(at)
+        elif filled:
+            bare.append(filled[0])
+    known = {lines[at].text for at in named}
+    named = sorted([*named, *(at for at in bare if lines[at].text in known)])  # a name alone that others have, too
     return named if named and len(named) * 3 >= len(ordered) * 2 and named[-1] > ordered[-1] else []
 
 
 def _is_marked_name(lines: list[Line], filled: list[int], at: int) -> bool:
     text = lines[at].text
+    if sources.source_line(text) is not None:
+        return False
     return sources.is_marked_name(text) and (at != filled[0] or sources.is_medium(text[1:-1]))
 
 

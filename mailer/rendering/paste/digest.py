@@ -106,7 +106,9 @@ class _Reader:
     def reading(self) -> Reading:
         self.lines = above.put_below(self.lines, self.report)
         self.notes = self._footnotes()
-        self.lines = running.mark(fields.begin_lines(self.lines, self.report), self.report)
+        self.lines = fields.begin_lines(self.lines, self.report)
+        self.lines = fields.begin_with_colons(self.lines, self.report)
+        self.lines = running.mark(self.lines, self.report)
         self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
         self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)
         self.lines = labels.name_labelled(alone.name_in_brackets(self.lines, self.report), self.report)

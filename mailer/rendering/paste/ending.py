@@ -38,6 +38,7 @@ class _Ending:
         if self._is_one_line(start):
             return start + 1
         index = start + 1
+        each, told = self._lines_of_each(), 0
         while index < len(self.lines):
             text = self.lines[index].text
             if (
@@ -55,6 +56,9 @@ class _Ending:
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
             foot = foot or (text and self._is_told(start, index) and _is_colophon(text))
             foot = foot or (text and index > start and self._is_signature(index))
+            if text and 0 < told == each and not self.lines[index - 1].text and not tails.names_one(text):
+                foot = True  # all others have as many lines, with no blank one between them
+            told += text != ""
             foot = foot or (text and index > start and self._is_title_again(start, index))
             foot = foot or (text and index > start and self._is_beyond(start, index))
             if foot or (text and index > start and self._is_call_line(text, index)):
@@ -62,13 +66,21 @@ class _Ending:
             index += 1
         return index
 
+    def _lines_of_each(self) -> int:
+        """How many lines all items but the last have below the first, with no blank one inside; 0 where they differ."""
+        borders = sorted([*self.found.starts, *self.found.titles])
+        others = [(one, two) for one, two in itertools.pairwise(borders) if one in self.found.starts]
+        counts = {sum(line.text != "" for line in self.lines[one + 1 : two]) for one, two in others}
+        whole = all(self._blocks(one, two) == 1 for one, two in others)
+        return counts.pop() if len(others) >= LEAST and whole and len(counts) == 1 else 0
+
     def _is_signature(self, index: int) -> bool:
         """Whether a line is who signs the digest: a few words, and nothing but the day below."""
         text = self.lines[index].text
-        below = [line.text for line in self.lines[index + 1 :] if line.text][:2]
-        return (
-            len(below) == 1 and width(text) <= 30 and not re.search(r"[。！？.!?]$", text) and naming.is_day(below[0])
-        )
+        if width(text) > 30 or re.search(r"[。！？.!?]$", text) or any(line.text for line in self.lines[index + 4 :]):
+            return False
+        below = [line.text for line in self.lines[index + 1 :] if line.text]
+        return len(below) == 1 and naming.is_day(below[0])
 
     def _is_one_line(self, last: int) -> bool:
         """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""

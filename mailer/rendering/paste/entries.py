@@ -10,6 +10,7 @@ from mailer.rendering.paste import enumerators, grammar, links, shapes, sources,
 from mailer.rendering.paste.line import Line
 
 PAIRS = {"【": "】", "[": "]", "「": "」", "『": "』", "《": "》", "〖": "〗", "<": ">", "(": ")", "（": "）"}
+WIDEST_TITLE = 12  # columns of a title over lines that have no mark
 LONG = 110  # columns of a paragraph of a story; what is shorter is an item of its own
 HAN_AND_BLANK = re.compile(r"([一二三四五六七八九十]) (?=\S)")
 

@@ -17,6 +17,11 @@ WIDEST = 10  # columns of a field's name
 SECTOR = 6  # columns of one that has but one item; what is longer is whom the headline is about
 _FIELD = re.compile(r"(?:【([^【】\d]+)】|([^\s\d|｜丨【】]+)\s*[|｜丨])\s*(?=\S)")
 _BARRED = re.compile(r"([\u3400-\u9fff]{2,5}|[A-Z][a-z]{2,9})\s*[|｜丨]\s*([^|｜丨]{6,})")
+LINE = 26  # columns of a line that tells news
+_ABOUT = re.compile(
+    r"(?!来源|时间|地[点址]|电话|[主标]题|日期|作者|联系)[\u3400-\u9fffA-Za-z][^\s：:，。；、【】]{1,11}[：:]\s*\S.{6,}"
+)
+_HEAD = re.compile(r"((?:#[^#]{2,20}#)?\s*【[^【】]*\d[^【】]*】)\s*([^\s：:，。；、【】]{2,12}[：:]\s*\S.{6,})")
 _CRY = re.compile(r"突发|重磅|独家|最新|快讯|热[点搜]|头条|关注|breaking|exclusive", re.IGNORECASE)
 
 
@@ -40,6 +45,27 @@ def begin_lines(lines: list[Line], report: Report) -> list[Line]:
             written.append(replace(line, text=f"## {opened}"))
         written.append(replace(line, text=f"● {match[2]}") if match else line)
     return written
+
+
+def begin_with_colons(lines: list[Line], report: Report) -> list[Line]:
+    """Lines alone that all say first what or whom they are about, as items: `汇率：...`, `X商城：...`.
+
+    The first may stand behind the head on one line (`【5月21日要闻】X商城：...`).
+    """
+    filled = [i for i, line in enumerate(lines) if line.text]
+    found = {i: lines[i].text for i in filled if _ABOUT.fullmatch(lines[i].text)}
+    if found and (above := [i for i in filled if i < min(found)]) and (head := _HEAD.fullmatch(lines[above[-1]].text)):
+        lines = [*lines[: above[-1]], replace(lines[above[-1]], text=head[1]), *lines[above[-1] + 1 :]]
+        lines.insert(above[-1] + 1, replace(lines[above[-1]], text=head[2]))
+        return begin_with_colons(lines, report)
+    told = [i for i in filled if found and min(found) <= i <= max(found)]
+    abouts = {text.replace("：", ":").split(":")[0] for text in found.values()}
+    if len(found) < 2 * LEAST - 1 or len(found) < len(told) or len(found) * 5 < len(filled) * 3 or len(abouts) < LEAST:
+        return lines
+    if sum(width(text) >= LINE for text in found.values()) * 3 < len(found) * 2:
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} lines of a name, a colon and news taken as items")
+    return [replace(line, text=f"● {found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
 def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]:

@@ -27,6 +27,7 @@ _FORWARD = re.compile(
     re.I,
 )
 _WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
+REPLY = 25  # lines of an answer above what it quotes
 _HEADER = re.compile(
     r"(from|sent|to|cc|date|subject|re|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
     r"\s*[:：]\s*(.*)",
@@ -42,6 +43,13 @@ def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward
         forward.sent, forward.date_line = lines[0].text, lines[0].number
         report.drop(lines[0].number, "line of the forwarding mail dropped", wrote[0])
         return lines[1:], forward
+    replied = next((i for i, line in enumerate(lines[:REPLY]) if _WROTE.fullmatch(line.text)), 0)
+    if replied and len(lines) - replied > replied:  # what was answered is the longer part
+        for line in lines[: replied + 1]:
+            if line.text:
+                report.drop(line.number, "line of the forwarding mail dropped", line.text)
+        forward.sent, forward.date_line = lines[replied].text, lines[replied].number
+        return lines[replied + 1 :], forward
     start = next((i for i, line in enumerate(lines[:60]) if _FORWARD.fullmatch(line.text)), None)
     head = start + 1 if start is not None else 0
     for line in lines[:head]:

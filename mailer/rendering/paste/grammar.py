@@ -18,7 +18,7 @@ _KEPT_STOP = re.compile(
     r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
 )
 _CTA = re.compile(
-    r"报名|加入|申请入|申请加|申请成为|入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
+    r"报名|(?<![新已])加入(?!了)|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
     r"|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
@@ -59,6 +59,8 @@ _CONTACT = re.compile(
     r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
     re.IGNORECASE,
 )
+# “Words,” and who said them.
+_SAYING = re.compile(r"[“\"「『][^“”\"「」『』]+[”\"」』]\s*(?:[—–-]{1,2}|\n|[(（])\s*\S.{1,30}")
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
@@ -217,6 +219,11 @@ def without_weather(text: str) -> str:
 def is_greeting(text: str) -> bool:
     """Whether a line greets the readers."""
     return _GREETING.match(fold(text)) is not None
+
+
+def is_saying(text: str) -> bool:
+    """Whether a line is only somebody's words, and who said them."""
+    return _SAYING.fullmatch(links.strip(text)[0]) is not None
 
 
 def is_rule(text: str) -> bool:

@@ -53,7 +53,7 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
     bare = [(tails.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
     return Habits(
         lenient=lenient,
-        in_headlines=_most(texts, lambda text: tails.source_at_end(text, lenient=True) is not None),
+        in_headlines=_most(texts, lambda text: tails.source_at_end(text, lenient=True) is not None, share=0.6),
         behind=tails.stand_behind_headlines(texts),
         before=tails.stand_before_headlines(texts),
         linked=_most(texts, lambda text: tails.link_and_name(text) is not None, least=1),
@@ -62,10 +62,16 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         colons=_most(bare, grammar.has_colon),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts)
         or _most(texts, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
-        signs=sum(_SIGNS.match(text) is not None for text in texts) * 2 > len(texts),
+        signs=_have_signs(texts),
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def _have_signs(texts: list[str]) -> bool:
+    """Whether pictures stand before most headlines, or different ones before several."""
+    signs = [match[0] for text in texts if (match := _SIGNS.match(text))]
+    return len(signs) * 2 > len(texts) or len({*signs}) >= 3
 
 
 def _without_address(text: str) -> str:
@@ -73,10 +79,10 @@ def _without_address(text: str) -> str:
     return addressed[0] if addressed else text
 
 
-def _most(texts: list[str], test: Callable[[str], bool], least: int = 3) -> bool:
-    """Whether four of five of the texts, and `least`, are so."""
+def _most(texts: list[str], test: Callable[[str], bool], least: int = 3, share: float = 0.8) -> bool:
+    """Whether four of five of the texts, or another `share`, and `least`, are so."""
     told = sum(map(test, texts))
-    return told >= least and told * 5 >= len(texts) * 4
+    return told >= least and told >= len(texts) * share
 
 
 def _last_lines(lines: list[Line], found: Outline, borders: list[int]) -> list[str]:

@@ -60,6 +60,7 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
         reader.masthead.take_name(reader.fallback.text, reader.fallback)
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
         reader.masthead.take_name(*plainest)
+        report.keep(plainest[1].number, plainest[0])
     head_words = " ".join([*(line.text for line in lines), forward.subject])
     head.worded = WORDS.search(fold(_WRITTEN.sub(" ", head_words))) is not None
     if forward.subject:

@@ -40,6 +40,10 @@ _NAME_AND_DAY = re.compile(
     rf"|{_AGO})"
     rf"|([^\W\d][^\d|｜·,，。！？:：\s]{{1,23}})\s+(?:{_AGO})"
 )
+_DAY_AND_NAME = re.compile(
+    r"(\S.{5,90}?)\s+(?:20\d\d[-/.])?\d{1,2}[-/.]\d{1,2}(?: \d{1,2}:\d{2})?"
+    r"\s+((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\s:：|｜]{1,16})"
+)
 _BETWEEN_SIGNS = re.compile(r"([^\w\s])\1*\s*\w.{0,24}?\s*\1+")  # `--- Markets ---`
 _BETWEEN = re.compile(r"(.{6,120}?)\s*[(（]([^()（）]{2,40})[)）]\s*(?:[:：]|\s[-–—])\s*(\S.{7,})")
 # A headline in quotation marks, whose it is, and the text: `"Ice is dear", Post. It costs ...`
@@ -71,7 +75,7 @@ class _End:
 
 def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     """The lines with names behind a label that repeats ("信源：X", "Read more at X") written as sources are."""
-    lines = _parted(_named_with_days(lines, report), report)
+    lines = _parted(_named_behind_days(_named_with_days(lines, report), report), report)
     groups: defaultdict[str, list[_End]] = defaultdict(list)
     for end in _labelled_ends(lines):
         groups[re.sub(r"\s+(?:the\b)?", "", end.label.casefold())].append(end)  # "More from (the)" is one
@@ -103,6 +107,18 @@ def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
         return lines
     report.add(lines[min(found)].number, "guess", f"{len(found)} names with a day taken as sources", found[min(found)])
     return [replace(line, text=f"来源：{found[i]}") if i in found else line for i, line in enumerate(lines)]
+
+
+def _named_behind_days(lines: list[Line], report: Report) -> list[Line]:
+    """Lines of headline, day and name (`Ice is dear 2026-05-20 Post`), as a page lists them, with their sources."""
+    found = {i: match for i, line in enumerate(lines) if (match := _DAY_AND_NAME.fullmatch(line.text))}
+    if len(found) < LEAST:
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} names behind a day taken as sources")
+    return [
+        replace(line, text=f"{found[i][1]}（来源：{found[i][2]}）") if i in found else line
+        for i, line in enumerate(lines)
+    ]
 
 
 def _parted(lines: list[Line], report: Report) -> list[Line]:

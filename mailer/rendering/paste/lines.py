@@ -64,7 +64,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = _nested(clean, dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
-    clean = _without_pages(_without_underlines(unquoted, report), report)
+    clean = _without_pages(_without_underlines(_without_lines_between(unquoted, report), report), report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
@@ -142,6 +142,20 @@ def _without_underlines(lines: list[Line], report: Report) -> list[Line]:
         else:
             kept.append(line)
     return kept
+
+
+def _without_lines_between(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without strokes that stand between a headline and its text, item after item."""
+    found = {
+        i
+        for i in range(1, len(lines) - 1)
+        if re.fullmatch(r"([—–─━_=*·.-])\1{3,}", lines[i].text)
+        and re.search(r"[^。！？.!?：:\s]$", lines[i - 1].text)
+        and re.search(r"[。！？.!?]['”\")）]?$", lines[i + 1].text)
+    }
+    for index in found if len(found) > 1 else ():
+        report.drop(lines[index].number, "strokes below a headline dropped", lines[index].text)
+    return [line for i, line in enumerate(lines) if len(found) < 2 or i not in found]
 
 
 def _without_pages(lines: list[Line], report: Report) -> list[Line]:

@@ -35,7 +35,7 @@ _QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[
 _BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
 KIND = (
     r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|读懂世界|看世界"
-    r"|播报|头条|[早晨晚夜]读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
+    r"|播报|头条|[早晨晚夜快速]读|早餐|早茶|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
 )
 WORDS = re.compile(
     rf"{KIND}|晨|\d\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
@@ -54,7 +54,11 @@ _LUNAR = (
 )
 _WEEK = r"[(（](?:20\d\d\s*年)?第\s*\d{1,2}\s*周[)）]"
 _STEM_DAY = r"[甲乙丙丁戊己庚辛壬癸][子丑寅卯辰巳午未申酉戌亥][年月日]"
-_SMALL = f"(?:{grammar.EDITION}|{_WEEK}|{_WEEKDAY}|{_LUNAR}|{_STEM_DAY})"
+_TERM = (
+    "(?:立[春夏秋冬]|[夏冬]至|[春秋]分|雨水|惊蛰|清明|谷雨|小满|芒种|[小大]暑|处暑|白露|寒露|霜降|[小大]雪|[小大]寒)"
+    "(?![\u3400-\u9fff])"
+)
+_SMALL = f"(?:{grammar.EDITION}|{_TERM}|{_WEEK}|{_WEEKDAY}|{_LUNAR}|{_STEM_DAY})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",

@@ -31,6 +31,8 @@ def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
     if not name or _ANY.fullmatch(fold(name)):
         return True
+    if re.search(r"[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)", name):
+        return True
     return re.search(r"[【】「」『』《》>]|\s[—–-]+\s|[，,！!]\s*(?:请|欢迎)", name) is not None
 
 
@@ -82,5 +84,6 @@ def _undated(text: str) -> str:
 def _name(words: str) -> str:
     """The words without a date, where they may be a name of its own; else ""."""
     name = _ARRIVES.sub("", re.sub(r"^[^\w(（]+", "", _undated(words).split(" | ")[0]).strip(EDGE + "()（）"))
+    name = re.sub(r"[^\w」』》】)）!！?？]+$", "", name)
     told = not grammar.is_greeting(name) and _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
     return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""

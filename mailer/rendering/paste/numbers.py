@@ -8,12 +8,14 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, leads, sources, tails, titles
+from mailer.rendering.paste import entries, enumerators, grammar, leads, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000
 
+_FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
+_LAST = re.compile(r"最后一[条则个](?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 # A second enumerator in the same line: a run of leads, not an item.
 _SEVERAL = re.compile(r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])")
 
@@ -27,6 +29,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             continue
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
+        if family in enumerators.SECTIONS and _hold_lines(lines, [index for index, _ in chain]):
+            continue
         if family == "nth" and len(best) >= 2:
             continue  # what a text counts within itself
         longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
@@ -38,6 +42,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {index: mark.rest for index, mark in best}, best[0][1].family
     if len(best) >= 2 and best[0][1].number == 2:
         best = [*_unmarked_first(lines, best[0][0]), *best]
+    if best[0][1].family == "ordinal":
+        best = [*best, *_last_of_all(lines, best[-1])]
     best = best[_contents(lines, best) :]
     chosen = {index for index, _ in best}
     starts = {}
@@ -99,10 +105,19 @@ def _bare(text: str) -> str:
 
 def _unmarked_first(lines: list[Line], second: int) -> list[tuple[int, enumerators.Mark]]:
     """The line above number 2 that begins with a 1 as part of its words: `1 big thing`."""
+    told = [(i, match) for i in range(second) if (match := _FIRST.fullmatch(lines[i].text))]
+    if told:
+        return [(i, enumerators.Mark("ordinal", 1, match[1])) for i, match in told[-1:]]
     found = ((i, mark) for i in range(second) for mark in enumerators.marks(lines[i].text))
     return [(i, replace(mark, rest=lines[i].text)) for i, mark in found if mark.family == "bare" and mark.number == 1][
         -1:
     ]
+
+
+def _last_of_all(lines: list[Line], last: tuple[int, enumerators.Mark]) -> list[tuple[int, enumerators.Mark]]:
+    """The line below the last number that says that it is the last: `最后一条：`."""
+    found = ((i, _LAST.fullmatch(lines[i].text)) for i in range(last[0] + 1, len(lines)))
+    return [(i, enumerators.Mark("ordinal", last[1].number + 1, match[1])) for i, match in found if match][:1]
 
 
 def _contents(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> int:
@@ -163,6 +178,20 @@ def _hold_bullets(lines: list[Line], indices: list[int]) -> bool:
         named = sum(tails.source_at_end(text, lenient=True) is not None for text in below)
         several += bool(bullets) and bullets[0] and (told >= 2 or (all(bullets) and named >= 2))
     return len(indices) >= 2 and several * 2 > len(indices)
+
+
+def _hold_lines(lines: list[Line], indices: list[int]) -> bool:
+    """Whether these lines are short titles, most of them over lines or headlines that are items of their own."""
+    several = 0
+    for one, two in itertools.pairwise([*indices, len(lines)]):
+        title = titles.heading(lines[one].text)
+        group = [i for i in range(one + 1, two) if lines[i].text and not grammar.is_foot_or_call(lines[i].text)]
+        if title is None or width(title[0]) > entries.WIDEST_TITLE or not group:
+            return False
+        items = entries.of(lines, group)
+        bare = [i for i in items if not re.search(r"[。！？.!?]$", lines[i].text)]
+        several += len(items) >= 2 and len(bare) * 2 > len(items)
+    return len(indices) >= 2 and several * 2 >= len(indices)
 
 
 def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], report: Report) -> None:

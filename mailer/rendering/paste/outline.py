@@ -18,6 +18,7 @@ from mailer.rendering.paste import (
     shapes,
     sources,
     tails,
+    titled,
     titles,
     unmarked,
 )
@@ -147,14 +148,16 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     }
     filled = [index for index, line in enumerate(lines) if line.text]
     below = dict(itertools.pairwise(filled))
-    titled = (i for i, text in found.items() if not (enumerators.bracketed(text) or ("", ""))[1])
-    over = [i for i in titled if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
-    bare = [i for i in over if sources.is_marked_name(lines[i].text)]
+    bare = (i for i, text in found.items() if not (enumerators.bracketed(text) or ("", ""))[1])
+    over = [i for i in bare if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
+    named = [i for i in over if sources.is_marked_name(lines[i].text)]
     if len(over) * 2 > len(found):
         found = {} if any(below.get(i) not in found for i in over) else found
     else:  # a title among headlines of the same form has no text of its own
-        found = {index: text for index, text in found.items() if index not in bare}
-    items = len(found) >= 3 and not (numbers.hold_several(lines, list(found)) or unmarked.are_titles(lines, found))
+        found = {index: text for index, text in found.items() if index not in named}
+    items = len(found) >= 3 and not (
+        numbers.hold_several(lines, list(found)) or titled.are_titles(lines, sorted(found))
+    )
     return (found, "bracketed") if items else ({}, "")
 
 
@@ -232,6 +235,6 @@ _WAYS = (
     _bolded,
     unmarked.one_liners,
     unmarked.by_blocks,
-    unmarked.by_titles,
+    titled.find,
     shapes.find,
 )

@@ -32,7 +32,7 @@ FOOT = re.compile(
     r"|links?\s*[:：]?$|(?:share|forward) (?:this|it)\b|love .{2,40}\? share"
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
-    r"|(?:抄?报|抄?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
+    r"|(?:[抄呈]?报|[抄报呈]?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜】\]]"
     r"|(?:本期)?(?:编辑|视觉|统筹|主笔|值班|编排|设计)\s*[:：|｜/]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
@@ -47,6 +47,9 @@ FOOT = re.compile(
     r"|(?:related|most (?:read|popular)|recommended|trending|read next|you (?:may|might) also like)(?: \w+)?\s*(?::|$))"
     r"|(?:(?:首页|登[录陆]|注册|搜索|打印|收藏|纠错|评论|字号|大|中|小|分享|微信|微博|QQ空间|朋友圈|返回顶部|客户端|举报|复制链接)"
     r"[\s|｜/·:：]*){2,}$|字号\s*[:：]|(?:打开|下载|进入)\S{0,8}(?:APP|客户端)|分享到\s*[:：]"
+    r"|[—–-]*\s*以上[为是].{2,10}(?:动态|资讯|消息|新闻|内容|部分|快讯)\W*$"
+    r"|(?:整理|制作|码字)不易|点个赞|一键三连|求(?:点赞|关注|转发)|收到请回复|来都来了|以下文章来源于|(?:查看|加载)更多\W*$"
+    r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$|晚安[，,！!。～~]*(?:好梦|大家|各位)?\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",

@@ -50,6 +50,11 @@ class Report:
         self.repairs.append(repair)
         self.unplaced.append(repair)
 
+    def keep(self, line: int, text: str) -> None:
+        """Take back that a line was dropped: something of it is in the issue after all."""
+        for found in (self.repairs, self.unplaced):
+            found[:] = [one for one in found if not (one.nature == "dropped" and one.line == line and text in one.text)]
+
     def take(self, other: Report) -> None:
         """Note what another report holds, made while several readings were tried."""
         self.repairs += other.repairs

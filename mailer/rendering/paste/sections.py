@@ -30,9 +30,6 @@ _OF_ITSELF = re.compile(
     r"|share|forward|that['’]s (?:all|it))\b",
     re.IGNORECASE,
 )
-# “Words,” and who said them.
-_SAYING = re.compile(r"[“\"「『][^“”\"「」『』]+[”\"」』]\s*(?:[—–-]{1,2}|\n|[(（])\s*\S.{1,30}")
-
 _NOTHING = re.compile(r"(?:(?:none|nothing|nil|n/a)\b.{0,24}|[暂本][无期].{0,8}|无)[.。]?$", re.IGNORECASE)
 
 
@@ -101,6 +98,8 @@ class _Sections:
         group: list[int] = []
         for index in range(at + 1, stop):
             text = self.lines[index].text
+            if not text and stop == len(self.lines) and len(group) > 1 and group[-1] == group[0] + len(group) - 1:
+                break  # the page's foot stands apart from lines that do not
             if not text or (grammar.is_rule(text) and not group):
                 continue
             if grammar.is_rule(text) or titles.is_of_the_page(text) or grammar.is_picture(text):
@@ -138,7 +137,7 @@ class _Sections:
 
     def _is_saying(self, group: list[int]) -> bool:
         """Whether a section is only what somebody said."""
-        return len(group) == 1 and _SAYING.fullmatch(links.strip(self.lines[group[0]].text)[0]) is not None
+        return len(group) == 1 and grammar.is_saying(self.lines[group[0]].text)
 
     def _is_told(self, at: int, group: list[int], *, known: bool) -> bool:
         """Whether lines below a title are items: any below a title of a known form, else those that name sources."""

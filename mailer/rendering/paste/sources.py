@@ -38,7 +38,7 @@ _MORE_AT = re.compile(
     re.IGNORECASE,
 )
 _MEDIUM = re.compile(
-    r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|电视台|电台)"
+    r"\S{2,}(?:报|网|社|通讯|周刊|观察|评论|在线|财经|参考|日志|电视台|电台)"
     r"|.*\b(?:wire|post|times|echo|daily|news|gazette|herald|journal|courier|tribune|standard|observer|reuters|bloomberg"
     r"|weekly|monthly|ledger|review|examiner|mirror|chronicle|press|reporter|bulletin)",
     re.IGNORECASE,
@@ -95,7 +95,7 @@ _DATED = re.compile(
 # What a wire's text begins with: `新华社北京5月20日电`, `央视网消息：`, `据《X报》报道，`
 _WIRE = re.compile(
     r"据?(?:《([^《》]{2,24})》|([\u3400-\u9fff\d]{1,8}?(?:社|报|网|台)))"
-    r"(?:[\u3400-\u9fff]{0,8}?(?:\d{4}年)?\d{1,2}月\d{1,2}日(?:电|讯|消息|报道)|消息|讯|报道)"
+    r"(?:[\u3400-\u9fff]{0,8}?(?:\d{4}年)?\d{1,2}月\d{1,2}日(?:电|讯|消息|报道)|消息|讯|报道|电(?=[\s：:，,]))"
     r"\s*(?:[(（][^()（）]{2,20}[)）])?\s*[：:，,]?\s*(?=[^\s：:，,。称说]\S{7})"
 )
 # What leads on behind a name in parentheses, or before a name.

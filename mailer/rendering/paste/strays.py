@@ -43,7 +43,8 @@ def _beyond_marks(lines: list[Line], outline: Outline) -> None:
         at = block[titled]
         text = lines[at].text
         rest = block[titled + 1 :]
-        named = tails.source_at_end(text, lenient=True) is not None and leads.SEPARATOR.search(text) is None
+        named = tails.source_at_end(text, lenient=True) is not None and not grammar.is_saying(text)
+        named = named and leads.SEPARATOR.search(text) is None
         texts = all(shapes.is_text(lines[i].text) for i in rest)
         if named and texts and (titled or rest) and not any(_is_of_page(lines[i].text) for i in block):
             _take(lines, outline, at, block[0] if titled else None)

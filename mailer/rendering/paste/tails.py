@@ -104,13 +104,21 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
 def behind_headline(text: str) -> tuple[str, str] | None:
     """A headline with a name behind a bar or dash, as (headline, name): a source where most headlines have one."""
     match = _BEHIND.fullmatch(links.strip(text)[0])
-    return (match[1], match[2]) if match and sources.is_name(match[2]) and width(match[2]) <= 24 < width(text) else None
+    named = match and sources.is_name(match[2]) and width(match[2]) <= 24
+    return (match[1], match[2]) if match and named and _is_headline_before(match[1], match[2]) else None
+
+
+def _is_headline_before(headline: str, name: str) -> bool:
+    return width(headline) + width(name) > 20 or width(headline) > width(name) or sources.is_medium(name)
 
 
 def stand_behind_headlines(texts: Sequence[str]) -> bool:
     """Whether most headlines of a digest have their source behind a bar or dash: a name shorter than the headline."""
     behind = [found for text in texts if (found := behind_headline(text))]
     shorter = sum(width(name) < width(headline) for headline, name in behind)
+    media = sum(sources.is_medium(name) for _, name in behind)
+    if media >= 3 and media * 2 >= len(behind) and len(behind) * 5 >= len(texts) * 4:
+        return True
     return shorter >= 3 and shorter * 5 >= len(texts) * 4
 
 

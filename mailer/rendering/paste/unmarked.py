@@ -6,7 +6,7 @@ import itertools
 import re
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, entries, enumerators, grammar, numbers, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
@@ -100,12 +100,12 @@ def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     head = [title and any(_is_day(lines[i].text) for i in block) for block, title in parts[:1]]
     below = itertools.dropwhile(lambda pair: not pair[1], parts[len(head) if any(head) else 0 :])
     told = [(block[title:], title) for block, title in below if block[title:]]
-    alone = [title and all(shapes.is_text(lines[i].text) for i in inside) for inside, title in told]
+    alone = [title and all(_is_alone(lines[i].text) for i in inside) for inside, title in told]
     lines_alone = sum(alone) * 2 > len(told)
     items: list[list[int]] = []
     for (inside, _), each in zip(told, alone, strict=True):
-        items += [[i] for i in inside] if each and lines_alone else [inside]
-    texts = [item for item in items if len(item) > 1 or shapes.is_text(lines[item[0]].text)]
+        items += _one_by_one(lines, inside) if each and lines_alone else [inside]
+    texts = [item for item in items if len(item) > 1 or _is_alone(lines[item[0]].text)]
     starts = {item[0]: lines[item[0]].text for item in items}
     if len(items) < 3 or len(texts) * 4 < len(items) * 3 or numbers.hold_several(lines, list(starts)):
         return {}, ""
@@ -115,48 +115,21 @@ def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return starts, "blocks"
 
 
-def are_titles(lines: list[Line], found: dict[int, str]) -> bool:
-    """Whether words in brackets are titles: short, nothing behind them, and over several items, by their shape."""
-    borders = [*sorted(found), len(lines)]
-    several = 0
-    for one, two in itertools.pairwise(borders):
-        title = (enumerators.bracketed(found[one]) or ("", found[one]))[1] == "" and width(found[one]) <= WIDEST_TITLE
-        group = [i for i in range(one + 1, two) if lines[i].text and not grammar.is_foot_or_call(lines[i].text)]
-        if not title or not group:
-            return False
-        several += len(entries.of(lines, group)) > 1
-    return several > 0
-
-
-def by_titles(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    """Items without any mark below titles in brackets: headlines above texts, or a line each."""
-    found = {
-        i: line.text for i, line in enumerate(lines) if i and (enumerators.bracketed(line.text) or ("", " "))[1] == ""
-    }
-    if len(found) < 2 or not are_titles(lines, found):
-        return {}, ""
-    starts: dict[int, str] = {}
-    for one, two in itertools.pairwise([*sorted(found), len(lines)]):
-        foot = (i for i in range(one + 1, two) if grammar.is_foot_or_call(lines[i].text))
-        stop = next(foot, two)
-        starts |= entries.of(lines, [i for i in range(one + 1, stop) if lines[i].text])
-    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found below titles in brackets")
-    return starts, "titled"
-
-
 def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark, each one line with its source behind it."""
     filled = [index for index, line in enumerate(lines) if line.text]
     found = [
         index
         for index in filled
-        if width(lines[index].text) > 24 and tails.source_at_end(lines[index].text, lenient=False)
+        if width(lines[index].text) > 24
+        and not grammar.is_saying(lines[index].text)
+        and tails.source_at_end(lines[index].text, lenient=False)
     ]
     before = [index for index in filled if tails.before_headline(lines[index].text)]
     if len(before) > len(found) and tails.stand_before_headlines([lines[index].text for index in before]):
         found = before
     if len(found) < 3:
-        found = [i for i in filled if _has_name_behind(lines[i].text)]
+        found = [i for i in filled if _has_name_behind(lines[i].text) and not grammar.is_saying(lines[i].text)]
     below = [index for index in filled if found and index >= found[0]]
     if len(found) < 3 or len(found) * 2 < len(below):
         return {}, ""
@@ -204,6 +177,30 @@ def _are_one(lines: list[Line], one: int, two: int) -> bool:
     chinese = [re.search(r"[\u3400-\u9fff]", lines[i].text) is not None for i in (one, two)]
     latin = [re.search(r"[A-Za-z]{3}", lines[i].text) is not None for i in (one, two)]
     return two == one + 1 and chinese[0] != chinese[1] and latin[0] != latin[1]
+
+
+def _is_alone(text: str) -> bool:
+    """Whether a line may be an item of its own: a sentence, a headline with its source, an entry of a diary."""
+    day = dates.find(text, dates.SOME_DAY)
+    return shapes.is_text(text) or _is_sourced(text) or (day is not None and day[2] == 0)
+
+
+def _is_sourced(text: str) -> bool:
+    return tails.source_at_end(text, lenient=True) is not None
+
+
+def _one_by_one(lines: list[Line], inside: list[int]) -> list[list[int]]:
+    """Each line as an item; a sentence without a source below a headline that has one is its text."""
+    items: list[list[int]] = []
+    for index in inside:
+        text = lines[index].text
+        above = items[-1][0] if items else None
+        told = above is not None and _is_sourced(lines[above].text) and not re.search("[.。]$", lines[above].text)
+        if told and shapes.is_text(text) and not _is_sourced(text):
+            items[-1].append(index)
+        else:
+            items.append([index])
+    return items
 
 
 def _is_day(text: str) -> bool:

@@ -27,7 +27,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
         for one, two in pairs
         if width(one.text) >= 0.7 * widest
         and not _WRAP_END.search(one.text)
-        and not (bullet(one.text) and re.search(r"[\u3400-\u9fff]", one.text))
+        and not ((bullet(one.text) or is_numbered(one.text)) and re.search(r"[\u3400-\u9fff]", one.text))
     ]
     capitals = sum(two.text[0].isupper() for two in broken)  # few words inside a sentence have one
     blank = sum(not line.text for line in lines)
