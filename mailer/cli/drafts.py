@@ -13,9 +13,9 @@ from mailer.cli.output import counted, talk
 from mailer.cli.references import read_text
 from mailer.cli.segments import warn_of_unknown
 from mailer.errors import PublishError, RestoredError, UsageError
-from mailer.flows import control
+from mailer.flows import control, segments
 from mailer.flows import publish as flow
-from mailer.rendering import source
+from mailer.rendering import merge_tags, source
 from mailer.rendering.language import same
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
@@ -141,6 +141,16 @@ def tell_doubts(club: Club, draft: Draft, send_at: datetime) -> None:
     sent_on = send_at.astimezone(club.settings.newsletter.zone).date()
     for doubt in flow.doubts(club.db, draft.issue.number, draft.issue.date, sent_on):
         talk(f"note: {doubt}")
+    if asked := _attributes(draft):
+        for name in sorted(asked - set(segments.attribute_names(club.db))):
+            talk(f"note: no reader has an attribute {name!r}; all see what stands for it")
+
+
+def _attributes(draft: Draft) -> set[str]:
+    """The readers' attributes that are filled in somewhere."""
+    tags = [tag for edition in draft.editions for tag in merge_tags.scan(edition.source)]
+    fields = [tag.field for tag in tags if isinstance(tag, merge_tags.MergeTag)]
+    return {field.removeprefix(merge_tags.ATTRIBUTE) for field in fields if field.startswith(merge_tags.ATTRIBUTE)}
 
 
 def _moment(club: Club, text: str, now: datetime) -> datetime:

@@ -113,6 +113,17 @@ def test_a_number_or_date_that_looks_like_a_slip_is_told_before_it_is_sent(club:
     assert told(88, today, "--dry-run")[0] == "note: its number is 88, and 86 was the last one published"
 
 
+def test_a_merge_tag_of_an_attribute_that_nobody_has_is_told_before_it_is_sent(club: Path) -> None:
+    text = ISSUE.read_text(encoding="utf-8").replace("2026-05-21", f"{datetime.now(UTC):%Y-%m-%d}")
+    draft = club / "draft.md"
+    tags = 'Good morning {{ attributes.city ?? "x" }} {{ attributes.citty ?? "x" }}{{ first_name | ", " }}'
+    draft.write_text(text.replace('Good morning{{ first_name | ", " }}', tags), encoding="utf-8")
+    wanted = ["--config", str(club / "mailer.toml"), "publish", str(draft), "--dry-run"]
+    assert [line for line in CliRunner().invoke(main, wanted).stderr.splitlines() if line.startswith("note: ")] == [
+        "note: no reader has an attribute 'citty'; all see what stands for it"
+    ]
+
+
 # --- when it leaves, and until when
 
 
