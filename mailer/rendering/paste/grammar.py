@@ -19,7 +19,7 @@ _KEPT_STOP = re.compile(
 )
 _CTA = re.compile(
     r"报名|(?<![新已])加入(?!了)|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
-    r"|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
+    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -39,7 +39,7 @@ _CTA_LABEL = re.compile(
     re.IGNORECASE,
 )
 _DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–→-]|--|->)\s+|\s*——\s*)(\S.*)")
-_BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?\*\*[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
+_BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?(?<!\*)\*\*(?!\*)[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
 _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40})(?:：\s*|:\s+)\S.{2,}[.!?。！？]")
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _GREETING = re.compile(
@@ -61,6 +61,7 @@ _CONTACT = re.compile(
 )
 # “Words,” and who said them.
 _SAYING = re.compile(r"[“\"「『][^“”\"「」『』]+[”\"」』]\s*(?:[—–-]{1,2}|\n|[(（])\s*\S.{1,30}")
+_ADVERTISEMENT = re.compile(r"\W{0,3}[【\[(（](?:广告|廣告|推广|赞助|福利|AD|Sponsored)[】\]）)]", re.IGNORECASE)
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
@@ -226,6 +227,11 @@ def is_saying(text: str) -> bool:
     return _SAYING.fullmatch(links.strip(text)[0]) is not None
 
 
+def is_advertisement(text: str) -> bool:
+    """Whether a line says in brackets that it is one: `【推广】...`."""
+    return _ADVERTISEMENT.match(text) is not None
+
+
 def is_rule(text: str) -> bool:
     """Whether a line holds only strokes, stray punctuation or pictographs: neither a letter nor a figure."""
     return bool(text) and _RULE.fullmatch(text) is not None
@@ -236,7 +242,7 @@ def headline(text: str) -> tuple[str, str]:
     plain = " ".join(links.strip(text)[0].split())
     whole = re.fullmatch(r"【(.+)】|\*\*(.+)\*\*|「([^「」]+)」", plain)
     cut = next((part for part in whole.groups() if part), plain) if whole else plain
-    cut = " ".join(cut.replace("**", "").split())
+    cut = " ".join(re.sub(r"(?<!\*)\*\*(?!\*)", "", cut).split())
     bare = cut
     if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
         bare = cut[:-1].rstrip()

@@ -74,6 +74,20 @@ def _have_signs(texts: list[str]) -> bool:
     return len(signs) * 2 > len(texts) or len({*signs}) >= 3
 
 
+def of_sections(lines: list[Line], found: Outline, borders: list[int]) -> set[int]:
+    """The items of sections in which every one, and there are several, ends in a name in parentheses."""
+    starts = sorted(found.starts)
+    sections: dict[int, list[tuple[int, str]]] = {}
+    for start, text in zip(starts, _last_lines(lines, found, borders), strict=True):
+        sections.setdefault(max((at for at in found.titles if at < start), default=-1), []).append((start, text))
+    told = (
+        group
+        for title, group in sections.items()
+        if title >= 0 and len(group) > 1 and all(tails.source_at_end(text, lenient=True) for _, text in group)
+    )
+    return {start for group in told for start, _ in group}
+
+
 def _without_address(text: str) -> str:
     addressed = tails.bare_address_at_end(text)
     return addressed[0] if addressed else text

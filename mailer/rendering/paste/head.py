@@ -253,6 +253,8 @@ class _Reader:
         """Whether what is left of a line stands behind the issue's number, as its headline does."""
         number = re.search(rf"{grammar.EDITION}\s*[:：|｜]?\s*", text, re.IGNORECASE)
         told = number is not None and text[number.end() :].strip(EDGE) == rest and width(rest) >= SHORTEST
+        if number and not self.head.newsletter and text[number.end() :].lstrip()[:1] in ("·", "•"):
+            return False  # a row of day, number and name
         return told and not (self.head.leads or WORDS.search(fold(rest)) or re.search(r"[。.]$", rest))
 
     def _are_leads(self, text: str, *, behind_name: bool) -> bool:

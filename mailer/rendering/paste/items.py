@@ -45,8 +45,11 @@ class Gatherer:
         others = replace(found, starts={i: text for i, text in found.starts.items() if i in found.others})
         usual, other = (habits.of(self.lines, part, borders) for part in (told, others))
         gathered = {}
+        named = habits.of_sections(self.lines, found, borders)
         for start in starts:
             self.habits = other if start in found.others else usual
+            if start in named:
+                self.habits = replace(self.habits, lenient=True)
             stop = next((border for border in borders if border > start), end)
             gathered[start] = self._item(found, start, stop)
         shared.in_sections(found, gathered, self.report)
@@ -66,7 +69,7 @@ class Gatherer:
         if start in found.others and (story := grammar.several(text)):
             text = story[1]
             item.paragraphs.append(story[2])
-        told = self._told_by(text)
+        told = self._told_by(text, line.number)
         text = told[1] if told else text
         before = tails.before_headline(text) if self.habits.before else None
         if before:
@@ -124,14 +127,17 @@ class Gatherer:
         self._report_writers(item, body)
         return item
 
-    def _told_by(self, text: str) -> tuple[str, str] | None:
+    def _told_by(self, text: str, line: int) -> tuple[str, str] | None:
         """The agency or paper that a text begins with, and the rest; the digest's own name stays."""
         told = sources.wire(text)
-        return None if told and told[0] in self.own else told
+        if told is None or told[0] in self.own:
+            return None
+        self.report.add(line, "source", "who tells it left out of the text", text[: len(text) - len(told[1])].strip())
+        return told
 
     def _wire(self, item: Gathered, name: str) -> None:
         """Take the agency that a headline or the first paragraph begins with as the source."""
-        if not name and item.paragraphs and (told := self._told_by(item.paragraphs[0])):
+        if not name and item.paragraphs and (told := self._told_by(item.paragraphs[0], item.line)):
             name, item.paragraphs[0] = told
         if name:
             self.report.add(item.line, "guess", "agency at the beginning of the text taken as the source", name)
@@ -171,7 +177,7 @@ class Gatherer:
                 line.text
             ):
                 self.calls.append(line)
-            elif grammar.is_foot(line.text) and width(line.text) < 60:
+            elif grammar.is_advertisement(line.text) or (grammar.is_foot(line.text) and width(line.text) < 60):
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
                 item.paragraphs.append(self._unlabelled(line) if not item.paragraphs else line.text)

@@ -77,7 +77,7 @@ _EXERCISES = re.compile(
 # What the first line of a text may say that it is, as groups 1 and so on of the words below.
 _TITLES = re.compile(
     r"(待办|备忘|to-?do list|errands|checklist)|(歌单|片单|书单|playlist)|(菜谱|食谱|的?做法$|recipe)|(行程|itinerary)"
-    r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)",
+    r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)|(星座|运势|horoscope)",
     re.IGNORECASE,
 )
 _TITLED = (
@@ -87,6 +87,7 @@ _TITLED = (
     "a plan of a journey",
     "exercises",
     "a list of names or hours",
+    "a horoscope",
 )
 _KINDS = (
     ("a contract", _CONTRACT, 2),

@@ -20,7 +20,7 @@ _LABELLED = re.compile(
     r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,4}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
-    r")|-\s+|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
+    r")|-\s+|>{1,3}\s*|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
     r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)",
 )
 # A name without a label behind the last full stop.

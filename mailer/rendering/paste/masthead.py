@@ -106,7 +106,12 @@ class Masthead:
     def take_name(self, name: str, line: Line) -> None:
         """Note the name, without signs around it; a number at its end is the issue's."""
         name = re.sub(r"(?<!\b[A-Z])\s*[.。]$", "", name)
-        name = re.sub(r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})", "", name)
+        name = re.sub(
+            r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})|^it['’]s .*\bthis is (?=[A-Z])", "", name, flags=re.IGNORECASE
+        )
+        name = re.sub(
+            r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name
+        )
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):

@@ -31,7 +31,7 @@ def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
     if not name or _ANY.fullmatch(fold(name)):
         return True
-    if re.search(r"[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)", name):
+    if re.search(r"\d{1,2}:\d{2}|[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)", name):
         return True
     return re.search(r"[【】「」『』《》>]|\s[—–-]+\s|[，,！!]\s*(?:请|欢迎)", name) is not None
 

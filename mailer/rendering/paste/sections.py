@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import entries, grammar, leads, links, shapes, tails, titles
+from mailer.rendering.paste import entries, grammar, leads, links, shapes, sources, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
@@ -19,7 +19,7 @@ WIDEST = 16  # columns of a title without any mark
 # Titles over what is no news, and over what is said of the digest itself.
 _NO_NEWS = re.compile(
     r"(?:今[日天]|每[日天]|明[日天]|本周|晨间|早安)?(?:天气(?:预报|提醒)?|微语|心?语|鸡汤|金句|一句(?:话)?|一语|语录|寄语|黄历|宜忌|早安|晚安"
-    r"|问候|笑话|段子|开心一刻|轻松一刻|美图|壁纸|冷笑话|星座|运势)"
+    r"|问候|笑话|段子|开心一刻|轻松一刻|美图|壁纸|冷笑话|星座|运势|温馨提示|小贴士)"
     r"|(?:today['’]s )?(?:weather|quote|thought|word|joke|trivia|riddle|photo)(?: of the (?:day|week))?",
     re.IGNORECASE,
 )
@@ -125,7 +125,8 @@ class _Sections:
 
     def _is_head(self, group: list[int]) -> bool:
         """Whether lines above the first item are the digest's head: a day, a greeting, leads."""
-        texts = [links.strip(self.lines[i].text)[0] for i in group]
+        told = (self.lines[i].text for i in group)
+        texts = [links.strip(text)[0] for text in told if sources.source_line(text) is None]
         return (
             any(
                 titles.is_date(text) or leads.is_label(text) or leads.PREFIX.match(text) or grammar.is_byline(text)

@@ -23,7 +23,8 @@ _SOURCE_LINE = re.compile(
 )
 # What a page tells behind its source: who wrote it, and when.
 _FIELDS_BEHIND = re.compile(
-    r"(?:[\s;；,，|｜/／]{1,4}(?:作者|编辑|责任?编辑?|记者|时间|日期|date|author)\s*[:：]\s*\S+)+$", re.IGNORECASE
+    r"(?:[\s;；,，|｜/／]{1,4}(?:作者|编辑|责任?编辑?|记者|(?:发布|更新|刊发)?(?:时间|日期)|date|author)\s*[:：]\s*\S+)+$",
+    re.IGNORECASE,
 )
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
