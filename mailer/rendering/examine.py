@@ -60,7 +60,7 @@ def examine(
     found += check.silence(issue, missing)
     sources, glossary = (table(each, path.parent, folder) for each in (SOURCES, GLOSSARY))
     sisters = _sisters(path, found)
-    found += check.silence(issue, _same_number(issue, path))
+    found += check.silence(issue, [*_same_number(issue, path), *_other_day(issue, path)])
     found += check.check_issue(issue, text, known_sources=sources, glossary=glossary, sisters=sisters)
     edition = None
     if render is not None and readable and not any(finding.id in _UNRENDERED for finding in found):
@@ -112,6 +112,15 @@ def _same_number(issue: Issue, path: Path) -> list[Finding]:
                 message = f"{other.name} is issue {issue.number} too; only one of them can be published."
                 return [warning("I22", issue.lines.get("number", 1), message, "Give one of them another number.")]
     return []
+
+
+def _other_day(issue: Issue, path: Path) -> list[Finding]:
+    """A file whose name has another day than the issue: copied from the last one, and the date forgotten."""
+    named = re.match(r"\d{4}-\d{2}-\d{2}(?!\d)", path.name)
+    if named is None or named[0] == issue.date.isoformat():
+        return []
+    message = f"the file is named {named[0]}, and the issue is dated {issue.date.isoformat()}."
+    return [warning("I26", issue.lines.get("date", 1), message, "Correct the one that is wrong.")]
 
 
 def _is_translation(issue: Issue, head: str) -> bool:

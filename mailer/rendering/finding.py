@@ -7,7 +7,7 @@ from typing import Literal
 
 Level = Literal["error", "warning"]
 
-_LAST = {"I": 25, "L": 10, "H": 26, "M": 10, "P": 6}
+_LAST = {"I": 26, "L": 10, "H": 26, "M": 10, "P": 6}
 _NUMBERS = {kind: range(0 if kind == "H" else 1, last + 1) for kind, last in _LAST.items()}
 RULES = frozenset(f"{kind}{n:02}" for kind, numbers in _NUMBERS.items() for n in numbers if (kind, n) != ("I", 8))
 NOT_SILENCED = frozenset(("I01", "I02", "I20", "P01"))

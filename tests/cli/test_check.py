@@ -76,6 +76,14 @@ def test_another_file_with_the_same_number_is_told_at_the_number(folder: Path) -
     assert "one.md:3: warning I22: copy.md is issue 7 too" in run("check", "one.md")[1]
 
 
+def test_a_file_copied_from_the_last_issue_with_its_date_is_told(folder: Path) -> None:
+    Path("2026-05-22.en.md").write_text(ISSUE, encoding="utf-8")
+    told = run("check", "2026-05-22.en.md")[1]
+    assert "2026-05-22.en.md:4: warning I26: the file is named 2026-05-22, and the issue is dated 2026-05-21." in told
+    Path("2026-05-22.en.md").rename("2026-05-21-7.md")
+    assert run("check", "2026-05-21-7.md")[1] == ""
+
+
 def test_a_broken_head_is_told_where_it_begins(folder: Path) -> None:
     assert "stdin:3: error I01" in run("check", "-", stdin=ISSUE.replace("number: 7", "number: [7"))[1]
     tagged = ISSUE.replace("lang: en", "lang: en\ntags: !!python/tuple [a]")
