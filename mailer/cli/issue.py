@@ -161,7 +161,7 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
     """Write ISSUE files in canonical form, in place; - reads stdin and writes stdout."""
     from mailer.cli.output import talk
     from mailer.cli.references import read_text
-    from mailer.rendering import canonical, source
+    from mailer.rendering import canonical, front_matter, source
 
     changed = 0
     for reference in files:
@@ -171,7 +171,7 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
             click.echo(written, nl=False)
         elif written != text:
             changed += 1
-            for line, comment in source.comments(text):
+            for line, comment in front_matter.comments(text):
                 talk(f"{name}:{line}: a comment, which the canonical form has not: {comment}")
             talk(f"{name}: {'not in canonical form' if only_check else 'formatted'}")
             if not only_check:

@@ -23,6 +23,7 @@ LIMIT = 20_000
 
 _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
+_COMMENT = re.compile(r"""(?:\s*|[\w-]+:(?:[^"'#]|(?<!\s)#)*\s)(#.*)$""")
 _WORD = re.compile(r"[\w][\w.-]*")
 
 
@@ -72,6 +73,17 @@ def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
         if head.lines and (key not in head.lines or _empty_value(head, key, findings)):
             findings.append(error("I01", last_line, f"front matter has no {key!r}.", f"Add: {_EXAMPLES[key]}"))
     return head, findings
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """The comments in the front matter of a file, each with its line; an Issue does not keep them."""
+    found = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        if number > 1 and line.rstrip() in ("---", "..."):
+            break
+        if comment := _COMMENT.match(line):
+            found.append((number, comment[1]))
+    return found
 
 
 def _behind_a_sharp(text: str, node: yaml.Node, row: int) -> str:

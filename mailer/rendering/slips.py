@@ -89,15 +89,15 @@ def _value(key: str, value: str, number: int, *, ends: bool) -> Iterator[Finding
 
 def _written(pair: re.Match[str]) -> str:
     """The pair as YAML reads it."""
-    value = pair["value"]
-    plain = ": " not in value and not value.endswith(":") and value[:1] not in _SIGNS + "#"
+    value = pair["value"] or ""
+    plain = ": " not in value and not value.endswith(":") and value[:1] not in (*_SIGNS, "#")
     return f"{pair['key']}: {value if plain else _quoted(value)}".rstrip()
 
 
 def _quoted(value: str) -> str:
     if value[:1] == "“" and value[-1:] == "”":
         value = value[1:-1]
-    elif value[:1] in "\"'" and value.count(value[0]) == 1:  # it was not closed
+    elif value[:1] in ('"', "'") and value.count(value[0]) == 1:  # it was not closed
         value = value[1:]
     inner = re.sub(r'(?<!\\)"', r"\"", value)
     return f'"{inner}"'

@@ -36,7 +36,6 @@ _BIDI_OPENED = re.compile("[\u202a\u202b\u2066-\u2068]")
 _BIDI_CLOSED = re.compile("[\u202c\u2069]")
 _EDITION = re.compile(r"(.+)\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
 _OTHER_QUOTES = frozenset("“”„‘’「＂")
-_COMMENT = re.compile(r"""(?:\s*|[\w-]+:(?:[^"'#]|(?<!\s)#)*\s)(#.*)$""")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -390,14 +389,3 @@ def edition_tag(path: Path) -> str:
     """The language in an edition's file name: `zh` of `2026-05-21.zh.md`; "" where there is none."""
     match = _EDITION.fullmatch(path.name)
     return match[2] if match else ""
-
-
-def comments(text: str) -> list[tuple[int, str]]:
-    """The comments in front matter, each with its line; an Issue does not keep them."""
-    found = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        if number > 1 and line.rstrip() in ("---", "..."):
-            break
-        if comment := _COMMENT.match(line):
-            found.append((number, comment[1]))
-    return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailer.rendering import check, registry, source
 from mailer.rendering.finding import Finding
@@ -276,3 +278,20 @@ def test_noncharacters_are_errors_and_unassigned_ones_warnings() -> None:
     assert [(each.id, each.level) for each in found] == [("I10", "error")]
     assert ids(NORMAL.replace("Monday", "Mon\u0378day")) == [("I10", "warning", 9)]
     assert ids(NORMAL.replace("Monday", "Mon\ue000day")) == [("I10", "warning", 9)]
+
+
+PIECES = [
+    *"：: \t\u3000\xa0“”\"'[]{}#-\n@|>&*%!甲｛（）`\\",
+    *("newsletter", "number", "silence", "title", "I03", "2026-05-21", "---", "\n  ", "## ", "###", "{lead", "]("),
+    *("![", "：：： cta", "::: cta", "<!--", "来源：", "Source: ", "**", "{{ ", "}}", "https://x.example/y", "a.png"),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_no_slip_of_the_pen_is_more_than_findings(written: str, in_head: bool) -> None:
+    text = f"---\n{written}\n---\n### One\n" if in_head else HEAD.format(lang="zh", more="") + f"### One\n{written}\n"
+    made, findings = source.examine(text)
+    if made is not None:
+        findings += check.check_issue(made, text)
+    assert all(1 <= finding.line <= text.count("\n") + 1 for finding in findings)

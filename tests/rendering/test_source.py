@@ -124,6 +124,7 @@ def test_a_rule_is_silenced_with_a_reason() -> None:
         ("newsletter: x\nnumber： 301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
         ("newsletter：x\ndate：2026-05-21\nlang：en", 2, "Write: newsletter: x"),
         ("newsletter: x\nnumber:301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
+        ("newsletter: x\nsilence：\n  I03: our own\ndate: 2026-05-21\nlang: en", 3, "Write: silence:"),
         ("newsletter: x\nnumber:\u3000301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
         ("newsletter: x\nnumber:\u00a0301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
         ("newsletter: x\n\tnumber: 301\ndate: 2026-05-21\nlang: en", 3, "a tab"),
