@@ -40,19 +40,20 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     from mailer.cli.references import locate
     from mailer.errors import SourceError, UsageError
     from mailer.rendering import source
+    from mailer.rendering.examine import GLOSSARY, SOURCES
     from mailer.web.preview import Preview, create_app
 
     club = open_club(ctx)
     file = locate(club, issue)
     if not file.is_file():
         raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=issue)
-    files = [file, *source.sisters(file)]
-    folders = [*club.templates.folders, *{each.absolute().parent for each in files}]
+    tables = [table for name in (SOURCES, GLOSSARY) if (table := club.folder / name).exists()]
+    watched = [*club.templates.folders, file.absolute().parent, *tables]
 
     async def changes() -> AsyncIterator[object]:
         from watchfiles import awatch
 
-        async for change in awatch(*folders, debounce=40, step=10, recursive=True):
+        async for change in awatch(*watched, debounce=40, step=10, recursive=True):
             yield change
 
     listener = socket.socket()
@@ -63,7 +64,7 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     except OSError as error:
         raise UsageError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    app = create_app(Preview(lambda: [sheet(club, each) for each in files]), changes)
+    app = create_app(Preview(lambda: [sheet(club, each) for each in (file, *source.sisters(file))]), changes)
     talk(f"Preview of {file} at {address} (Ctrl-C ends it)")
     if browse:
         click.launch(address)
