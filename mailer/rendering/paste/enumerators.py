@@ -79,6 +79,7 @@ _PATTERNS = (
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
+    ("lone", re.compile(r"([一二三四五六七八九十]{1,2})()")),
 )
 FLAG = r"[\U0001f1e6-\U0001f1ff]{2}"
 # A pictograph before a headline or title.

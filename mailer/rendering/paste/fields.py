@@ -95,7 +95,7 @@ def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]
                 written.append(Line(line.number, f"## {field}"))
                 opened = field
             before = line.text[: len(line.text) - len(text)]
-            line = replace(line, text=before + text[match.end() :])
+            line = replace(line, text=(before or "● ") + text[match.end() :])
         written.append(line)
     report.add(lines[min(parted)].number, "guess", "what every headline begins with taken as its section", opened)
     return written

@@ -232,6 +232,11 @@ def is_advertisement(text: str) -> bool:
     return _ADVERTISEMENT.match(text) is not None
 
 
+def is_closing(text: str) -> bool:
+    """Whether a few words head what a page has below its news: further reading, who writes it, how to reach them."""
+    return width(text) <= 24 and page_words.CLOSING.match(fold(links.strip(text)[0])) is not None
+
+
 def is_rule(text: str) -> bool:
     """Whether a line holds only strokes, stray punctuation or pictographs: neither a letter nor a figure."""
     return bool(text) and _RULE.fullmatch(text) is not None

@@ -107,7 +107,7 @@ class Gatherer:
         host = item.source is not None and item.source.name == links.host(item.source.url)
         if (host or item.source is None) and self.habits.behind and (behind := tails.behind_headline(text)):
             url = url or links.strip(text)[1] or (item.source.url if item.source else "")
-            text, item.source = behind[0], Source(behind[1], url, item.line)
+            text, item.source = behind[0], Source(sources.without_reporter(behind[1]), url, item.line)
         if self.habits.columns and not item.paragraphs and (columns := tails.columns(text)):
             text = columns[0]
             item.paragraphs.append(columns[1])

@@ -52,7 +52,7 @@ _QUOTED = re.compile(
     r"((?:[A-Z][\w'’&.-]*|[\u3400-\u9fff\d]{2,12})(?: (?:of|the|and|&|[A-Z][\w'’&-]*)){0,4})"
     r"[)）]?\s*[.。:：，,]\s*(\S.{7,})"
 )
-_SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{2,48})", re.DOTALL)
+_SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{1,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
     r"时间|日期|发布|更新|作者|记者|编辑|撰|关键词|标签|价格|地[点址]|电话|联系|点评|短评|评[论语]|影响|解读|提示|备注"
@@ -154,7 +154,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
         whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None
         parted = _SENTENCES.fullmatch(plain)
         tail = _LABELLED.fullmatch(parted[2]) if parted else None
-        if parted and not tail and width(parted[1]) > 20 and re.search(r"[.。！？!?]$", parted[1]):
+        apart = parted is not None and line.text.startswith(f"{parted[1]} ") and width(parted[1]) >= 8
+        if parted and not tail and (width(parted[1]) > 20 or apart) and re.search(r"[.。！？!?]$", parted[1]):
             tail = BARE.fullmatch(parted[2])
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
         addressed = "://" in links.strip(line.text)[0]

@@ -43,6 +43,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
+_FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 _WEEKDAY = (
     r"(?:[(（][一二三四五六日][)）]"
@@ -86,6 +87,9 @@ class Masthead:
             if not match:
                 continue
             inside, rest = match[1].strip().removesuffix("[超话]"), text[match.end() :]
+            if pattern is _BRACKET and (fields := _FIELDS.match(text)) and not dates.find(fields[0], dates.SOME_DAY):
+                self.report.drop(line.number, "fields in the head dropped", fields[0])
+                return text[fields.end() :]
             if leads.is_label(inside):
                 return f"{inside.strip(':： ')}：{rest}"
             found = dates.find(inside, dates.SOME_DAY)
@@ -118,6 +122,7 @@ class Masthead:
             self.take_number(int(match[1]), line)
             name = name[: match.start()]
         name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))
+        name = re.sub(r"(?<=[报讯刊])来[啦咯喽]$", "", name)
         if name:
             self.head.newsletter, self.head.named = name, True
             self.report.found(line.number, "name", "taken as the newsletter's name", name)

@@ -21,7 +21,8 @@ _NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
     r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
-    r"|(?:the |your |today's |daily |morning )*(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update"
+    r"|(?:the |your |today's |daily |morning |(?:mon|tues|wednes|thurs|fri|satur|sun)day )*"
+    r"(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update"
     r"|daily|weekly)",
     re.IGNORECASE,
 )

@@ -17,7 +17,9 @@ MOST_ITEMS = 1000
 _FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 _LAST = re.compile(r"最后一[条则个](?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 # A second enumerator in the same line: a run of leads, not an item.
-_SEVERAL = re.compile(r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])")
+_SEVERAL = re.compile(
+    r"[;；。]\s*[(（]?(?:\d{1,2}\s*[.、)）](?!\d)|[②-⑳])|\s2\s?[.、)）]\s?\D.{0,60}?\s3\s?[.、)）]\s?\D"
+)
 
 
 def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -154,6 +156,9 @@ def _are_sections(
     for index, _ in chain:
         after = next((i for i in range(index + 1, len(lines)) if lines[i].text), None)
         followed += after in starts or after in bullets
+    short = all(width((titles.heading(lines[i].text) or (" " * 99,))[0]) <= entries.WIDEST_TITLE for i, _ in chain)
+    if followed >= 2 and short:
+        return True
     return bool(chain) and (followed * 2 > len(chain) or hold_several(lines, [index for index, _ in chain]))
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mailer.errors import SourceError
+from mailer.model.columns import width
 from mailer.rendering.paste import (
     dates,
     enumerators,
@@ -109,6 +110,12 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
         return starts
     if not told[first] and dates.find(starts[first], dates.SOME_DAY):
         starts = {index: text for index, text in starts.items() if index != first}
+    for index in reversed(ordered[2:]):  # what belongs to the page may look as items do
+        if not grammar.is_closing(starts[index]) or tails.names_one(lines[index].text):
+            break
+        del starts[index]
+    if last not in starts:
+        return starts
     if told[ordered[0]] or first not in starts:
         bare = starts[last] if not tails.names_one(starts[last]) else ""
         if bare and not told[last] and grammar.is_foot_or_call(bare):
@@ -194,9 +201,21 @@ def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     for mark, count in counts.most_common():
         starts = {index: pair[1] for index, pair in found if pair[0] == mark}
         titles = sum(below.get(index, "") not in ("", mark) for index in starts)
+        if _are_short_titles(lines, starts):
+            continue
         if count >= 2 and titles < count and not numbers.hold_several(lines, list(starts)):
             return starts, "bullet"
     return {}, ""
+
+
+def _are_short_titles(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether bullets are titles: a word or two each, directly above a headline with its text."""
+    ordered = [*sorted(starts), len(lines)]
+    told = 0
+    for one, two in itertools.pairwise(ordered):
+        below = [lines[i] for i in range(one + 1, two) if lines[i].text][:2]
+        told += len(below) == 2 and shapes.is_headline(below[0]) and shapes.is_text(below[1].text)
+    return len(starts) >= 3 and all(width(text) <= 8 for text in starts.values()) and told * 4 >= len(starts) * 3
 
 
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

@@ -50,6 +50,7 @@ FOOT = re.compile(
     r"|[—–-]*\s*以上[为是].{2,10}(?:动态|资讯|消息|新闻|内容|部分|快讯)\W*$"
     r"|(?:整理|制作|码字)不易|点个赞|一键三连|求(?:点赞|关注|转发)|收到请回复|来都来了|以下文章来源于|(?:查看|加载)更多\W*$"
     r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"
+    r"|(?:(?:分享|收藏|点赞|在看|写留言|赞|评论|转发)\s*){2,}$"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$|晚安[，,！!。～~]*(?:好梦|大家|各位)?\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
@@ -60,6 +61,11 @@ FOOT_ANYWHERE = re.compile(
     r"|不[愿願想]再收到|请勿(?:直接)?回复|do not reply|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
     r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,
+)
+CLOSING = re.compile(
+    r"\W*(?:(?:推荐|相关|延伸|往期|更多)(?:阅读|文章|内容|推荐|回顾|资讯)|联系(?:我们|方式)|关于(?:我们|本[刊报会号])|商务合作|投稿(?:方式|邮箱)?$"
+    r"|加入我们|关注我们|读者福利|(?:about|contact) (?:us|this)|(?:further|related) reading|get in touch)",
+    re.IGNORECASE,
 )
 TAGS = re.compile(r"(?:#[^\s#]{1,20}\s*){3,}")
 ALMANAC = re.compile(

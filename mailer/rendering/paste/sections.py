@@ -24,7 +24,7 @@ _NO_NEWS = re.compile(
     re.IGNORECASE,
 )
 _OF_ITSELF = re.compile(
-    r"关于|联系|商务|友情|相关|往期|推荐|延伸|编者|编辑|前言|导[语言]|卷首|写在前|声明|附件?[:：]?$|备注|注意"
+    r"关于|福利|联系|商务|友情|相关|往期|推荐|延伸|编者|编辑|前言|导[语言]|卷首|写在前|声明|附件?[:：]?$|备注|注意"
     r"|后记|读者|互动|留言|话题讨论|分享|转发|再见"
     r"|\b(?:about|contact|related|recommended|editor|note|disclaimer|credits?|sponsor|feedback|ps|p\.s|in this issue"
     r"|share|forward|that['’]s (?:all|it))\b",
@@ -71,7 +71,12 @@ class _Sections:
     def _is_title(self, index: int, forms: set[str], *, above: bool, first: int) -> bool:
         """Whether a line looks as the titles do, or stands out where it can be nothing else."""
         line, title = self.lines[index], self._title(index)
-        if not title or index in self.found.starts or index in self.found.titles or (above and index == first):
+        if (
+            not title
+            or index in self.found.starts
+            or index in self.found.titles
+            or (above and index == first and entries.form(line) in ("plain", "bold", "capitals", "#", *entries.PAIRS))
+        ):
             return False
         form = entries.form(line)
         inside = not above and index < self.end

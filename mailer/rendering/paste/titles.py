@@ -43,7 +43,7 @@ def heading(text: str) -> tuple[str, bool] | None:
         or sources.source_line(text)
     ):
         return None
-    if tails.source_at_end(plain, lenient=True):
+    if tails.source_at_end(title if numbered and numbered.family == "part" else plain, lenient=True):
         return None
     return " ".join(title.split()), decorated
 
@@ -80,7 +80,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             leads.is_same(words, text) for text in starts.values() for words in (found[0], entry)
         ):
             continue  # an entry of a table of contents
-        if previous is None and (dated := dates.find(found[0], dates.SOME_DAY)) and dated[1]:
+        only_line = before == above and re.search(r"[】\]][【\[]", lines[before].text) is not None
+        if previous is None and (dated := dates.find(found[0], dates.SOME_DAY)) and (dated[1] or only_line):
             continue  # the day of the issue
         if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
             continue  # a topic: the newsletter's name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, numbers, shapes, sources, tails, titles
@@ -36,10 +37,13 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {index - 1: lines[index - 1].text for index in between}, "sources"
     blocks: list[list[int]] = []
     previous: int | None = None
+    sections = _numbered_titles(lines)
     for index in ends:  # a link in bold is a headline
         above = range((previous if previous is not None else -1) + 1, index + (index in behind))
         block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
-        if previous is None:  # the first block may begin with the head of the digest
+        titled = next((i for i in reversed(block) if i in sections), None)
+        block = [i for i in block if titled is None or i > titled]
+        if previous is None and titled is None:  # the first block may begin with the head of the digest
             page = (
                 i
                 for i in range(index - 1, -1, -1)
@@ -61,7 +65,12 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
         if headlines and not _are_one(lines, *block[:2]):
             block = block[1:]  # a section's title stands above the headline
-        if len(block) == 2 and width(lines[block[0]].text) <= SHORTEST and shapes.is_headline(lines[block[1]]):
+        if (
+            len(block) == 2
+            and not sections
+            and width(lines[block[0]].text) <= SHORTEST
+            and shapes.is_headline(lines[block[1]])
+        ):
             block = block[1:]
         above_all = previous is None and len(block) == 1 and dates.find(lines[block[0]].text, dates.SOME_DAY)
         foot = block and index in alone and not alone[index][0] and grammar.is_foot_or_call(lines[block[0]].text)
@@ -136,6 +145,18 @@ def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
     starts = [_headline_above(lines, index, found) for index in found]
     return {index: lines[index].text for index in starts}, "lines"
+
+
+def _numbered_titles(lines: list[Line]) -> set[int]:
+    """Short lines such as `Part 1 | News` or `一、要闻`, which run on from one."""
+    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for index, line in enumerate(lines):
+        mark = next((mark for mark in enumerators.marks(line.text) if mark.family in ("part", "han")), None)
+        title = titles.heading(line.text) if mark else None
+        if mark and title and width(title[0]) <= WIDEST_TITLE:
+            found[mark.family].append((index, mark.number))
+    told = (pairs for pairs in found.values() if [number for _, number in pairs] == list(range(1, len(pairs) + 1)))
+    return {index for pairs in told if len(pairs) > 1 for index, _ in pairs}
 
 
 def _from_headline(lines: list[Line], above: list[int], blank: int) -> list[int]:
