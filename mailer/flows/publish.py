@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 
 from mailer.errors import PublishError
 from mailer.model.tokens import Keyring
+from mailer.rendering import source
 from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
 from mailer.store import archive, audiences, images, issues
@@ -111,11 +112,24 @@ def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: 
                 f"issue {identity} was published in {', '.join(sorted(before))}, not in {first.language};"
                 " a correction cannot add an edition"
             )
+        if _is_another(first.source, before[first.language]):
+            raise PublishError(
+                f"this is not the issue that was published as {known.slug}: it has another date, and none of its"
+                " headlines; give it a number of its own"
+            )
         differing = [other for other in others if before.get(other.language, other.source) != other.source]
         new = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in (first, *differing)}
         count = issues.correct(conn, known.id, new, now)
         issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)
     return Corrected(known.slug, tuple(new), count)
+
+
+def _is_another(text: str, published: str) -> bool:
+    """Whether a file with a published issue's number holds another issue: another day, and no headline in common."""
+    new, old = source.examine(text)[0], source.examine(published)[0]
+    if new is None or old is None or new.date == old.date:
+        return False
+    return {item.headline for item in new.items}.isdisjoint(item.headline for item in old.items)
 
 
 def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> None:

@@ -72,6 +72,11 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
         except IntegrityError:
             raise PublishError(f"issue {issue.identity} is being published by somebody else at this moment") from None
         return row.id, row.slug
+    if known.slug != slug_of(issue.date, issue.number):
+        raise PublishError(
+            f"issue {issue.identity} was published before, as {known.slug}, and this one is dated {issue.date};"
+            " give it a number of its own; to mend the date of the one that went out use 'mailer publish --correct'"
+        )
     raise PublishError(
         f"issue {issue.identity} was published before, as {known.slug}; nobody gets it twice."
         " To mend its text for those still waiting use 'mailer publish --correct';"

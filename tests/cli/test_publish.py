@@ -113,6 +113,25 @@ def test_a_number_or_date_that_looks_like_a_slip_is_told_before_it_is_sent(club:
     assert told(88, today, "--dry-run")[0] == "note: its number is 88, and 86 was the last one published"
 
 
+def test_another_issue_under_a_number_that_is_taken_neither_goes_out_nor_corrects_the_first(club: Path) -> None:
+    text = ISSUE.read_text(encoding="utf-8")
+    assert publish(club, "--queue-only", "--yes").exit_code == 0
+
+    def tried(written: str, *options: str) -> Result:
+        (club / "draft.md").write_text(written, encoding="utf-8")
+        wanted = ["--config", str(club / "mailer.toml"), "publish", str(club / "draft.md"), *options]
+        return CliRunner().invoke(main, wanted)
+
+    other = "---\nnewsletter: x\nnumber: 86\ndate: 2026-05-22\nlang: en\n---\n\n### Something else {lead}\n\nIt is.\n"
+    refused = tried(other, "--yes")
+    assert (refused.exit_code, "dated 2026-05-22; give it a number of its own" in refused.stderr) == (1, True)
+    refused = tried(other, "--correct", "--queue-only")
+    assert (refused.exit_code, "not the issue that was published as 2026-05-21-86" in refused.stderr) == (1, True)
+    mended = text.replace("2026-05-21", "2026-05-22")
+    assert tried(mended, "--correct", "--queue-only").exit_code == 0
+    assert tried(mended.replace("### ", "### New: "), "--correct", "--queue-only").exit_code == 0
+
+
 def test_a_merge_tag_of_an_attribute_that_nobody_has_is_told_before_it_is_sent(club: Path) -> None:
     text = ISSUE.read_text(encoding="utf-8").replace("2026-05-21", f"{datetime.now(UTC):%Y-%m-%d}")
     draft = club / "draft.md"
