@@ -38,6 +38,7 @@ def import_(
     """
     from dataclasses import replace
 
+    from mailer.cli import shelf
     from mailer.cli.output import talk
     from mailer.rendering import canonical, paste
 
@@ -60,6 +61,8 @@ def import_(
     if output is None:
         click.echo(markdown, nl=False)
     talk(_summary(made, reading) + (f" -> {output}" if output else ""))
+    if made.number is None and (last := shelf.last_number(_folder(club), made.date)) is not None:
+        talk(f"it has no number, and the last issue is {last}: add 'number: {last + 1}', or import with --number")
     if club is not None and club.settings.newsletter.unnamed:
         talk("mailer.toml has only a placeholder for the newsletter's name, which the pages and letters show;")
         talk(f'put it there: [newsletter] name = "{made.newsletter}"')

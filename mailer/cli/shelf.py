@@ -24,6 +24,13 @@ def issues(folder: Path) -> list[tuple[Path, Issue | None]]:
     ]
 
 
+def last_number(folder: Path, before: date) -> int | None:
+    """The number of the last issue before a day; None where there is none, or it has no number."""
+    earlier = [made for _, made in issues(folder) if made is not None and made.date < before]
+    last = max(earlier, key=lambda made: (made.date, made.number or 0), default=None)
+    return last.number if last is not None else None
+
+
 def following(folder: Path, today: date, club: Club | None, lang: str, *, alone: bool) -> list[tuple[Issue, str]]:
     """The issue after the last one, empty, with the name of its file: one for each edition that the last one had.
 

@@ -191,6 +191,18 @@ def test_formatting_says_which_comments_go(folder: Path) -> None:
     assert run("issue", "fmt", "--check", "today.md")[0] == 0
 
 
+def test_an_import_without_a_number_says_which_is_next(folder: Path) -> None:
+    assert "it has no number" not in run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)[2]
+    Path("issues").mkdir()
+    head = "---\nnewsletter: x\nnumber: 50\ndate: 2026-05-20\nlang: en\n---\n\n### One {lead}\n"
+    Path("issues/2026-05-20.md").write_text(head, encoding="utf-8")
+    code, out, err = run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)
+    assert (code, "the last issue is 50: add 'number: 51'" in err, "number:" in out) == (0, True, False)
+    assert (
+        "it has no number" not in run("issue", "import", "-", "--date", "2026-05-21", "--number", "51", stdin=PASTE)[2]
+    )
+
+
 def test_an_import_calls_the_newsletter_as_the_club_does_in_the_pastes_language(folder: Path) -> None:
     settings = '[newsletter]\nname = "码头早报"\nlanguages = ["zh", "en"]\nnames = { en = "Quay News" }\n'
     Path("mailer.toml").write_text(settings, encoding="utf-8")
