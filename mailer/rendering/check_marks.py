@@ -14,7 +14,7 @@ _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _HEADING = re.compile(
     r" {0,3}(?:#{2,6}(?=[^#\s]|[\u00a0\u3000\u200b])|[#＃]*＃[#＃]+|＃(?=[ \t\u3000]))[\s\u200b]*(?P<text>.*)$"
 )
-_TOPIC = re.compile(r".*[#＃]\s*$")  # #a topic#, as Weibo has it
+_TOPIC = re.compile(r"\s*([#＃]{2,})[^#＃]+\1")  # ##a topic##
 _BLOCK = re.compile(r"\s*[:：]{2,}\s*cta\b", re.IGNORECASE)
 _BRACES = re.compile(r"(?:｛｛|｛\{|\{｛)(?P<inside>[^{}｛｝]*)[}｝]{2}")
 _FOREIGN = re.compile(r"\{%[^{}]*%\}|\*\|[A-Z][A-Z0-9_:]*\|\*|<%[^<>]*%>|\$\{[A-Za-z_.]+\}")

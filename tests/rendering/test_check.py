@@ -117,6 +117,7 @@ def test_a_rule_finds_its_line(body: str, expected: tuple[str, str, int]) -> Non
     [
         ("###无空格的标题", 9, "### 无空格的标题"),
         ("##人物", 9, "## 人物"),
+        ("###学习C#", 9, "### 学习C#"),
         ("＃＃＃ 全角的标题", 9, "### 全角的标题"),
         ("###\u3000全角空格", 9, "### 全角空格"),
         ("###\u00a0Hard blank", 9, "### Hard blank"),
@@ -162,6 +163,7 @@ def test_a_lead_or_source_that_would_be_shown_as_written_is_an_error(old: str, n
     [
         "#双十二# 又到了，##双十二## 也是。",
         "##双十二##",
+        "##双十二## 又到了",
         "#1 in the shops",
         '[x](https://x.example/a_(b)) and [y](https://x.example/b "title") [z](<https://x.example/c>).',
         "[![A parcel](https://x.example/p.png){width=9}](https://x.example/p)",
