@@ -43,6 +43,9 @@ def of(lines: list[Line], group: list[int]) -> dict[int, str]:
     ]
     if headlines and headlines[0] == group[0]:
         return {i: texts[i] for i in headlines}
+    ends = [i for i in group if i not in texts]
+    if len(texts) > 1 and ends == group[-1:] and not re.search(r"[。.；;]$", texts.get(group[0], "。")):
+        return {group[0]: texts[group[0]]}  # one headline, one source
     named = sum(tails.source_at_end(text, lenient=False) is not None for text in texts.values())
     first = next(iter(texts), group[0])
     begins = grammar.several(links.strip(texts.get(first, ""))[0]) is not None

@@ -35,7 +35,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             continue
         if family == "nth" and len(best) >= 2:
             continue  # what a text counts within itself
-        longer = (len(chain), _told(lines, chain)) > (len(best), _told(lines, best))
+        longer = _weight(lines, chain) > _weight(lines, best)
         if longer and (family not in enumerators.UNSURE or len(chain) >= 3):
             best = chain
     if len(best) < 2 and not (best and len(families) == 1 and best[0][1].number == 1 and best[0][1].family != "bare"):
@@ -58,6 +58,12 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             starts[index] = rest
     _report_numbers(lines, best, report)
     return starts, best[0][1].family
+
+
+def _weight(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> tuple[int, int, int]:
+    """How much speaks for numbered lines as items: how many they are, how many name a source, how many have a text."""
+    named = sum(tails.source_at_end(mark.rest, lenient=True) is not None for _, mark in chain)
+    return len(chain), named, _told(lines, chain)
 
 
 def _told(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> int:
@@ -181,7 +187,10 @@ def _hold_bullets(lines: list[Line], indices: list[int]) -> bool:
         bullets = [enumerators.bullet(text) is not None for text in below]
         told = sum(mark and not after for mark, after in itertools.pairwise([*bullets, True]))
         named = sum(tails.source_at_end(text, lenient=True) is not None for text in below)
-        several += bool(bullets) and bullets[0] and (told >= 2 or (all(bullets) and named >= 2))
+        title = titles.heading(lines[one].text)
+        short = title is not None and width(title[0]) <= entries.WIDEST_TITLE
+        listed = all(bullets) and (named >= 2 or (short and len(bullets) >= 2))
+        several += bool(bullets) and bullets[0] and (told >= 2 or listed)
     return len(indices) >= 2 and several * 2 > len(indices)
 
 

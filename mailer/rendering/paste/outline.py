@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mailer.errors import SourceError
-from mailer.model.columns import width
 from mailer.rendering.paste import (
+    bullets,
     dates,
     enumerators,
     grammar,
@@ -187,37 +187,6 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return found, "headed"
 
 
-def _bulleted(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
-    found = [
-        (index, pair)
-        for index, line in enumerate(lines)
-        if (pair := enumerators.bullet(line.text))
-        and not (sources.is_labelled(line.text) or sources.is_address(line.text))
-    ]
-    counts = Counter(pair[0] for _, pair in found)
-    bulleted = dict(found)
-    filled = [index for index, line in enumerate(lines) if line.text]
-    below = {one: bulleted.get(two, ("",))[0] for one, two in itertools.pairwise(filled)}
-    for mark, count in counts.most_common():
-        starts = {index: pair[1] for index, pair in found if pair[0] == mark}
-        titles = sum(below.get(index, "") not in ("", mark) for index in starts)
-        if _are_short_titles(lines, starts):
-            continue
-        if count >= 2 and titles < count and not numbers.hold_several(lines, list(starts)):
-            return starts, "bullet"
-    return {}, ""
-
-
-def _are_short_titles(lines: list[Line], starts: dict[int, str]) -> bool:
-    """Whether bullets are titles: a word or two each, directly above a headline with its text."""
-    ordered = [*sorted(starts), len(lines)]
-    told = 0
-    for one, two in itertools.pairwise(ordered):
-        below = [lines[i] for i in range(one + 1, two) if lines[i].text][:2]
-        told += len(below) == 2 and shapes.is_headline(below[0]) and shapes.is_text(below[1].text)
-    return len(starts) >= 3 and all(width(text) <= 8 for text in starts.values()) and told * 4 >= len(starts) * 3
-
-
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark whose headlines are lines in bold, text below each."""
     first = {index: line.text for index, line in enumerate(lines) if grammar.begins_bold(line.text)}
@@ -248,7 +217,7 @@ _WAYS = (
     numbers.find,
     _bracketed,
     _headed,
-    _bulleted,
+    bullets.find,
     unmarked.by_signs,
     unmarked.by_sources,
     _bolded,

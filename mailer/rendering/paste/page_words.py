@@ -51,6 +51,7 @@ FOOT = re.compile(
     r"|(?:整理|制作|码字)不易|点个赞|一键三连|求(?:点赞|关注|转发)|收到请回复|来都来了|以下文章来源于|(?:查看|加载)更多\W*$"
     r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"
     r"|(?:(?:分享|收藏|点赞|在看|写留言|赞|评论|转发)\s*){2,}$"
+    r"|(?:资讯|信息|内容|本期)整理\s*[:：|｜]|转[发贴貼載载]\s*[请請][註注]明"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$|晚安[，,！!。～~]*(?:好梦|大家|各位)?\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",
@@ -74,7 +75,7 @@ ALMANAC = re.compile(
 BYLINE = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+\s*(?:[•·|,–-].{0,40})?$", re.IGNORECASE)
 DATELINE = re.compile(
     r"\W*(?:published|posted|updated) (?:on |at )?(?=[a-z]{3,9}\.? \d|\d{1,2} |20\d\d)"
-    r"|\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s发表于\S+$"
+    r"|\W*(?:(?:提交|发布|发送|发表|更新|published|updated)(?:时间|日期)?|日期|时间|date)\s*[:：|｜]|原创\s|.*\s(?:发表于\S+|发布于\s*[\u3400-\u9fff]{2,6})$"
     r"|20\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s+\d{1,2}:\d{2}(?::\d{2})?)?\s*[|｜]?\s*(?:文章)?(?:来源|作者|编辑|阅读|浏览)\s*[:：]",
     re.IGNORECASE,
 )

@@ -30,6 +30,7 @@ _OF_ITSELF = re.compile(
     r"|share|forward|that['’]s (?:all|it))\b",
     re.IGNORECASE,
 )
+_TO_READERS = re.compile(r"\b(?:you|your|us|we|our)\b|[您你]|我们|我們|大家|各位|本[刊报号]", re.IGNORECASE)
 _NOTHING = re.compile(r"(?:(?:none|nothing|nil|n/a)\b.{0,24}|[暂本][无期].{0,8}|无)[.。]?$", re.IGNORECASE)
 
 
@@ -156,6 +157,11 @@ class _Sections:
             return False
         if known:
             return len(group) > 1 or self._have_one_line() or tails.names_one(self.lines[group[0]].text)
+        if entries.form(self.lines[at]) == "plain" and not self.found.titles and at >= self.end:
+            told = [self.lines[i].text for i in group]
+            direct = group[0] == at + 1 and group[-1] - at == len(group) > 1
+            if direct and all(shapes.is_text(text) and not _TO_READERS.search(text) for text in told):
+                return True
         named = sum(tails.source_at_end(self.lines[i].text, lenient=True) is not None for i in group)
         return named >= 2 and named * 5 >= len(group) * 4
 

@@ -15,7 +15,7 @@ LABELS = (
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/@]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
@@ -153,12 +153,20 @@ def source_line(text: str) -> tuple[str, str] | None:
         told = told if pattern is _SOURCE_DASH else _WHEN.sub("", told)  # behind a dash stands who signs, and the day
         if _DATED.search(told):
             return None
-        if match and width(told) <= 60 and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1])):
+        if (
+            match
+            and width(told) <= 60
+            and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1]) and not is_medium(match[1]))
+        ):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
             if (said := _SOURCE_SAYS.fullmatch(fold(name))) and pattern is not _SOURCE_SAYS:  # `——摘自《Paper》`
                 name = name[said.start(1) : said.end(1)]
+            if pattern is _SOURCE_LINE and re.match(r"\W*文\s*[/／:：]", plain):
+                name = re.sub(r"^[\u3400-\u9fff]{2,4}\s+(?=\S{2})", "", name)  # who wrote it
+            if pattern is _LONE_PARENTHESIS and re.search(r"\d{7}|电话|免费", name):
+                return None
             return without_reporter(name), url
     if (match := _QUOTED.fullmatch(plain.strip())) and is_medium(match[1]):
         return match[1], url

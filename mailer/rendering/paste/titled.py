@@ -6,7 +6,7 @@ import itertools
 from collections import defaultdict
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, entries, enumerators, grammar, shapes, tails, titles
+from mailer.rendering.paste import dates, entries, enumerators, grammar, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
@@ -36,8 +36,14 @@ def are_titles(lines: list[Line], found: list[int]) -> bool:
         group = _below(lines, one, two)
         if not group or width(lines[one].text.strip("【】 ")) > entries.WIDEST_TITLE:
             return False
-        several += len(entries.of(lines, group)) > 1
+        several += len(entries.of(lines, group)) > 1 or _are_headline_and_text(lines, group)
     return several > 0
+
+
+def _are_headline_and_text(lines: list[Line], group: list[int]) -> bool:
+    """Whether a section is an item of its own: a headline above a text."""
+    texts = [lines[i] for i in group if sources.source_line(lines[i].text) is None]
+    return len(texts) > 1 and shapes.is_headline(texts[0]) and shapes.is_text(texts[1].text)
 
 
 def _below(lines: list[Line], one: int, two: int) -> list[int]:
