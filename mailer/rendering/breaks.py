@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 LONGEST = 30  # characters that a phone of 320 px shows in one line
+_OTHERS = "\u00a1-\u058f"  # letters that stand in words as ASCII does: Latin, Greek, Cyrillic, Armenian
 _PIECE = re.compile(
     r"(?P<kept><!--.*?-->|<(?P<raw>style|title)\b.*?</(?P=raw)\s*>"
     r"""|<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>)"""
-    rf"|[!-;=?-~]{{{LONGEST + 1},}}",
+    rf"|[!-;=?-~{_OTHERS}]{{{LONGEST + 1},}}",
     re.DOTALL | re.IGNORECASE,
 )
-_LONG = re.compile(rf">(?:[!-;=?-~]{{0,{LONGEST}}}+[^!-~])*+[!-;=?-~]{{{LONGEST + 1}}}")  # between tags
+_LONG = re.compile(  # between tags
+    rf">(?:[!-;=?-~{_OTHERS}]{{0,{LONGEST}}}+[^!-~{_OTHERS}])*+[!-;=?-~{_OTHERS}]{{{LONGEST + 1}}}"
+)
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
 
 
