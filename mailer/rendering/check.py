@@ -188,8 +188,19 @@ def _headings(issue: Issue) -> list[Passage]:
     return titles + [Passage(item.headline, item.line, markdown=False) for item in issue.items]
 
 
+def _short_fields(issue: Issue) -> Iterator[Passage]:
+    """The leads' own wordings, the names of sources and the button's label."""
+    for item in issue.items:
+        if item.lead:
+            yield Passage(item.lead, item.line, markdown=False)
+        if item.source:
+            yield Passage(item.source.name, item.source.line, markdown=False)
+    if issue.cta and issue.cta.label:
+        yield Passage(issue.cta.label, issue.cta.line, markdown=False)
+
+
 def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    for passage in [*passages, *_headings(issue)]:
+    for passage in [*passages, *_headings(issue), *_short_fields(issue)]:
         for offset, line in enumerate(passage.text.split("\n")):
             number = passage.line + offset
             if left := _LEFT.search(line):

@@ -34,9 +34,16 @@ class Finding:
 
 def error(rule: str, line: int, message: str, fix: str = "") -> Finding:
     """A finding that stops an issue from being published."""
-    return Finding(line, rule, "error", message, fix)
+    return Finding(line, rule, "error", _visible(message), _visible(fix))
 
 
 def warning(rule: str, line: int, message: str, fix: str = "") -> Finding:
     """A finding that an editor should see, and may publish with."""
-    return Finding(line, rule, "warning", message, fix)
+    return Finding(line, rule, "warning", _visible(message), _visible(fix))
+
+
+def _visible(text: str) -> str:
+    """A sentence that quotes the file without what would turn or break the line it is shown in."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text)

@@ -75,6 +75,10 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
         (NORMAL + "::: cta club\n**Join**\n\n[Join us 🎉](https://example.com)\n:::\n", ("I14", "warning", 13)),
         (NORMAL.replace("Monday", "TODO"), ("I09", "error", 9)),
         (NORMAL.replace("Monday", "[NAME]"), ("I09", "error", 9)),
+        (NORMAL.replace("Source: Post", "Source: TODO"), ("I09", "error", 11)),
+        (NORMAL.replace("{lead}", '{lead="TODO"}'), ("I09", "error", 7)),
+        (NORMAL.replace("Source: Post", "Source: <script>x</script>"), ("I10", "error", 11)),
+        (NORMAL + "::: cta club\n**Join**\n\n[TODO](https://example.com)\n:::\n", ("I09", "error", 13)),
         (NORMAL.replace("Monday", "< a> Monday"), ("I10", "error", 9)),
         (NORMAL.replace("Monday", "<b>Monday</b>"), ("I10", "error", 9)),
         (NORMAL.replace("Monday", "Monday <!-- ask Bob -->"), ("I10", "error", 9)),
@@ -280,6 +284,13 @@ def test_noncharacters_are_errors_and_unassigned_ones_warnings() -> None:
     assert [(each.id, each.level) for each in found] == [("I10", "error")]
     assert ids(NORMAL.replace("Monday", "Mon\u0378day")) == [("I10", "warning", 9)]
     assert ids(NORMAL.replace("Monday", "Mon\ue000day")) == [("I10", "warning", 9)]
+
+
+def test_a_finding_shows_nothing_that_turns_the_line_it_stands_in() -> None:
+    text = HEAD.format(lang="zh", more="title: 早: \u202e报\n") + "### One\n\n###\u3000甲\u202e乙\x1b[31m\n"
+    _, findings = source.examine(text)
+    assert findings
+    assert all((finding.message + finding.fix).isprintable() for finding in findings)
 
 
 PIECES = [
