@@ -83,7 +83,8 @@ def _is_bare_name(lines: list[Line], filled: list[int], at: int) -> bool:
     text = lines[at].text
     told = any(i < at and re.search(r"[.。!！?？]$", links.strip(lines[i].text)[0]) for i in filled)
     told = told or (at == filled[0] and sources.is_medium(text))
-    plain = width(text) <= 30 and sources.is_name(text) and BARE.fullmatch(text.lstrip("@ "))
+    bare = sources.without_reporter(text)
+    plain = width(text) <= 30 and sources.is_name(text) and BARE.fullmatch(bare.lstrip("@ "))
     if (
         not (told and plain)
         or lines[at].bold

@@ -30,7 +30,7 @@ _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()  # noqa: SIM905
 # Families that number sections more often than items; "part" and "stem" number nothing else.
-SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman"))
+SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman", "formal"))
 UNSURE = frozenset(
     ("bare", "lone", "letter", "roman", "nth")
 )  # a number and a blank, or an initial, may begin any sentence
@@ -39,7 +39,9 @@ _PATTERNS = (
     ("paren", re.compile(r"[(（【\[［〔](\d{1,3})[)）】\]］〕]\s*[.、:：]?\s*(.*)")),
     (
         "arabic",
-        re.compile(r"(\d{1,3})\s*(?:[.．](?!\d)|(?<=\s)[-–—](?=\s)|[、)）｜丨>](?!>)|[。,，:：|/](?!\d))\s*(.*)"),
+        re.compile(
+            r"(\d{1,3})\s*(?:[.．](?!\d(?!\d?月\d{1,2}日))|(?<=\s)[-–—](?=\s)|[、)）｜丨>](?!>)|[。,，:：|/](?!\d))\s*(.*)"
+        ),
     ),
     (
         "ordinal",
@@ -49,7 +51,7 @@ _PATTERNS = (
     ),
     ("hanparen", re.compile(rf"[(（〔［\[【]([{_HAN}]{{1,3}})[)）〕］\]】]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
-    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨·]\s*|\s+)(\S.*)")),
     ("formal", re.compile(rf"([{_FORMAL}参])()")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (

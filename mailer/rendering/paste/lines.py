@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -61,7 +62,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
         for index, (number, text) in enumerate(lines)
         if text or index < 2 or lines[index - 1][1] or lines[index - 2][1]  # two empty lines say as much as a thousand
     ]
-    clean = _nested(clean, dict(lines), report)
+    clean = _nested(_listed(clean, report), dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
     clean = _without_pages(_without_underlines(_without_lines_between(unquoted, report), report), report)
@@ -101,6 +102,18 @@ def _closed(text: str, number: int, report: Report) -> str:
     if whole != closed:
         report.add(number, "wire", "mark of the end of an agency's text removed", closed[-6:])
     return whole
+
+
+def _listed(clean: list[Line], report: Report) -> list[Line]:
+    """The lines with long dashes that begin lists (`– one`, one below the other) written as bullets; others sign."""
+    dashed = [re.match(r"[–—] (?=\S)", line.text) is not None for line in clean]
+    pairs = sum(one and two for one, two in itertools.pairwise(dashed))
+    if pairs < 2:
+        return clean
+    report.add(clean[dashed.index(True)].number, "bullets", f"{sum(dashed)} long dashes taken as bullets")
+    return [
+        replace(line, text=f"- {line.text[2:]}") if dash else line for line, dash in zip(clean, dashed, strict=True)
+    ]
 
 
 def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[Line]:

@@ -10,6 +10,7 @@ from mailer.rendering.paste import enumerators, leads, links, titles
 from mailer.rendering.paste.line import Line
 
 LEAST = 2  # entries
+MOST = 200  # bullets that contents may tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,21 @@ def _contents(lines: list[Line]) -> set[int]:
             break
         found |= {index} if text else set()
     later = {words[_bare(lines[i].text)][-1] for i in found}
+    if label is not None and not found:
+        return _summary(lines, label)
     told = len(found) > LEAST and len(later) == len(found) and not later & found
     return found | {label} if told and label is not None else set()
+
+
+def _summary(lines: list[Line], label: int) -> set[int]:
+    """The bullets of the block below such a heading, where each is what a bullet further down tells."""
+    stop = next((i for i in range(label + 2, len(lines)) if not lines[i].text), len(lines))
+    marked = {i: pair[1] for i, line in enumerate(lines) if i > label and (pair := enumerators.bullet(line.text))}
+    above = {i: text for i, text in marked.items() if i < stop}
+    below = [text for i, text in marked.items() if i > stop]
+    if len(above) < LEAST or len(above) < stop - label - 1 or len(below) > MOST:
+        return set()
+    return {label, *above} if None not in leads.match([*above.values()], below) else set()
 
 
 def _bare(text: str) -> str:

@@ -109,7 +109,7 @@ class Masthead:
 
     def take_name(self, name: str, line: Line) -> None:
         """Note the name, without signs around it; a number at its end is the issue's."""
-        name = re.sub(r"(?<!\b[A-Z])\s*[.。]$", "", name)
+        name = re.sub(r"(?<!\b[A-Z])\s*[.。]$|^【转发?】\s*", "", name)
         name = re.sub(
             r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})|^it['’]s .*\bthis is (?=[A-Z])", "", name, flags=re.IGNORECASE
         )

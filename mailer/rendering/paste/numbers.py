@@ -13,6 +13,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000
+SHORTEST = 4  # columns of a word that can only be a title
 
 _FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 _LAST = re.compile(r"最后一[条则个](?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
@@ -31,7 +32,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             continue
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
-        if family in enumerators.SECTIONS and _hold_lines(lines, [index for index, _ in chain]):
+        if (family in enumerators.SECTIONS or family == "formal") and _hold_lines(lines, [index for index, _ in chain]):
             continue
         if family == "nth" and len(best) >= 2:
             continue  # what a text counts within itself
@@ -199,12 +200,12 @@ def _hold_lines(lines: list[Line], indices: list[int]) -> bool:
     several = 0
     for one, two in itertools.pairwise([*indices, len(lines)]):
         title = titles.heading(lines[one].text)
-        group = [i for i in range(one + 1, two) if lines[i].text and not grammar.is_foot_or_call(lines[i].text)]
+        group = [i for i in range(one + 1, two) if lines[i].text and not grammar.is_foot(lines[i].text)]
         if title is None or width(title[0]) > entries.WIDEST_TITLE or not group:
             return False
         items = entries.of(lines, group)
         bare = [i for i in items if not re.search(r"[。！？.!?]$", lines[i].text)]
-        several += len(items) >= 2 and len(bare) * 2 > len(items)
+        several += len(items) >= 2 and (len(bare) * 2 > len(items) or width(title[0]) <= SHORTEST)
     return len(indices) >= 2 and several * 2 >= len(indices)
 
 

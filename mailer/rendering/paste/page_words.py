@@ -52,6 +52,7 @@ FOOT = re.compile(
     r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"
     r"|(?:(?:分享|收藏|点赞|在看|写留言|赞|评论|转发)\s*){2,}$"
     r"|(?:资讯|信息|内容|本期)整理\s*[:：|｜]|转[发贴貼載载]\s*[请請][註注]明"
+    r"|(?:相关|延伸|推荐|拓展)(?:阅读|链接|新闻|报道)\s*[:：]"
     r"|enjoy (?:the|your) (?:weekend|day|week|holidays?)\b|(?:we(?:['’]| a)re )?back (?:on|next) \w+day\b"
     r"|(?:我们)?明[早天晚日](?:[早晚]上)?\s*(?:\d{1,2}\s*[点:：]\d{0,2})?\W*(?:再?见|不见不散)\W*$|不见不散\W*$|晚安[，,！!。～~]*(?:好梦|大家|各位)?\W*$"
     r"|have a (?:great|good|nice|lovely) (?:day|weekend|week)|sent from|发自我的|--\s*$)",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
-from mailer.rendering.paste import enumerators, grammar, links, shapes, sources
+from mailer.model.columns import width
+from mailer.rendering.paste import enumerators, grammar, links, shapes, sources, titles
+from mailer.rendering.paste.entries import WIDEST_TITLE
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 LEAST = 3  # paragraphs of a review
-PARTS = 2  # of a bulletin that is read out
+PARTS = 2  # of a bulletin that is read out, or of lines with semicolons
+SHORTEST = 10  # columns of what stands between semicolons
 
 _SAYS = r"(?:报[道导]|刊文|发文|载文|撰文|刊[发登载](?:文章|评论|社论)?|消息|指出|认为|称|说|披露|透露|表示|分析|评论)"
 _TITLED = re.compile(
@@ -39,7 +43,25 @@ _PART = re.compile(
 
 def mark(lines: list[Line], report: Report) -> list[Line]:
     """The lines with such paragraphs written as items with sources, or as titles and items."""
-    return _parts(_papers(lines, report), report)
+    return _lists(_parts(_papers(lines, report), report), report)
+
+
+def _lists(lines: list[Line], report: Report) -> list[Line]:
+    """Lines below short titles that tell several things, parted by semicolons, as an item each."""
+    filled = [i for i, line in enumerate(lines) if line.text]
+    found: dict[int, list[str]] = {}
+    for above, index in itertools.pairwise(filled):
+        parts = [part.strip() for part in re.split("[；;]", lines[index].text)]
+        title = titles.heading(lines[above].text) if len(parts) >= LEAST else None
+        if title and title[1] and width(title[0]) <= WIDEST_TITLE and min(map(width, parts)) >= SHORTEST:
+            found[index] = parts
+    if len(found) < PARTS or any(links.LINK in lines[i].text for i in found):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} lines of several things parted at their semicolons")
+    written: list[Line] = []
+    for index, line in enumerate(lines):
+        written += [replace(line, text=f"● {part}") for part in found[index]] if index in found else [line]
+    return written
 
 
 def _papers(lines: list[Line], report: Report) -> list[Line]:

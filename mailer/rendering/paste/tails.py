@@ -19,7 +19,7 @@ _BEFORE = re.compile(
 )
 _END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。;；]?)$", re.DOTALL)
 _END_LABEL = re.compile(
-    rf"^(.*(?:[.!?。！？…”\"』」)）\s]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
+    rf"^(.*(?:[.!?。！？…”\"』」)）\s～~]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(
@@ -83,7 +83,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
             if sources.is_name(name):
-                return links.cut(text, match[1]).rstrip(" |｜丨"), name, tail_url, name
+                return links.cut(text, match[1]).rstrip(" |｜丨～~"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
     if match and re.search(r"\w", match[1]) and not (_NUMBER.fullmatch(match[1]) or _ENTRY.search(match[1])):
         label = re.match(rf"\s*{LABELLED}", fold(match[2]), re.IGNORECASE)
