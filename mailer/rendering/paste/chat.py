@@ -137,7 +137,7 @@ def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
         report.drop(line.number, "time of a post dropped", line.text)
         return True
     if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
-        if not forward.sent and _YEAR.search(line.text):
+        if not forward.sent and (_YEAR.search(line.text) or re.search(r"\d{1,2}月\d{1,2}日", line.text)):
             forward.sent, forward.date_line = line.text, line.number
         report.drop(line.number, "time stamp of a chat dropped", line.text)
         return True

@@ -56,6 +56,8 @@ def read(text: str, line: Line, masthead: Masthead, *, above_day: bool) -> Line 
         masthead.take_name(behind, line)
     elif dated and not behind and _NAME_THAT_GREETS.fullmatch(before) and re.match(r"\s*[|｜丨·]", text[len(before) :]):
         return Line(line.number, before)
+    if number := re.search(grammar.EDITION, text, re.IGNORECASE):
+        masthead.take_number(int(number[1] or number[2]), line)
     only = bool(dated) and not behind and re.search(r"[!！。～~]\s*$", before) is not None
     masthead.head.intro.append(before.strip() if only else line.text)  # the mail tells the day itself
     masthead.report.found(line.number, "intro", "taken as the introduction", text)

@@ -41,6 +41,7 @@ _WORK = re.compile(
 )
 _CHANGES = re.compile(
     r"^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
+    r"|^#*\s*(?:new|known issues|release notes.{0,20})\s*:?$"
     r"|^#*\s*(?:(?:new )?features|bug ?fixes|improvements|breaking changes)\s*:?$|\(#\d{2,5}\)$"
     r"|^#*\s*(?:release|version)?\s*\[?v?\d+\.\d+\.\d+\b",
     re.IGNORECASE,
@@ -76,7 +77,8 @@ _EXERCISES = re.compile(
 )
 # What the first line of a text may say that it is, as groups 1 and so on of the words below.
 _TITLES = re.compile(
-    r"(待办|备忘|to-?do list|errands|checklist)|(歌单|片单|书单|playlist)|(菜谱|食谱|的?做法$|recipe)|(行程|itinerary)"
+    r"(待办|备忘|清单|to-?do list|shopping list|errands|checklist)"
+    r"|(歌单|片单|书单|playlist)|(菜谱|食谱|的?做法$|recipe)|(行程|itinerary)"
     r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)|(星座|运势|horoscope)",
     re.IGNORECASE,
 )
@@ -126,7 +128,7 @@ def refuse_others(
     bodies = sum(width(" ".join(item.paragraphs)) >= 30 for item in items.values())
     dated = bool(head.day or dated or head.named)
     parted = head.has_year and len(found.titles) >= 2 and len(items) > len(found.titles)
-    dated = dated and (found.family != "shape" or head.worded or parted)
+    dated = dated and (found.family not in ("shape", "titled") or head.worded or parted)
     credited = any(
         sources.is_labelled(line.text) and re.search("[、，,/]", line.text) for line in lines
     )  # once for all

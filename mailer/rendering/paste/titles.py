@@ -19,7 +19,9 @@ SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
 _HAN_NUMBERS = "一二三四五六七八九十"
-_DECORATION = "▲△■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
+_DECORATION = (
+    "↓↑→←⬇⬆➡▲△■□▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
+)
 
 
 def heading(text: str) -> tuple[str, bool] | None:
@@ -53,6 +55,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
     candidates: dict[int, tuple[str, bool]] = {}
     ordered = sorted(starts)
     bars = False
+    bracketed = [line for line in lines if line.text[-1:] == "】" and tails.source_at_end(line.text, lenient=False)]
     capitals = sum(len(line.text) > 2 and line.text.isupper() and line.text[-1].isalpha() for line in lines) >= SEVERAL
     only: tuple[int, tuple[str, bool]] | None = None
     for position, start in enumerate(ordered):
@@ -67,6 +70,9 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         if found is None or is_of_the_page(lines[before].text) or is_date(found[0]) or naming.is_day(found[0]):
             continue
         previous = ordered[position - 1] if position else None
+        named = len(bracketed) > 1 and previous is not None and lines[before - 1].text != ""
+        if named and sources.is_marked_name(lines[before].text):
+            continue  # a source, as the others are
         above = next((i for i in range(before - 1, -1, -1) if lines[i].text), before)
         if (
             previous is None
