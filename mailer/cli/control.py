@@ -60,6 +60,7 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     from mailer.cli.output import counted, is_terminal, talk
     from mailer.cli.references import published
     from mailer.flows import control
+    from mailer.store.highwater import HighWater
 
     club = open_club(ctx)
     slug = published(club, issue)
@@ -67,7 +68,8 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
         if not is_terminal():
             raise UsageError("say --yes to cancel without being asked")
         click.confirm(f"Cancel {slug}? Who has not been sent it yet will not get it.", abort=True, err=True)
-    count = control.cancel(club.db, slug, getpass.getuser(), club.clock())
+    claim = HighWater(club.journal_folder).claim
+    count = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
     if count is None:
         raise UsageError(f"{slug} is not being sent; 'mailer status' shows its state")
     talk(f"{slug} is cancelled; {counted(count, 'reader')} will not get it")

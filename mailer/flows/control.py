@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from mailer.errors import UsageError
+from mailer.errors import RestoredError, UsageError
 from mailer.model.delivery import State
 from mailer.store import issues, reports, restored
 from mailer.store.engine import Database
@@ -22,10 +22,16 @@ def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
     return _move(db, reference, ("paused",), "sending", "", actor, now)
 
 
-def cancel(db: Database, reference: str, actor: str, now: datetime) -> int | None:
-    """Give up what waits of an issue: how many will not get it, None when it is not being sent. Raises NotFound."""
+def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int = 0) -> int | None:
+    """Give up what waits of an issue: how many will not get it, None when it is not being sent.
+
+    Raises NotFound, and RestoredError where the database knows less than a host that has worked on `claim`: some of
+    those it says wait may have it.
+    """
     with db.transaction() as conn:
         issue = issues.find(conn, reference)
+        if restored.is_behind(conn, claim):
+            raise RestoredError
         cause = "cancelled by the operator"
         if not issues.set_state(conn, issue.id, ("sending", "paused"), "cancelled", cause, actor, now):
             return None

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, event, insert, text, update
 
-from mailer.errors import StoreError, UsageError
+from mailer.errors import RestoredError, StoreError, UsageError
 from mailer.flows import control
 from mailer.flows.dispatch import Dispatcher, Observer, Retry
 from mailer.model.delivery import Result, State
@@ -404,7 +404,8 @@ class World:
         control.resume(self.db, self.slug, "sim", self.clock())
 
     def _cancel(self) -> None:
-        control.cancel(self.db, self.slug, "sim", self.clock())
+        with suppress(RestoredError):
+            control.cancel(self.db, self.slug, "sim", self.clock(), HighWater(self.journals(self.hosts[0])).claim)
 
     def _retry(self) -> None:
         state = self.random.choice((State.UNCERTAIN, State.FAILED))
@@ -517,7 +518,7 @@ class SimulatedWorker(Observer):
             if self.world.weather.poison and row.address.startswith("r8@"):
                 self.kill()
                 raise Gone
-            return Outgoing(row.address, "t", _content(row.id, row.edition_id))
+            return Outgoing(row.address, "t", (_content(row.id, row.edition_id),))
 
         return compose
 

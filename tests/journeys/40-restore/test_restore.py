@@ -74,6 +74,7 @@ def test_an_issue_frozen_before_the_backup_and_sent_after_it_is_not_sent_again(c
     mailer(club, "dispatch")
     _restore(club)
     assert data(club, "status")["locked"]
+    assert "mailer audit --reconcile" in mailer(club, "cancel", "one.md", "--yes", code=1).stderr
     told = mailer(club, "audit", "--reconcile").stderr
     assert "2 readers uncertain" in told
     mailer(club, "dispatch")
