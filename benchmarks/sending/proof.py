@@ -88,7 +88,7 @@ def _of_product(club: Club, number: int) -> list[Letter]:
     with club.db.reading() as conn:
         rows = conn.execute(text(query)).all()
     for delivery, recipient, name in rows:
-        tokens = club.keyring.sign_all(delivery, (*program.purposes, Purpose.BOUNCE))
+        tokens = club.keyring.sign_each(delivery, (*program.purposes, Purpose.BOUNCE))
         reader, first = Personal(recipient, name, {}, tokens), first_name(name)
         leave = f"{club.settings.web.base_url}/u/{tokens['unsubscribe']}"
         headers = {"Message-ID": f"<{tokens['message']}@example.org>", "List-Unsubscribe": f"<{leave}>"}

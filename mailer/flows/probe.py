@@ -13,7 +13,7 @@ from typing import Protocol
 from mailer.errors import RelayError
 from mailer.mail import header, mime
 from mailer.mail.list_headers import list_unsubscribe_fields
-from mailer.mail.wire import WireForm, wire_form
+from mailer.mail.wire import WireForm, WirePieces, wire_form
 from mailer.model.bounce import Kind
 from mailer.model.carriers import PROBES, carried
 from mailer.model.delivery import Phase, Result, State, judge
@@ -85,7 +85,7 @@ def write(
 ) -> Probe:
     """A probe to `address`, its number made from a random `seed`; its header carries the token as an issue's does."""
     number = PROBES + seed % PROBES
-    tokens = keyring.sign_all(number, (Purpose.BOUNCE, Purpose.MESSAGE, Purpose.UNSUBSCRIBE))
+    tokens = keyring.sign_each(number, (Purpose.BOUNCE, Purpose.MESSAGE, Purpose.UNSUBSCRIBE))
     head = (
         header.address_field("From", [sender.mailbox])
         + header.to_field("", address)
@@ -107,7 +107,7 @@ async def hand_over(relay: Relay, probe: Probe) -> Result:
         return Result(Phase(error.phase), error.reply, str(error))
     try:
         envelope = Envelope(probe.return_path, probe.address)
-        return await session.send(Message(envelope, probe.content), lambda: None)
+        return await session.send(Message(envelope, WirePieces((probe.content,))), lambda: None)
     finally:
         await session.close()
 

@@ -81,7 +81,7 @@ async def view(request: Request) -> Response:
         raise HTTPException(404)
     row, edition = found
     program = Program.from_bytes(edition.program)
-    tokens = club.keyring.sign_all(row.id, program.purposes, edition.key_id)
+    tokens = club.keyring.sign_each(row.id, program.purposes, edition.key_id)
     fields = {key: str(value) for key, value in row.attributes.items() if isinstance(value, str | int | float)}
     fields.setdefault("first_name", first_name(row.name))
     fields |= {"name": row.name, "email": row.address}
