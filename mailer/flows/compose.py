@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
@@ -29,14 +29,24 @@ class Composer:
             self._editions = {key: known for key, known in self._editions.items() if key in wanted}
         for edition_id, program, key_id in contents.programs(conn, wanted - self._editions.keys()):
             self._editions[edition_id] = Frozen(Program.from_bytes(program), key_id)
+        tokens = dict(self._signed(deliveries))
         letters = contents.letters_by_id(conn, {row.letter_id for row in deliveries if row.letter_id is not None})
 
         def compose(row: Claimed) -> Outgoing:
             if row.edition_id is not None:
                 edition = self._editions[row.edition_id]
-                return compose_issue(edition, self._keyring, row.id, row.address, row.name, row.attributes)
+                return compose_issue(edition, tokens[row.id], row.address, row.name, row.attributes)
             if row.letter_id is not None:
                 return address_letter(self._keyring, row.id, row.address, letters[row.letter_id])
             raise LookupError(f"delivery {row.id} is neither of an edition nor of a letter")
 
         return compose
+
+    def _signed(self, deliveries: Sequence[Claimed]) -> Iterator[tuple[int, list[str]]]:
+        """The tokens of each delivery of an issue, made for all of an edition at once."""
+        ids: dict[int, list[int]] = {}
+        for row in deliveries:
+            if row.edition_id in self._editions:
+                ids.setdefault(row.edition_id, []).append(row.id)
+        for edition_id, of_edition in ids.items():
+            yield from zip(of_edition, self._editions[edition_id].signed(self._keyring, of_edition), strict=True)

@@ -135,6 +135,11 @@ def _is_another(text: str, published: str) -> bool:
 def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> None:
     """Put one copy of an edition into the outbox for an editor to look at; no reader is touched."""
     frozen = Frozen(edition.program, keyring.current)
+
+    def compose(delivery_id: int) -> bytes:
+        (tokens,) = frozen.signed(keyring, [delivery_id])
+        return compose_issue(frozen, tokens, address, "", {}).content
+
     with db.transaction() as conn:
         images.keep(conn, edition.images, now)
         post_letter(
@@ -142,5 +147,5 @@ def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, no
             kind="test",
             address=address,
             now=now,
-            compose=lambda delivery_id: compose_issue(frozen, keyring, delivery_id, address, "", {}).content,
+            compose=compose,
         )

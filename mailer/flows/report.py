@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from mailer.errors import NotFound
+from mailer.mail.wire import WirePieces
 from mailer.model.delivery import UNFINISHED, State
 from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
@@ -148,14 +149,15 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, sign
         if row is None:
             raise NotFound(f"this address was not in the audience of {issue.slug}; 'mailer subscribers show' tells why")
         edition = Frozen(Program.from_bytes(row.program), row.key_id)
-        message = compose_issue(edition, keyring, row.id, row.address, row.name, row.attributes)
+        (tokens,) = edition.signed(keyring, [row.id])
+        message = compose_issue(edition, tokens, row.address, row.name, row.attributes)
         return Receipt(
             issue=issue,
             delivery=row,
             consents=reports.consents_of(conn, row.subscriber_id),
             attempts=reports.attempts_of(conn, row.id),
             bounces=reports.bounces_of(conn, row.id),
-            message=message._replace(content=signer.sign(message.content)) if signer else message,
+            message=message._replace(pieces=WirePieces((signer.sign(message.content),))) if signer else message,
         )
 
 

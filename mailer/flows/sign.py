@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from mailer.mail.wire import WireForm
+from mailer.mail.wire import WirePieces
 from mailer.rendering.outgoing import Outgoing
 from mailer.store.picking import Claimed
 
@@ -61,6 +61,6 @@ class SignAhead:
         def compose_signed(row: Claimed) -> Outgoing:
             outgoing = compose(row)
             field = fields[row.id] if row.id in fields else self._signer.fields(outgoing.content)
-            return outgoing._replace(content=WireForm(field + outgoing.content))
+            return outgoing._replace(pieces=WirePieces((field, *outgoing.pieces)))
 
         return compose_signed

@@ -13,6 +13,9 @@ Anything else could end the message early at some server and smuggle a second on
 composes from parts that are so by construction.
 """
 
+WirePieces = NewType("WirePieces", tuple[bytes, ...])
+"""What joined is wire form: it stays in pieces until it is written, as most of them are the same for all readers."""
+
 _UNDOTTED_LINES = re.compile(rb"(?:(?!\.).*+\n)*+")
 
 

@@ -136,17 +136,19 @@ def first_name(name: str, attributes: Mapping[str, str] | None = None) -> str:
     `Dr. Alice Doe`, `Doe, Alice` and `DOE Alice` are Alice. A name in Han, Kana or Hangul stays whole: a bare
     given name would be too familiar there.
     """
-    given = (attributes or {}).get("first_name", "").strip()
-    name = " ".join(name.split())
-    if given or not name or _is_east_asian(name):
-        return given or name
-    family, comma, rest = name.partition(",")
-    words = [word for word in (rest if comma and rest.strip() else family).split() if not _is_title(word)]
-    if not words:
-        return name
-    if len(words) > 1 and len(words[0].rstrip(".")) > 1 and words[0].isupper() and not words[1].isupper():
-        return words[1]
-    return words[0]
+    given = attributes.get("first_name", "").strip() if attributes else ""
+    words = name.split()
+    if given or not words or _is_east_asian(name):
+        return given or " ".join(words)
+    if "," in name:
+        family, _, rest = name.partition(",")
+        words = (rest if rest.strip() else family).split()
+    calling = [word for word in words if not _is_title(word)]
+    if not calling:
+        return " ".join(name.split())
+    if calling[0].isupper() and len(calling) > 1 and len(calling[0].rstrip(".")) > 1 and not calling[1].isupper():
+        return calling[1]
+    return calling[0]
 
 
 def _is_title(word: str) -> bool:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer.mail import header, list_headers
-from mailer.mail.wire import WireForm, wire_form
+from mailer.mail.wire import WireForm, WirePieces, wire_form
 from mailer.rendering import transfer
 
 FORMAT = 1
@@ -72,7 +72,11 @@ class Slot:
         """
         if self.place is Place.TOKEN:
             return _tokens(personal, (self.name,))[0]
-        plain = personal.fields.get(self.name, "").strip() or self.default
+        return self.shown(personal.fields)
+
+    def shown(self, fields: Mapping[str, str]) -> str:
+        """The escaped value of the field or its default; "" where it is missing and has none."""
+        plain = fields.get(self.name, "").strip() or self.default
         plain = _clean(self.joiner + plain) if plain else ""
         if self.place is Place.HTML:
             return html.escape(plain)
@@ -134,9 +138,8 @@ class Program:
         self._attached = tuple(attached)
         self._slots = tuple(dict.fromkeys(piece for piece in (*text, *html_part) if isinstance(piece, Slot)))
         linked = dict.fromkeys(slot.name for slot in self._slots if slot.place is Place.TOKEN)
-        self._signed = tuple(dict.fromkeys(("message", "unsubscribe", *linked)))
+        self.purposes = tuple(dict.fromkeys(("message", "unsubscribe", *linked)))
         self._filled = tuple(slot for slot in self._slots if slot.place is not Place.TOKEN)
-        self.purposes = frozenset(self._signed)
         self.fields = frozenset(slot.name for slot in self._filled)
         self._pieces = [piece.encode("ascii") for piece in self._around_values()]
         self._soft: list[tuple[int, int]] = []  # places in the pieces, and the values that stand there
@@ -151,10 +154,10 @@ class Program:
 
     def _numbered(self, part: Part) -> list[str | int]:
         """A part with the numbers of values: first the tokens, then the fields."""
-        number: dict[Slot, int] = {slot: len(self._signed) + index for index, slot in enumerate(self._filled)}
+        number: dict[Slot, int] = {slot: len(self.purposes) + index for index, slot in enumerate(self._filled)}
         for slot in self._slots:
             if slot.place is Place.TOKEN:
-                number[slot] = self._signed.index(slot.name)
+                number[slot] = self.purposes.index(slot.name)
         return [number[piece] if isinstance(piece, Slot) else piece for piece in part]
 
     def _lay_out(self, body: Sequence[bytes | transfer.Encoded]) -> None:
@@ -178,20 +181,25 @@ class Program:
         Raises AddressError for an address that cannot be mailed, ValueError for a missing or malformed token. A
         display name that must not stand in a header is left out.
         """
-        tokens = _tokens(personal, self._signed)
-        fields = [slot.value(personal) for slot in self._filled]
+        tokens = _tokens(personal, self.purposes)
+        return WireForm(b"".join(self.filled(personal.address, personal.name, personal.fields, tokens)))
+
+    def filled(self, address: str, name: str, fields: Mapping[str, str], tokens: Sequence[str]) -> WirePieces:
+        """What `compose` gives, in pieces. Nobody looks at the tokens: in the order of `purposes`, of a keyring."""
+        raw = [token.encode("ascii") for token in tokens]
+        values = [slot.shown(fields) for slot in self._filled]
         out = self._pieces.copy()
-        out[1] = header.to_reader(personal.name, personal.address).encode()
-        out[3], out[5] = tokens[0].encode("ascii"), tokens[1].encode("ascii")
+        out[1] = header.to_reader(name, address).encode()
+        out[3], out[5] = raw[0], raw[1]
         if out[8]:
-            out[7] = out[5]
+            out[7] = raw[1]
         if self._soft:
-            soft = [f"{token}=\r\n".encode("ascii") for token in tokens] + [transfer.soft(value) for value in fields]
+            soft = [token + transfer.SOFT_BREAK for token in raw] + [transfer.soft(value) for value in values]
             for place, number in self._soft:
                 out[place] = soft[number]
         for place, run in self._runs:
-            out[place] = run.filled([*tokens, *fields])
-        return WireForm(b"".join(out))
+            out[place] = run.filled([*tokens, *values])
+        return WirePieces(tuple(out))
 
     def page(self, personal: Personal) -> str:
         """The HTML part as one reader sees it, for the view in the browser."""

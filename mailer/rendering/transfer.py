@@ -18,6 +18,7 @@ _CHANGED = (".", "From ")
 _ROW = re.compile(rb".{1,76}")
 _ASCII = bytes(range(128))
 _SHORT = 60
+SOFT_BREAK = b"=\r\n"
 
 
 class QuotedPrintable:
@@ -33,7 +34,7 @@ class QuotedPrintable:
                 continue
             encoded = quoted_printable(piece)
             if position + 1 < len(pieces) and not encoded.endswith(b"\r\n"):
-                encoded += b"=\r\n"
+                encoded += SOFT_BREAK
             self.pieces.append(encoded)
 
     def filled(self, values: Sequence[str]) -> bytes:
@@ -113,8 +114,8 @@ def _line(line: str) -> str:
 def soft(value: str) -> bytes:
     """A value in one line as it stands in quoted-printable, a soft line break behind it."""
     if _PLAIN.fullmatch(value):
-        return value.encode("ascii") + b"=\r\n"
-    return quoted_printable(value) + b"=\r\n" if value else b""
+        return value.encode("ascii") + SOFT_BREAK
+    return quoted_printable(value) + SOFT_BREAK if value else b""
 
 
 def _aligned(raw: bytes, head: int) -> tuple[bytes, bytes, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from mailer.mail.wire import WireForm
+from mailer.mail.wire import WireForm, WirePieces
 from mailer.model.delivery import Result
 
 
@@ -20,10 +20,26 @@ class Envelope(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message for one recipient."""
+    """One message for one recipient, its content in pieces; `plain`: it is known to be ASCII."""
 
     envelope: Envelope
-    content: WireForm
+    pieces: WirePieces
+    plain: bool = False
+
+    @property
+    def content(self) -> WireForm:
+        """All that goes between DATA and the final dot."""
+        return WireForm(b"".join(self.pieces))
+
+    @property
+    def size(self) -> int:
+        """Octets of the content."""
+        return sum(map(len, self.pieces))
+
+    @property
+    def is_eight_bit(self) -> bool:
+        """Whether it holds more than ASCII."""
+        return not (self.plain or all(map(bytes.isascii, self.pieces)))
 
 
 def nothing_follows() -> None:

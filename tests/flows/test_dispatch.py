@@ -685,7 +685,7 @@ async def test_a_poison_reader_is_quarantined_and_the_others_go_on(stage: Stage)
         def compose(row: Claimed) -> Outgoing:
             if row.address == "r5@example.com":
                 raise ValueError("bad value")
-            return Outgoing(row.address, "token", CONTENT)
+            return Outgoing(row.address, "token", (CONTENT,))
 
         return compose
 
@@ -972,7 +972,7 @@ async def test_what_a_dead_worker_may_have_sent_counts_against_the_limits(
     if marks is not None:
         journal = Journal(folder, dead, [row.id for row in rows])
         for position, mark in marks.items():
-            journal.mark(position, mark)
+            journal.marks[position] = mark
         journal.close()
     stage.now += books.LEASE
     async with Relay() as relay:

@@ -215,7 +215,7 @@ class Row:
 def compose(row: Any) -> Outgoing:
     if row.id == 7:
         raise ValueError("cannot be composed")
-    return Outgoing("a@example.com", "t", WireForm(b"From: news@example.org\r\n\r\nNumber %d\r\n" % row.id))
+    return Outgoing("a@example.com", "t", (WireForm(b"From: news@example.org\r\n\r\nNumber %d\r\n" % row.id),))
 
 
 @pytest.fixture

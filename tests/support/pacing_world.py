@@ -197,7 +197,7 @@ class PacedWorld:
                 Lane(relay, **{"connections": 10, "return_path": lambda token: "b@sim.example"} | lane)
                 for relay, lane in self.relays
             ],
-            composer=lambda conn, rows: lambda row: Outgoing(row.address, "t", b""),
+            composer=lambda conn, rows: lambda row: Outgoing(row.address, "t", ()),
             record_refusals=lambda conn, refusals, now: None,
             clock=self.clock,
             worker=Worker(name, "host", os.getpid(), "boot"),

@@ -106,7 +106,7 @@ class Stage:
             "journal_folder": self.folder / "journal",
             "db": self.db,
             "lanes": [self.lane(relay, connections) for relay in relays],
-            "composer": lambda conn, rows: lambda row: Outgoing(row.address, "token", CONTENT),
+            "composer": lambda conn, rows: lambda row: Outgoing(row.address, "token", (CONTENT,)),
             "record_refusals": partial(bounce.record_refusals, breakers=bounce.Breakers()),
             "clock": lambda: self.now,
         }

@@ -70,7 +70,7 @@ async def in_turn(session: Session, *messages: Message) -> list[Result]:
 
 
 def to(recipient: str = "alice@example.com", content: bytes = CONTENT, return_path: str = "b@example.org") -> Message:
-    return Message(Envelope(return_path, recipient), content)
+    return Message(Envelope(return_path, recipient), (content,))
 
 
 async def unusable(session: SmtpSession) -> None:
