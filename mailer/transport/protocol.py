@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailer.mail.reply import Reply
 
 REPLY_LIMIT = 8192  # octets of one reply; RFC 5321 4.5.3.1.5 asks for 512 a line
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])[^\r\n]*)?\r?\n")
-DOT = b".\r\n"
 USUAL = b"245"  # how the reply to most commands may begin (RFC 5321 section 4.3.2)
 GO_AHEAD = b"345"  # and the one to DATA
-_LARGE = 256 * 1024  # from here on a copy of the content costs more than a second write
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # of Linux; it holds for once
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Timeouts:
     data: float = 120.0
     dot: float = 600.0
     quit: float = 3.0
+
+
+class Command(NamedTuple):
+    """A line to say; how the reply to it may begin, and how many seconds it may take."""
+
+    line: bytes
+    begins: bytes
+    seconds: float
 
 
 class Broken(Exception):
@@ -47,7 +58,8 @@ class Broken(Exception):
 
 
 class Wire(asyncio.BufferedProtocol):
-    """One connection after greeting, TLS and AUTH. Every command is sent with the kinds of reply it may get.
+    """One connection after greeting, TLS and AUTH. Commands are said as the window has room for them: what it has none
+    for is said by itself when those before were taken, and not at all when one was refused.
 
     All that one packet brings must be fitting replies to commands sent, or none of it is believed: where a count
     does not add up, nobody knows which reply was the stray one. Only a 421 may come unasked (RFC 5321 section 3.8).
@@ -64,10 +76,14 @@ class Wire(asyncio.BufferedProtocol):
         self._buffer = bytearray(REPLY_LIMIT)
         self._view = memoryview(self._buffer)
         self._filled = 0
-        self._owed: deque[bytes] = deque()
+        self._unsaid: deque[Command] = deque()
+        self._window = 1
+        self._owed: deque[Command] = deque()
         self._grouped = False
-        self._replies: deque[Reply] = deque()
-        self._waiter: asyncio.Future[Reply] | None = None
+        self._refused = False  # something since commands were said last
+        self._heard: deque[tuple[Command, Reply]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._for_all = False  # or for the next reply only
         self._deadline = 0.0
         self._patience = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -76,6 +92,8 @@ class Wire(asyncio.BufferedProtocol):
         self._from_dot = 0
         self.dot_held = False
         self.broken: Broken | None = None
+        self._socket = transport.get_extra_info("socket")
+        self._is_tcp = self._socket is not None and self._socket.family in {socket.AF_INET, socket.AF_INET6}
         self._tls = transport.get_extra_info("sslcontext") is not None
         if self._tls:
             transport.set_write_buffer_limits(high=1, low=0)
@@ -85,14 +103,14 @@ class Wire(asyncio.BufferedProtocol):
         transport.set_protocol(self)
 
     @property
-    def unanswered(self) -> int:
-        """How many commands the relay has not answered yet."""
-        return len(self._owed)
-
-    @property
     def heard(self) -> bool:
         """Whether a reply has been read that nobody has asked for with `answer` yet."""
-        return bool(self._replies)
+        return bool(self._heard)
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is a reply that nobody has asked for, read or not."""
+        return bool(self._heard or self._owed)
 
     @property
     def quiet(self) -> bool:
@@ -102,48 +120,55 @@ class Wire(asyncio.BufferedProtocol):
     def require_quiet(self) -> None:
         """Raises Broken unless `quiet`."""
         if self.broken is None and self._filled and not self._owed:
-            self._confuse("the relay spoke out of turn")
+            self._break("the relay spoke out of turn", confused=True)
         if self.broken is None and self._transport.is_closing():
             self._break("connection lost")
         if self.broken is not None:
             raise self.broken
 
-    def say(self, lines: bytes, *answers: bytes) -> None:
-        """Send command lines; `answers` tells for each how its reply may begin. Raises Broken."""
+    def say(self, commands: Sequence[Command], window: int) -> None:
+        """Send commands, at most `window` of them before they are answered. Raises Broken."""
         self.require_quiet()
-        self._expect(answers)
-        self._transport.write(lines)
+        self._unsaid.extend(commands)
+        self._window = window
+        self._go_on()
 
-    def hand_over(self, content: bytes, lines: bytes, *answers: bytes) -> None:
-        """Send the content, the final dot and behind it command lines, as `say` does; see `dot_held`."""
-        self._expect((USUAL, *answers))
-        tail = DOT + lines
-        if not self._tls:
-            self._hold(len(tail) + 1)
-        if self._tls or len(content) > _LARGE:
-            self._transport.write(memoryview(content))
+    def hand_over(self, content: Sequence[bytes], dot: Command, following: Sequence[Command]) -> None:
+        """Send the pieces of the content, the final dot and behind it commands; see `dot_held`."""
+        commands = [dot, *following]
+        self._expect(commands)
+        tail = _joined(commands)
+        if self._tls:
+            self._transport.write(b"".join(content))
             self._transport.write(tail)
         else:
-            self._transport.write(content + tail)
+            self._hold(len(tail) + 1)
+            self._transport.write(b"".join((*content, tail)))
         self.dot_held = self._paused
 
-    async def answer(self, seconds: float) -> Reply:
-        """The next reply that is owed, waited for so long. Raises Broken."""
-        if self._replies:
-            return self._replies.popleft()
-        if self.broken is not None:
-            raise self.broken
-        self._waiter = self._loop.create_future()
-        self._patience = seconds
-        self._expect_within(seconds)
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
+    async def agreed(self) -> bool:
+        """Whether the relay takes all that was said: waits until it has, and then nobody need ask for its replies.
+
+        Where it refuses something, or the connection is lost, `answer` tells of each command.
+        """
+        if not self._is_settled and self.broken is None:
+            await self._hear(everything=True)
+        if self._owed or self._refused or self.broken is not None:
+            return False
+        self._heard.clear()
+        return True
+
+    async def answer(self) -> tuple[Command, Reply]:
+        """The next command with its reply, waited for as long as it may take. Raises Broken."""
+        if not self._heard:
+            if self.broken is not None:
+                raise self.broken
+            await self._hear(everything=False)
+        return self._heard.popleft()
 
     def abort(self, cause: str = "connection aborted", reply: Reply | None = None) -> None:
         """Drop the connection and every byte not yet given to the kernel; cause and reply are what `broken` says."""
-        self._replies.clear()
+        self._heard.clear()
         self._grouped = False
         self._break(cause, reply)
 
@@ -154,9 +179,32 @@ class Wire(asyncio.BufferedProtocol):
             await asyncio.wait([self._lost], timeout=seconds)
         self.abort()
 
-    def _expect(self, answers: tuple[bytes, ...]) -> None:
-        self._owed += answers
-        self._grouped = self._grouped or len(self._owed) > 1
+    @property
+    def _is_settled(self) -> bool:
+        """Whether all that was said is answered, or some of it with no."""
+        return self._refused or not (self._owed or self._unsaid)
+
+    async def _hear(self, *, everything: bool) -> None:
+        """Wait for the next reply, or until all is settled. Raises Broken when there is none."""
+        self._waiter, self._for_all = self._loop.create_future(), everything
+        self._expect_within(self._owed[0].seconds)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _go_on(self) -> None:
+        """Say what the window has room for."""
+        now = [self._unsaid.popleft() for _ in range(min(self._window - len(self._owed), len(self._unsaid)))]
+        if now:
+            self._expect(now)
+            self._transport.write(_joined(now))
+
+    def _expect(self, commands: Sequence[Command]) -> None:
+        self._owed += commands
+        self._refused = False
+        if len(self._owed) > 1:
+            self._grouped = True
 
     def _hold(self, octets: int) -> None:
         """Be paused while more than so many octets have not left."""
@@ -168,6 +216,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def _expect_within(self, seconds: float) -> None:
         """Set the deadline; one timer is kept and moved only when it would ring too late."""
+        self._patience = seconds
         self._deadline = self._loop.time() + seconds
         if self._timer is not None and self._timer.when() > self._deadline:
             self._timer.cancel()
@@ -196,7 +245,7 @@ class Wire(asyncio.BufferedProtocol):
         try:
             self._take_replies()
         except ValueError as error:
-            self._confuse(str(error))
+            self._break(str(error), confused=True)
         self._wake()
 
     def eof_received(self) -> bool:
@@ -220,15 +269,20 @@ class Wire(asyncio.BufferedProtocol):
     # --- replies ---------------------------------------------------------------------------------------------
 
     def _take_replies(self) -> None:
-        """Move the whole replies from the buffer to `_replies`. Raises ValueError when they do not add up."""
+        """Move the whole replies from the buffer to `_heard`. Raises ValueError when they do not add up."""
         buffer, owed, start = self._buffer, self._owed, 0
+        heard: list[tuple[Command, Reply]] = []
         while (end := self._end_of_reply(start)) > 0:
-            reply = _read(bytes(buffer[start:end]))
+            reply = _read(self._view[start:end].tobytes())
             if owed:
-                if buffer[start] not in owed.popleft():
+                command = owed.popleft()
+                if buffer[start] not in command.begins:
                     raise ValueError(f"the relay answered {reply.code}, which means nothing here")
-                self._replies.append(reply)
+                heard.append((command, reply))
+                if reply.code >= 400:
+                    self._refused = True
             elif reply.code == 421:
+                self._heard += heard
                 self._break(str(reply), reply)
                 return
             else:
@@ -239,11 +293,38 @@ class Wire(asyncio.BufferedProtocol):
             raise ValueError("the relay's answer is too long")
         if start and self._filled:
             buffer[: self._filled] = buffer[start : start + self._filled]
+        self._heard += heard
         if not owed:
             self._grouped = False
+        if heard and self._unsaid:
+            if self._refused:
+                self._unsaid.clear()
+            elif self._filled and not owed:
+                raise ValueError("the relay spoke out of turn")
+            else:
+                self._go_on()
+        if heard and owed:
+            self._acknowledge()
+            if self._waiter is not None and self._for_all:
+                self._expect_within(owed[0].seconds)
+
+    def _acknowledge(self) -> None:
+        """Have the kernel confirm at once what was read.
+
+        A relay that writes each reply by itself, and has not turned off Nagle's algorithm, keeps the replies that are
+        owed until then, and the kernel waits 40 ms for something to send along (RFC 896, RFC 1122 section 4.2.3.2).
+        """
+        if _QUICKACK is not None and self._is_tcp:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _end_of_reply(self, start: int) -> int:
-        """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply."""
+        """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply.
+
+        That a reply of a single line is one is left to `_read`.
+        """
+        end = self._buffer.find(b"\n", start, self._filled) + 1
+        if end and self._buffer[start + 3 : start + 4] != b"-":
+            return end
         position, code = start, None
         while position < self._filled:
             found = _LINE.match(self._buffer, position, self._filled)
@@ -261,13 +342,10 @@ class Wire(asyncio.BufferedProtocol):
 
     # --- ends ------------------------------------------------------------------------------------------------
 
-    def _confuse(self, cause: str) -> None:
-        self._replies.clear()
-        self._break(cause, confused=True)
-
     def _break(self, cause: str, reply: Reply | None = None, *, confused: bool = False) -> None:
         if self.broken is not None:
             return
+        self._unsaid.clear()
         self.broken = Broken(cause, reply, in_group=self._grouped and reply is None, confused=confused)
         self._transport.abort()
         if self._timer is not None:
@@ -279,14 +357,23 @@ class Wire(asyncio.BufferedProtocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        if self._replies:
-            waiter.set_result(self._replies.popleft())
-        elif self.broken is not None:
-            waiter.set_exception(self.broken)
+        if self.broken is not None:
+            if self._heard or self._for_all:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(self.broken)
+        elif self._is_settled if self._for_all else self._heard:
+            waiter.set_result(None)
+
+
+def _joined(commands: Sequence[Command]) -> bytes:
+    return b"".join([command.line for command in commands])
 
 
 @lru_cache(maxsize=64)
 def _read(raw: bytes) -> Reply:
+    if not _LINE.match(raw):
+        raise ValueError("the relay's answer is not SMTP")
     lines = raw.decode("utf-8", "replace").split("\n")[:-1]
     return Reply(int(lines[0][:3]), tuple(_clean(line[4:].rstrip("\r")) for line in lines))
 

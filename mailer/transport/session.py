@@ -2,7 +2,7 @@
 
 Where the relay offers PIPELINING (RFC 2920) the commands of a message leave in one group, and those of the message that
 follows leave behind the content of this one: one round trip a message instead of four. Lockstep is the same with a
-window of one command: what the window has no room for waits until the relay has answered.
+window of one command: what the window has no room for waits until the relay has taken what was said before.
 
                  MAIL refused    RCPT refused     DATA refused
                       |               |                |          result at once; `_clear_up` reads what the
@@ -21,15 +21,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result
 from mailer.transport.base import Message, nothing_follows
 from mailer.transport.pipelining import LOCKSTEP, Pipelining
-from mailer.transport.protocol import DOT, GO_AHEAD, USUAL, Broken, Timeouts, Wire
+from mailer.transport.protocol import GO_AHEAD, USUAL, Broken, Command, Timeouts, Wire
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029\ud800-\udfff]")
 _NO_SUCH_PATH = Reply(553, ("5.1.3 Not sent: the address cannot stand in an SMTP command",))
@@ -37,13 +35,7 @@ _NO_UTF8 = Reply(553, ("5.6.7 Not sent: the address needs SMTPUTF8, which the re
 _NO_8BIT = Reply(554, ("5.6.3 Not sent: the message needs 8BITMIME, which the relay does not offer",))
 
 
-class _Command(NamedTuple):
-    line: bytes
-    answer: bytes = USUAL  # how its reply may begin
-
-
-_RSET, _QUIT, _DOT = _Command(b"RSET\r\n"), _Command(b"QUIT\r\n"), _Command(DOT)
-_DATA = _Command(b"DATA\r\n", GO_AHEAD)
+_STEPS = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
 class SmtpSession:
@@ -69,9 +61,10 @@ class SmtpSession:
         self._utf8 = "smtputf8" in extensions
         self._eight_bit = "8bitmime" in extensions
         self._pipelines = "pipelining" in extensions
-        self._steps = ((Phase.MAIL, timeouts.command), (Phase.RCPT, timeouts.command), (Phase.DATA, timeouts.data))
-        self._waiting: list[_Command] = []  # the window had no room for them yet
-        self._said: deque[_Command] = deque()  # their replies have not been looked at
+        self._data = Command(b"DATA\r\n", GO_AHEAD, timeouts.data)
+        self._dot = Command(b".\r\n", USUAL, timeouts.dot)
+        self._rset = self._usual("RSET\r\n")
+        self._quit = self._usual("QUIT\r\n")
         self._announced: Message | None = None
         self._phase = Phase.MAIL  # of the message under way
         self._open: Phase | None = None  # the last step the relay has taken of a transaction that is not over
@@ -79,7 +72,7 @@ class SmtpSession:
     @property
     def usable(self) -> bool:
         """Whether another message may be sent on this connection, or an announced one has been answered."""
-        return self._wire.quiet or (self._announced is not None and self._wire.heard)
+        return (self._announced is not None and self._wire.heard) or self._wire.quiet
 
     async def send(
         self,
@@ -115,9 +108,10 @@ class SmtpSession:
         try:
             if self._announced is None:
                 async with asyncio.timeout(limit):
-                    self._waiting = [*(command for command in await self._clear_up() if command is _DOT), _QUIT]
-                    while self._waiting or self._said:
-                        await self._answer(limit)
+                    before = await self._clear_up()
+                    for command in (self._dot, self._quit) if self._dot in before else (self._quit,):
+                        self._wire.say([command], LOCKSTEP)
+                        await self._answer()
                 await self._wire.finish(limit)
         except (Broken, TimeoutError):
             pass
@@ -127,20 +121,20 @@ class SmtpSession:
 
     def _refuse(self, message: Message) -> Result | None:
         """What is wrong with a message that cannot be said over this connection."""
-        envelope, content = message.envelope, message.content
-        if _UNSAFE.search(envelope.return_path):
+        return_path, recipient = message.envelope
+        if _UNSAFE.search(return_path):
             return Result(Phase.MAIL, _NO_SUCH_PATH)
-        if _UNSAFE.search(envelope.recipient) or not envelope.recipient:
+        if _UNSAFE.search(recipient) or not recipient:
             return Result(Phase.RCPT, _NO_SUCH_PATH)
         if not self._utf8:
-            if not envelope.return_path.isascii():
+            if not return_path.isascii():
                 return Result(Phase.MAIL, _NO_UTF8)
-            if not envelope.recipient.isascii():
+            if not recipient.isascii():
                 return Result(Phase.RCPT, _NO_UTF8)
-        if not self._eight_bit and not content.isascii():
+        if not self._eight_bit and message.is_eight_bit:
             return Result(Phase.MAIL, _NO_8BIT)
-        if self._limit and len(content) > self._limit:
-            text = f"5.3.4 Not sent: {len(content)} octets, the relay takes {self._limit}"
+        if self._limit and message.size > self._limit:
+            text = f"5.3.4 Not sent: {message.size} octets, the relay takes {self._limit}"
             return Result(Phase.MAIL, Reply(552, (text,)))
         return None
 
@@ -152,10 +146,25 @@ class SmtpSession:
         announced, self._announced = message is self._announced, None
         if not announced:
             await self._begin(message)
-        grouped = announced or self._window > LOCKSTEP
-        for phase, seconds in self._steps:
+        if await self._wire.agreed():
+            self._phase = self._open = Phase.DATA
+        elif refusal := await self._refusal(announced or self._window > LOCKSTEP):
+            return refusal
+        if announced:
+            self._pipelining.works()
+        self._wire.require_quiet()
+        if self._window > LOCKSTEP:
+            self._announce(following())
+        handing_over()
+        self._phase = Phase.DOT
+        self._wire.hand_over(message.pieces, self._dot, self._commands(self._announced) if self._announced else ())
+        return self._answered(await self._answer())
+
+    async def _refusal(self, grouped: bool) -> Result | None:
+        """Hear what becomes of MAIL, RCPT and DATA; the result where one of them is refused."""
+        for phase in _STEPS:
             self._phase = phase
-            reply = await self._answer(seconds)
+            reply = await self._answer()
             if reply.code == 503 and grouped:  # a relay that has lost a command of the group
                 self._wire.abort(str(reply))
                 self._pipelining.ends(str(reply))
@@ -163,59 +172,50 @@ class SmtpSession:
             if reply.code >= 400:
                 return Result(phase, reply)
             self._open = phase
-        if announced:
-            self._pipelining.works()
-        self._wire.require_quiet()
-        if self._window > LOCKSTEP:
-            self._announce(following())
-        handing_over()
-        self._hand_over(message)
-        return self._answered(await self._answer(self._timeouts.dot))
+        return None
 
     async def _begin(self, message: Message) -> None:
         """Say as much of a message's commands as the window allows, once nothing is left of the one before."""
-        before = await self._clear_up()
-        self._waiting = [*before, *self._commands(message)]
+        before, commands, window = await self._clear_up(), self._commands(message), self._window
+        if window > LOCKSTEP or not before:
+            self._wire.say([*before, *commands], window)
+        else:
+            self._wire.say(before, window)
         for command in before:
-            reply = await self._answer(self._timeouts.command)
-            if command is _RSET and reply.code >= 400:
+            reply = await self._answer()
+            if command is self._rset and reply.code >= 400:
                 self._wire.abort(f"RSET: {reply}")
                 self._wire.require_quiet()
-            elif command is _DOT and reply.code < 400:
+            elif command is self._dot and reply.code < 400:
                 self._pipelining.ends("it took a message for nobody")
+        if before and window == LOCKSTEP:
+            self._wire.say(commands, window)
         self._open = None
 
-    async def _clear_up(self) -> list[_Command]:
+    async def _clear_up(self) -> list[Command]:
         """Hear what the group of a refused message still gets; returns what must be said to end its transaction.
 
         A relay may take DATA with no recipient, and wants a lone dot then (RFC 2920 section 3.1); but where it took
         a recipient after it had refused MAIL, that dot would send somebody an empty message.
         """
-        self._waiting = []
-        while self._said:
-            command = self._said[0]
-            reply = await self._answer(self._timeouts.data)
+        while self._wire.pending:
+            command, reply = await self._wire.answer()
+            self._obey(reply)
             if reply.code >= 400:
                 continue
-            if command is not _DATA:
+            if command is not self._data:
                 self._open = Phase.RCPT
             elif self._open is Phase.RCPT:
                 self._wire.abort("the relay takes a message it has refused")
             else:
-                return [_DOT]
+                return [self._dot]
         self._wire.require_quiet()
-        return [_RSET] if self._open else []
+        return [self._rset] if self._open else []
 
     def _announce(self, message: Message | None) -> None:
         """Have the commands of the message that follows leave behind the content of this one."""
         if message is not None and self._refuse(message) is None:
-            self._announced, self._waiting = message, self._commands(message)
-
-    def _hand_over(self, message: Message) -> None:
-        behind, self._waiting = self._waiting, []
-        self._phase = Phase.DOT
-        self._said += (_DOT, *behind)
-        self._wire.hand_over(message.content, *_joined(behind))
+            self._announced = message
 
     def _answered(self, reply: Reply) -> Result:
         """The result of an answer to the content: only a 2yz after the dot has left is an acceptance."""
@@ -228,28 +228,27 @@ class SmtpSession:
 
     # --- commands and their replies --------------------------------------------------------------------------
 
-    def _commands(self, message: Message) -> list[_Command]:
-        envelope, content = message.envelope, message.content
-        line = b"MAIL FROM:<%b>" % envelope.return_path.encode()
-        if self._announces_size:
-            line += b" SIZE=%d" % len(content)
-        if self._eight_bit and not content.isascii():
-            line += b" BODY=8BITMIME"
-        if self._utf8 and not (envelope.return_path.isascii() and envelope.recipient.isascii()):
-            line += b" SMTPUTF8"
-        return [_Command(line + b"\r\n"), _Command(b"RCPT TO:<%b>\r\n" % envelope.recipient.encode()), _DATA]
+    def _usual(self, line: str) -> Command:
+        return Command(line.encode(), USUAL, self._timeouts.command)
 
-    async def _answer(self, seconds: float) -> Reply:
-        """Say what the window has room for, and return the reply to the oldest command that has none yet."""
-        if self._waiting and (room := self._window - len(self._said)) > 0:
-            now, self._waiting = self._waiting[:room], self._waiting[room:]
-            self._said += now
-            self._wire.say(*_joined(now))
-        reply = await self._wire.answer(seconds)
-        self._said.popleft()
-        if reply.code == 421:  # RFC 5321 3.8: the relay closes the channel
-            self._wire.abort(str(reply), reply)
+    def _commands(self, message: Message) -> list[Command]:
+        return_path, recipient = message.envelope
+        size = f" SIZE={message.size}" if self._announces_size else ""
+        body = " BODY=8BITMIME" if self._eight_bit and message.is_eight_bit else ""
+        utf8 = " SMTPUTF8" if self._utf8 and not (return_path.isascii() and recipient.isascii()) else ""
+        mail = f"MAIL FROM:<{return_path}>{size}{body}{utf8}\r\n"
+        return [self._usual(mail), self._usual(f"RCPT TO:<{recipient}>\r\n"), self._data]
+
+    async def _answer(self) -> Reply:
+        """The reply to the oldest command that has none yet."""
+        _, reply = await self._wire.answer()
+        self._obey(reply)
         return reply
+
+    def _obey(self, reply: Reply) -> None:
+        """Hang up where the relay closes the channel (RFC 5321 section 3.8)."""
+        if reply.code == 421:
+            self._wire.abort(str(reply), reply)
 
     @property
     def _window(self) -> int:
@@ -257,8 +256,3 @@ class SmtpSession:
 
     def _where(self) -> Phase:
         return Phase.BODY if self._phase is Phase.DOT and self._wire.dot_held else self._phase
-
-
-def _joined(commands: Sequence[_Command]) -> tuple[bytes, ...]:
-    """The lines of commands in one, and how the reply to each may begin."""
-    return b"".join([command.line for command in commands]), *[command.answer for command in commands]

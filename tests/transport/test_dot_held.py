@@ -12,11 +12,17 @@ from typing import Any
 import pytest
 from support.certificates import Authority
 
-from mailer.transport.protocol import Wire
+from mailer.transport.protocol import USUAL, Command, Wire
 
 CONTENT = b"Subject: x\r\n\r\n" + b"Hello\r\n" * 20
 NEXT = b"MAIL FROM:<b@example.org>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n"
 END = b"\r\n.\r\n"
+DOT = Command(b".\r\n", USUAL, 600.0)
+
+
+def said(lines: bytes) -> list[Command]:
+    """Lines as the commands of the message that follows."""
+    return [Command(line, USUAL, 300.0) for line in lines.splitlines(keepends=True)]
 
 
 class Valve(socket.socket):
@@ -66,7 +72,7 @@ async def test_a_dot_is_held_while_more_is_left_than_what_was_written_from_it_on
     for left in (*range(len(lines) + 12), len(content)):
         async with connection() as (wire, valve, reader):
             valve.room = len(content) + 3 + len(lines) - left
-            wire.hand_over(content, lines)
+            wire.hand_over([content], DOT, said(lines))
             arrived = await reader.readexactly(len(content) + 3 + len(lines) - left)
             assert wire.dot_held == (left > 3 + len(lines) + 1)
             assert not (wire.dot_held and END in arrived), "a dot that arrived was called held"
@@ -77,7 +83,7 @@ async def test_a_dot_is_held_no_longer_once_it_may_have_left(lines: bytes) -> No
     for step in (1, 2, 3, 50):
         async with connection() as (wire, valve, reader):
             valve.room = 10
-            wire.hand_over(CONTENT, lines)
+            wire.hand_over([CONTENT], DOT, said(lines))
             assert wire.dot_held
             arrived = await reader.readexactly(10)
             while wire.dot_held:
@@ -95,7 +101,7 @@ async def test_over_tls_a_dot_that_arrived_is_never_called_held(authority: Autho
     for left in (0, 1, 20, 100, 150, 500, size // 2, size - 50):
         async with connection(authority) as (wire, valve, reader):
             valve.room = max(0, len(content) - left)
-            wire.hand_over(content, NEXT)
+            wire.hand_over([content], DOT, said(NEXT))
             arrived = b""
             for _ in range(40):
                 held += wire.dot_held

@@ -183,6 +183,14 @@ async def test_a_stray_line_closes_the_connection(way: Way, at: str) -> None:
     assert result.phase in (BEFORE_THE_DOT if way.pipelining else [at])
 
 
+@pytest.mark.parametrize("at", BEFORE_THE_DOT)
+async def test_the_beginning_of_a_stray_line_closes_the_connection(way: Way, at: str) -> None:
+    usual = {"mail": b"250 Ok", "rcpt": b"250 Ok", "data": b"354 Go"}[at]
+    result, taken = await outcome(way, say(at, usual + b"\r\n250 and one "))
+    unseen = way.pipelining and at == "mail"  # the next reply, which comes at once, makes a whole line of it
+    assert (result.accepted, taken) == (unseen, unseen)
+
+
 @pytest.mark.parametrize("nonsense", [b"hello\r\n", b"999 What\r\n", b"250-a\r\n251 b\r\n", b"100 x\r\n", b"\r\n"])
 async def test_an_answer_that_is_not_smtp_is_no_answer(plain: Way, nonsense: bytes) -> None:
     before, _ = await outcome(plain, say("rcpt", nonsense))
