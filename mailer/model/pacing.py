@@ -8,7 +8,7 @@ own ever holds more than the limit. Moments are seconds since 1970.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 # One provider, many domains: what one of them throttles the others throttle too.
@@ -222,22 +222,29 @@ class Slowed:
 
 
 class Pulse:
-    """How many messages each group took in the last minute, as this process saw it."""
+    """How many messages each relay took for each domain in the last minute, as this process saw it."""
 
     def __init__(self) -> None:
-        self._slots: dict[int, dict[str, int]] = {}
+        self._slots: dict[int, dict[tuple[str, str], int]] = {}
 
-    def beat(self, groups: Iterable[str], now: float) -> None:
-        """One more was taken, which counts for each of these."""
+    def beat(self, relay: str, domain: str, now: float) -> None:
+        """One more was taken."""
         slot = self._slots.get(int(now / 10))
         if slot is None:
             oldest = int(now / 10) - 6
             self._slots = {number: counts for number, counts in self._slots.items() if number > oldest}
             slot = self._slots[int(now / 10)] = {}
-        for group in groups:
-            slot[group] = slot.get(group, 0) + 1
+        slot[relay, domain] = slot.get((relay, domain), 0) + 1
 
-    def taken(self, group: str, now: float) -> int:
-        """How many were taken in the last minute."""
+    def taken_by(self, relay: str, now: float) -> int:
+        """How many a relay took in the last minute."""
+        return self._taken(lambda by, _: by == relay, now)
+
+    def taken_for(self, group: str, now: float) -> int:
+        """How many were taken for a provider's domains in the last minute."""
+        return self._taken(lambda _, domain: group_of(domain) == group, now)
+
+    def _taken(self, counts: Callable[[str, str], bool], now: float) -> int:
         oldest = int(now / 10) - 6
-        return sum(counts.get(group, 0) for number, counts in self._slots.items() if number > oldest)
+        recent = [slot for number, slot in self._slots.items() if number > oldest]
+        return sum(count for slot in recent for one, count in slot.items() if counts(*one))

@@ -31,7 +31,7 @@ class Mark(IntEnum):
 
 
 class Journal:
-    """The open journal of a living worker; `mark` costs less than a microsecond."""
+    """The open journal of a living worker; `marks` are its recipients', to be written at their place in the claim."""
 
     def __init__(self, folder: Path, claim_id: int, delivery_ids: Sequence[int]) -> None:
         """Create the file with its space allocated. Raises OSError when the disk is full or read-only."""
@@ -48,14 +48,12 @@ class Journal:
             self.path.unlink(missing_ok=True)
             raise
         self._map[: self._start] = _HEADER.pack(_MAGIC, claim_id, count) + struct.pack(f">{count}Q", *delivery_ids)
-
-    def mark(self, position: int, mark: Mark) -> None:
-        """Note how far the recipient at `position` of the claim got."""
-        self._map[self._start + position] = mark
+        self.marks = memoryview(self._map)[self._start :]
 
     def close(self) -> None:
         """Give up the lock, as the end of the process would; the file stays."""
         if not self._map.closed:
+            self.marks.release()
             self._map.close()
             os.close(self._file)
 

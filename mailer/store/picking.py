@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, Text, Update, and_, case, cast, not_,
 
 from mailer.model.delivery import State
 from mailer.model.routing import ANYBODY, Route
-from mailer.store.bulk import WAITS, batch, one_of
+from mailer.store.bulk import WAITS, batch, in_one, one_of, unpacked
 from mailer.store.holdings import stretches
 from mailer.store.rendered import given, rendered
 from mailer.store.running import Sendable
@@ -61,7 +61,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
         values["only"] = batch(conn, sorted(only))
     if without:
         values["without"] = batch(conn, sorted(without))
-    picked = _due(conn, issue.id is None, only is not None, bool(without)).rows(conn, **values)
+    picked = unpacked(conn, _due(conn, issue.id is None, only is not None, bool(without)).rows(conn, **values))
     kept = [_claimed(row) for row in picked if not row[-1]]
     if len(kept) < len(picked):
         _set_aside(conn, [(row[-1], row[0]) for row in picked if row[-1]], now)
@@ -70,7 +70,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     known = {} if row[8] == "{}" else json.loads(row[8])  # most readers have no attributes
-    return Claimed._make((*row[:8], known, row[9], None if row[10] is None else from_millis(row[10])))
+    return Claimed._make((*row[:8], known, row[9], row[10] and from_millis(row[10])))
 
 
 @rendered
@@ -90,7 +90,7 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
         wanted.append(one_of(database, d.domain, given("only", Text)))
     if without:
         wanted.append(not_(one_of(database, d.domain, given("without", Text))))
-    return (
+    due = (
         select(
             d.id,
             d.issue_id,
@@ -111,6 +111,7 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
         .limit(given("most"))
         .with_for_update(skip_locked=True, of=deliveries)
     )
+    return in_one(database, due)
 
 
 def _set_aside(conn: Connection, rows: Iterable[tuple[str, int]], now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,12 +48,13 @@ class Lane:
     arrived: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     door: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)  # while none stands, one connection tries
-    low_water: int = 0  # so many ready, and more is to be claimed
+    wake_at: int = 0  # so many ready, and the dispatcher is to look
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
     _pace: float = 0.0
+    _claimed: int = 0  # by the last claim, while no pace is known
     _next_slot: float = field(default=0.0, repr=False)
     _begun: int = field(default=0, repr=False)
     _answered: deque[float] = field(default_factory=deque, repr=False)
@@ -121,14 +123,23 @@ class Lane:
 
     def most(self, seconds: float, limit: int) -> int:
         """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
-        wanted = min(max(self._pace * seconds, self.connections), limit)
+        wanted = min(max(self._pace * seconds, self.connections, 2 * self._claimed), limit)
         return max(1, int(min(wanted, self._rate * seconds) if self.per_second else wanted))
+
+    def low_water(self, seconds: float) -> int:
+        """So much ready, and more is to be claimed: half of what is sent in `seconds`, or of the last claim."""
+        return self._claimed // 2 if self._claimed else self.most(seconds, sys.maxsize) // 2
+
+    def claimed(self, count: int) -> None:
+        """So many were claimed: until the pace is measured the next claim is double, when half of this one is gone."""
+        if not self._pace:
+            self._claimed = count
 
     def measure(self, seconds: float) -> None:
         """Follow the pace: up at once, down by and by, by halves where it has fallen by more."""
         rate = self.recorded / seconds
         self._pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
-        self.recorded = 0
+        self.recorded = self._claimed = 0
 
     # --- the circuit breaker
 

@@ -100,7 +100,7 @@ def test_work_is_taken_for_a_second_after_its_claim_and_goes_back_then(table: Ta
 
 def test_the_dispatcher_is_woken_when_half_of_a_claim_is_left(table: Table) -> None:
     table.lane.ready.extend(table.work("a.example", "a.example", "a.example"))
-    table.lane.low_water = 1
+    table.lane.wake_at = 1
     table.desk.take(table.lane, table.now)
     assert not table.desk.changed.is_set()
     table.desk.take(table.lane, table.now)

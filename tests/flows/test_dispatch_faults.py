@@ -112,7 +112,7 @@ def _full(db: Database, table: str, code: str = "53100") -> Iterator[None]:
 async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
     db: Database, tmp_path: Path, table: str, code: str
 ) -> None:
-    stage = Stage(db, tmp_path, readers=400)
+    stage = Stage(db, tmp_path, readers=1200)
     gate = stall("dot")  # on every connection, or the others may be done before the disk is full
     async with Relay(gate) as relay:
         dispatcher = stage.dispatcher(relay)

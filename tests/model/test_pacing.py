@@ -227,20 +227,20 @@ def test_quiet_minutes_raise_the_rate_and_half_an_hour_forgets_it() -> None:
 def test_the_pulse_tells_the_last_minute_of_each_group() -> None:
     pulse = Pulse()
     for second in range(0, 200, 2):
-        pulse.beat(["qq.com"], second)
-    assert 25 <= pulse.taken("qq.com", 199) <= 35
-    assert pulse.taken("gmail.com", 199) == 0
+        pulse.beat("main", "foxmail.com", second)
+    assert 25 <= pulse.taken_for("qq.com", 199) <= 35
+    assert pulse.taken_for("gmail.com", 199) == 0
 
 
 def test_the_pulse_counts_by_tens_of_seconds_and_no_longer_than_a_minute() -> None:
     pulse = Pulse()
-    pulse.beat(["qq.com", "relay"], 0)
-    pulse.beat(["qq.com"], 9)
-    pulse.beat(["qq.com"], 10)
-    assert [pulse.taken("qq.com", now) for now in (10, 59, 60, 69, 70)] == [3, 3, 1, 1, 0]
-    assert pulse.taken("relay", 10) == 1
-    pulse.beat(["qq.com"], 60)
-    assert pulse.taken("qq.com", 60) == 2
+    pulse.beat("main", "qq.com", 0)
+    pulse.beat("other", "foxmail.com", 9)
+    pulse.beat("other", "qq.com", 10)
+    assert [pulse.taken_for("qq.com", now) for now in (10, 59, 60, 69, 70)] == [3, 3, 1, 1, 0]
+    assert [pulse.taken_by(relay, 10) for relay in ("main", "other", "third")] == [1, 2, 0]
+    pulse.beat("main", "qq.com", 60)
+    assert pulse.taken_for("qq.com", 60) == 2
 
 
 def test_an_answer_during_a_pause_makes_it_longer_but_never_shorter() -> None:

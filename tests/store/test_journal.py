@@ -16,8 +16,8 @@ import os, signal, sys
 from pathlib import Path
 from mailer.store.journal import Journal, Mark
 journal = Journal(Path(sys.argv[1]), 7, [101, 102, 103])
-journal.mark(0, Mark.ACCEPTED)
-journal.mark(1, Mark.HANDED_OVER)
+journal.marks[0] = Mark.ACCEPTED
+journal.marks[1] = Mark.HANDED_OVER
 print("marked", flush=True)
 sys.stdin.read()
 """
@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_neither_a_file_nor_a_descriptor_behind(
 def test_a_closed_journal_stays_and_is_nobodys(tmp_path: Path) -> None:
     before = os.listdir("/proc/self/fd")
     journal = Journal(tmp_path, 7, [5, 9])
-    journal.mark(1, Mark.HANDED_OVER)
+    journal.marks[1] = Mark.HANDED_OVER
     assert is_alive(journal.path) is True
     journal.close()
     journal.close()

@@ -38,7 +38,7 @@ class Work(NamedTuple):
 
     def mark(self, mark: Mark) -> None:
         """Note in the claim's journal how far it got."""
-        self.batch.journal.mark(self.position, mark)
+        self.batch.journal.marks[self.position] = mark
 
 
 @dataclass(frozen=True, slots=True)

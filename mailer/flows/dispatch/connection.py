@@ -119,7 +119,7 @@ class Connection:
             work.mark(Mark.UNTOUCHED)
             self._lane.take(now)
             envelope = Envelope(self._lane.return_path(outgoing.bounce_token), outgoing.recipient)
-            return Prepared(work, Message(envelope, outgoing.content))
+            return Prepared(work, Message(envelope, outgoing.pieces, outgoing.plain))
         return None
 
     # --- sending ---------------------------------------------------------------------------------------------

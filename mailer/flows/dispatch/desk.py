@@ -21,7 +21,7 @@ from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 
 CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
-AHEAD_SECONDS = 0.4  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
+AHEAD_SECONDS = 0.35  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
 UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
 
@@ -92,6 +92,7 @@ class Desk:
         self._worker = worker
         self._retry = retry
         self._now = now
+        self._read, self._read_at = now(), monotonic()
         self._pulse = Pulse()
         self._unanswered = 0
 
@@ -99,8 +100,8 @@ class Desk:
 
     def has_room(self, lane: Lane) -> bool:
         """Whether more should be claimed for a lane now."""
-        now, most = self.monotonic(), lane.most(AHEAD_SECONDS, MAX_CLAIM)
-        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= most // 2
+        now = self.monotonic()
+        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= lane.low_water(AHEAD_SECONDS)
 
     def able(self) -> dict[str, int]:
         """The relays that could send now, with their weights: they can be reached, and their limits leave something."""
@@ -111,7 +112,7 @@ class Desk:
         """The next of a lane's ready work that was claimed within the last second; older work goes back."""
         while lane.ready:
             work: Work = lane.ready.popleft()
-            if len(lane.ready) == lane.low_water:
+            if len(lane.ready) == lane.wake_at:
                 self.changed.set()
             if now - work.batch.claimed_at <= CLAIM_SECONDS:
                 return work
@@ -177,13 +178,19 @@ class Desk:
 
     def _accepted(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         work.mark(Mark.ACCEPTED)
-        self._enter(lane, work, taken(work.row, lane.name, result, self._now(), millis), None)
+        self._enter(lane, work, taken(work.row, lane.name, result, self._moment(now), millis), None)
         self._unanswered = 0
-        budgets = RELAY + lane.name, PROVIDER + group_of(work.row.domain)
-        self._pulse.beat(budgets, now)
-        for key in budgets if self.page.slowdowns else ():
-            if slowdown := self.page.slowdowns.get(key):  # it was under way when the others were refused
-                self.page.slowdowns[key] = replace(slowdown, taken=slowdown.taken + 1)
+        self._pulse.beat(lane.name, work.row.domain, now)
+        if self.page.slowdowns:
+            for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
+                if slowdown := self.page.slowdowns.get(key):  # it was under way when the others were refused
+                    self.page.slowdowns[key] = replace(slowdown, taken=slowdown.taken + 1)
+
+    def _moment(self, now: float) -> datetime:
+        """What the shared clock said at this moment of the monotonic one, or less than a millisecond before."""
+        if not 0 <= now - self._read_at < 0.001:
+            self._read_at, self._read = now, self._now()
+        return self._read
 
     def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         elsewhere = any(name != lane.name for name in self.able())
@@ -217,7 +224,8 @@ class Desk:
         name = throttle.group or lane.name
         key = PROVIDER + name if throttle.group else RELAY + name
         if key not in self.page.slowdowns:
-            self.page.slowdowns[key] = Slowdown(key, self._pulse.taken(key, now), throttle.pause, cause[:500])
+            taken = self._pulse.taken_for(name, now) if throttle.group else self._pulse.taken_by(name, now)
+            self.page.slowdowns[key] = Slowdown(key, taken, throttle.pause, cause[:500])
             self.observer.slowed(name, throttle.pause, cause)
         for one in self.lanes:
             self.look_over(one)

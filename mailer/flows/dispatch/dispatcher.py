@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -35,6 +36,7 @@ STORE_PATIENCE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 SIGN_SECONDS = 15.0  # between two notes that this worker is there
 SIGN_AFTER_SECONDS = 1.0  # a run that ends sooner is not worth one
+OBJECTS = 50_000  # more of them than before, and the interpreter looks for garbage
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 
 _UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -43,6 +45,17 @@ _UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def uptime() -> float:
     """Seconds of a clock that nobody sets and that goes on while the machine is suspended: a lease does, too."""
     return time.clock_gettime(_UPTIME)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Have the interpreter look for garbage in circles rarely: batches live for a second, and there is none in them."""
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 Hop = Callable[..., Awaitable[Any]]  # calls a function of the database without holding up the connections
@@ -117,6 +130,10 @@ class Dispatcher:
         What is away at the start ends a run at once, unless it is to stay `forever`.
         """
         self._patience = STORE_PATIENCE_SECONDS if forever else 0.0
+        with _rare_collections():
+            return await self._run(forever)
+
+    async def _run(self, forever: bool) -> Tally:
         await self._inherit()
         for connection in [Connection(lane, self._desk) for lane in self._lanes for _ in range(lane.connections)]:
             self._connections[asyncio.create_task(connection.run())] = connection
@@ -238,7 +255,8 @@ class Dispatcher:
         self._shares.took(lane.name, lane.weight, len(batch.deliveries))
         self._batches[batch.id] = batch
         lane.ready.extend(Work(batch, position, row) for position, row in enumerate(batch.deliveries))
-        lane.low_water = limit // 2
+        lane.claimed(len(batch.deliveries))
+        lane.wake_at = lane.low_water(AHEAD_SECONDS)
         self._desk.look_over(lane)  # much may have been heard while this was being claimed
         lane.arrived.set()
         return True
