@@ -1,6 +1,6 @@
 """Sending, the whole product, beside others in one run: correctness, round trips, speed, CPU, memory, the record.
 
-    python benchmarks/dispatch.py [--rounds 2] [--messages 5000] [--peers all] [--full] [--json]
+    python benchmarks/dispatch.py [--rounds 2] [--messages 20000] [--peers all] [--full] [--json]
 
 An issue of 45 KB is checked, rendered, frozen, claimed, composed, sent over ten connections and recorded. First every
 message of every way is compared with the naive rendering. Rounds are interleaved and the figures are medians:
@@ -276,7 +276,7 @@ def line(row: Row, ratio: float | None) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--messages", type=int, default=5000, help="readers of the issue (slow peers get a twentieth)")
+    parser.add_argument("--messages", type=int, default=20_000, help="readers (slow peers get an eightieth)")
     parser.add_argument("--peers", default="", help=f"fetch and measure these too: all, or some of {','.join(FETCHED)}")
     parser.add_argument("--installed", type=Path, metavar="FOLDER", help="where fetched peers are kept between runs")
     parser.add_argument("--far", type=float, default=3, metavar="SECONDS", help="how long to send to a far sink")

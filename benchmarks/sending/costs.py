@@ -46,8 +46,8 @@ def ledger_microseconds(club: Club) -> float:
         now = club.clock()
         outcomes = []
         for position, row in enumerate(claimed):
-            journal.mark(position, Mark.HANDED_OVER)
-            journal.mark(position, Mark.ACCEPTED)
+            journal.marks[position] = Mark.HANDED_OVER
+            journal.marks[position] = Mark.ACCEPTED
             outcomes.append(Outcome(row, State.ACCEPTED, now, "relay", Phase.DOT, 250, "2.0.0", REPLY, 3))
         with club.db.transaction() as conn:
             leases.renew(conn, [claim_id], now + timedelta(seconds=120))

@@ -22,7 +22,7 @@ sys.path[0] = str(Path(__file__).parents[1])
 
 from sending.task import SENDER, SUBJECT, Task, address, cpu, letter, measure  # noqa: E402 - found by the path above
 
-SLOW = 20  # who builds an EmailMessage each sends so many times fewer messages
+SLOW = 80  # who builds an EmailMessage each sends so many times fewer messages
 
 
 def publish(task: Task) -> Task:
