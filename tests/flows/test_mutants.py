@@ -45,7 +45,7 @@ MUTANTS = {
         "transport/protocol.py",
         "        self._transport.abort()\n        if self._timer",
         "        if self._timer",
-        136,
+        40,
     ),
     "no unsubscribe re-check": Mutant(
         "store/picking.py",
@@ -59,16 +59,16 @@ MUTANTS = {
         "        for batch in list(self._batches.values()):\n            if batch.open == 0:",
         "        lease_ends = self._monotonic() + LEASE.total_seconds()\n"
         "        for batch in list(self._batches.values()):\n            if batch.open == 0:",
-        579,
+        717,
     ),
     "a message sent long after its claim": Mutant(
         "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
     ),
     "a restored backup that forgets what was due": Mutant(
-        "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 39
+        "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 193
     ),
     "a restored backup that believes a clock set back": Mutant(
-        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 375
+        "store/restored.py", ", issues.c.slug.in_(sent))", ")", 351
     ),
     "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
 }

@@ -289,7 +289,7 @@ class World:
             (weather.letters, self._post),
         ):
             for _ in range(count):
-                yield self._after(self.random.choice((1.0, 4.0, 30.0)) * self.random.random(), deed)
+                yield self._after(self.random.choice((0.2, 1.0, 4.0, 30.0)) * self.random.random(), deed)
 
     async def _after(self, seconds: float, deed: Callable[[], Any]) -> None:
         await asyncio.sleep(seconds)
