@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -126,9 +125,12 @@ class Lane:
         wanted = min(max(self._pace * seconds, self.connections, 2 * self._claimed), limit)
         return max(1, int(min(wanted, self._rate * seconds) if self.per_second else wanted))
 
-    def low_water(self, seconds: float) -> int:
-        """So much ready, and more is to be claimed: half of what is sent in `seconds`, or of the last claim."""
-        return self._claimed // 2 if self._claimed else self.most(seconds, sys.maxsize) // 2
+    def low_water(self, seconds: float, limit: int) -> int:
+        """So much ready, and more is to be claimed: half of what is sent in `seconds`, or of the last claim.
+
+        At most `limit`.
+        """
+        return min(limit, (self._claimed or self.most(seconds, 2 * limit)) // 2)
 
     def claimed(self, count: int) -> None:
         """So many were claimed: until the pace is measured the next claim is double, when half of this one is gone."""

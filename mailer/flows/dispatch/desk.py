@@ -101,7 +101,7 @@ class Desk:
     def has_room(self, lane: Lane) -> bool:
         """Whether more should be claimed for a lane now."""
         now = self.monotonic()
-        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= lane.low_water(AHEAD_SECONDS)
+        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= lane.low_water(AHEAD_SECONDS, MAX_CLAIM)
 
     def able(self) -> dict[str, int]:
         """The relays that could send now, with their weights: they can be reached, and their limits leave something."""

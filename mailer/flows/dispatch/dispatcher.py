@@ -36,7 +36,7 @@ STORE_PATIENCE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 SIGN_SECONDS = 15.0  # between two notes that this worker is there
 SIGN_AFTER_SECONDS = 1.0  # a run that ends sooner is not worth one
-OBJECTS = 50_000  # more of them than before, and the interpreter looks for garbage
+OBJECTS = 10_000  # more of them than before, and the interpreter looks for garbage
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 
 _UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -256,7 +256,7 @@ class Dispatcher:
         self._batches[batch.id] = batch
         lane.ready.extend(Work(batch, position, row) for position, row in enumerate(batch.deliveries))
         lane.claimed(len(batch.deliveries))
-        lane.wake_at = lane.low_water(AHEAD_SECONDS)
+        lane.wake_at = lane.low_water(AHEAD_SECONDS, MAX_CLAIM)
         self._desk.look_over(lane)  # much may have been heard while this was being claimed
         lane.arrived.set()
         return True
