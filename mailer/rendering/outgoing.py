@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from mailer.errors import SettingsError
 from mailer.mail.address import parse
 from mailer.mail.wire import WireForm, WirePieces, wire_form
 from mailer.model.subscriber import first_name
@@ -27,7 +28,16 @@ class Frozen:
         return (*self.program.purposes, Purpose.BOUNCE)
 
     def signed(self, keyring: Keyring, delivery_ids: Sequence[int]) -> list[list[str]]:
-        """The tokens of each of these deliveries, in the order of `purposes`."""
+        """The tokens of each of these deliveries, in the order of `purposes`.
+
+        Raises SettingsError where the key they are signed with is not in the ring any more.
+        """
+        if self.key_id not in keyring.keys:
+            raise SettingsError(
+                f"key {self.key_id} is missing, with which the links of an issue that is being sent are signed;"
+                " put its line back from your backup",
+                where="mailer.key",
+            )
         return keyring.sign_all(delivery_ids, self.purposes, self.key_id)
 
 

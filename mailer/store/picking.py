@@ -70,7 +70,7 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     known = {} if row[8] == "{}" else json.loads(row[8])  # most readers have no attributes
-    return Claimed._make((*row[:8], known, row[9], row[10] and from_millis(row[10])))
+    return Claimed._make((*row[:8], known, row[9], None if row[10] is None else from_millis(row[10])))
 
 
 @rendered

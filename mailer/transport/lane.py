@@ -18,6 +18,7 @@ GIVE_UP_FAILURES = 3  # connections refused in a row, after which a run that nee
 NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
+LEAST_PACE = 1.0  # messages a second; slower, and what was known is forgotten
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
@@ -140,7 +141,8 @@ class Lane:
     def measure(self, seconds: float) -> None:
         """Follow the pace: up at once, down by and by, by halves where it has fallen by more."""
         rate = self.recorded / seconds
-        self._pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
+        pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
+        self._pace = pace if pace >= LEAST_PACE else 0.0
         self.recorded = self._claimed = 0
 
     # --- the circuit breaker

@@ -7,6 +7,7 @@ import re
 import socket
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -293,20 +294,19 @@ class Wire(asyncio.BufferedProtocol):
             raise ValueError("the relay's answer is too long")
         if start and self._filled:
             buffer[: self._filled] = buffer[start : start + self._filled]
+        if self._refused:
+            self._unsaid.clear()
+        if self._unsaid and self._filled and not owed:
+            raise ValueError("the relay spoke out of turn")
         self._heard += heard
         if not owed:
             self._grouped = False
-        if heard and self._unsaid:
-            if self._refused:
-                self._unsaid.clear()
-            elif self._filled and not owed:
-                raise ValueError("the relay spoke out of turn")
-            else:
-                self._go_on()
         if heard and owed:
             self._acknowledge()
-            if self._waiter is not None and self._for_all:
-                self._expect_within(owed[0].seconds)
+        if heard and self._unsaid:
+            self._go_on()
+        if heard and owed and self._waiter is not None and self._for_all:
+            self._expect_within(owed[0].seconds)
 
     def _acknowledge(self) -> None:
         """Have the kernel confirm at once what was read.
@@ -315,7 +315,8 @@ class Wire(asyncio.BufferedProtocol):
         owed until then, and the kernel waits 40 ms for something to send along (RFC 896, RFC 1122 section 4.2.3.2).
         """
         if _QUICKACK is not None and self._is_tcp:
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            with suppress(OSError):  # it is no more than a hint
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _end_of_reply(self, start: int) -> int:
         """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply.

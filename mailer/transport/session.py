@@ -63,6 +63,7 @@ class SmtpSession:
         self._pipelines = "pipelining" in extensions
         self._data = Command(b"DATA\r\n", GO_AHEAD, timeouts.data)
         self._dot = Command(b".\r\n", USUAL, timeouts.dot)
+        self._lone_dot = self._usual(".\r\n")
         self._rset = self._usual("RSET\r\n")
         self._quit = self._usual("QUIT\r\n")
         self._announced: Message | None = None
@@ -109,7 +110,7 @@ class SmtpSession:
             if self._announced is None:
                 async with asyncio.timeout(limit):
                     before = await self._clear_up()
-                    for command in (self._dot, self._quit) if self._dot in before else (self._quit,):
+                    for command in (self._lone_dot, self._quit) if self._lone_dot in before else (self._quit,):
                         self._wire.say([command], LOCKSTEP)
                         await self._answer()
                 await self._wire.finish(limit)
@@ -144,11 +145,10 @@ class SmtpSession:
         self, message: Message, handing_over: Callable[[], None], following: Callable[[], Message | None]
     ) -> Result:
         announced, self._announced = message is self._announced, None
-        if not announced:
-            await self._begin(message)
+        grouped = announced or await self._begin(message)
         if await self._wire.agreed():
             self._phase = self._open = Phase.DATA
-        elif refusal := await self._refusal(announced or self._window > LOCKSTEP):
+        elif refusal := await self._refusal(grouped):
             return refusal
         if announced:
             self._pipelining.works()
@@ -174,8 +174,11 @@ class SmtpSession:
             self._open = phase
         return None
 
-    async def _begin(self, message: Message) -> None:
-        """Say as much of a message's commands as the window allows, once nothing is left of the one before."""
+    async def _begin(self, message: Message) -> bool:
+        """Say as much of a message's commands as the window allows, once nothing is left of the one before.
+
+        Whether they went in a group: another session may change the window meanwhile.
+        """
         before, commands, window = await self._clear_up(), self._commands(message), self._window
         if window > LOCKSTEP or not before:
             self._wire.say([*before, *commands], window)
@@ -186,11 +189,12 @@ class SmtpSession:
             if command is self._rset and reply.code >= 400:
                 self._wire.abort(f"RSET: {reply}")
                 self._wire.require_quiet()
-            elif command is self._dot and reply.code < 400:
+            elif command is self._lone_dot and reply.code < 400:
                 self._pipelining.ends("it took a message for nobody")
         if before and window == LOCKSTEP:
             self._wire.say(commands, window)
         self._open = None
+        return window > LOCKSTEP
 
     async def _clear_up(self) -> list[Command]:
         """Hear what the group of a refused message still gets; returns what must be said to end its transaction.
@@ -208,7 +212,7 @@ class SmtpSession:
             elif self._open is Phase.RCPT:
                 self._wire.abort("the relay takes a message it has refused")
             else:
-                return [self._dot]
+                return [self._lone_dot]
         self._wire.require_quiet()
         return [self._rset] if self._open else []
 

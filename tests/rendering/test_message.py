@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.errors import AddressError
+from mailer.errors import AddressError, SettingsError
 from mailer.mail.wire import is_wire_form
+from mailer.model.tokens import Keyring
 from mailer.rendering import transfer
 from mailer.rendering.message import Frame, Part, Personal, Place, Program, Slot, compile_program, fill
+from mailer.rendering.outgoing import Frozen
 
 TOKENS = {
     name: letter * 26
@@ -165,3 +167,9 @@ def test_every_purpose_a_link_needs_is_named():
     assert set(made.purposes) == {"message", "unsubscribe", "view", "apply"}
     assert made.plain(alice()) == "v" * 26 + "a" * 26
     assert made.page(alice(first_name="<i>")) == "<p>Hi, &lt;i&gt;</p>\n"
+
+
+def test_an_edition_whose_key_is_gone_says_which_line_to_put_back() -> None:
+    with pytest.raises(SettingsError, match=r"mailer.key: key 9 is missing") as told:
+        Frozen(program(), 9).signed(Keyring({1: b"k" * 32}, 1), [1])
+    assert "backup" in str(told.value)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 from support.groups import ALICE, BEFORE_THE_DOT, BOB, ERIN, second, states, three, trips
 from support.relay import Relay, hang_up, refuse, say, stall
-from support.ways import Way, in_turn, nothing, to
+from support.ways import QUICK, Way, in_turn, nothing, to
 
-from mailer.model.delivery import State
+from mailer.mail.reply import Reply
+from mailer.model.delivery import Phase, State, judge
 from mailer.transport.base import Message
+from mailer.transport.pipelining import Pipelining
+from mailer.transport.protocol import Wire
+from mailer.transport.session import SmtpSession
 
 
 class Customer:
@@ -102,3 +110,47 @@ async def test_a_bad_sequence_where_the_sequence_was_good_is_about_the_group_and
         assert customer.told == ["503 5.5.1 Bad sequence of commands"]
         assert (await customer.send(to(BOB), to(ERIN)))[0] == [State.ACCEPTED] * 2
     assert relay.accepted == {ALICE: 1, BOB: 1, ERIN: 1}
+
+
+async def test_a_503_to_a_group_is_about_the_group_even_when_another_session_has_just_gone_back_to_lockstep() -> None:
+    pipelining = Pipelining()
+    pipelining.works()
+    async with opened(pipelining) as (session, relay, reader):
+        sending = asyncio.create_task(session.send(to(), nothing))
+        await reader.readuntil(b"DATA\r\n")
+        pipelining.ends("it lost a command of another group")
+        relay.write(b"250 Ok\r\n503 Bad sequence\r\n")
+        result = await sending
+    assert (result.phase, result.reply) == (Phase.RCPT, None)
+    assert judge(result).state is State.DEFERRED
+
+
+async def test_a_503_to_a_command_alone_is_no_groups_even_when_another_session_has_just_proved_them() -> None:
+    told: list[str] = []
+    pipelining = Pipelining(told.append)
+    pipelining.window(object())  # who tries it
+    async with opened(pipelining) as (session, relay, reader):
+        sending = asyncio.create_task(session.send(to(), nothing))
+        await reader.readuntil(b"\r\n")
+        pipelining.works()
+        relay.write(b"503 Say hello first\r\n")
+        result = await sending
+    assert (result.phase, result.reply) == (Phase.MAIL, Reply(503, ("Say hello first",)))
+    assert told == []
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    pipelining: Pipelining,
+) -> AsyncIterator[tuple[SmtpSession, asyncio.StreamWriter, asyncio.StreamReader]]:
+    """A session, and the relay's end of its connection."""
+    ends: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.get_running_loop().create_future()
+    server = await asyncio.start_server(lambda *both: ends.set_result(both), "127.0.0.1", 0)
+    async with server:
+        address = server.sockets[0].getsockname()
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *address)
+        reader, writer = await ends
+        wire = Wire(transport)
+        yield SmtpSession(wire, {"pipelining": ""}, QUICK, pipelining), writer, reader
+        wire.abort()
+        writer.close()

@@ -51,6 +51,9 @@ def uptime() -> float:
 def _rare_collections() -> Iterator[None]:
     """Have the interpreter look for garbage in circles rarely: batches live for a second, and there is none in them."""
     before = gc.get_threshold()
+    if not 0 < before[0] < OBJECTS:  # switched off, or another dispatcher of this process was first
+        yield
+        return
     gc.set_threshold(OBJECTS, *before[1:])
     try:
         yield
