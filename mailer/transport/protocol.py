@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from mailer.mail.reply import Reply
+from mailer.transport import replies
 
 REPLY_LIMIT = 8192  # octets of one reply; RFC 5321 4.5.3.1.5 asks for 512 a line
-_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])[^\r\n]*)?\r?\n")
 USUAL = b"245"  # how the reply to most commands may begin (RFC 5321 section 4.3.2)
 GO_AHEAD = b"345"  # and the one to DATA
 
@@ -273,8 +271,8 @@ class Wire(asyncio.BufferedProtocol):
         """Move the whole replies from the buffer to `_heard`. Raises ValueError when they do not add up."""
         buffer, owed, start = self._buffer, self._owed, 0
         heard: list[tuple[Command, Reply]] = []
-        while (end := self._end_of_reply(start)) > 0:
-            reply = _read(self._view[start:end].tobytes())
+        while (end := replies.end_of_reply(buffer, start, self._filled)) > 0:
+            reply = replies.read(self._view[start:end].tobytes())
             if owed:
                 command = owed.popleft()
                 if buffer[start] not in command.begins:
@@ -318,29 +316,6 @@ class Wire(asyncio.BufferedProtocol):
             with suppress(OSError):  # it is no more than a hint
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
-    def _end_of_reply(self, start: int) -> int:
-        """Where the reply at `start` of the buffer ends, -1 if it has not. Raises ValueError for what is no reply.
-
-        That a reply of a single line is one is left to `_read`.
-        """
-        end = self._buffer.find(b"\n", start, self._filled) + 1
-        if end and self._buffer[start + 3 : start + 4] != b"-":
-            return end
-        position, code = start, None
-        while position < self._filled:
-            found = _LINE.match(self._buffer, position, self._filled)
-            if found is None:
-                if self._buffer.find(b"\n", position, self._filled) >= 0:
-                    raise ValueError("the relay's answer is not SMTP")
-                break
-            this, separator = found.group(1, 2)
-            if code is not None and this != code:  # RFC 5321 4.2.1: the same code on every line
-                raise ValueError("the relay's answer has several codes")
-            code, position = this, found.end()
-            if separator != b"-":
-                return position
-        return -1
-
     # --- ends ------------------------------------------------------------------------------------------------
 
     def _break(self, cause: str, reply: Reply | None = None, *, confused: bool = False) -> None:
@@ -369,16 +344,3 @@ class Wire(asyncio.BufferedProtocol):
 
 def _joined(commands: Sequence[Command]) -> bytes:
     return b"".join([command.line for command in commands])
-
-
-@lru_cache(maxsize=64)
-def _read(raw: bytes) -> Reply:
-    if not _LINE.match(raw):
-        raise ValueError("the relay's answer is not SMTP")
-    lines = raw.decode("utf-8", "replace").split("\n")[:-1]
-    return Reply(int(lines[0][:3]), tuple(_clean(line[4:].rstrip("\r")) for line in lines))
-
-
-def _clean(text: str) -> str:
-    """A relay's text without what could move a cursor, forge a log line or break a database."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

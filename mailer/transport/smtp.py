@@ -16,6 +16,7 @@ from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase
 from mailer.transport.pipelining import Pipelining
 from mailer.transport.protocol import Timeouts, Wire
+from mailer.transport.replies import clean
 from mailer.transport.session import SmtpSession
 from mailer.transport.url import RelayUrl, Security
 
@@ -80,7 +81,7 @@ class SmtpRelay:
         permanent = isinstance(cause, ssl.SSLCertVerificationError)
         if isinstance(error, aiosmtplib.SMTPResponseException):
             if 200 <= error.code < 600:
-                reply = Reply(error.code, tuple(_clean(line) for line in error.message.split("\n")))
+                reply = Reply(error.code, tuple(clean(line) for line in error.message.split("\n")))
             reason = str(reply) if reply else "its answer is not SMTP"
             permanent = phase is Phase.AUTH and error.code in {530, 534, 535, 538, 550, 554}
         elif isinstance(cause, ssl.SSLCertVerificationError):
@@ -94,7 +95,7 @@ class SmtpRelay:
         elif isinstance(error, aiosmtplib.SMTPServerDisconnected):
             reason = "it hung up"
         else:
-            reason = _clean(str(error.__cause__ or error))
+            reason = clean(str(error.__cause__ or error))
         where = Phase.TLS if isinstance(cause, ssl.SSLError) else phase
         return RelayError(
             f"{self._name} ({self._url}) {_PHASE_WORDS[where]}: {reason}", phase=where, reply=reply, permanent=permanent
@@ -186,7 +187,3 @@ def _own_name() -> str:
     """Our host name if it is a full one, else a literal (RFC 5321 section 4.1.3); never asks the network."""
     name = socket.gethostname()
     return name if name.isascii() and "." in name and not name.endswith(".local") else "[127.0.0.1]"
-
-
-def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
