@@ -126,6 +126,15 @@ def test_more_is_claimed_for_a_relay_that_is_up_when_half_of_its_work_is_gone(
     assert table.desk.has_room(table.lane) is room
 
 
+def test_what_was_claimed_while_its_relay_went_away_goes_back_at_once(table: Table) -> None:
+    work = table.work("a.example", "b.example")
+    table.lane.failed(1000.0, DOWN)
+    table.lane.ready.extend(work)
+    table.desk.look_over(table.lane)
+    assert table.desk.page.released == work
+    assert not table.lane.ready
+
+
 def test_what_a_provider_takes_of_what_was_under_way_when_it_throttled_counts_as_possible(table: Table) -> None:
     for work in table.work("qq.com", "foxmail.com"):
         table.answer(work, TAKEN)

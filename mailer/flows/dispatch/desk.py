@@ -131,7 +131,8 @@ class Desk:
             (self.page.released if chosen(work.row) else lane.ready).append(work)
 
     def look_over(self, lane: Lane) -> None:
-        """Give back what is ready of a lane and has to wait: its issue is to pause, its relay or provider is slowed."""
+        """Give back what is ready of a lane and has to wait: its issue is to pause, its relay is away or slowed, or the
+        provider is."""
         pauses, slowed = self.page.pauses, self.page.slowdowns
 
         def waits(row: Claimed) -> bool:
@@ -139,7 +140,9 @@ class Desk:
                 (RELAY + lane.name, PROVIDER + group_of(row.domain))
             )
 
-        if pauses or slowed:
+        if not lane.is_up(self.monotonic()):
+            self.put_back(lane)
+        elif pauses or slowed:
             self.put_back(lane, waits)
 
     def hold_back(self, issue_id: int) -> None:
