@@ -19,7 +19,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 SETTINGS_HEAD = """# Settings
 
-<!-- made by `make docs` from mailer/settings.py; do not edit -->
+<!-- made by `make docs` from mailer/settings; do not edit -->
 
 A club's settings are in `mailer.toml` (`--config FILE`, or `MAILER_CONFIG`, names another file). Everything has a
 default, so an empty file is valid; a key nobody knows is an error that names the nearest one. `mailer doctor` says
