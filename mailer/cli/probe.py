@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.doctor import Finding
+from mailer.cli.health.finding import Finding
 from mailer.cli.output import one_line, talk
 from mailer.errors import UsageError
 
