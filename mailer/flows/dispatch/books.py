@@ -27,7 +27,7 @@ from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.holdings import held
 from mailer.store.journal import Journal, Mark
-from mailer.store.leases import Worker
+from mailer.store.leases import OpenClaim, Worker
 from mailer.store.ledger import Outcome
 from mailer.store.picking import Claimed
 from mailer.store.running import Sendable
@@ -268,34 +268,36 @@ class Books:
         """
         with self._db.reading() as conn:
             now = self._set_clock(conn)
-            open_claims = leases.open_claims(conn)
+            claims = [
+                claim for claim in leases.open_claims(conn) if claim.id not in ours and claim.worker != leases.LOCK
+            ]
         settled = []
-        for claim in open_claims:
-            if claim.id in ours or claim.worker == leases.LOCK:
-                continue
-            path = Path(claim.journal) / f"{claim.id}.journal"
-            here = (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists()
-            alive = journals.is_alive(path) if here else None
-            if alive or (alive is None and claim.leased_until > now):
-                continue
-            marks = journals.read(path, claim.id) if here else None
-            died = "died after handing it over" if here else "was lost with its claim"
-            cause = f"worker {claim.worker} {died}"
-            with self._db.transaction() as conn:
-                under_way = held(conn, claim.id)
-                taken = ledger.take_over(conn, claim.id, marks, cause, now)
-                ledger.repeat_uncertain(conn, now)
-                uncertain = len(held(conn, claim.id, State.UNCERTAIN))
-                if taken:
-                    begun = (
-                        under_way if marks is None else [number for number in under_way if marks.get(number) in BEGUN]
-                    )
-                    budgets.charge(conn, claim.relay, begun, now)
-            if taken:
-                settled.append(Inherited(claim.worker, cause, uncertain))
-                if here:
-                    path.unlink(missing_ok=True)
+        for claim in claims:
+            journal = self._journal_here(claim)
+            if _is_orphaned(claim, journal, now) and (one := self._settle(claim, journal, now)):
+                settled.append(one)
         return settled
+
+    def _journal_here(self, claim: OpenClaim) -> Path | None:
+        """The journal of a claim that was made on this host since it was started."""
+        path = Path(claim.journal) / f"{claim.id}.journal"
+        return path if (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists() else None
+
+    def _settle(self, claim: OpenClaim, journal: Path | None, now: datetime) -> Inherited | None:
+        """Take over a dead worker's claim; None when somebody else did."""
+        marks = journals.read(journal, claim.id) if journal else None
+        cause = f"worker {claim.worker} {'died after handing it over' if journal else 'was lost with its claim'}"
+        with self._db.transaction() as conn:
+            under_way = held(conn, claim.id)
+            if not ledger.take_over(conn, claim.id, marks, cause, now):
+                return None
+            begun = under_way if marks is None else [number for number in under_way if marks.get(number) in BEGUN]
+            budgets.charge(conn, claim.relay, begun, now)
+            ledger.repeat_uncertain(conn, now)
+            uncertain = len(held(conn, claim.id, State.UNCERTAIN))
+        if journal:
+            journal.unlink(missing_ok=True)
+        return Inherited(claim.worker, cause, uncertain)
 
     # --- time ------------------------------------------------------------------------------------------------
 
@@ -309,3 +311,9 @@ class Books:
         if shared is not None:
             self._ahead = shared - self._clock()
         return self.now()
+
+
+def _is_orphaned(claim: OpenClaim, journal: Path | None, now: datetime) -> bool:
+    """Whether its worker is known to be dead, or, where nobody can look, has let the lease run out."""
+    alive = journals.is_alive(journal) if journal else None
+    return claim.leased_until <= now if alive is None else not alive
