@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.rendering.finding import LANGUAGES
+
 if TYPE_CHECKING:
     from mailer.rendering.examine import Examined
     from mailer.rendering.finding import Finding
+    from mailer.rendering.translation import Translate
     from mailer.wiring import Club
 
 
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 @click.option("--dns", is_flag=True, help="Look up the sender's SPF and DMARC records (M10).")
 @click.option("--browser", is_flag=True, help="Look at the page in Chromium (H24, H25).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding, each on a line.")
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    help="Tell findings in Chinese or English. Default: as LC_ALL, LC_MESSAGES or LANG say; English with --json.",
+)
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -31,6 +39,7 @@ def check(
     dns: bool,
     browser: bool,
     as_json: bool,
+    language: str | None,
 ) -> None:
     """Check an issue against every rule, with line numbers and fixes.
 
@@ -39,43 +48,50 @@ def check(
     Exit code 0: fine, or warnings only; 1: errors. A rule is silenced in the front matter, with a reason:
     `silence:` and below it `  I03: our own story`. Without a club's folder the rules on page and message are left out.
     """
-    from mailer.cli.output import counted, print_json, talk
+    from mailer.cli.output import print_json, talk, tongue
     from mailer.cli.references import read_text
     from mailer.rendering.examine import examine
 
+    _ = tongue(language or ("en" if as_json else None))
     club = _club(ctx)
     if club is None:
-        talk("no mailer.toml here: the rules on the page and the message are left out")
+        talk(_("no mailer.toml here: the rules on the page and the message are left out"))
     asked = {name for name, wanted in (("links", links), ("spam", spam), ("dns", dns), ("browser", browser)) if wanted}
     errors = warnings = 0
     for reference in issue:
         text, name = read_text(club, reference)
         examined = examine(text, name) if club is None else club.examine(text, name)
         if examined.edition is not None and not as_json:
-            talk(f"Subject: {examined.edition.subject}{_cut(examined)}")
+            talk(_("Subject: %(subject)s", subject=examined.edition.subject) + _cut(examined, _))
         for finding in sorted([*examined.findings, *_outside(examined, text, club, asked)]):
+            where = f"{name}:{finding.line}" if finding.line else name
             errors += finding.level == "error"
             warnings += finding.level == "warning"
             if as_json:
-                print_json({"file": name, **finding.as_json()}, indent=None)
+                print_json({"file": name, **finding.as_json(_)}, indent=None)
             else:
-                click.echo(f"{name}:{finding.line}: {finding}" if finding.line else f"{name}: {finding}")
-    talk(
-        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-        if errors or warnings
-        else "nothing to complain of"
-    )
+                click.echo(f"{where}: {finding.told(_)}")
+    talk(_sum(errors, warnings, _) if errors or warnings else _("nothing to complain of"))
     if errors or (strict and warnings):
         ctx.exit(1)
 
 
-def _cut(examined: Examined) -> str:
+def _sum(errors: int, warnings: int, _: Translate) -> str:
+    """How many of each kind there are, in words."""
+    one = _("1 error") if errors == 1 else _("%(count)s errors", count=f"{errors:,}")
+    other = _("1 warning") if warnings == 1 else _("%(count)s warnings", count=f"{warnings:,}")
+    return _("%(errors)s, %(warnings)s", errors=one, warnings=other)
+
+
+def _cut(examined: Examined, _: Translate) -> str:
     """What the Subject leaves out of the title, in words."""
     issue, edition = examined.issue, examined.edition
     if issue is None or edition is None or issue.subject or edition.subject.endswith(issue.digest_title):
         return ""
     told = sum(lead.lead_text in edition.subject for lead in issue.leads)
-    return f"  [{told} of {len(issue.leads)} leads fit]" if issue.leads and not issue.title else "  [cut]"
+    if not issue.leads or issue.title:
+        return "  " + _("[cut]")
+    return "  " + _("[%(told)s of %(count)s leads fit]", told=told, count=len(issue.leads))
 
 
 def _outside(examined: Examined, text: str, club: Club | None, asked: set[str]) -> list[Finding]:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.cli.output import counted, talk
+from mailer.cli.output import counted, talk, tongue
 from mailer.cli.references import read_text
 from mailer.cli.segments import warn_of_unknown
 from mailer.errors import PublishError, RestoredError, UsageError
@@ -79,7 +79,8 @@ def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:
     for text, name in texts:
         examined = club.examine(text, name)
         for finding in examined.errors:
-            talk(f"{name}:{finding.line}: {finding}" if finding.line else f"{name}: {finding}")
+            told = finding.told(tongue())
+            talk(f"{name}:{finding.line}: {told}" if finding.line else f"{name}: {told}")
         if examined.errors or examined.issue is None:
             faulty[name] = len(examined.errors)
         else:

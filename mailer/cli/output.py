@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from mailer.model.formula import guarded
 
 if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
+    from mailer.rendering.translation import Translate
 
 
 # What a terminal obeys, and halves of a character, which nobody can write.
@@ -42,6 +44,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not data")
+
+
+def tongue(wanted: str | None = None) -> Translate:
+    """How an editor is told what is wrong with an issue: as wanted, else as the terminal's locale is set."""
+    from mailer.rendering.finding import LANGUAGES
+    from mailer.rendering.translation import choose, translator
+
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return translator(choose(LANGUAGES, wanted or locale))
 
 
 def talk(text: str) -> None:

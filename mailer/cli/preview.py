@@ -80,6 +80,7 @@ def sheet(club: Club, file: Path) -> Sheet:
     from mailer.rendering import merge_tags, theme
     from mailer.rendering.edition import Edition
     from mailer.rendering.examine import examine
+    from mailer.rendering.finding import Sentence, spoken
     from mailer.web.preview import Sheet
 
     def rendered(issue: Issue) -> Edition:
@@ -90,8 +91,10 @@ def sheet(club: Club, file: Path) -> Sheet:
         text, _ = read_text(club, str(file))
         found = examine(text, str(file), folder=club.folder, render=rendered)
     except MailerError as error:
-        return Sheet(file.name, error=str(error))
-    first = next(iter(found.errors), None) if found.edition is None else None
-    why = f"{file.name}:{max(first.line, 1)}: {first.message} {first.fix}" if first else ""
+        return Sheet(file.name, error=spoken(error))
+    why = Sentence("")
+    if found.edition is None and found.errors:
+        first = found.errors[0]
+        why = Sentence("%(where)s: %(what)s", where=f"{file.name}:{max(first.line, 1)}", what=first.what)
     preheader = merge_tags.for_nobody(found.issue.preheader) if found.issue else ""
     return Sheet(file.name, found.edition, found.findings, why, text, preheader)

@@ -12,7 +12,7 @@ from mailer.model.issue import Issue, Item
 from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
 from mailer.rendering.check_marks import check_marks
-from mailer.rendering.finding import NOT_SILENCED, Finding, error, warning
+from mailer.rendering.finding import NOT_SILENCED, Finding, ended, error, warning
 from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
 
@@ -82,23 +82,28 @@ def silence(issue: Issue, findings: list[Finding]) -> list[Finding]:
 def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
     """What differs between an issue and its edition in another language, read from the file `name`."""
     if issue.identity != sister.identity:
-        message = f"{name} is issue {sister.identity}, this is {issue.identity}."
-        return [error("I19", issue.lines.get("number", issue.lines.get("date", 1)), message, "Give both one number.")]
-    if language.same(issue.lang, sister.lang):
+        line = issue.lines.get("number", issue.lines.get("date", 1))
+        message = "%(name)s is issue %(theirs)s, this is %(ours)s."
         return [
-            error("I19", issue.lines.get("lang", 1), f"{name} is in {sister.lang} too.", "Keep one edition a language.")
+            error("I19", line, message, "Give both one number.", name=name, theirs=sister.identity, ours=issue.identity)
         ]
+    if language.same(issue.lang, sister.lang):
+        message = "%(name)s is in %(lang)s too."
+        fix = "Keep one edition a language."
+        return [error("I19", issue.lines.get("lang", 1), message, fix, name=name, lang=sister.lang)]
     mine, other = list(issue.items), list(sister.items)
     found = []
     if len(mine) != len(other):
         where = mine[len(other)].line if len(mine) > len(other) else issue.lines.get("lang", 1)
-        message = f"{len(mine)} items here, {len(other)} in {name}."
-        found.append(warning("I18", where, message, "Translate what is missing, or silence I18 with a reason."))
+        message = "%(here)s items here, %(there)s in %(name)s."
+        fix = "Translate what is missing, or silence I18 with a reason."
+        found.append(warning("I18", where, message, fix, here=len(mine), there=len(other), name=name))
     for one, two in zip(mine, other, strict=False):
         addresses = [_without_scheme(each.source.url) for each in (one, two) if each.source and each.source.url]
         if len(addresses) == 2 and addresses[0] != addresses[1]:
-            message = f"its source's address differs from that in {name}, line {two.line}."
-            found.append(warning("I18", one.line, message, "See whether the items are in one order."))
+            message = "its source's address differs from that in %(name)s, line %(line)s."
+            fix = "See whether the items are in one order."
+            found.append(warning("I18", one.line, message, fix, name=name, line=two.line))
             break
     return found
 
@@ -121,13 +126,14 @@ def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             )
         twin = _twin(item, seen)
         if twin:
-            yield warning(
-                "I06", item.line, f"the headline is nearly that of line {twin.line}.", "Delete one of the two."
-            )
+            message = "the headline is nearly that of line %(line)s."
+            fix = "Delete one of the two."
+            yield warning("I06", item.line, message, fix, line=twin.line)
         seen.append(item)
         if not language.same(item.lang or issue.lang, issue.lang):
-            message = f"the headline is in {item.lang}, the issue in {issue.lang}; it is marked so for readers."
-            yield warning("I15", item.line, message, "Translate it, or silence I15 with a reason.")
+            message = "the headline is in %(lang)s, the issue in %(own)s; it is marked so for readers."
+            fix = "Translate it, or silence I15 with a reason."
+            yield warning("I15", item.line, message, fix, lang=item.lang, own=issue.lang)
 
 
 def _twin(item: Item, seen: list[Item]) -> Item | None:
@@ -154,13 +160,16 @@ def _leads(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         yield warning("I07", line, "no item is a lead, so the Subject is only name and date.", fix)
     elif count > MOST_LEADS:
         fix = "Take {lead} from the least of them."
-        yield warning("I07", issue.leads[MOST_LEADS].line, f"{count} leads; nobody reads more than {MOST_LEADS}.", fix)
+        message = "%(count)s leads; nobody reads more than %(most)s."
+        yield warning("I07", issue.leads[MOST_LEADS].line, message, fix, count=count, most=MOST_LEADS)
     if width(issue.subject) > SUBJECT_COLUMNS:
-        message = f"the Subject is {width(issue.subject)} columns wide; inboxes show about {SUBJECT_COLUMNS}."
-        yield warning("I07", issue.lines.get("subject", 1), message, "Shorten it.")
+        message = "the Subject is %(columns)s columns wide; inboxes show about %(most)s."
+        at, columns = issue.lines.get("subject", 1), width(issue.subject)
+        yield warning("I07", at, message, "Shorten it.", columns=columns, most=SUBJECT_COLUMNS)
     elif not issue.subject and issue.title and width(issue.title) > SUBJECT_COLUMNS:
-        message = f"the title is {width(issue.title)} columns wide; the Subject is cut at {SUBJECT_COLUMNS}."
-        yield warning("I07", line, message, "Write a subject: of its own.")
+        message = "the title is %(columns)s columns wide; the Subject is cut at %(most)s."
+        fix = "Write a subject: of its own."
+        yield warning("I07", line, message, fix, columns=width(issue.title), most=SUBJECT_COLUMNS)
     elif not issue.subject and not issue.title:
         yield from _cut_leads(issue)
 
@@ -174,12 +183,11 @@ def _cut_leads(issue: Issue) -> Iterator[Finding]:
     if told == len(leads) or told > 1:
         return
     if told:
-        message = (
-            f"the Subject holds only the first of {len(leads)} leads: two do not fit into {SUBJECT_COLUMNS} columns."
-        )
+        message = "the Subject holds only the first of %(leads)s leads: two do not fit into %(most)s columns."
     else:
-        message = f"the first lead alone is over {SUBJECT_COLUMNS} columns and is cut in the Subject."
-    yield warning("I07", leads[told].line, message, 'Give leads a short form: {lead="..."}, or write a subject:.')
+        message = "the first lead alone is over %(most)s columns and is cut in the Subject."
+    fix = 'Give leads a short form: {lead="..."}, or write a subject:.'
+    yield warning("I07", leads[told].line, message, fix, leads=len(leads), most=SUBJECT_COLUMNS)
 
 
 def _headings(issue: Issue) -> list[Passage]:
@@ -204,16 +212,17 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         for offset, line in enumerate(passage.text.split("\n")):
             number = passage.line + offset
             if left := _LEFT.search(line):
-                yield error("I09", number, f"{left[0]!r} was left in the text.", "Write what belongs there.")
+                message = "'%(text)s' was left in the text."
+                yield error("I09", number, message, "Write what belongs there.", text=left[0])
             if tag := _BROKEN_TAG.search(_CODE.sub("", line)):
-                yield error(
-                    "I10", number, f"{tag[0]!r} would be shown as it is.", "Delete it, or write \\< for the sign."
-                )
+                message = "'%(text)s' would be shown as it is."
+                fix = "Delete it, or write \\< for the sign."
+                yield error("I10", number, message, fix, text=tag[0])
             elif line.strip() and _STRAY.fullmatch(line):
                 yield error("I10", number, "a line of punctuation alone.", "Delete it.")
             if box := _box(line):
-                message = f"U+{ord(box):04X} stands for no character; most readers see a box."
-                yield warning("I10", number, message, "Write what is meant.")
+                message = "U+%(code)s stands for no character; most readers see a box."
+                yield warning("I10", number, message, "Write what is meant.", code=f"{ord(box):04X}")
             if _HALF_WIDTH.search(line):
                 fix = "Write ，；：？！（） between Chinese characters."
                 yield warning("I12", number, "half-width punctuation between Chinese characters.", fix)
@@ -223,8 +232,8 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             yield warning("I11", _line_of(_STARS, passage), "** or __ stays in the text and is shown.", fix)
         elif unread := _UNREAD.search(plain):
             fix = "Write it in words: there is bold, italic, lists, quotations, links, pictures and code."
-            message = f"{unread[0][:30]!r} is no Markdown of mails and is shown."
-            yield warning("I11", _line_of(_UNREAD, passage), message, fix)
+            message = "'%(text)s' is no Markdown of mails and is shown."
+            yield warning("I11", _line_of(_UNREAD, passage), message, fix, text=unread[0][:30])
 
 
 def _line_of(pattern: re.Pattern[str], passage: Passage) -> int:
@@ -288,10 +297,12 @@ def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         return
     if cta.url and not cta.url.startswith(("https://", "http://")) and "{{" not in cta.url:
         fix = "Write an https: address, or none for the club's own apply page."
-        yield error("I14", cta.line, f"the call to action's address {cta.url!r} is none a reader can open.", fix)
+        message = "the call to action's address '%(url)s' is none a reader can open."
+        yield error("I14", cta.line, message, fix, url=cta.url)
     if _EMPTY_LABELS.fullmatch(cta.label):
         fix = "Say what happens: [Apply to join]."
-        yield warning("I14", cta.line, f"the button's label {cta.label!r} says nothing out of its place.", fix)
+        message = "the button's label '%(label)s' says nothing out of its place."
+        yield warning("I14", cta.line, message, fix, label=cta.label)
     elif emoji(cta.label):
         yield warning("I14", cta.line, "an emoji on the button is read out by its name.", "Write words alone.")
     elif (cta.title or cta.text) and not cta.label and not cta.url:
@@ -310,11 +321,11 @@ def _merge(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             continue
         for piece in merge_tags.scan(passage.text, line=passage.line):
             if isinstance(piece, merge_tags.Mistake):
-                message = piece.message if piece.message.endswith("?") else f"{piece.message}."
+                message = ended(piece.message)
                 yield error("P01", piece.line, message, "Correct the tag, or write &#123; for a brace.")
             elif isinstance(piece, merge_tags.MergeTag) and piece.may_vanish:
-                fix = f'Write {{{{ {piece.field} ?? "reader" }}}}, or a joiner: {{{{ {piece.field} | ", " }}}}.'
-                yield error("P02", piece.line, f"readers without {piece.field} would see a gap.", fix)
+                fix = 'Write {{ %(field)s ?? "reader" }}, or a joiner: {{ %(field)s | ", " }}.'
+                yield error("P02", piece.line, "readers without %(field)s would see a gap.", fix, field=piece.field)
         for offset, line in enumerate(passage.text.split("\n")):
             if _HOST_TAG.search(line):
                 fix = "Keep tags to the part behind the host's name."
@@ -342,24 +353,24 @@ def _names(
         if known_sources is not None and item.source:
             entry = known_sources.find(item.source.name)
             if entry is None:
-                message = f"the source {item.source.name!r} is not in sources.yaml."
-                yield warning("I04", item.source.line, message, "Correct the name, or add it there.")
+                message = "the source '%(name)s' is not in sources.yaml."
+                fix = "Correct the name, or add it there."
+                yield warning("I04", item.source.line, message, fix, name=item.source.name)
             elif (
                 item.source.name != (right := entry.in_language(issue.lang))
                 and item.source.name not in entry.names.values()
             ):
-                yield warning(
-                    "I04",
-                    item.source.line,
-                    f"the source {item.source.name!r} is {right!r} in sources.yaml.",
-                    f"Write {right}.",
-                )
+                message = "the source '%(name)s' is '%(right)s' in sources.yaml."
+                fix = "Write %(right)s."
+                yield warning("I04", item.source.line, message, fix, name=item.source.name, right=right)
     if glossary is None:
         return
     for passage in [*passages, *_headings(issue)]:
         for alias, entry in glossary.misspelt(passage.text, issue.lang):
             right = entry.in_language(issue.lang)
-            yield warning("I17", passage.line, f"{alias!r} is {right!r} in glossary.yaml.", f"Write {right}.")
+            message = "'%(alias)s' is '%(right)s' in glossary.yaml."
+            fix = "Write %(right)s."
+            yield warning("I17", passage.line, message, fix, alias=alias, right=right)
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (

@@ -13,7 +13,7 @@ from mailer.model.columns import width
 from mailer.model.issue import Issue
 from mailer.rendering import merge_tags
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.finding import Finding, Sentence, ended, error, warning
 from mailer.rendering.inline import css_mistakes, css_slips
 from mailer.rendering.theme import CONTRAST, contrast
 
@@ -64,34 +64,29 @@ def check_page(issue: Issue, edition: Edition) -> list[Finding]:
 
 def check_css(css: str) -> list[Finding]:
     """Findings on a stylesheet that is to be inlined: rules that would silently be lost."""
-    found = [
-        error("H21", 0, f"core.css line {line}: {message}.", "Write the rule so that it can be read, or leave it out.")
-        for line, message in css_mistakes(css)
-    ]
-    for line, message in css_slips(css):
-        text = message if message.endswith("?") else f"{message}."
-        found.append(warning("H21", 0, f"core.css line {line}: {text}", "Correct it, or leave it out."))
+    place = "core.css line %(line)s: %(what)s"
+    fix = "Write the rule so that it can be read, or leave it out."
+    found = [error("H21", 0, place, fix, line=line, what=ended(what)) for line, what in css_mistakes(css)]
+    fix = "Correct it, or leave it out."
+    found += [warning("H21", 0, place, fix, line=line, what=ended(what)) for line, what in css_slips(css)]
     for match in _LOST.finditer(css):
         line = css.count("\n", 0, match.start()) + 1
-        found.append(
-            error(
-                "H22",
-                0,
-                f"core.css line {line}: {match[0].strip()[:40]!r} cannot be inlined and would be lost.",
-                "Move it to a style block of its own in head.html.j2.",
-            )
-        )
+        message = "core.css line %(line)s: '%(rule)s' cannot be inlined and would be lost."
+        fix = "Move it to a style block of its own in head.html.j2."
+        found.append(error("H22", 0, message, fix, line=line, rule=match[0].strip()[:40]))
     return found
 
 
 def _size(page: str) -> Iterator[Finding]:
     size = len(page.encode("utf-8"))
     if size > CLIPPED:
-        yield error("H01", 0, f"The page has {size:,} bytes; Gmail cuts it off at {CLIPPED:,}.", "Split the issue.")
+        message = "The page has %(size)s bytes; Gmail cuts it off at %(limit)s."
+        fix = "Split the issue."
+        yield error("H01", 0, message, fix, size=f"{size:,}", limit=f"{CLIPPED:,}")
     elif size > NEARLY_CLIPPED:
-        yield warning(
-            "H01", 0, f"The page has {size:,} bytes; Gmail cuts mails off at {CLIPPED:,}.", "Shorten the issue."
-        )
+        message = "The page has %(size)s bytes; Gmail cuts mails off at %(limit)s."
+        fix = "Shorten the issue."
+        yield warning("H01", 0, message, fix, size=f"{size:,}", limit=f"{CLIPPED:,}")
     if not page.startswith("<!DOCTYPE html>"):
         yield error("H02", 0, "The page does not start with <!DOCTYPE html>.", "Write it so, in capitals.")
 
@@ -116,10 +111,13 @@ def _document(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
 def _headings(page: HtmlElement) -> Iterator[Finding]:
     levels = [int(element.tag[1]) for element in page.iter("h1", "h2", "h3", "h4", "h5", "h6")]
     if levels.count(1) != 1:
-        yield warning("H06", 0, f"The page has {levels.count(1)} h1 headings instead of one.", "Keep one.")
+        message = "The page has %(count)s h1 headings instead of one."
+        yield warning("H06", 0, message, "Keep one.", count=levels.count(1))
     for above, below in pairwise(levels):
         if below > above + 1:
-            yield warning("H06", 0, f"A heading h{below} follows an h{above}.", "Do not skip a level.")
+            message = "A heading h%(below)s follows an h%(above)s."
+            fix = "Do not skip a level."
+            yield warning("H06", 0, message, fix, below=below, above=above)
             return
 
 
@@ -129,16 +127,21 @@ def _elements(page: HtmlElement) -> Iterator[Finding]:
             yield error("H07", 0, "A table has no role; screen readers would read out its cells.", "Add the role.")
     for image in page.iter("img"):
         if image.get("alt") is None or (not image.get("alt") and image.getparent().tag == "a"):
-            yield error("H08", 0, f"The picture {image.get('src')} has no alt text.", "Describe it in the brackets.")
+            message = "The picture %(src)s has no alt text."
+            yield error("H08", 0, message, "Describe it in the brackets.", src=image.get("src"))
         if not image.get("width"):
-            yield warning("H08", 0, f"The picture {image.get('src')} has no width.", "Add {width=560} after it.")
+            message = "The picture %(src)s has no width."
+            yield warning("H08", 0, message, "Add {width=560} after it.", src=image.get("src"))
     for element in page.iter():
         if not isinstance(element.tag, str):
             continue
         events = [name for name in element.attrib if str(name).startswith("on")]
         if element.tag in _FORBIDDEN or events:
-            what = f"attribute {events[0]}" if events else f"element {element.tag}"
-            yield error("H14", 0, f"The {what} is not allowed in mail.", "Remove it from the template.")
+            message = "The attribute %(name)s is not allowed in mail."
+            if not events:
+                message = "The element %(name)s is not allowed in mail."
+            name = events[0] if events else element.tag
+            yield error("H14", 0, message, "Remove it from the template.", name=name)
 
 
 def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Finding]:
@@ -150,12 +153,9 @@ def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Fi
         return
     columns = width(merge_tags.for_nobody(issue.preheader))
     if not PREHEADER[0] <= columns <= PREHEADER[1]:
-        yield warning(
-            "H11",
-            line,
-            f"The preheader has {columns} columns; {PREHEADER[0]} to {PREHEADER[1]} are shown well.",
-            "Make it shorter or longer.",
-        )
+        message = "The preheader has %(columns)s columns; %(least)s to %(most)s are shown well."
+        fix = "Make it shorter or longer."
+        yield warning("H11", line, message, fix, columns=columns, least=PREHEADER[0], most=PREHEADER[1])
     if issue.preheader.strip() in {edition.subject.strip(), issue.digest_title.strip()}:
         yield warning("H11", line, "The preheader repeats the title.", "Say something new in it.")
     hidden = [div for div in page.iter("div") if "display:none" in (div.get("style") or "").replace(" ", "")]
@@ -174,12 +174,9 @@ def _way_out(page: HtmlElement) -> Iterator[Finding]:
     links = [link for link in page.iter("a") if (link.text_content() or "").strip() and not _is_hidden(link)]
     addresses = [str(link.get("href") or "") for link in links]
     if not any(re.search(r"/u/[a-z2-7]{26}$", address) for address in addresses):
-        yield error(
-            "L04",
-            0,
-            "The page has no visible link to unsubscribe, which Gmail and Yahoo demand.",
-            "Restore the footer.",
-        )
+        message = "The page has no visible link to unsubscribe, which Gmail and Yahoo demand."
+        fix = "Restore the footer."
+        yield error("L04", 0, message, fix)
     if not any(re.search(r"/v/[a-z2-7]{26}$", address) for address in addresses):
         yield warning("L04", 0, "The page has no link to view it in the browser.", "Restore the footer.")
 
@@ -191,19 +188,21 @@ def _styles(page: HtmlElement) -> Iterator[Finding]:
         if not style:
             continue
         for match in _FRAGILE.finditer(style):
-            what = match["property"] or match["value"] or "a negative margin"
+            what = match["property"] or match["value"] or Sentence("a negative margin")
             if what not in told:
                 told.add(what)
-                yield error("H15", 0, f"The core layer uses {what}, which mail programs drop.", "Find another way.")
+                message = "The core layer uses %(what)s, which mail programs drop."
+                yield error("H15", 0, message, "Find another way.", what=what)
         if "padding" in style and element.tag not in {"td", "th"} and "padding" not in told:
             told.add("padding")
-            yield error("H16", 0, f"Padding stands on {element.tag}; Outlook knows it on td only.", "Move it to a td.")
+            message = "Padding stands on %(tag)s; Outlook knows it on td only."
+            yield error("H16", 0, message, "Move it to a td.", tag=element.tag)
         size = _SIZE.search(style)
         if size and float(size[1]) < SMALLEST_FONT and "font" not in told:
             told.add("font")
-            yield warning(
-                "H13", 0, f"A text has {size[1]} px; under {SMALLEST_FONT} it is hard to read.", "Enlarge it."
-            )
+            message = "A text has %(size)s px; under %(least)s it is hard to read."
+            fix = "Enlarge it."
+            yield warning("H13", 0, message, fix, size=size[1], least=SMALLEST_FONT)
 
 
 def _contrast(page: HtmlElement) -> Iterator[Finding]:
@@ -217,9 +216,9 @@ def _contrast(page: HtmlElement) -> Iterator[Finding]:
             told.add((ink, paper))
             ratio = contrast(ink.lower(), paper.lower())
             if ratio < CONTRAST:
-                yield error(
-                    "H12", 0, f"Text in {ink} on {paper} has a contrast of {ratio:.1f}, under {CONTRAST}.", "Darken it."
-                )
+                message = "Text in %(ink)s on %(paper)s has a contrast of %(ratio)s, under %(least)s."
+                fix = "Darken it."
+                yield error("H12", 0, message, fix, ink=ink, paper=paper, ratio=f"{ratio:.1f}", least=CONTRAST)
         for child in element:
             if isinstance(child.tag, str):
                 yield from walk(child, ink, paper)
@@ -237,7 +236,8 @@ def _unused(edition: Edition) -> Iterator[Finding]:
     template = edition.template.read_text(encoding="utf-8") if edition.template else ""
     given = set(re.findall(r"[\w-]+", template + " ".join(_CLASS.findall(edition.html))))
     for name in sorted(set(re.findall(r"\.([A-Za-z_][\w-]*)(?=[^{}]*\{)", styles)) - given):
-        yield warning("H23", 0, f"The class {name} is styled and never used.", "Delete the rule, or correct its name.")
+        fix = "Delete the rule, or correct its name."
+        yield warning("H23", 0, "The class %(name)s is styled and never used.", fix, name=name)
 
 
 def _coloured(page: HtmlElement) -> Iterator[Finding]:
@@ -250,14 +250,16 @@ def _coloured(page: HtmlElement) -> Iterator[Finding]:
             continue
         around = (block.text_content() or "").replace(words, "", 1).strip()
         if around and not re.search(r"font-weight:(?:bold|[6-9]00)|border-bottom:|background-color:", style):
-            message = f"The link {words[:40]!r} is told apart from its text by colour alone."
-            yield warning("L08", 0, message, "Let it be underlined in the template.")
+            message = "The link '%(text)s' is told apart from its text by colour alone."
+            yield warning("L08", 0, message, "Let it be underlined in the template.", text=words[:40])
 
 
 def _weight(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
     size = sum(len(image.content) for image in edition.images)
     if size > HEAVY:
-        yield warning("H26", 0, f"The pictures have {size:,} bytes together.", "Save them smaller: under 1 MB in all.")
+        message = "The pictures have %(size)s bytes together."
+        fix = "Save them smaller: under 1 MB in all."
+        yield warning("H26", 0, message, fix, size=f"{size:,}")
     area = 0
     for image in page.iter("img"):
         sides = [str(image.get(side) or "") for side in ("width", "height")]
@@ -266,8 +268,8 @@ def _weight(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
     written = width(edition.text) * COLUMN_AREA
     if area > MOST_PICTURE * (area + written):
         share = 100 * area // (area + written)
-        message = f"Pictures take about {share} % of the page; filters distrust mails that are mostly pictures."
-        yield warning("H26", 0, message, "Make them smaller, or write more.")
+        message = "Pictures take about %(share)s %% of the page; filters distrust mails that are mostly pictures."
+        yield warning("H26", 0, message, "Make them smaller, or write more.", share=share)
 
 
 def _kept_css(page: HtmlElement) -> Iterator[Finding]:

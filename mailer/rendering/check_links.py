@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from mailer.model.issue import Issue
 from mailer.rendering import images, markdown
-from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.finding import Finding, Sentence, error, warning
 from mailer.rendering.markdown import Link
 from mailer.rendering.passages import Passage
 
@@ -26,7 +26,7 @@ def check_links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         if passage.markdown:
             for url, line in markdown.bare_addresses(passage.text, line=passage.line):
                 fix = "Put it between angle brackets: <https://...>."
-                yield warning("L10", line, f"the address {url[:60]!r} is no link that readers can open.", fix)
+                yield warning("L10", line, "the address '%(url)s' is no link that readers can open.", fix, url=url[:60])
 
 
 def all_links(issue: Issue, passages: list[Passage]) -> list[Link]:
@@ -57,8 +57,8 @@ def _picture(link: Link) -> Iterator[Finding]:
         else:
             yield warning("H08", link.line, "the picture has no words; who does not see it gets nothing.", fix)
     if link.width and not link.width.isdigit():
-        message = f"the picture's width {link.width!r} is no number of pixels."
-        yield warning("H08", link.line, message, "Write, for example: {width=400}.")
+        message = "the picture's width '%(width)s' is no number of pixels."
+        yield warning("H08", link.line, message, "Write, for example: {width=400}.", width=link.width)
     if images.is_file(link.url):
         return
     if not link.width.isdigit() and link.url.startswith(("http://", "https://")):
@@ -66,8 +66,8 @@ def _picture(link: Link) -> Iterator[Finding]:
             "H08", link.line, "the picture has no width; Outlook may show it far too big.", "Add {width=536}."
         )
     if host := _host(link.url):
-        message = f"the picture is fetched from {host}, which learns who reads it; many programs do not show it."
-        yield warning("I21", link.line, message, "Put the file beside the issue: ![...](picture.png).")
+        message = "the picture is fetched from %(host)s, which learns who reads it; many programs do not show it."
+        yield warning("I21", link.line, message, "Put the file beside the issue: ![...](picture.png).", host=host)
 
 
 def _link(link: Link) -> Iterator[Finding]:
@@ -75,45 +75,49 @@ def _link(link: Link) -> Iterator[Finding]:
         yield from _picture(link)
         if images.is_file(link.url):
             return
-    what = "picture" if link.image else "link"
+    what = Sentence("picture") if link.image else Sentence("link")
     if link.url.startswith("#") and len(link.url) > 1:
-        yield warning(
-            "L07", link.line, f"the link {link.url!r} to a place in the page fails in many inboxes.", "Drop it."
-        )
+        message = "the link '%(url)s' to a place in the page fails in many inboxes."
+        fix = "Drop it."
+        yield warning("L07", link.line, message, fix, url=link.url)
         return
     scheme = link.url.partition(":")[0].lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link.url) else ""
     allowed = ("http", "https") if link.image else ("http", "https", "mailto", "tel")
     if scheme not in allowed:
-        problem = "is empty" if link.url in ("", "#") else f"has an address that no mail can open: {link.url[:60]!r}"
+        message = "the %(what)s '%(text)s' has an address that no mail can open: '%(url)s'."
+        if link.url in ("", "#"):
+            message = "the %(what)s '%(text)s' is empty."
         fix = "Write the whole https: address."
+        name = re.split(r"[/\\]", link.url)[-1][:40]
         if link.image and link.url and not link.url.startswith(("data:", "javascript:", "#")):
-            name = re.split(r"[/\\]", link.url)[-1][:40]
-            fix = f"Put the file beside the issue: ![...]({name})."
-        yield error("L01", link.line, f"the {what} {link.text[:40]!r} {problem}.", fix)
+            fix = "Put the file beside the issue: ![...](%(name)s)."
+        yield error("L01", link.line, message, fix, what=what, text=link.text[:40], url=link.url[:60], name=name)
         return
     if scheme not in ("http", "https"):
         return
     host = _host(link.url)
     if not host:
-        yield error(
-            "L01", link.line, f"the {what}'s address {link.url[:60]!r} has no host.", "Write the whole address."
-        )
+        message = "the %(what)s's address '%(url)s' has no host."
+        fix = "Write the whole address."
+        yield error("L01", link.line, message, fix, what=what, url=link.url[:60])
         return
     if scheme == "http":
-        yield warning(
-            "L02", link.line, f"the {what} to {host} is not encrypted (http:).", "Write https: if the site has it."
-        )
+        message = "the %(what)s to %(host)s is not encrypted (http:)."
+        fix = "Write https: if the site has it."
+        yield warning("L02", link.line, message, fix, what=what, host=host)
     if not host.isascii():
-        yield warning(
-            "L03", link.line, f"the host {host} is not in ASCII; it is sent as punycode.", "Write it as xn--...."
-        )
+        message = "the host %(host)s is not in ASCII; it is sent as punycode."
+        fix = "Write it as xn--...."
+        yield warning("L03", link.line, message, fix, host=host)
     if host.removeprefix("www.") in SHORTENERS:
-        yield warning(
-            "L06", link.line, f"{host} hides where the link leads; filters distrust it.", "Write the real address."
-        )
+        message = "%(host)s hides where the link leads; filters distrust it."
+        fix = "Write the real address."
+        yield warning("L06", link.line, message, fix, host=host)
     shown = _DOMAIN.fullmatch(link.text.strip())
     if shown and shown[1].lower().removeprefix("www.") != host.removeprefix("www."):
-        yield warning("L05", link.line, f"the text says {shown[1]}, the link leads to {host}.", "Make them agree.")
+        message = "the text says %(shown)s, the link leads to %(host)s."
+        fix = "Make them agree."
+        yield warning("L05", link.line, message, fix, shown=shown[1], host=host)
 
 
 def _host(url: str) -> str:

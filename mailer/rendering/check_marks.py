@@ -39,7 +39,7 @@ def check_marks(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
     for item in issue.items:
         if left := _ATTRIBUTE.search(item.headline):
             fix = 'Write {lead} or {lead="short form"} in plain braces at the end of the headline.'
-            yield error("I24", item.line, f"{left[0][:60]!r} would be shown in the headline.", fix)
+            yield error("I24", item.line, "'%(text)s' would be shown in the headline.", fix, text=left[0][:60])
         if item.source and not item.source.url:
             yield from _source(item.source)
 
@@ -54,8 +54,9 @@ def _source(source: Source) -> Iterator[Finding]:
         yield error("I24", source.line, "the source holds several links, which would be shown as written.", fix)
     elif found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*$", source.name):
         name = source.name[: found.start()].rstrip(" (（[:：,，")
-        fix = f"Write: [{_short(name) or 'NAME'}]({found[1]})"
-        yield error("I24", source.line, "the source's address is shown beside its name and is no link.", fix)
+        fix = "Write: [%(name)s](%(url)s)"
+        message = "the source's address is shown beside its name and is no link."
+        yield error("I24", source.line, message, fix, name=_short(name) or "NAME", url=found[1])
 
 
 def _text(passage: Passage) -> Iterator[Finding]:
@@ -71,18 +72,21 @@ def _line(line: str, number: int) -> Iterator[Finding]:
     heading = _HEADING.match(line)
     if heading and not _TOPIC.match(line):
         level = "#" * (line.count("#") + line.count("＃")) if "#" not in heading["text"] else "###"
-        message = f"{_short(line.strip())!r} is no heading and would be shown as it is."
-        yield error("I24", number, message, f"Write plain signs and a blank: {level} {_short(heading['text'])}")
+        message = "'%(text)s' is no heading and would be shown as it is."
+        fix = "Write plain signs and a blank: %(level)s %(heading)s"
+        yield error(
+            "I24", number, message, fix, text=_short(line.strip()), level=level, heading=_short(heading["text"])
+        )
     elif _BLOCK.match(line):
-        yield error("I24", number, f"{line.strip()[:40]!r} begins no block.", "Write: ::: cta NAME")
+        yield error("I24", number, "'%(text)s' begins no block.", "Write: ::: cta NAME", text=line.strip()[:40])
     for half in _half_links(line):
         yield _half_link(half, number)
     for picture in _PICTURE.finditer(line):
         address = picture["apart"] or f"<{picture['blank']}>"
-        message = (
-            f"the picture {_short(picture['text'])!r} has a blank in its name or before it, and would be shown as text."
+        message = "the picture '%(text)s' has a blank in its name or before it, and would be shown as text."
+        yield error(
+            "I24", number, message, "Write: ![%(text)s](%(address)s)", text=_short(picture["text"]), address=address
         )
-        yield error("I24", number, message, f"Write: ![{_short(picture['text'])}]({address})")
     yield from _tags(line, number)
 
 
@@ -99,9 +103,10 @@ def _half_links(line: str) -> Iterator[re.Match[str]]:
 
 def _half_link(half: re.Match[str], number: int) -> Finding:
     address = re.match(r"[!-~]+", half["url"])
-    message = f"the link {_short(half['text'])!r} is not written as one, and its address would be shown."
+    message = "the link '%(text)s' is not written as one, and its address would be shown."
     mark = "!" if half[0].startswith("!") else ""
-    return error("I24", number, message, f"Write: {mark}[{_short(half['text'])}]({address[0] if address else ''})")
+    fix = "Write: %(mark)s[%(text)s](%(url)s)"
+    return error("I24", number, message, fix, text=_short(half["text"]), mark=mark, url=address[0] if address else "")
 
 
 def _short(text: str) -> str:
@@ -110,8 +115,8 @@ def _short(text: str) -> str:
 
 def _tags(line: str, number: int) -> Iterator[Finding]:
     for tag in _BRACES.finditer(line):
-        message = f"{tag[0]!r} has full-width braces, so that every reader would see it."
-        yield error("I24", number, message, f"Write: {{{{ {tag['inside'].strip()} }}}}")
+        message = "'%(text)s' has full-width braces, so that every reader would see it."
+        yield error("I24", number, message, "Write: {{ %(inside)s }}", text=tag[0], inside=tag["inside"].strip())
     for tag in _FOREIGN.finditer(line):
         fix = 'Merge tags are {{ first_name | ", " }} and the like; put what is meant as code between backticks.'
-        yield error("I24", number, f"{tag[0][:40]!r} is filled in by no one and would be shown.", fix)
+        yield error("I24", number, "'%(text)s' is filled in by no one and would be shown.", fix, text=tag[0][:40])

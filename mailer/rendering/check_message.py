@@ -60,7 +60,9 @@ def _lines(raw: bytes) -> Iterator[Finding]:
     ]
     if long:
         name = long[0].split(b":")[0].decode("ascii", "replace")
-        yield warning("M03", 0, f"A header line of {name} has over 78 columns.", "Shorten names in the settings.")
+        yield warning(
+            "M03", 0, "A header line of %(name)s has over 78 columns.", "Shorten names in the settings.", name=name
+        )
     words = re.findall(rb"=\?[^?\s]+\?[bqBQ]\?[^?\s]*\?=", head)
     if any(len(word) > 75 for word in words) or b"?==?" in head:
         yield error("M04", 0, "An encoded word is too long or glued to the next.", "Report this.")
@@ -110,7 +112,7 @@ def _parity(issue: Issue, edition: Edition) -> Iterator[Finding]:
     pages = set(re.findall(r'href="(https?://[^"]+)"', edition.html))
     for url in sorted(pages):
         if url.replace("&amp;", "&") not in edition.text:
-            yield error("M02", 0, f"The text part lacks the link {url}.", "Restore it in the template.")
+            yield error("M02", 0, "The text part lacks the link %(url)s.", "Restore it in the template.", url=url)
 
 
 def _fixtures(edition: Edition, sample: EmailMessage) -> Iterator[Finding]:

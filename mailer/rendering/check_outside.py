@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 from mailer.errors import TemplateError
 from mailer.rendering import picture
-from mailer.rendering.finding import Finding, warning
+from mailer.rendering.finding import Finding, Sentence, warning
 from mailer.rendering.markdown import Link, address
 
 SECONDS = 10.0
@@ -37,9 +37,10 @@ def dead_links(links: Iterable[Link]) -> list[Finding]:
         lines.setdefault(link.url, link.line)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(_problem, lines))
+    message = "the link to %(host)s %(problem)s: %(url)s."
     fix = "Open it in a browser, and correct it."
     return [
-        warning("L09", line, f"the link to {urlsplit(url).hostname} {problem}: {url[:100]}.", fix)
+        warning("L09", line, message, fix, host=urlsplit(url).hostname, problem=problem, url=url[:100])
         for (url, line), problem in zip(lines.items(), answers, strict=True)
         if problem
     ]
@@ -55,8 +56,9 @@ def spam(message: bytes) -> list[Finding]:
     except (subprocess.SubprocessError, OSError) as problem:
         raise TemplateError(f"SpamAssassin gave no answer: {type(problem).__name__}") from None
     found = _TEST.findall(done.stdout.decode("utf-8", "replace"))
+    text = "SpamAssassin gives %(points)s points for %(name)s: %(why)s."
     return [
-        warning("M09", 0, f"SpamAssassin gives {points} points for {name}: {' '.join(why.split())}.", "Mend the cause.")
+        warning("M09", 0, text, "Mend the cause.", points=points, name=name, why=" ".join(why.split()))
         for points, name, why in found
         if float(points) > 0
     ]
@@ -70,11 +72,16 @@ def sender_records(domain: str, lookup: Lookup | None = None) -> list[Finding]:
         try:
             records = [record for record in ask(name) if record.lower().startswith(start)]
         except OSError as problem:
-            found.append(warning("M10", 0, f"{name} could not be looked up: {problem}.", "Try again."))
+            message = "%(name)s could not be looked up: %(problem)s."
+            fix = "Try again."
+            found.append(warning("M10", 0, message, fix, name=name, problem=problem))
             continue
         if len(records) != 1:
-            count = f"{len(records)} {what} records" if records else f"no {what} record"
-            found.append(warning("M10", 0, f"{name} has {count}.", "Publish one; see docs/operating.md."))
+            message = "%(name)s has no %(what)s record."
+            if records:
+                message = "%(name)s has %(count)s %(what)s records."
+            fix = "Publish one; see docs/operating.md."
+            found.append(warning("M10", 0, message, fix, name=name, what=what, count=len(records)))
     return found
 
 
@@ -94,29 +101,30 @@ def look(page: str) -> list[Finding]:
             found.append(warning("H24", 0, message, "Move what it needs to core.css."))
         over = picture.extent(folder / "0.html", NARROWEST)[0] - NARROWEST
         if over > 0:
-            message = f"the page is {over} px too wide for a phone of {NARROWEST} px."
-            found.append(warning("H25", 0, message, "Look for a wide table, picture or unbroken word."))
+            message = "the page is %(over)s px too wide for a phone of %(narrowest)s px."
+            fix = "Look for a wide table, picture or unbroken word."
+            found.append(warning("H25", 0, message, fix, over=over, narrowest=NARROWEST))
     return found
 
 
-def _problem(url: str) -> str:
-    """What is wrong with an address, in words behind "the link"; "" when its page is there."""
+def _problem(url: str) -> Sentence | None:
+    """What is wrong with an address, in words behind "the link"; None when its page is there."""
     for method in ("HEAD", "GET"):
         request = Request(address(url), method=method, headers={"User-Agent": "Mozilla/5.0 (mailer check)"})  # noqa: S310 - http or https only
         try:
             with urlopen(request, timeout=SECONDS):  # noqa: S310
-                return ""
+                return None
         except HTTPError as error:
             error.close()
             if error.code in _REFUSED_ROBOTS:
                 if method == "GET":
-                    return ""
+                    return None
             elif method == "GET" or error.code in (404, 410):
-                return f"answers {error.code}"
+                return Sentence("answers %(code)s", code=error.code)
         except (OSError, HTTPException, ValueError) as error:
             why = getattr(error, "reason", error)
-            return f"does not answer ({getattr(why, 'strerror', None) or why})"
-    return ""
+            return Sentence("does not answer (%(why)s)", why=getattr(why, "strerror", None) or why)
+    return None
 
 
 def _txt(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from mailer.model.issue import Issue
 from mailer.rendering import check, check_html, check_message, images, language, registry, source
 from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.finding import Finding, Sentence, error, first_of, spoken, warning
 from mailer.rendering.passages import passages_of
 
 SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
@@ -38,9 +38,7 @@ class Examined:
         if self.edition is not None:
             return self.edition
         first = self.errors[0]
-        more = f" ({len(self.errors) - 1} more; 'mailer check' lists them)" if len(self.errors) > 1 else ""
-        where = f"{name}:{first.line}" if first.line else name
-        raise SourceError(f"{first.message} {first.fix}".rstrip() + more, where=where)
+        raise SourceError(first_of(self.errors), where=f"{name}:{first.line}" if first.line else name)
 
 
 def examine(
@@ -83,7 +81,8 @@ def table(name: str, *folders: Path | None) -> registry.Registry | None:
             try:
                 return registry.read(path.read_text(encoding="utf-8-sig"), str(path))
             except (OSError, UnicodeDecodeError) as problem:
-                raise SourceError(f"cannot be read: {problem}; save it as UTF-8", where=str(path)) from None
+                what = Sentence("cannot be read: %(why)s; save it as UTF-8", why=problem)
+                raise SourceError(what, where=str(path)) from None
     return None
 
 
@@ -92,9 +91,10 @@ def _rendered(issue: Issue, render: Callable[[Issue], Edition]) -> tuple[Edition
         edition = render(issue)
     except TemplateError as problem:
         line = issue.lines.get("template", 0)
-        return None, [error("H00", line, f"the issue cannot be rendered: {problem}.", "Correct the template.")]
+        message = "the issue cannot be rendered: %(problem)s."
+        return None, [error("H00", line, message, "Correct the template.", problem=problem)]
     except SourceError as problem:
-        return None, [error("H00", 0, f"the issue cannot be rendered: {problem}.")]
+        return None, [error("H00", 0, "the issue cannot be rendered: %(problem)s.", problem=problem)]
     return edition, [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
 
 
@@ -109,8 +109,9 @@ def _same_number(issue: Issue, path: Path) -> list[Finding]:
             with other.open("rb") as file:
                 head = file.read(HEAD_BYTES).decode("utf-8", "replace").partition("\n---")[0]
             if number.search(head.replace("\r", "")) and not _is_translation(issue, head):
-                message = f"{other.name} is issue {issue.number} too; only one of them can be published."
-                return [warning("I22", issue.lines.get("number", 1), message, "Give one of them another number.")]
+                message = "%(name)s is issue %(number)s too; only one of them can be published."
+                fix, line = "Give one of them another number.", issue.lines.get("number", 1)
+                return [warning("I22", line, message, fix, name=other.name, number=issue.number)]
     return []
 
 
@@ -119,8 +120,9 @@ def _other_day(issue: Issue, path: Path) -> list[Finding]:
     named = re.match(r"\d{4}-\d{2}-\d{2}(?!\d)", path.name)
     if named is None or named[0] == issue.date.isoformat():
         return []
-    message = f"the file is named {named[0]}, and the issue is dated {issue.date.isoformat()}."
-    return [warning("I26", issue.lines.get("date", 1), message, "Correct the one that is wrong.")]
+    message = "the file is named %(named)s, and the issue is dated %(day)s."
+    fix = "Correct the one that is wrong."
+    return [warning("I26", issue.lines.get("date", 1), message, fix, named=named[0], day=issue.date)]
 
 
 def _is_translation(issue: Issue, head: str) -> bool:
@@ -136,5 +138,7 @@ def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:
         try:
             sisters[other.name] = source.read(other.read_text(encoding="utf-8-sig"), other.name)
         except (SourceError, OSError, UnicodeDecodeError) as problem:
-            found.append(warning("I18", 0, f"the edition {other.name} cannot be read: {problem}.", "Check that file."))
+            message = "the edition %(name)s cannot be read: %(problem)s."
+            fix = "Check that file."
+            found.append(warning("I18", 0, message, fix, name=other.name, problem=spoken(problem)))
     return sisters

@@ -12,7 +12,7 @@ import yaml
 
 from mailer.model.issue import Silence
 from mailer.rendering import language, slips
-from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, error
+from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, Sentence, error
 
 KEYS = (
     "newsletter", "number", "date", "lang", "title", "subject", "preheader", "template", "cta", "tags", "silence",
@@ -25,6 +25,13 @@ _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
 _COMMENT = re.compile(r"""(?:\s*|[\w-]+:(?:[^"'#]|(?<!\s)#)*\s)(#.*)$""")
 _WORD = re.compile(r"[\w][\w.-]*")
+
+
+class _Wrong(ValueError):
+    """A value that its key does not take, and what to do about it."""
+
+    def __init__(self, what: str, fix: str, /, **values: object) -> None:
+        self.what, self.fix = Sentence(what, **values), Sentence(fix, **values)
 
 
 @dataclass(slots=True)
@@ -51,27 +58,29 @@ def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
     findings: list[Finding] = []
     for key, node, line in _pairs(text, first_line, findings):
         if key in head.lines:
-            findings.append(
-                error("I01", line, f"{key!r} is given twice, first on line {head.lines[key]}.", "Keep one.")
-            )
+            message = "'%(key)s' is given twice, first on line %(first)s."
+            fix = "Keep one."
+            findings.append(error("I01", line, message, fix, key=key, first=head.lines[key]))
             continue
         head.lines[key] = line
         reader = _READERS.get(key)
         if reader is None:
-            findings.append(error("I01", line, f"unknown front matter key {key!r}.", _suggestion(key)))
+            findings.append(error("I01", line, "unknown front matter key '%(key)s'.", _suggestion(key), key=key))
         elif key in _TEXTS and (lost := _behind_a_sharp(text, node, line - first_line)):
-            message = f"{key}: {lost!r} is left out, because YAML takes # behind a blank for a comment."
-            findings.append(error("I01", line, message, "Put the value in double quotes."))
+            message = "%(key)s: '%(lost)s' is left out, because YAML takes # behind a blank for a comment."
+            findings.append(error("I01", line, message, "Put the value in double quotes.", key=key, lost=lost))
         elif not _is_empty(node):
             try:
                 setattr(head, "silenced" if key == "silence" else key, reader(node, first_line))
-            except ValueError as problem:
+            except _Wrong as problem:
                 rule = "I02" if key == "date" else "I01"
-                findings.append(error(rule, line, f"{key}: {problem.args[0]}.", *problem.args[1:]))
+                findings.append(error(rule, line, "%(key)s: %(what)s.", problem.fix, key=key, what=problem.what))
     last_line = first_line + text.count("\n") + 1
     for key in REQUIRED:
         if head.lines and (key not in head.lines or _empty_value(head, key, findings)):
-            findings.append(error("I01", last_line, f"front matter has no {key!r}.", f"Add: {_EXAMPLES[key]}"))
+            message = "front matter has no '%(key)s'."
+            fix = "Add: %(example)s"
+            findings.append(error("I01", last_line, message, fix, key=key, example=_EXAMPLES[key]))
     return head, findings
 
 
@@ -120,7 +129,7 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
         mark = (problem.context_mark if begun else None) or problem.problem_mark or problem.context_mark
         line = first_line + (mark.line if mark else 0)
         why = (problem.problem or "it cannot be read").replace("\n", " ")
-        findings.append(error("I01", line, f"the front matter is not valid YAML: {why}.", _QUOTE))
+        findings.append(error("I01", line, "the front matter is not valid YAML: %(why)s.", _QUOTE, why=why))
         return []
     except yaml.YAMLError:
         findings.append(error("I01", first_line, "the front matter holds a character YAML forbids.", "Delete it."))
@@ -135,17 +144,20 @@ def _pairs(text: str, first_line: int, findings: list[Finding]) -> list[tuple[st
     for _, value in root.value:
         if value.tag not in _TAGS:
             line = first_line + value.start_mark.line
-            findings.append(error("I01", line, f"the YAML tag {value.tag.removeprefix(_TAG)!r} is not taken.", _QUOTE))
+            tag = value.tag.removeprefix(_TAG)
+            findings.append(error("I01", line, "the YAML tag '%(tag)s' is not taken.", _QUOTE, tag=tag))
     return [(str(key.value), value, first_line + key.start_mark.line) for key, value in root.value]
 
 
-def _suggestion(key: str) -> str:
+def _suggestion(key: str) -> Sentence:
     close = (
         [_OTHER_NAMES[key.lower()]]
         if key.lower() in _OTHER_NAMES
         else difflib.get_close_matches(key.lower(), KEYS, n=1)
     )
-    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(KEYS)}."
+    if close:
+        return Sentence("Did you mean '%(name)s'?", name=close[0])
+    return Sentence("Known are: %(keys)s.", keys=", ".join(KEYS))
 
 
 def _is_empty(node: yaml.Node) -> bool:
@@ -154,7 +166,7 @@ def _is_empty(node: yaml.Node) -> bool:
 
 def _text(node: yaml.Node, _line: int = 0) -> str:
     if not isinstance(node, yaml.ScalarNode):
-        raise ValueError("must be one text", "Put it in quotes on one line.")
+        raise _Wrong("must be one text", "Put it in quotes on one line.")
     return " ".join(str(node.value).split())
 
 
@@ -166,7 +178,7 @@ def _title(node: yaml.Node, line: int) -> str:
 def _word(node: yaml.Node, line: int) -> str:
     text = _text(node)
     if not _WORD.fullmatch(text):
-        raise ValueError(f"{text!r} is not a word of letters, digits and dashes", "Write, for example: digest.")
+        raise _Wrong("'%(text)s' is not a word of letters, digits and dashes", "Write, for example: digest.", text=text)
     return text
 
 
@@ -174,39 +186,42 @@ def _number(node: yaml.Node, line: int) -> int:
     text = _text(node)
     if not re.fullmatch(r"[0-9]{1,9}", text):
         meant = re.findall(r"\d+", text)
-        example = f"Write: number: {int(meant[0])}" if len(meant) == 1 else "Write, for example: number: 214."
-        raise ValueError(f"{text!r} is not a whole number", example)
+        example = "Write: number: %(meant)s" if len(meant) == 1 else "Write, for example: number: 214."
+        raise _Wrong("'%(text)s' is not a whole number", example, text=text, meant=int(meant[0]) if meant else 0)
     return int(text)
 
 
 def _date(node: yaml.Node, line: int) -> date:
     text = _text(node)
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(f"{text!r} is not a full date", f"Write year-month-day{_meant_day(text)}")
+        day = _meant_day(text)
+        fix = "Write year-month-day: date: %(day)s" if day else "Write year-month-day, for example: date: 2026-05-21."
+        raise _Wrong("'%(text)s' is not a full date", fix, text=text, day=day)
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"there is no day {text}", "Write the day the issue goes out.") from None
+        raise _Wrong("there is no day %(text)s", "Write the day the issue goes out.", text=text) from None
 
 
 def _meant_day(text: str) -> str:
-    """The day that was meant, where year, month and day stand there in this order; else an example."""
+    """The day that was meant, where year, month and day stand there in this order; else ""."""
     parts = re.fullmatch(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D?|(\d{4})(\d\d)(\d\d)", text.replace(" ", ""))
     if parts:
         try:
-            return f": date: {date(*(int(part) for part in parts.groups() if part)).isoformat()}"
+            return date(*(int(part) for part in parts.groups() if part)).isoformat()
         except ValueError:
             pass
-    return ", for example: date: 2026-05-21."
+    return ""
 
 
 def _lang(node: yaml.Node, line: int) -> str:
     text = _text(node)
     meant = _OTHER_TAGS.get(text.lower()) or (text.replace("_", "-") if "_" in text else "")
     if meant and language.is_tag(meant):
-        raise ValueError(f"{text!r} is not a language tag", f"Did you mean {meant!r}?")
+        raise _Wrong("'%(text)s' is not a language tag", "Did you mean '%(name)s'?", text=text, name=meant)
     if not language.is_tag(text):
-        raise ValueError(f"{text!r} is not a language tag", "Write, for example: lang: en, or lang: zh-Hans.")
+        fix = "Write, for example: lang: en, or lang: zh-Hans."
+        raise _Wrong("'%(text)s' is not a language tag", fix, text=text)
     return language.canonical_tag(text)
 
 
@@ -214,7 +229,7 @@ def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:
     if isinstance(node, yaml.SequenceNode):
         tags = [_text(part) for part in node.value]
     elif _text(node)[:1] in "【［〔":
-        raise ValueError("the brackets are full-width", "Write: tags: [a, b]")
+        raise _Wrong("the brackets are full-width", "Write: tags: [a, b]")
     else:
         tags = re.split("[,，、]", _text(node))
     return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
@@ -222,20 +237,19 @@ def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:
 
 def _silence(node: yaml.Node, first_line: int) -> tuple[Silence, ...]:
     if not isinstance(node, yaml.MappingNode):
-        raise ValueError("must name a rule and its reason", "Write, on a line below it:   I03: our own story.")
+        raise _Wrong("must name a rule and its reason", "Write, on a line below it:   I03: our own story.")
     silenced: dict[str, Silence] = {}
     for key, value in node.value:
         rule, reason, line = _text(key), _text(value), first_line + key.start_mark.line
         if rule not in RULES:
-            raise ValueError(f"{rule!r} is not a rule's id", "Write, for example:   I03: our own story.")
+            raise _Wrong("'%(rule)s' is not a rule's id", "Write, for example:   I03: our own story.", rule=rule)
         if rule in NOT_SILENCED:
-            raise ValueError(f"rule {rule} cannot be silenced", "Correct what it finds.")
+            raise _Wrong("rule %(rule)s cannot be silenced", "Correct what it finds.", rule=rule)
         if not reason or reason == "~":
-            raise ValueError(
-                f"rule {rule} is silenced without a reason", f"Write, for example:   {rule}: our own story."
-            )
+            fix = "Write, for example:   %(rule)s: our own story."
+            raise _Wrong("rule %(rule)s is silenced without a reason", fix, rule=rule)
         if rule in silenced:
-            raise ValueError(f"rule {rule} is silenced twice", "Keep one.")
+            raise _Wrong("rule %(rule)s is silenced twice", "Keep one.", rule=rule)
         silenced[rule] = Silence(rule, reason, line)
     return tuple(silenced.values())
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from mailer.errors import SourceError
 from mailer.model.issue import Image, Issue
 from mailer.rendering import markdown
-from mailer.rendering.finding import Finding, error, warning
+from mailer.rendering.finding import Finding, Sentence, error, warning
 
 LARGEST = 2_000_000  # bytes
 LARGEST_EMBEDDED = 20_000
@@ -50,22 +50,24 @@ def load(issue: Issue, links: Iterable[markdown.Link], folder: Path) -> tuple[Is
             images[link.url] = replace(image, embedded=embedded)
         else:
             problem, fix = image
-            found.append(error("I20", link.line, f"the picture {name!r} {problem}.", fix))
+            message = "the picture '%(name)s' %(problem)s."
+            found.append(error("I20", link.line, message, fix, name=name, problem=problem))
     return (replace(issue, images=images) if images else issue), found
 
 
-def _nearest(root: Path, name: str) -> str:
+def _nearest(root: Path, name: str) -> Sentence:
     """What to do about a file that is not there: which one of the folder may be meant."""
     meant = root / name.replace("\\", "/")
     with suppress(OSError, ValueError):
         if not meant.parent.resolve().is_relative_to(root):
-            return "Put the file beside the issue or below it."
+            return Sentence("Put the file beside the issue or below it.")
         names = [path.name for path in meant.parent.iterdir() if path.suffix.lower() in _SUFFIXES]
         near = [each for each in names if each.lower() == meant.name.lower()]
         near = near or difflib.get_close_matches(meant.name, names, 1, 0.7)
         if near:
-            return f"Did you mean {(meant.parent / near[0]).relative_to(root).as_posix()!r}?"
-    return "Put the file beside the issue, or correct its name."
+            found = (meant.parent / near[0]).relative_to(root).as_posix()
+            return Sentence("Did you mean '%(name)s'?", name=found)
+    return Sentence("Put the file beside the issue, or correct its name.")
 
 
 def read(content: bytes) -> Image | None:
@@ -116,36 +118,39 @@ def hosted(page: str, base_url: str, prefix: str) -> str:
     return re.sub(pattern, lambda match: f'src="{prefix}{match[1] or match[2]}"', page)
 
 
-def _read(folder: Path, name: str) -> Image | tuple[str, str]:
+def _read(folder: Path, name: str) -> Image | tuple[Sentence, Sentence]:
     """The picture, or what is wrong and what to do."""
     root = folder.resolve()
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(root):
-            return "is outside the issue's folder", "Put the file beside the issue or below it."
+            return Sentence("is outside the issue's folder"), Sentence("Put the file beside the issue or below it.")
         if path.is_file() and path.stat().st_size > LARGEST:
-            return f"has over {LARGEST // 1_000_000} MB", "Save it smaller: 1,100 pixels wide is enough."
+            problem = Sentence("has over %(most)s MB", most=LARGEST // 1_000_000)
+            return problem, Sentence("Save it smaller: 1,100 pixels wide is enough.")
         content = path.read_bytes()
     except FileNotFoundError:
-        return "is not there", _nearest(root, name)
-    except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
-        return f"cannot be read ({why})", "Correct the name, or let the file be read."
+        return Sentence("is not there"), _nearest(root, name)
+    except (OSError, ValueError) as fault:
+        problem = Sentence("cannot be read (%(why)s)", why=getattr(fault, "strerror", None) or fault)
+        return problem, Sentence("Correct the name, or let the file be read.")
     image = read(content)
     if image is None:
-        return "is no PNG, JPEG, GIF or WebP", "Save it as PNG or JPEG; mail programs show nothing else."
+        problem = Sentence("is no PNG, JPEG, GIF or WebP")
+        return problem, Sentence("Save it as PNG or JPEG; mail programs show nothing else.")
     return image
 
 
 def _oddities(image: Image, name: str, line: int, *, embedded: bool) -> list[Finding]:
     found = []
     if embedded and len(image.content) > LARGEST_EMBEDDED:
-        message = f"the picture {name!r} has {len(image.content):,} bytes; embedded ones have at most"
+        message = "the picture '%(name)s' has %(size)s bytes; embedded ones have at most %(most)s."
         fix = "Leave out 'cid:', so that it is fetched from your pages, or save it smaller."
-        found.append(error("I20", line, f"{message} {LARGEST_EMBEDDED:,}.", fix))
+        size, most = f"{len(image.content):,}", f"{LARGEST_EMBEDDED:,}"
+        found.append(error("I20", line, message, fix, name=name, size=size, most=most))
     if image.kind == "image/webp":
-        message = f"the picture {name!r} is WebP, which Outlook on Windows does not show."
-        found.append(warning("I21", line, message, "Save it as PNG or JPEG."))
+        message = "the picture '%(name)s' is WebP, which Outlook on Windows does not show."
+        found.append(warning("I21", line, message, "Save it as PNG or JPEG.", name=name))
     return found
 
 

@@ -14,6 +14,8 @@ import cssutils
 from lxml import etree
 from premailer import Premailer
 
+from mailer.rendering.finding import Sentence
+
 _DISABLED = ("align", "valign", "width", "height", "bgcolor")
 _MARK = Premailer.attribute_name
 _PATHS_ALONE = re.compile(r"[\w.>\s-]+")  # types, classes, descendants and children: no selector sees a neighbour
@@ -166,7 +168,7 @@ def css_mistakes(css: str) -> tuple[tuple[int, str], ...]:
 
 
 @lru_cache(8)
-def css_slips(css: str) -> tuple[tuple[int, str], ...]:
+def css_slips(css: str) -> tuple[tuple[int, Sentence], ...]:
     """Lines of `css` with a property nearly spelt like one of CSS 2.1, or a value that its property does not take."""
     with _collected(logging.WARNING) as records:
         cssutils.CSSParser(validate=True).parseString(css)
@@ -178,9 +180,12 @@ def css_slips(css: str) -> tuple[tuple[int, str], ...]:
         line, name = int(place[1]), place[2]
         near = difflib.get_close_matches(name, cssutils.profile.propertiesByProfile("CSS Level 2.1"), 1, 0.8)
         if "Unknown Property name" in message and near and near[0] != name:
-            found.append((line, f"{name!r} is no property of CSS; is {near[0]!r} meant?"))
+            found.append(
+                (line, Sentence("'%(name)s' is no property of CSS; is '%(near)s' meant?", name=name, near=near[0]))
+            )
         elif match := re.search(r'Invalid value for "CSS Level 2.1" property: (.*) \[', message):
-            found.append((line, f"{name!r} does not take {match[1]!r} in most mail programs"))
+            what = "'%(name)s' does not take '%(value)s' in most mail programs"
+            found.append((line, Sentence(what, name=name, value=match[1])))
     return tuple(sorted(set(found)))
 
 

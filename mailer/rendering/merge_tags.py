@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mailer.errors import SourceError
+from mailer.rendering.finding import Sentence
 
 FIELDS = ("email", "name", "first_name")
 ALWAYS_THERE = frozenset({"email"})
@@ -57,7 +58,7 @@ class Mistake:
     """Something between double braces that is no merge tag: the text as written, and why in one sentence."""
 
     text: str
-    message: str
+    message: Sentence
     line: int = 0
 
 
@@ -115,19 +116,24 @@ def _tag_at(text: str, start: int, line: int) -> tuple[MergeTag | Mistake, int]:
     return MergeTag(field, _unquote(joiner), _unquote(default), line), match.end()
 
 
-def _why(written: str) -> str:
+def _why(written: str) -> Sentence:
     shown = written if len(written) <= 60 else written[:57] + "..."
     if not written.endswith("}}"):
-        return f"merge tag {shown!r} is not closed with }}}} on its line"
+        return Sentence("merge tag '%(shown)s' is not closed with }} on its line", shown=shown)
     if any(mark in written for mark in "“”‘’'＂"):
-        return f'merge tag {shown} needs straight double quotes: {{{{ first_name | ", " }}}}'
-    return f'{shown} is not a merge tag; write {{{{ first_name | ", " }}}} or {{{{ first_name ?? "reader" }}}}'
+        return Sentence('merge tag %(shown)s needs straight double quotes: {{ first_name | ", " }}', shown=shown)
+    fix = '%(shown)s is not a merge tag; write {{ first_name | ", " }} or {{ first_name ?? "reader" }}'
+    return Sentence(fix, shown=shown)
 
 
-def _unknown(field: str) -> str:
+def _unknown(field: str) -> Sentence:
     close = difflib.get_close_matches(field.lower(), FIELDS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(FIELDS)} and attributes.COLUMN"
-    return f"merge tag of an unknown field {field!r}; {hint}"
+    if close:
+        return Sentence(
+            "merge tag of an unknown field '%(field)s'; did you mean '%(close)s'?", field=field, close=close[0]
+        )
+    known = "merge tag of an unknown field '%(field)s'; known are %(known)s and attributes.COLUMN"
+    return Sentence(known, field=field, known=", ".join(FIELDS))
 
 
 def _no_mistake(piece: str | MergeTag | Mistake) -> str | MergeTag:

@@ -11,6 +11,7 @@ import yaml
 
 from mailer.errors import SourceError
 from mailer.rendering import language, slips
+from mailer.rendering.finding import Sentence
 
 LIMIT = 500_000
 
@@ -69,22 +70,23 @@ def _host(url: str) -> str:
 def read(text: str, name: str) -> Registry:
     """A table from YAML: `Name: {zh: ..., en: ..., aliases: [...], url: ...}`; raises SourceError naming the line."""
     if len(text) > LIMIT:
-        raise SourceError(f"longer than {LIMIT:,} characters; keep one entry a name", where=name)
+        raise SourceError(
+            Sentence("longer than %(limit)s characters; keep one entry a name", limit=f"{LIMIT:,}"), where=name
+        )
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
         if slip := slips.sign(text):
             raise SourceError(slip[1], where=f"{name}:{slip[0]}") from None
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise SourceError(
-            f"not valid YAML: {problem.problem}; write `Name:` and its keys below", where=f"{name}:{line}"
-        ) from None
+        what = Sentence("not valid YAML: %(why)s; write `Name:` and its keys below", why=problem.problem)
+        raise SourceError(what, where=f"{name}:{line}") from None
     except (yaml.YAMLError, RecursionError):
-        raise SourceError("not valid YAML; write `Name:` and its keys below", where=name) from None
+        raise SourceError(Sentence("not valid YAML; write `Name:` and its keys below"), where=name) from None
     if root is None:
         return Registry(())
     if not isinstance(root, yaml.MappingNode):
-        raise SourceError("must be made of `Name:` entries", where=f"{name}:1")
+        raise SourceError(Sentence("must be made of `Name:` entries"), where=f"{name}:1")
     entries = [_entry(key, value, name) for key, value in root.value]
     _refuse_doubles(entries, name)
     return Registry(tuple(entries))
@@ -96,7 +98,8 @@ def _entry(key: yaml.Node, value: yaml.Node, name: str) -> Entry:
     if isinstance(value, yaml.ScalarNode) and not value.value:
         return Entry(str(key.value), line=line)
     if not isinstance(value, yaml.MappingNode):
-        raise SourceError(f"{key.value!r} must have keys such as `url:` and `aliases:` below it", where=where)
+        what = Sentence("'%(name)s' must have keys such as `url:` and `aliases:` below it", name=key.value)
+        raise SourceError(what, where=where)
     names: dict[str, str] = {}
     aliases: tuple[str, ...] = ()
     url = ""
@@ -105,16 +108,16 @@ def _entry(key: yaml.Node, value: yaml.Node, name: str) -> Entry:
         if word == "aliases" and isinstance(node, yaml.SequenceNode):
             aliases = tuple(str(alias.value) for alias in node.value)
         elif not isinstance(node, yaml.ScalarNode):
-            raise SourceError(f"{word!r} of {key.value!r} must be one text", where=f"{name}:{part.start_mark.line + 1}")
+            what = Sentence("'%(key)s' of '%(name)s' must be one text", key=word, name=key.value)
+            raise SourceError(what, where=f"{name}:{part.start_mark.line + 1}")
         elif word == "url":
             url = str(node.value)
         elif language.is_tag(word) and len(language.primary(word)) < 4:
             names[language.primary(word)] = str(node.value)
         else:
-            fix = "known are url, aliases and language tags such as zh"
-            raise SourceError(
-                f"unknown key {word!r} of {key.value!r}; {fix}", where=f"{name}:{part.start_mark.line + 1}"
-            )
+            unknown = "unknown key '%(key)s' of '%(name)s'; known are url, aliases and language tags such as zh"
+            what = Sentence(unknown, key=word, name=key.value)
+            raise SourceError(what, where=f"{name}:{part.start_mark.line + 1}")
     return Entry(str(key.value), names, aliases, url, line)
 
 
@@ -124,8 +127,9 @@ def _refuse_doubles(entries: list[Entry], name: str) -> None:
         for spelling in entry.spellings:
             other = seen.setdefault(_folded(spelling), entry)
             if other is not entry:
-                message = f"{spelling!r} belongs to {other.name!r} (line {other.line}) too; keep it at one"
-                raise SourceError(message, where=f"{name}:{entry.line}")
+                belongs = "'%(spelling)s' belongs to '%(name)s' (line %(line)s) too; keep it at one"
+                what = Sentence(belongs, spelling=spelling, name=other.name, line=other.line)
+                raise SourceError(what, where=f"{name}:{entry.line}")
 
 
 def _folded(text: str) -> str:

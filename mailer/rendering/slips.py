@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from mailer.rendering.finding import Finding, error
+from mailer.rendering.finding import Finding, Sentence, error
 
 _PAIR = re.compile(r"(?P<before>\s*)(?P<key>[\w-]+)(?P<colon>[ \t]*[:：﹕])(?P<gap>\s*)(?P<value>\S.*)?$")
 _COLON = re.compile(r"\s*([^\s#:：\"'\[{-][^:：\"'\[{]*)：")
@@ -32,14 +32,14 @@ def find(text: str, first_line: int, keys: Iterable[str]) -> list[Finding]:
     return found
 
 
-def sign(text: str) -> tuple[int, str] | None:
+def sign(text: str) -> tuple[int, Sentence] | None:
     """The first tab or full-width colon that YAML of any shape cannot be read for: its line and what to do."""
     for number, line in enumerate(text.split("\n"), 1):
         if "\t" in line[: len(line) - len(line.lstrip())]:
-            return number, "a tab stands before the text; write blanks for it"
+            return number, Sentence("a tab stands before the text; write blanks for it")
         key = _COLON.match(line)
         if key:
-            return number, f"the colon behind {key[1].strip()!r} is full-width; write a plain one"
+            return number, Sentence("the colon behind '%(key)s' is full-width; write a plain one", key=key[1].strip())
     return None
 
 
@@ -51,40 +51,58 @@ def are_dashes(line: str) -> bool:
 def _line(line: str, pair: re.Match[str] | None, number: int, keys: frozenset[str], *, ends: bool) -> Iterator[Finding]:
     """What is wrong with one line; `ends`: its value does not go on in the next one."""
     if "\t" in (line[: len(line) - len(line.lstrip())] if pair is None else pair["before"] + pair["gap"]):
-        yield _slip(number, "a tab stands in the front matter", "Write blanks for it.")
+        yield error("I01", number, "a tab stands in the front matter.", "Write blanks for it.")
     elif pair is None:
         if keys and not line[0].isspace() and line[0] not in "-]}":
-            yield _slip(
-                number, f"{_short(line)} is no `key: value`", "Write a key and a colon before it, or delete it."
-            )
+            message = "'%(line)s' is no `key: value`."
+            fix = "Write a key and a colon before it, or delete it."
+            yield error("I01", number, message, fix, line=_short(line))
     elif pair["before"] and pair["key"].lower() in keys:
-        yield _slip(number, f"blanks stand before {pair['key']!r}", "Begin the line with the key.")
+        yield error("I01", number, "blanks stand before '%(key)s'.", "Begin the line with the key.", key=pair["key"])
     elif pair["before"] and keys:
         return  # the value above goes on
     elif pair["colon"].strip() != ":":
-        yield _slip(number, f"the colon behind {pair['key']!r} is full-width", f"Write: {_written(pair)}")
+        yield error(
+            "I01",
+            number,
+            "the colon behind '%(key)s' is full-width.",
+            "Write: %(pair)s",
+            key=pair["key"],
+            pair=_written(pair),
+        )
     elif pair["value"] and pair["gap"].strip(" "):
-        yield _slip(number, f"the blank behind '{pair['key']}:' is not a plain one", f"Write: {_written(pair)}")
+        message = "the blank behind '%(key)s:' is not a plain one."
+        fix = "Write: %(pair)s"
+        yield error("I01", number, message, fix, key=pair["key"], pair=_written(pair))
     elif pair["value"] and not pair["gap"]:
-        yield _slip(number, f"no blank stands behind '{pair['key']}:'", f"Write: {_written(pair)}")
+        yield error(
+            "I01", number, "no blank stands behind '%(key)s:'.", "Write: %(pair)s", key=pair["key"], pair=_written(pair)
+        )
     elif pair["value"]:
         yield from _value(pair["key"], pair["value"], number, ends=ends)
 
 
 def _value(key: str, value: str, number: int, *, ends: bool) -> Iterator[Finding]:
     first = value[0]
-    fix = f"Put it in double quotes: {key}: {_quoted(value)}"
+    fix = "Put it in double quotes: %(key)s: %(value)s"
     if first in "\"'":
         if ends and not _QUOTED.fullmatch(value):
-            fix = f'Put one pair around it all, and \\" for those inside: {key}: {_quoted(value)}'
-            yield _slip(number, f"the quotes of {key!r} do not stand around the whole value", fix)
+            fix = 'Put one pair around it all, and \\" for those inside: %(key)s: %(value)s'
+            message = "the quotes of '%(key)s' do not stand around the whole value."
+            yield error("I01", number, message, fix, key=key, value=_quoted(value))
     elif first in "[{":
         if ends and value.count("[") + value.count("{") != value.count("]") + value.count("}"):
-            yield _slip(number, f"the bracket that {key!r} begins with is not closed", "Close it on its line.")
+            yield error(
+                "I01", number, "the bracket that '%(key)s' begins with is not closed.", "Close it on its line.", key=key
+            )
     elif first in _SIGNS:
-        yield _slip(number, f"{key!r} begins with {first!r}", fix)
+        yield error(
+            "I01", number, "'%(key)s' begins with '%(first)s'.", fix, key=key, first=first, value=_quoted(value)
+        )
     elif ": " in value or value.endswith(":"):
-        yield _slip(number, f"{key!r} holds a colon with a blank behind it", fix)
+        yield error(
+            "I01", number, "'%(key)s' holds a colon with a blank behind it.", fix, key=key, value=_quoted(value)
+        )
 
 
 def _written(pair: re.Match[str]) -> str:
@@ -104,8 +122,4 @@ def _quoted(value: str) -> str:
 
 
 def _short(line: str) -> str:
-    return repr(line if len(line) <= 40 else line[:39] + "…")
-
-
-def _slip(number: int, what: str, fix: str) -> Finding:
-    return error("I01", number, f"{what}.", fix)
+    return line if len(line) <= 40 else line[:39] + "…"

@@ -10,7 +10,7 @@ from pathlib import Path
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Issue, Item, Section, Source
 from mailer.rendering import front_matter, language, slips
-from mailer.rendering.finding import Finding, error
+from mailer.rendering.finding import Finding, error, first_of
 
 LIMIT = 200_000  # twice what Gmail shows of a page
 LINE_LIMIT = 10_000
@@ -46,22 +46,23 @@ def read(text: str, name: str = "issue") -> Issue:
     """
     issue, findings = examine(text)
     if issue is None or findings:
-        first = min(findings)
-        more = f" ({len(findings) - 1} more; 'mailer check' lists them)" if len(findings) > 1 else ""
-        raise SourceError(f"{first.message} {first.fix}".rstrip() + more, where=f"{name}:{max(first.line, 1)}")
+        findings.sort()
+        raise SourceError(first_of(findings), where=f"{name}:{max(findings[0].line, 1)}")
     return issue
 
 
 def examine(text: str) -> tuple[Issue | None, list[Finding]]:
     """The issue as far as it can be read and all that is wrong with its form; None when nothing can be made of it."""
     if len(text) > LIMIT:
-        message = f"the file holds {len(text):,} characters; an issue has at most {LIMIT:,}."
-        return None, [error("I01", 1, message, "Split it: mail programs cut a message at 100 KB.")]
+        message = "the file holds %(size)s characters; an issue has at most %(limit)s."
+        fix = "Split it: mail programs cut a message at 100 KB."
+        return None, [error("I01", 1, message, fix, size=f"{len(text):,}", limit=f"{LIMIT:,}")]
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, line in enumerate(lines, 1):
         if len(line) > LINE_LIMIT:
-            message = f"a line of {len(line):,} characters; a paragraph has at most {LINE_LIMIT:,}."
-            return None, [error("I01", number, message, "Part it by blank lines.")]
+            message = "a line of %(size)s characters; a paragraph has at most %(limit)s."
+            fix = "Part it by blank lines."
+            return None, [error("I01", number, message, fix, size=f"{len(line):,}", limit=f"{LINE_LIMIT:,}")]
     findings = _control_characters(lines)
     head, end = _head(lines, findings)
     if head is None:
@@ -82,8 +83,9 @@ def _issue(head: front_matter.FrontMatter, body: _Body, day: date) -> Issue:
         if cta is None:
             cta = CallToAction(head.cta, line=line)
         elif cta.name != head.cta:
-            message = f"the front matter names the call to action {head.cta!r}, line {cta.line} {cta.name!r}."
-            body.findings.append(error("I14", line, message, "Give both one name."))
+            message = "the front matter names the call to action '%(cta)s', line %(line)s '%(name)s'."
+            fix = "Give both one name."
+            body.findings.append(error("I14", line, message, fix, cta=head.cta, line=cta.line, name=cta.name))
     return Issue(
         newsletter=head.newsletter,
         date=day,
@@ -112,11 +114,12 @@ def _control_characters(lines: list[str]) -> list[Finding]:
             message = "the line holds U+FFFD, which stands where a character was lost on the way."
             found.append(error("I10", number, message, "Write the character that belongs there."))
         elif bad is not None:
-            message = f"the line holds the control character U+{ord(bad[0]):04X}."
-            found.append(error("I10", number, message, "Delete it; 'mailer issue import' does so for pasted text."))
+            message = "the line holds the control character U+%(code)s."
+            fix = "Delete it; 'mailer issue import' does so for pasted text."
+            found.append(error("I10", number, message, fix, code=f"{ord(bad[0]):04X}"))
         elif (code := _noncharacter(line)) is not None:
-            message = f"the line holds U+{code:04X}, which is no character."
-            found.append(error("I10", number, message, "Delete it."))
+            message = "the line holds U+%(code)s, which is no character."
+            found.append(error("I10", number, message, "Delete it.", code=f"{code:04X}"))
         elif len(_BIDI_OPENED.findall(line)) != len(_BIDI_CLOSED.findall(line)):
             message = "the line changes the direction of writing and does not change it back."
             fix = "Delete the invisible marks U+202A, U+202B, U+2066 to U+2068."
@@ -179,8 +182,9 @@ class _Body:
         for number, line in enumerate(lines[start:], start + 1):
             self._take(line, number)
         if self._fence and (self._item or self._loose):
-            fix = f"End it with a line of {self._fence[0]}."
-            self.findings.append(error("I10", self._fence[1], "the code block is not closed.", fix))
+            message = "the code block is not closed."
+            fix = "End it with a line of %(fence)s."
+            self.findings.append(error("I10", self._fence[1], message, fix, fence=self._fence[0]))
         if self._block:
             message = "the block ::: is not closed."
             self.findings.append(error("I10", self._block.line, message, "End it with a line of three colons."))
@@ -214,8 +218,8 @@ class _Body:
             fix = "Put the issue's title into the front matter as `title:`; sections are ##, items ###."
             self.findings.append(error("I01", number, "a heading of the first level.", fix))
         elif not text:
-            what = "section title" if level == 2 else "headline"
-            self.findings.append(error("I01", number, f"an empty {what}.", "Write it, or delete the line."))
+            message = "an empty section title." if level == 2 else "an empty headline."
+            self.findings.append(error("I01", number, message, "Write it, or delete the line."))
             self._item = _Open(number) if level == 3 else None
         elif level == 2:
             self.sections.append(Section(_unescape(text), (), number))
@@ -225,18 +229,19 @@ class _Body:
     def _fence_of_colons(self, text: str, number: int) -> None:
         if self._block is not None:
             if text:
-                message = f"a block inside the block of line {self._block.line}."
-                self.findings.append(error("I10", number, message, "Close that one first with a line of three colons."))
+                message = "a block inside the block of line %(line)s."
+                fix = "Close that one first with a line of three colons."
+                self.findings.append(error("I10", number, message, fix, line=self._block.line))
             self._close()
             return
         self._close()
         kind, _, name = text.partition(" ")
         if kind != "cta":
-            message = f"unknown block {kind!r}." if kind else "a line of colons that closes nothing."
-            self.findings.append(error("I10", number, message, "Known is: ::: cta NAME."))
+            message = "unknown block '%(kind)s'." if kind else "a line of colons that closes nothing."
+            self.findings.append(error("I10", number, message, "Known is: ::: cta NAME.", kind=kind))
         elif self.cta is not None:
-            message = f"a second call to action; the first is on line {self.cta.line}."
-            self.findings.append(error("I14", number, message, "Keep one."))
+            message = "a second call to action; the first is on line %(line)s."
+            self.findings.append(error("I14", number, message, "Keep one.", line=self.cta.line))
         self._block = _Open(number, name.strip() or "club") if kind else None
 
     def _gather(self, line: str, number: int) -> None:
@@ -261,9 +266,12 @@ class _Body:
 
     def _place_loose(self, loose: _Open) -> None:
         if self.sections or self.cta:
-            what = "the call to action" if self.cta else f"the section title of line {self.sections[-1].line}"
+            message = "text after the call to action that belongs to no item."
+            if not self.cta:
+                message = "text after the section title of line %(line)s that belongs to no item."
             fix = "Put it under a ### headline, or above the first ## as the introduction."
-            self.findings.append(error("I01", loose.line, f"text after {what} that belongs to no item.", fix))
+            line = self.sections[-1].line if self.sections else 0
+            self.findings.append(error("I01", loose.line, message, fix, line=line))
         else:
             self.intro, self.intro_line = _strip_blank(loose.lines), loose.line
 
@@ -278,7 +286,7 @@ class _Body:
         lang = attributes.get("lang", "")
         if lang and not language.is_tag(lang):
             fix = 'Write, for example: {lang="zh-Hans"}.'
-            self.findings.append(error("I01", opened.line, f"{lang!r} is not a language tag.", fix))
+            self.findings.append(error("I01", opened.line, "'%(lang)s' is not a language tag.", fix, lang=lang))
             lang = ""
         body, source = split_source(opened.lines, opened.line + 1)
         return Item(
@@ -300,12 +308,13 @@ class _Body:
         while position < len(inside) and inside[position:].strip():
             part = _ATTRIBUTE.match(inside, position)
             if part is not None and (part[3] or "")[:1] in _OTHER_QUOTES:
-                fix = f'Write: {{{part[1]}="{part[3].strip("“”„‘’「」＂")}"}}.'
-                self.findings.append(error("I01", line, f"the quotes in {{{inside}}} are not straight.", fix))
+                message = "the quotes in {%(inside)s} are not straight."
+                fix, meant = 'Write: {%(name)s="%(meant)s"}.', part[3].strip("“”„‘’「」＂")
+                self.findings.append(error("I01", line, message, fix, inside=inside, name=part[1], meant=meant))
             if part is None or part[1] not in ("lead", "lang") or (part[1] == "lang" and not (part[2] or part[3])):
-                message = f"{{{inside}}} is no attribute of an item."
+                message = "{%(inside)s} is no attribute of an item."
                 fix = 'Known are {lead}, {lead="short form"} and {lang="zh-Hans"}; a brace in a headline is \\{.'
-                self.findings.append(error("I01", line, message, fix))
+                self.findings.append(error("I01", line, message, fix, inside=inside))
                 break
             found[part[1]] = " ".join(_unescape(part[2] if part[2] is not None else part[3] or "").split())
             position = part.end()

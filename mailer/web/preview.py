@@ -18,7 +18,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from mailer.rendering.edition import SAMPLE, Edition
-from mailer.rendering.finding import Finding
+from mailer.rendering.finding import LANGUAGES, Finding, Sentence
+from mailer.rendering.translation import Translate, choose, translator
 from mailer.web import preview_page
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
@@ -98,18 +99,20 @@ def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -
             await asyncio.gather(watcher, return_exceptions=True)
 
     async def shell(request: Request) -> Response:
-        page = preview_page.page(request.headers.get("accept-language", ""))
+        lang = _language(request)
+        page = preview_page.page(lang, translator(lang))
         headers = {"Content-Security-Policy": SHELL_POLICY, "Vary": "Accept-Language", "Cache-Control": "no-store"}
         return HTMLResponse(page, headers=headers)
 
     async def state(request: Request) -> Response:
-        return JSONResponse({"version": preview.version, "sheets": [_summary(sheet) for sheet in preview.sheets]})
+        _ = translator(_language(request))
+        return JSONResponse({"version": preview.version, "sheets": [_summary(sheet, _) for sheet in preview.sheets]})
 
     async def view(request: Request) -> Response:
         sheet = _sheet(preview, request.path_params["index"])
         if sheet is None:
             return Response("no such edition", 404)
-        page = _view(sheet, request.path_params["kind"])
+        page = _view(sheet, request.path_params["kind"], translator(_language(request)))
         return HTMLResponse(page, headers={"Content-Security-Policy": FRAME_POLICY, "Cache-Control": "no-store"})
 
     async def image(request: Request) -> Response:
@@ -153,25 +156,30 @@ def _sheet(preview: Preview, index: int) -> Sheet | None:
     return preview.sheets[index] if 0 <= index < len(preview.sheets) else None
 
 
-def _summary(sheet: Sheet) -> dict[str, object]:
+def _language(request: Request) -> str:
+    """What the browser asks for, of the two languages the preview speaks."""
+    return choose(LANGUAGES, request.headers.get("accept-language", ""))
+
+
+def _summary(sheet: Sheet, _: Translate) -> dict[str, object]:
     edition = sheet.edition
     return {
         "name": sheet.name,
         "lang": edition.lang if edition else "",
         "subject": edition.subject if edition else "",
         "bytes": len(edition.html.encode("utf-8")) if edition else 0,
-        "error": sheet.error,
+        "error": Sentence(sheet.error).said(_),
         "source": sheet.source,
         "sender": edition.sender if edition else "",
         "preheader": sheet.preheader,
-        "findings": [finding.as_json() for finding in sheet.findings],
+        "findings": [finding.as_json(_) for finding in sheet.findings],
     }
 
 
-def _view(sheet: Sheet, kind: str) -> str:
+def _view(sheet: Sheet, kind: str, _: Translate) -> str:
     edition = sheet.edition
     if edition is None:
-        return _plain(sheet.error)
+        return _plain(Sentence(sheet.error).said(_))
     if kind == "text":
         return _plain(edition.text, edition.lang)
     if kind == "source":

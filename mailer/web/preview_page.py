@@ -3,69 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from html import escape
 
-from mailer.rendering.translation import choose
+from mailer.rendering.translation import Translate
 
-_FRAMES = (
-    ("desktop", "light", "wide"),
-    ("phone", "light", "phone"),
-    ("dark", "dark", "wide"),
-    ("phone_dark", "dark", "phone"),
-    ("bare", "bare", "wide"),
-    ("phone_bare", "bare", "phone"),
-    ("text", "text", "wide"),
-    ("source", "source", "wide"),
-)
-_WORDS = {
-    "en": {
-        "preview": "Preview",
-        "editions": "Editions",
-        "views": "Views",
-        "findings": "Findings",
-        "file": "Issue file",
-        "desktop": "Desktop",
-        "phone": "Phone",
-        "dark": "Dark",
-        "phone_dark": "Phone, dark",
-        "bare": "Styles removed",
-        "phone_bare": "Phone, styles removed",
-        "text": "Text part",
-        "source": "Source of the message",
-        "line": "line {}",
-        "whole": "issue",
-        "error": "error",
-        "warning": "warning",
-        "none": "None.",
-        "before": "The views show it as it was before.",
-        "bytes": "{} KB of HTML",
-        "ended": "The preview has ended; start 'mailer preview' again.",
-    },
-    "zh": {
-        "preview": "预览",
-        "editions": "语言版本",
-        "views": "视图",
-        "findings": "检查结果",
-        "file": "期刊文件",
-        "desktop": "电脑",
-        "phone": "手机",
-        "dark": "深色模式",
-        "phone_dark": "手机，深色模式",
-        "bare": "去除样式",
-        "phone_bare": "手机，去除样式",
-        "text": "纯文本部分",
-        "source": "邮件源码",
-        "line": "第 {} 行",
-        "whole": "全文",
-        "error": "错误",
-        "warning": "警告",
-        "none": "没有问题。",
-        "before": "下列视图仍是上一次的内容。",
-        "bytes": "HTML {} KB",
-        "ended": "预览已结束；请重新运行 mailer preview。",
-    },
-}
 _PAGE = """<!DOCTYPE html>
 <html lang="{lang}">
 <head>
@@ -98,19 +39,42 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(wishes: str) -> str:
-    """The page in the language that an Accept-Language header asks for, else in English."""
-    return _page(choose(tuple(_WORDS), wishes))
-
-
-@cache
-def _page(lang: str) -> str:
-    words = _WORDS[lang]
-    links = " ".join(f'<a href="#f{number}">{words[name]}</a>' for number, (name, _, _) in enumerate(_FRAMES))
-    frames = "\n".join(
-        f'<figure id="f{number}" class="{size}"><figcaption>{words[name]}</figcaption>'
-        f'<iframe data-kind="{kind}" title="{words[name]}"></iframe></figure>'
-        for number, (name, kind, size) in enumerate(_FRAMES)
+def page(lang: str, _: Translate) -> str:
+    """The page in a language, into which `_` translates."""
+    views = (
+        (_("Desktop"), "light", "wide"),
+        (_("Phone"), "light", "phone"),
+        (_("Dark"), "dark", "wide"),
+        (_("Phone, dark"), "dark", "phone"),
+        (_("Styles removed"), "bare", "wide"),
+        (_("Phone, styles removed"), "bare", "phone"),
+        (_("Text part"), "text", "wide"),
+        (_("Source of the message"), "source", "wide"),
     )
-    said = escape(json.dumps(words, ensure_ascii=False))
-    return _PAGE.format(lang=lang, words=said, links=links, frames=frames, **words)
+    links = " ".join(f'<a href="#f{number}">{name}</a>' for number, (name, _kind, _size) in enumerate(views))
+    frames = "\n".join(
+        f'<figure id="f{number}" class="{size}"><figcaption>{name}</figcaption>'
+        f'<iframe data-kind="{kind}" title="{name}"></iframe></figure>'
+        for number, (name, kind, size) in enumerate(views)
+    )
+    words = {
+        "line": _("line %(number)s", number="{}"),
+        "whole": _("issue"),
+        "error": _("error"),
+        "warning": _("warning"),
+        "none": _("None."),
+        "before": _("The views show it as it was before."),
+        "bytes": _("%(size)s KB of HTML", size="{}"),
+        "ended": _("The preview has ended; start 'mailer preview' again."),
+    }
+    return _PAGE.format(
+        lang=lang,
+        preview=_("Preview"),
+        editions=_("Editions"),
+        views=_("Views"),
+        findings=_("Findings"),
+        file=_("Issue file"),
+        words=escape(json.dumps(words, ensure_ascii=False)),
+        links=links,
+        frames=frames,
+    )

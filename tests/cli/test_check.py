@@ -88,3 +88,30 @@ def test_a_broken_head_is_told_where_it_begins(folder: Path) -> None:
     assert "stdin:3: error I01" in run("check", "-", stdin=ISSUE.replace("number: 7", "number: [7"))[1]
     tagged = ISSUE.replace("lang: en", "lang: en\ntags: !!python/tuple [a]")
     assert "stdin:6: error I01: the YAML tag 'python/tuple' is not taken." in run("check", "-", stdin=tagged)[1]
+
+
+def test_findings_are_told_in_the_language_asked_for(folder: Path) -> None:
+    code, out, err = run("check", "--language", "zh", "-", stdin=ISSUE.replace("opened", "TODO"))
+    assert (code, out) == (1, "stdin:9: 错误 I09：正文中留有“TODO”。请填上应有的内容。\n")
+    assert "1 个错误，0 个警告" in err
+    assert run("check", "--language", "fr", "-", stdin=ISSUE)[0] == 2
+
+
+def test_a_chinese_terminal_is_told_in_chinese_and_a_program_in_english(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = ISSUE.replace("opened", "TODO")
+    english = run("check", "--json", "-", stdin=text)
+    for variable, locale in (("LANG", "zh_CN.UTF-8"), ("LC_MESSAGES", "zh_TW"), ("LC_ALL", "zh_CN.GB18030")):
+        monkeypatch.delenv("LC_ALL", raising=False)
+        monkeypatch.setenv(variable, locale)
+        code, out, _ = run("check", "-", stdin=text)
+        assert (code, "正文中留有“TODO”。" in out) == (1, True)
+        assert run("check", "--json", "-", stdin=text) == english
+        assert "'TODO' was left" in run("check", "--language", "en", "-", stdin=text)[1]
+        monkeypatch.delenv(variable)
+    told, plain = (json.loads(run("check", "--json", *more, "-", stdin=text)[1]) for more in (("--language", "zh"), ()))
+    assert (told["id"], told["line"], told["message"]) == (plain["id"], plain["line"], "正文中留有“TODO”。")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert "'TODO' was left" in run("check", "-", stdin=text)[1]

@@ -125,6 +125,30 @@ def test_a_browser_solves_the_puzzle_when_there_are_too_many_signups(browser: Br
     page.context.close()
 
 
+def test_a_chinese_editor_is_told_in_chinese(browser: Browser, tmp_path: Path) -> None:
+    config = init.make_club(tmp_path / "club", name="晨报")
+    file = tmp_path / "club" / "issues" / "today.md"
+    file.write_text(
+        "---\nnewsletter: 晨报\ndate: 2026-06-02\nlang: zh-Hans\n---\n\n### 新闻。\n\nTODO\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "mailer", "--config", str(config), "preview", str(file), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stderr is not None
+            address = program.stderr.readline().split(" at ")[1].split()[0]
+            for locale, told in (
+                ("zh-CN", "第 9 行 错误 I09 正文中留有“TODO”。 请填上应有的内容。"),
+                ("en-GB", "line 9 error I09 'TODO' was left in the text. Write what belongs there."),
+            ):
+                page = browser.new_context(locale=locale).new_page()
+                page.goto(address)
+                page.locator("#findings p.error").wait_for()
+                assert page.locator("#findings p.error").inner_text() == told
+                page.context.close()
+        finally:
+            program.terminate()
+
+
 def test_a_save_renews_the_preview_where_the_editor_had_scrolled_to(browser: Browser, tmp_path: Path) -> None:
     config = init.make_club(tmp_path / "club", name="Quay News")
     file = tmp_path / "club" / "issues" / "today.md"

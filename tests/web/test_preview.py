@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from mailer.rendering import edition, source
 from mailer.rendering import theme as themes
 from mailer.rendering.facts import ClubFacts
-from mailer.rendering.finding import error
+from mailer.rendering.finding import Sentence, error
 from mailer.rendering.templates import Templates
 from mailer.web.preview import FRAME_POLICY, Preview, Sheet, create_app
 
@@ -124,8 +124,17 @@ def test_the_page_speaks_the_editors_language(client):
         assert "<h1>Findings</h1>" in client.get("/", headers={"accept-language": wish}).text
 
 
-def test_both_languages_have_all_words():
-    from mailer.web.preview_page import _WORDS
-
-    assert _WORDS["en"].keys() == _WORDS["zh"].keys()
-    assert all(word.count("{}") == _WORDS["zh"][key].count("{}") for key, word in _WORDS["en"].items())
+def test_findings_are_told_in_the_editors_language():
+    found = error("I09", 3, "'%(text)s' was left in the text.", "Write what belongs there.", text="TODO")
+    broken = Sentence("%(where)s: %(what)s", where="broken.md:3", what=found.what)
+    sheets = [replace(rendered(), findings=[found]), Sheet("broken.md", error=broken)]
+    with TestClient(create_app(Preview(lambda: sheets), never), base_url="http://127.0.0.1") as client:
+        state = {
+            wish: client.get("/state", headers={"accept-language": wish}).json()["sheets"] for wish in ("zh", "de")
+        }
+        page = client.get("/view/1/light", headers={"accept-language": "zh-CN"}).text
+    assert state["de"][0]["findings"][0]["message"] == "'TODO' was left in the text."
+    assert state["zh"][0]["findings"][0]["message"] == "正文中留有“TODO”。"
+    assert state["zh"][0]["findings"][0]["fix"] == "请填上应有的内容。"
+    assert state["zh"][1]["error"] == "broken.md:3: 正文中留有“TODO”。请填上应有的内容。"
+    assert "正文中留有“TODO”。" in page

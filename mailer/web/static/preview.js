@@ -29,7 +29,6 @@ function showEditions(sheets) {
 
 function note(finding, place) {
   const made = element("p", "", finding.level);
-  made.lang = "en"; // findings are told in English
   if (place) made.append(place, " ");
   made.append(element("b", `${words[finding.level]} ${finding.id}`), ` ${finding.message} `, element("i", finding.fix));
   return made;
