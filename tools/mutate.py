@@ -47,9 +47,9 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", 
 ROOMS = (
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
     *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
-    *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk")),
+    *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "books")),
 )
-QUICK = "not postgresql and (restarts or greylisting_costs or together and 1)"  # of what shows the pace
+QUICK = "not postgresql and (restarts or greylisting_costs or is_away or together and 1)"  # of what shows the pace
 PROMPT = "not postgresql and not takes_two and not leaving_during"  # all but two that wait long
 DISPATCH = ("tests/flows/test_dispatch.py", "tests/flows/test_dispatch_faults.py")  # they wait more than they work
 Stage = tuple[str, tuple[str, ...]]  # name, command

@@ -258,6 +258,7 @@ def test_nothing_leaves_after_the_deadline(db: Database) -> None:
     _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=later(minutes=5))])
     db.run(running.expire_overdue, later(hours=1))
     assert _states(db) == ["failed", "cancelled"]
+    assert db.read(running.cut_off, issue_id) == 2
     assert db.run(running.finish_issues, later(hours=1)) == ["2026-05-21-214"]
 
 
