@@ -42,7 +42,13 @@ FILES = (
     "mailer/store/budgets.py",
     "mailer/model/delivery.py",
     "mailer/model/pacing.py",
+    "mailer/transport/lane.py",
+    "mailer/transport/pipelining.py",
+    "mailer/transport/protocol.py",
+    "mailer/transport/replies.py",
+    "mailer/transport/session.py",
 )
+WIRE = "mailer/transport/"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not postgresql")
 ROOMS = (
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
@@ -60,6 +66,7 @@ STAGES: tuple[Stage, ...] = (
     ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py")),
     ("dispatch", (*PYTEST, "-n", "4", "-k", PROMPT, *DISPATCH)),
 )
+WIRE_STAGES: tuple[Stage, ...] = (("transport", (*PYTEST, "-n", "2", "tests/transport")), *STAGES[1:])
 SWAPS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
@@ -226,8 +233,8 @@ def conditions_of(file: str, text: str) -> list[Mutant]:
 class Bench:
     """Copies of the program, one for each trial that runs at the same time."""
 
-    def __init__(self, folder: Path, count: int, stages: Sequence[Stage]) -> None:
-        self._stages = stages
+    def __init__(self, folder: Path, count: int, *, quick: bool) -> None:
+        self._stages = 2 if quick else len(STAGES)
         self._limits: dict[str, float] = {}  # seconds, by stage
         self._free = [folder / str(number) for number in range(count)]
         for copied in self._free:
@@ -242,20 +249,20 @@ class Bench:
         copied = self._free.pop()
         try:
             if mutant is None:
-                return self._run(copied)
+                return self._run(copied, STAGES) or self._run(copied, WIRE_STAGES[:1])
             file = copied / mutant.file
             before = file.read_text(encoding="utf-8")
             file.write_text(mutant.apply(before), encoding="utf-8")
             try:
-                return self._run(copied)
+                return self._run(copied, WIRE_STAGES if mutant.file.startswith(WIRE) else STAGES)
             finally:
                 file.write_text(before, encoding="utf-8")
         finally:
             self._free.append(copied)
 
-    def _run(self, copied: Path) -> str:
+    def _run(self, copied: Path, stages: Sequence[Stage]) -> str:
         environment = os.environ | {"PYTHONPATH": f"{copied}{os.pathsep}{copied / 'tests'}"}
-        for name, command in self._stages:
+        for name, command in stages[: self._stages]:
             times = 2 if name == "dispatch" else 1  # real time may fail one that is only hurried
             began = time.monotonic()
             try:
@@ -309,18 +316,17 @@ def main() -> int:
         for one in chosen:
             print(f"{one.file}:{one.line}: {one.kind}: {one.instead}")
         return 0
-    stages = STAGES[:2] if given.quick else STAGES
-    return _try(chosen, texts, stages, given.jobs, given.report, given.least)
+    return _try(chosen, texts, given.jobs, given.report, given.least, quick=given.quick)
 
 
 def _try(
-    chosen: list[Mutant], texts: dict[str, str], stages: Sequence[Stage], jobs: int, report: Path | None, least: float
+    chosen: list[Mutant], texts: dict[str, str], jobs: int, report: Path | None, least: float, *, quick: bool
 ) -> int:
     caught: Counter[str] = Counter()
     survivors: list[str] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), jobs, stages)
+        bench = Bench(Path(folder), jobs, quick=quick)
         if failing := bench.try_out(None):
             print(f"the tests fail without any change ({failing}): nothing can be seen from them")
             return 2
