@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 LONGEST = 30  # characters that a phone of 320 px shows in one line
-_OTHERS = "\u00a1-\u058f"  # letters that stand in words as ASCII does: Latin, Greek, Cyrillic, Armenian
+_EVERY = 16  # of the widest letters
+_OTHERS = (  # what stands in words as ASCII does: Latin to Sinhala, Georgian to Cherokee, small and wide forms
+    "\u00a1-\u0dff\u10a0-\u167f\u1e00-\u1fff\ufb00-\ufdff\ufe70-\ufefc"
+)
 _PIECE = re.compile(
     r"(?P<kept><!--.*?-->|<(?P<raw>style|title)\b.*?</(?P=raw)\s*>"
     r"""|<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>)"""
@@ -15,6 +19,8 @@ _PIECE = re.compile(
 _LONG = re.compile(  # between tags
     rf">(?:[!-;=?-~{_OTHERS}]{{0,{LONGEST}}}+[^!-~{_OTHERS}])*+[!-;=?-~{_OTHERS}]{{{LONGEST + 1}}}"
 )
+_WORD = re.compile(rf"[!-~{_OTHERS}]{{{LONGEST + 1},}}")
+_UNIT = re.compile(r"&#?\w+;|.")
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
 
 
@@ -25,12 +31,17 @@ def breakable(page: str, unbroken: str) -> str:
     """
     if not _LONG.search(page, max(0, page.find("<body"))):
         return page
-    unit = re.compile(rf"{unbroken}|&#?\w+;|.")
+    unit = re.compile(rf"{unbroken}|{_UNIT.pattern}")
 
     def replaced(match: re.Match[str]) -> str:
         return match[0] if match["kept"] else _broken([each[0] for each in unit.finditer(match[0])])
 
     return _PIECE.sub(replaced, page)
+
+
+def breakable_words(escaped: str) -> str:
+    """A reader's value, escaped for a page's text, with `<wbr>` in its long words."""
+    return _WORD.sub(lambda match: _broken(_UNIT.findall(match[0])), escaped)
 
 
 def _broken(units: list[str]) -> str:
@@ -40,6 +51,6 @@ def _broken(units: list[str]) -> str:
         since += 1
         following = units[index + 1] if index + 1 < len(units) else ""
         sign = (unit in _SEPARATORS or unit == "&amp;") and following.isalnum() and since > 3
-        if following and (sign or since == LONGEST - 6):
+        if following and (sign or since >= _EVERY) and not unicodedata.combining(following[0]):
             made, since = f"{made}<wbr>", 0
     return made

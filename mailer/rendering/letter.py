@@ -15,6 +15,7 @@ from mailer.model.columns import width
 from mailer.model.letter import Link
 from mailer.model.tokens import LENGTH, Keyring, Purpose
 from mailer.rendering import text
+from mailer.rendering.breaks import breakable
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.inline import inline
 from mailer.rendering.message import multipart
@@ -103,7 +104,7 @@ class LetterWriter:
         """Subject, text and page of one letter."""
         subject = " ".join(self._templates.render(f"{folder}/subject.txt.j2", **context).split())
         context = {**context, "subject": subject}
-        page = inline(self._templates.render(f"{folder}/body.html.j2", **context))
+        page = breakable(inline(self._templates.render(f"{folder}/body.html.j2", **context)), _MARKED.pattern)
         return subject, _tidy(self._templates.render(f"{folder}/body.txt.j2", **context)), page
 
     def _slotted(

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from mailer.mail import header, list_headers
 from mailer.mail.wire import WireForm, WirePieces, wire_form
-from mailer.rendering import transfer
+from mailer.rendering import breaks, transfer
 
 FORMAT = 1
 _DUMMY = "a" * 26
@@ -50,7 +50,8 @@ class Personal(NamedTuple):
 class Place(StrEnum):
     """Where a value stands, and so how it is escaped."""
 
-    HTML = "html"  # text or a quoted attribute
+    PROSE = "prose"  # text of the page, where long words may be broken
+    HTML = "html"  # a quoted attribute
     URL = "url"  # inside a link's address, HTML or plain text
     TEXT = "text"  # the plain-text part
     TOKEN = "token"  # noqa: S105 - a signed token, which needs no escaping anywhere
@@ -78,6 +79,8 @@ class Slot:
         """The escaped value of the field or its default; "" where it is missing and has none."""
         plain = fields.get(self.name, "").strip() or self.default
         plain = _clean(self.joiner + plain) if plain else ""
+        if self.place is Place.PROSE:
+            return html.escape(plain) if len(plain) <= breaks.LONGEST else breaks.breakable_words(html.escape(plain))
         if self.place is Place.HTML:
             return html.escape(plain)
         if self.place is Place.URL:

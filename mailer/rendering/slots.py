@@ -42,9 +42,7 @@ class Slots:
 
     def split_html(self, page: str) -> Part:
         """The page cut at the words; those inside a link's address are escaped as parts of a URL."""
-        return tuple(
-            self._slot(piece, Place.URL if _in_address(page, at) else Place.HTML) for at, piece in self._cut(page)
-        )
+        return tuple(self._slot(piece, _place(page, at)) for at, piece in self._cut(page))
 
     def split_text(self, plain: str) -> Part:
         """The same for the text part."""
@@ -76,7 +74,9 @@ class Slots:
         return Slot(name, place, what.joiner or "", what.default or "")
 
 
-def _in_address(page: str, at: int) -> bool:
-    """Whether what stands at a place of the page is inside a tag, in the address of a link or picture."""
+def _place(page: str, at: int) -> Place:
+    """What stands at a place of the page: text, the address of a link or picture, another attribute."""
+    if page.rfind("<", 0, at) < page.rfind(">", 0, at):
+        return Place.PROSE
     quote = page.rfind('"', 0, at)
-    return page.rfind("<", 0, at) > page.rfind(">", 0, at) and page.endswith(('href="', 'src="'), 0, quote + 1)
+    return Place.URL if page.endswith(('href="', 'src="'), 0, quote + 1) else Place.HTML

@@ -1,9 +1,13 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.breaks import LONGEST, breakable
+from mailer.rendering import edition, picture, source
+from mailer.rendering.breaks import LONGEST, breakable, breakable_words
+from mailer.rendering.edition import SAMPLE
+from mailer.rendering.message import Personal
 
 SLOT = r"mrg(\d+)z"
 
@@ -35,6 +39,40 @@ def test_what_stands_for_a_readers_value_stays_whole():
     made = breakable("<p>" + "a" * (LONGEST - 8) + "mrg12z" + "a" * LONGEST + "</p>", SLOT)
     assert "mrg12z" in made
     assert "<wbr>" in made
+
+
+def test_a_mark_stays_with_its_letter():
+    assert "<wbr>\u0301" not in breakable("<p>" + "e\u0301" * 60 + "</p>", SLOT)
+
+
+def test_a_readers_long_value_breaks_in_text_and_stays_whole_in_attributes():
+    assert breakable_words("Alice &lt;b&gt; Chen") == "Alice &lt;b&gt; Chen"
+    made = breakable_words("&amp;" * 40)
+    assert made.replace("<wbr>", "") == "&amp;" * 40
+    assert 0 < max(map(len, made.split("<wbr>"))) <= LONGEST * len("&amp;")
+
+
+@pytest.mark.skipif(picture.find_chromium() is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("letter", ["W", "&", "ق", "日"])
+def test_no_readers_value_makes_the_mail_wider_than_a_phone(letter, club, theme, templates, tmp_path):
+    text = (
+        '---\nnewsletter: q\ndate: 2026-06-02\nlang: en\npreheader: "Hi{{ name | \\", \\" }}."\n---\n'
+        'Dear {{ name ?? "reader" }}, {{ email }}.\n\n### A story\n\n'
+        '- [You, {{ name ?? "reader" }}](https://x.example/?n={{ name ?? "x" }})\n'
+    )
+    made = edition.render(source.read(text), club=club, theme=theme, templates=templates)
+    value = letter * 120
+    fields = {"name": value, "email": f"{'alice' * 24}@example.com"}
+    page = made.program.page(Personal("a@example.com", value, fields, SAMPLE.tokens))
+    assert "<wbr>" not in re.sub("<wbr>(?=[^<>]*<)", "", page)  # only in text
+    for name, styles in (
+        ("whole", r"(?!)"),
+        ("core", r"<style.*?</style>"),
+        ("bare", r'<style.*?</style>| style="[^"]*"'),
+    ):
+        file = tmp_path / f"{name}.html"
+        file.write_text(re.sub(styles, "", page, flags=re.DOTALL), encoding="utf-8")
+        assert picture.extent(file, 375)[0] == 375, name
 
 
 @given(st.text("ab/&.<1äЖ", min_size=1, max_size=200))

@@ -7,6 +7,7 @@ import pytest
 from mailer.errors import AddressError, TemplateError
 from mailer.model.letter import Links
 from mailer.model.tokens import Keyring, Purpose
+from mailer.rendering import picture
 from mailer.rendering.letter import LetterWriter
 from mailer.rendering.templates import Templates
 
@@ -151,3 +152,10 @@ def test_a_letter_says_what_the_newsletter_is_called_in_its_language(tmp_path, w
     assert [mail["From"].addresses[0].display_name for mail in mails] == ["Quay News", "码头早报"]
     assert "码头早报" in mails[1].get_body().get_content()
     assert "Quay News" not in mails[1].get_body().get_content()
+
+
+@pytest.mark.skipif(picture.find_chromium() is None, reason="no Chromium on this machine")
+def test_no_value_makes_a_letter_wider_than_a_phone(write, tmp_path):
+    page = confirm(write, 1, "W" * 120)[2]
+    (tmp_path / "letter.html").write_text(page, encoding="utf-8")
+    assert picture.extent(tmp_path / "letter.html", 375)[0] == 375

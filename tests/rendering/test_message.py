@@ -31,9 +31,9 @@ FRAME = Frame(
     unsubscribe_address="leave@example.org",
     feedback_id="214:harbour-morning:news:mailer",
 )
-NAME_HTML = Slot("first_name", Place.HTML, joiner=", ")
+NAME_HTML = Slot("first_name", Place.PROSE, joiner=", ")
 NAME_TEXT = Slot("first_name", Place.TEXT, joiner=", ")
-SHOP = Slot("shop", Place.HTML, default="your <shop>")
+SHOP = Slot("shop", Place.PROSE, default="your <shop>")
 EMAIL_URL = Slot("email", Place.URL)
 LEAVE = Slot("unsubscribe", Place.TOKEN)
 
