@@ -9,8 +9,8 @@ import yaml
 
 from mailer.model.issue import CallToAction, Issue, Item, Source
 from mailer.rendering import language
+from mailer.rendering.attribution import NO_SOURCE, split_source
 from mailer.rendering.front_matter import AUTO
-from mailer.rendering.source import NO_SOURCE, split_source
 
 _PLAIN = re.compile(r"[^\W_][^\n#:{}\[\]]*(?:[:#][^\s:#{}\[\],]+[^\n#:{}\[\]]*)*")
 _STRUCTURE = re.compile(r"#{1,3}(?:[ \t]|$)|:::")
