@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 LONGEST = 30  # characters that a phone of 320 px shows in one line
-_EVERY = 16  # of the widest letters
+_EVERY = 10  # of the widest letters, in the largest heading
 _OTHERS = (  # what stands in words as ASCII does: Latin to Sinhala, Georgian to Cherokee, small and wide forms
     "\u00a1-\u0dff\u10a0-\u167f\u1e00-\u1fff\ufb00-\ufdff\ufe70-\ufefc"
 )
