@@ -26,11 +26,21 @@ def issue() -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="The issue's date; default: the one in the digest.")
 @click.option("--number", type=click.IntRange(0), help="The issue's number.")
+@click.option(
+    "--lang", default="", help="Language to read where every item is there in two; default: the one in FILE's name."
+)
 @click.option("--force", is_flag=True, help="Overwrite FILE, even if it has not been published.")
 @click.option("--json", "as_json", is_flag=True, help="Issue, repairs and lines not placed as one JSON object.")
 @click.pass_context
 def import_(
-    ctx: click.Context, text: str, output: Path | None, day: str | None, number: int | None, force: bool, as_json: bool
+    ctx: click.Context,
+    text: str,
+    output: Path | None,
+    day: str | None,
+    number: int | None,
+    lang: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Turn a pasted digest (TEXT: a file, or - for stdin) into an issue file.
 
@@ -45,7 +55,8 @@ def import_(
     club = _club(ctx)
     data, name = _bytes(text)
     given = _day(day) if day else None
-    reading = paste.read(data, today=_today(club), day=given, defaults=_defaults(club, output), name=name)
+    lang = lang or (_edition(output) if output else "")
+    reading = paste.read(data, today=_today(club), day=given, lang=lang, defaults=_defaults(club, output), name=name)
     made = reading.issue if number is None else replace(reading.issue, number=number)
     if club is not None and made.newsletter == club.settings.newsletter.name:
         made = replace(made, newsletter=club.settings.newsletter.name_in(made.lang))
@@ -181,6 +192,14 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
                 _write(Path(name), written, force=True)
     if only_check and changed:
         ctx.exit(1)
+
+
+def _edition(output: Path) -> str:
+    """The language that a file's name tells: "en" of `2026-05-21.en.md`."""
+    from mailer.rendering import language
+
+    tag = output.with_suffix("").suffix.removeprefix(".")
+    return tag if language.is_tag(tag) else ""
 
 
 def _print_reading(made: Issue, reading: Reading, markdown: str) -> None:

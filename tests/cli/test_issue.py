@@ -208,3 +208,11 @@ def test_an_import_calls_the_newsletter_as_the_club_does_in_the_pastes_language(
     Path("mailer.toml").write_text(settings, encoding="utf-8")
     _, out, _ = run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)
     assert "newsletter: Quay News\n" in out
+
+
+def test_a_files_name_tells_which_edition_of_a_bilingual_paste_is_wanted(folder: Path) -> None:
+    pairs = "Quay Daily, 21 May 2026\n1. 渡轮加班\n1. Ferry sails\n2. 吊机换钩\n2. Crane hooked\n"
+    for name, headline in (("a.zh.md", "### 渡轮加班"), ("a.en.md", "### Ferry sails")):
+        assert run("issue", "import", "-", "-o", name, stdin=pairs)[0] == 0
+        assert Path(name).read_text(encoding="utf-8").count("### ") == 2
+        assert headline in Path(name).read_text(encoding="utf-8")

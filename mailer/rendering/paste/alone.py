@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, links, sources, tails
+from mailer.rendering.paste import dates, enumerators, grammar, links, sources, tails
 from mailer.rendering.paste.labels import BARE, LEAST
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
+TITLE = 12  # columns of a section's title
 MOST = 20  # lines of an item in which its source is looked for
 
 
@@ -28,7 +29,7 @@ def name(lines: list[Line], starts: Iterable[int], report: Report, *, bracketed:
         return False
     marked = _ends(lines, ordered, _is_marked_name) if not bracketed and not sources.is_marked_name(above) else []
     bare = [] if marked else _ends(lines, ordered, _is_bare_name)
-    if len({lines[at].text for at in bare}) < 2:
+    if len({lines[at].text for at in bare}) < 2 or _are_titles([lines[at].text for at in bare], above):
         bare = []
     for at in marked or bare:
         name = lines[at].text[1:-1].strip() if marked else lines[at].text
@@ -69,6 +70,13 @@ def _ends(lines: list[Line], ordered: list[int], is_name: Callable[[list[Line], 
     known = {lines[at].text for at in named}
     named = sorted([*named, *(at for at in bare if lines[at].text in known)])  # a name alone that others have, too
     return named if named and len(named) * 3 >= len(ordered) * 2 and named[-1] > ordered[-1] else []
+
+
+def _are_titles(names: list[str], above: str) -> bool:
+    """Whether such words are titles of sections: none is like a paper's name, and one stands `above` the first item."""
+    if any(sources.is_medium(name) for name in [*names, above]) or dates.find(above, dates.SOME_DAY):
+        return False
+    return width(above) <= TITLE and BARE.fullmatch(above) is not None
 
 
 def _is_marked_name(lines: list[Line], filled: list[int], at: int) -> bool:

@@ -20,7 +20,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         (index, pair)
         for index, line in enumerate(lines)
         if (pair := enumerators.bullet(line.text))
-        and not (sources.is_labelled(line.text) or sources.is_address(line.text))
+        and not (sources.is_labelled(line.text) or sources.is_address(line.text) or sources.is_pointed(line.text))
     ]
     counts = Counter(pair[0] for _, pair in found)
     bulleted = dict(found)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
+from mailer.rendering.paste.enumerators import SIGN, bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
@@ -15,7 +16,7 @@ from mailer.rendering.paste.report import Report
 _WHEN = r"(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
 _STAMP = re.compile(
     rf"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。|｜丨]{{0,19}}\s+)?(?:[^\s:：,，。|｜丨]{{1,20}}\s+)?{_WHEN}"
-    r"|[^\[\]]{1,40}, \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
+    r"|(?P<channel>[^\[\]]{1,40}), \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
     r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
 )
@@ -38,6 +39,7 @@ _YEAR = re.compile(r"\d{4}[-/.年]\d|\d[-/.]\d{4}")
 _SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} (\S.{0,20}?)[(<（]\S{4,40}[)>）]()")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
+_BUTTONS = re.compile(rf"(?:{SIGN}\s?\w{{1,12}}(?:\s+|$)){{2,6}}")
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨】\])）]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
@@ -117,6 +119,16 @@ def without_name_above(lines: list[Line], report: Report) -> list[Line]:
     return [line for line in lines if line not in filled]
 
 
+def without_buttons(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without a row of words behind pictographs that stands below message after message."""
+    counts = Counter(line.text for line in lines if _BUTTONS.fullmatch(line.text))
+    rows = {text for text, count in counts.items() if count > 1}
+    for line in lines:
+        if line.text in rows:
+            report.drop(line.number, "row of buttons dropped", line.text)
+    return [line for line in lines if line.text not in rows]
+
+
 def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[Line]:
     """A ticker's items without the time of day before each."""
     timed = {line: match for line in lines if (match := _CLOCK.fullmatch(line.text))}
@@ -126,8 +138,18 @@ def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[
     if match[1] and not forward.sent:
         forward.sent, forward.date_line = match[1], first.number
     report.add(first.number, "chat", f"time of day removed from {len(timed)} lines")
-    mark = "● " if all(re.match(r"\W*[【\[]", line.text) for line in timed) else ""  # times in brackets begin items
+    bracketed = all(re.match(r"\W*[【\[]", line.text) for line in timed)
+    mark = "● " if bracketed or _are_alone(lines, timed) else ""  # times in brackets, or nothing else, begin items
     return [replace(line, text=mark + timed[line][2]) if line in timed else line for line in lines]
+
+
+def _are_alone(lines: list[Line], timed: dict[Line, re.Match[str]]) -> bool:
+    """Whether a ticker's lines follow one another with nothing between, and without another mark."""
+    filled = [line for line in lines if line.text]
+    first = filled.index(next(iter(timed)))
+    between = filled[first : filled.index([*timed][-1]) + 1]
+    marked = any(is_numbered(match[2]) or bullet(match[2]) for match in timed.values())
+    return len(between) == len(timed) and not marked
 
 
 def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
@@ -136,7 +158,8 @@ def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
         forward.sent, forward.date_line = forward.sent or line.text, forward.date_line or line.number
         report.drop(line.number, "time of a post dropped", line.text)
         return True
-    if line.text and len(line.text) < 50 and _STAMP.fullmatch(line.text):
+    if line.text and len(line.text) < 70 and (match := _STAMP.fullmatch(line.text)):
+        forward.channel = forward.channel or match["channel"] or ""
         if not forward.sent and (_YEAR.search(line.text) or re.search(r"\d{1,2}月\d{1,2}日", line.text)):
             forward.sent, forward.date_line = line.text, line.number
         report.drop(line.number, "time stamp of a chat dropped", line.text)

@@ -13,6 +13,7 @@ from mailer.rendering.paste import (
     alone,
     call,
     clipboard,
+    editions,
     encoding,
     ending,
     fields,
@@ -28,6 +29,7 @@ from mailer.rendering.paste import (
     rows,
     running,
     sections,
+    spoken,
     strays,
     writers,
 )
@@ -46,11 +48,18 @@ _NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*htt
 
 
 def read(
-    data: bytes | str, *, today: date, day: date | None = None, defaults: Defaults | None = None, name: str = "paste"
+    data: bytes | str,
+    *,
+    today: date,
+    day: date | None = None,
+    lang: str = "",
+    defaults: Defaults | None = None,
+    name: str = "paste",
 ) -> Reading:
     """Read a pasted digest (text, clipboard HTML, or an issue file, which passes as it is).
 
     `day` is the issue's date when it is known; else the one in the digest, without a year the one nearest to `today`.
+    `lang` is the language to read where the paste holds every item in two; "" for both.
     Raises SourceError when the text is no digest, saying what was looked for.
     """
     defaults = defaults or Defaults()
@@ -78,7 +87,7 @@ def read(
     if sum(bool(line.strip()) for _, line in numbered) > LINE_LIMIT:
         raise SourceError(f"the text has more than {LINE_LIMIT:,} lines; that is no digest", where=name)
     lines, forward = tidy(numbered, report, html=html)
-    return _Reader(lines, report, today, day, defaults, name, forward).reading()
+    return _Reader(lines, report, today, day, lang, defaults, name, forward).reading()
 
 
 class _Reader:
@@ -90,6 +99,7 @@ class _Reader:
         report: Report,
         today: date,
         day: date | None,
+        lang: str,
         defaults: Defaults,
         name: str,
         forward: Forward,
@@ -98,13 +108,14 @@ class _Reader:
         self.report = report
         self.today = today
         self.day = day
+        self.lang = lang
         self.defaults = defaults
         self.name = name
         self.forward = forward
         self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
-        self.lines = above.put_below(self.lines, self.report)
+        self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)
@@ -131,6 +142,7 @@ class _Reader:
         found = strays.add(self.lines, found)
         self.report.take(found.noted)
         end = sections.add(self.lines, found, ending.find(self.lines, found), self.report)
+        editions.choose(self.lines, found, end, self.lang, self.report)
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         signed = foot.read(head, self.lines[end:], self.today, self.report)

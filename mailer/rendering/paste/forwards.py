@@ -12,13 +12,14 @@ from mailer.rendering.paste.report import Report
 
 @dataclass(slots=True)
 class Forward:
-    """What the head of a forwarded mail tells."""
+    """What the head of a forwarded mail tells, or the stamps of a chat: the `channel` its messages are from."""
 
     subject: str = ""
     subject_line: int = 0
     date: str = ""
     sent: str = ""
     date_line: int = 0
+    channel: str = ""
 
 
 _FORWARD = re.compile(

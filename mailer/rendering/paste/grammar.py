@@ -100,7 +100,12 @@ def begins_bold(text: str) -> bool:
 def bold_first(text: str) -> tuple[str, str] | None:
     """A line whose headline stands between bold marks, as (headline, the rest); a first word that is bold is none."""
     match = _BOLD_FIRST.fullmatch(text)
-    emphasis = match and re.match(r"(?:\*\*)?\S+\*\* [a-z]", text)  # `**Chefs** in Oslo cook ...`
+    emphasis = match and (
+        re.match(r"(?:\*\*)?\S+\*\* [a-z]", text)  # `**Chefs** in Oslo cook ...`
+        or re.search(
+            r"[^:：.。！？!?]\*\* ?[\u3400-\u9fff][^。！？.!?]*$", text
+        )  # nor one of a line that is no sentence
+    )
     return (match[1].strip(), match[2]) if match and not emphasis else None
 
 
@@ -185,6 +190,11 @@ def is_foot(text: str) -> bool:
     return width(plain) < 160 and any(
         (page_words.FOOT.match(plain), page_words.FOOT_ANYWHERE.search(plain), page_words.TAGS.fullmatch(plain))
     )
+
+
+def is_tag(text: str) -> bool:
+    """Whether a line is only a word behind `#`, as channels sort their messages."""
+    return page_words.TAG.fullmatch(text) is not None
 
 
 def is_foot_or_call(text: str) -> bool:

@@ -8,7 +8,7 @@ from mailer.model.columns import width
 from mailer.rendering.paste import grammar
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.masthead import EDGE, KIND, Masthead
+from mailer.rendering.paste.masthead import DOING, EDGE, KIND, Masthead
 
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
 _COMES = re.compile(r"(?:来|开始|上线)[了啦]?[\W_]*$")
@@ -43,6 +43,7 @@ def read(text: str, line: Line, masthead: Masthead, *, above_day: bool) -> Line 
         return Line(line.number, text)
     before, after = dated = masthead.take_date(text, line) or ("", "")
     behind = _COMES.sub("", masthead.edition(after, line).strip(EDGE))
+    behind = "" if DOING.match(behind) else behind
     clause = re.split("[!！,，~～。]", before)[1:][-1:]
     match = _NAME_IN_GREETING.search(fold(text)) or _WELCOME.search(fold(text))
     if not masthead.head.newsletter and match:

@@ -56,6 +56,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     for line in filled:
         if line is not numbered:
             reader.line(line)
+    if forward.channel and not head.newsletter:
+        reader.masthead.take_name(forward.channel, Line(forward.date_line, forward.channel))
     if reader.fallback and not head.newsletter:
         reader.masthead.take_name(reader.fallback.text, reader.fallback)
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
@@ -92,6 +94,8 @@ class _Reader:
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
             name = name[: dated[2]] + name[dated[3] :]
+        if (dated := dates.find(rest, self.today)) and not re.search(r"\w", rest[: dated[2]]):
+            rest = rest[dated[3] :].strip(EDGE)
         name = name.strip(EDGE)
         if number := NUMBER.search(name):
             head.number = int(number[1]) if head.number is None else head.number
@@ -109,7 +113,13 @@ class _Reader:
             if self.masthead.may_be_name(name) and "," not in name.replace("，", ","):
                 self.masthead.take_name(name, line)
             rest = subject if leads.SEPARATOR.search(subject) else ""
-        if name and (not head.newsletter or leads.is_same(name, head.newsletter)) and width(name) <= 50 and separator:
+        motto = re.match(rf"{re.escape(name)}\s*[·•|｜丨—–,，-]", head.newsletter)  # behind the name in the head
+        if (
+            name
+            and (not head.newsletter or leads.is_same(name, head.newsletter) or motto)
+            and width(name) <= 50
+            and separator
+        ):
             head.newsletter = name.strip(EDGE)
             head.named = True
         if rest and not head.leads:
@@ -179,7 +189,12 @@ class _Reader:
         if entry and self.head.leads and not self.listed:
             self.report.drop(line.number, "headline listed again dropped", text)
             return
-        if entry and not leads.SEPARATOR.search(text) and dates.find(text, self.today) is None:
+        if (
+            entry
+            and not leads.SEPARATOR.search(text)
+            and not leads.PREFIX.match(entry)
+            and dates.find(text, self.today) is None
+        ):
             self.listed = True
             self.head.leads.append(grammar.headline(entry)[0])
             self.head.leads_line = self.head.leads_line or line.number

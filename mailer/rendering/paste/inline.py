@@ -9,10 +9,12 @@ from mailer.rendering.paste import enumerators, grammar
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
-# Where an enumerator may stand inside a paragraph: behind the end of a sentence, a source or a title.
+# Where an enumerator may stand inside a paragraph: behind the end of a sentence, a source or a title; a circled number
+# stands for itself.
 _PLACE = re.compile(
     r"(?:^|(?<=[。；;！？!?…)）】」”\]])|(?<=[.:：] )|(?<=[：:\s]))"
-    r"(?=[(（【\[]?[0-9０-９]{1,2}\s?[.．、)）】\]:：](?![0-9０-９])|[0-9]\ufe0f?\u20e3|[①-⑳❶-❿])"
+    r"(?=[(（【\[]?[0-9０-９]{1,2}\s?[.．、)）】\]:：](?![0-9０-９])|[0-9]\ufe0f?\u20e3)"
+    r"|(?=[①-⑳❶-❿])"
 )
 LEAST = 3
 _FAREWELLS = (grammar.is_foot, grammar.is_call, grammar.is_greeting)

@@ -19,6 +19,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
+WIDEST_TAG = 12  # columns of an item's field in brackets
 
 Note = tuple[str, str]
 
@@ -157,9 +158,9 @@ class Gatherer:
     def _is_tag(self, paired: tuple[str, str], body: list[int]) -> bool:
         """Whether the word in brackets is the item's field, and its headline and text come after it."""
         if self.habits.tags:
-            return width(paired[0]) <= 8
+            return width(paired[0]) <= WIDEST_TAG
         told = any(self.lines[i].text and not sources.source_line(self.lines[i].text) for i in body)
-        return told and width(paired[0]) <= 8 and re.search(r"[。！？!?.]$", paired[1]) is None
+        return told and width(paired[0]) <= WIDEST_TAG and re.search(r"[。！？!?.]$", paired[1]) is None
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:
         named: list[tuple[str, str, int]] = []
@@ -177,6 +178,8 @@ class Gatherer:
                 line.text
             ):
                 self.calls.append(line)
+            elif named and grammar.is_tag(line.text):
+                self.report.drop(line.number, "tag below the source dropped", line.text)
             elif grammar.is_advertisement(line.text) or (grammar.is_foot(line.text) and width(line.text) < 60):
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
@@ -210,6 +213,8 @@ class Gatherer:
             item.paragraphs.pop()
             return
         found = tails.source_at_end(last, lenient=self.habits.lenient)
+        if found is None and len(item.paragraphs) == 1 and (alone := sources.source_line(last)):
+            found = "", *alone, last
         if found:
             before, name, url, _ = found
             if not url and (address := tails.address_at_end(before)):

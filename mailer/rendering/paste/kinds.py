@@ -20,8 +20,8 @@ _CONTRACT = re.compile(
     re.IGNORECASE,
 )
 _NOTICE = re.compile(
-    r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:会议|活动|集合|培训)?(?:时间|地点|议题|议程|主持人?|参会人员|参加人员|出席|缺席"
-    r"|注意事项|联系方式)\s*[:：]"
+    r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:会议|活动|集合|培训)?(?:时间|地点|议题|议程|主持人?|参会(?:人员?)?|与会(?:人员?)?|参加人员|出席|列席|缺席"
+    r"|注意事项|联系方式|(?:会议)?记录人?)\s*[:：]"
     r"|^\W*(?:minutes of|(?:present|attendees|absent|apologies|agenda|venue|next meeting)\s*:)",
     re.IGNORECASE,
 )

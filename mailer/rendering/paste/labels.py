@@ -159,6 +159,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             tail = BARE.fullmatch(parted[2])
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
         addressed = "://" in links.strip(line.text)[0]
+        if match and match["label"].strip() == "#":
+            continue  # a tag
         if match and match["label"].strip() == "-" and not BARE.fullmatch(match["name"].strip()):
             continue  # a list, not a name
         if match and addressed and not re.search(r"\w", match["label"]):

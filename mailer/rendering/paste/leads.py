@@ -17,7 +17,7 @@ PREFIX = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"\W*(?:(?:今日|本期|今晨)(?:头条|要闻|要目|导读|看点|要点|提要|速览|摘要|重点|热点|内容)"
+    r"\W*(?:(?:今日|本期|今晨)(?:头条|要闻|要目|导读|导览|看点|要点|提要|速览|摘要|重点|热点|内容)"
     r"|(?:要闻|新闻|头条)(?:速览|导读|提要|目录)"
     r"|头条|要闻|要目|导读|看点|内容提要|本期目录|目录|目次|(?:table of )?contents|(?:今日)?热点导览|top stories"
     r"|(?:in|inside) (?:this|today['’]s) (?:issue|edition|newsletter))\W*",
@@ -31,6 +31,9 @@ _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
 MOST = 12  # parts of a line that may be leads
+FEWEST, LONGEST = 4, 24  # characters of a lead that is matched by its characters
+MOST_HEADLINES = 60
+IN_ORDER = 0.65
 TEXT_THRESHOLD = 0.5
 
 
@@ -111,8 +114,37 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
         if found[-negative] is None and index not in taken:
             found[-negative] = index
             taken.add(index)
+    if len(leads) <= MOST:
+        _match_characters(leads, headlines, found, taken)
     _match_texts(leads, bodies or [], found, taken)
     return found
+
+
+def _match_characters(leads: list[str], headlines: list[str], found: list[int | None], taken: set[int]) -> None:
+    """Match Chinese leads that leave words out (`两家杯厂合并`) to the headline with their characters in order."""
+    for number, lead in enumerate(leads):
+        characters = "".join(_HAN.findall(lead))
+        if found[number] is not None or not FEWEST <= len(characters) <= LONGEST:
+            continue
+        shares = {
+            index: _in_order(characters, "".join(_HAN.findall(headline))[: 3 * LONGEST]) / len(characters)
+            for index, headline in enumerate(headlines[:MOST_HEADLINES])
+            if index not in taken
+        }
+        best = max(shares, key=lambda index: shares[index], default=None)
+        if best is not None and shares[best] >= IN_ORDER:
+            found[number] = best
+            taken.add(best)
+
+
+def _in_order(one: str, other: str) -> int:
+    """How many characters two words have in the same order: their longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for character in one:
+        before = 0
+        for at, match in enumerate(other, 1):
+            before, row[at] = row[at], before + 1 if character == match else max(row[at], row[at - 1])
+    return row[-1]
 
 
 def _match_texts(leads: list[str], bodies: list[str], found: list[int | None], taken: set[int]) -> None:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import chat, forwards
+from mailer.rendering.paste import chat, forwards, pages
 from mailer.rendering.paste.clipboard import NESTED, direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
@@ -29,19 +29,17 @@ _BEHIND_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d][，。；：]) (?=[\u3400-
 _WIRE_END = re.compile(r"(?<=[。！？”])\s*[(（]完[)）]$")
 _EMOJI_CODE = re.compile(r"^(?::[a-z][a-z0-9_]{2,30}:\s*)+")  # :newspaper:, as Slack copies it
 _CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`, as chats call their members
-_FOLDED = re.compile(r"(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)$")  # where Weibo folds a post
+_FOLDED = re.compile(
+    r"(?:(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)|\s+(?:收起d|展开c))$"
+)  # where Weibo folds a post
+_VIDEO = re.compile(r"(?<=\S)\s+L?\S{2,20}的微博视频$")  # which Weibo writes behind a post
 _QUOTE = re.compile(r"^(?:>[ ]?)+")
 _ADVERTISEMENT = re.compile(
     r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?"
     r"|ad|ads|advertisements?|sponsor(?:ed)?(?: message| content)?|广告(?:开始|结束))\s*[^\w\s]*",
     re.IGNORECASE,
 )
-# What a printed page has at its edge.
-_PAGE = re.compile(
-    r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$", re.IGNORECASE
-)
 MOST_OF_ADVERTISEMENT = 8  # lines
-FIRST = 6  # lines of the head
 _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\b(?i:https?)://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
@@ -65,12 +63,12 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = _nested(_listed(clean, report), dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
-    clean = _without_pages(_without_underlines(_without_lines_between(unquoted, report), report), report)
+    clean = pages.without_edges(_without_underlines(_without_lines_between(unquoted, report), report), report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
     clean = [line for line in clean if not chat.is_stamp(line, forward, report)]
-    clean = chat.without_clocks(clean, forward, report)
+    clean = chat.without_clocks(chat.without_buttons(clean, report), forward, report)
     if not html:
         clean = unwrap(clean, report, narrowest)
         clean = [replace(line, text=_mark_links(line, report)) for line in clean]
@@ -86,7 +84,7 @@ def _clean(text: str, number: int, report: Report) -> str:
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
-    bare = _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain)))
+    bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain))))
     if bare != plain:
         report.add(number, "invisible", "name of a pictograph, of who is called or of a button removed", plain)
     return bare
@@ -169,23 +167,6 @@ def _without_lines_between(lines: list[Line], report: Report) -> list[Line]:
     for index in found if len(found) > 1 else ():
         report.drop(lines[index].number, "strokes below a headline dropped", lines[index].text)
     return [line for i, line in enumerate(lines) if len(found) < 2 or i not in found]
-
-
-def _without_pages(lines: list[Line], report: Report) -> list[Line]:
-    """The lines without page numbers, and without the name that stands beside them again."""
-    kept: list[Line] = []
-    names: set[str] = set()
-    for line in lines:
-        page = _PAGE.search(line.text)
-        bare = line.text[: page.start()] if page else line.text
-        if page:
-            report.drop(line.number, "number of a page dropped", line.text[page.start() :].strip())
-        if page and bare in names:
-            report.drop(line.number, "head of a page dropped", bare)
-        elif bare or not page:
-            kept.append(replace(line, text=bare))
-        names |= {bare} if bare and len(names) < FIRST else set()
-    return kept
 
 
 def _without_advertisements(lines: list[Line], report: Report) -> list[Line]:

@@ -10,7 +10,8 @@ from mailer.rendering.paste import enumerators, leads, links, titles
 from mailer.rendering.paste.line import Line
 
 LEAST = 2  # entries
-MOST = 200  # bullets that contents may tell
+MOST_TOLD = 12  # entries of contents in other words
+MOST = 200  # bullets that contents may tell, and lines in which they are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,24 @@ def _contents(lines: list[Line]) -> set[int]:
             break
         found |= {index} if text else set()
     later = {words[_bare(lines[i].text)][-1] for i in found}
-    if label is not None and not found:
-        return _summary(lines, label)
     told = len(found) > LEAST and len(later) == len(found) and not later & found
+    if label is not None and not told:
+        return (set() if found else _summary(lines, label)) or _told_again(lines, label)
     return found | {label} if told and label is not None else set()
+
+
+def _told_again(lines: list[Line], label: int) -> set[int]:
+    """The lines directly below such a heading that each say in other words what a line further down says."""
+    found: list[int] = []
+    below = [(i, links.strip(line.text)[0]) for i, line in enumerate(lines[: label + MOST]) if i > label and line.text]
+    later: set[int] = set()
+    for at, (index, text) in enumerate(below[: MOST_TOLD + 1]):
+        again = leads.match([text, ""], [words for _, words in below[at + 1 :]])[0]
+        if again is None or index in later or re.search(r"[。.!！]$", text):
+            break
+        found.append(index)
+        later.add(below[at + 1 + again][0])
+    return {label, *found} if LEAST < len(found) <= MOST_TOLD else set()
 
 
 def _summary(lines: list[Line], label: int) -> set[int]:

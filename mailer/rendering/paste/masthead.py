@@ -45,6 +45,7 @@ WORDS = re.compile(
 NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
+DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
 _WEEKDAY = (
     r"(?:[(（][一二三四五六日][)）]"
     r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"

@@ -9,7 +9,7 @@ from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads, links
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.masthead import EDGE, KIND, WORDS
+from mailer.rendering.paste.masthead import DOING, EDGE, KIND, WORDS
 
 _MARKED = re.compile(r"[【「『《〖]([^【】「」『』《》〖〗]{2,24})[】」』》〗]|#([^#]{2,24})#")
 _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
@@ -43,7 +43,12 @@ def numbered(lines: list[Line]) -> Line | None:
         text = links.strip(line.text)[0]
         match = _NUMBERED.fullmatch(fold(text))
         name = text[: match.end(1)].strip(EDGE) if match else ""
-        if 4 <= width(name) <= 40 and dates.find(text, dates.SOME_DAY) is None and not grammar.is_greeting(name):
+        if (
+            4 <= width(name) <= 40
+            and not _ANY.fullmatch(fold(name))
+            and dates.find(text, dates.SOME_DAY) is None
+            and not grammar.is_greeting(name)
+        ):
             return line
     return None
 
@@ -86,5 +91,11 @@ def _name(words: str) -> str:
     """The words without a date, where they may be a name of its own; else ""."""
     name = _ARRIVES.sub("", re.sub(r"^[^\w(（]+", "", _undated(words).split(" | ")[0]).strip(EDGE + "()（）"))
     name = re.sub(r"[^\w」』》】)）!！?？]+$", "", name)
-    told = not grammar.is_greeting(name) and _ENDS.search(fold(name)) and WORDS.search(fold(name)) and width(name) <= 40
+    told = (
+        not DOING.match(name)
+        and not grammar.is_greeting(name)
+        and _ENDS.search(fold(name))
+        and WORDS.search(fold(name))
+        and width(name) <= 40
+    )
     return name if told and not _ANY.fullmatch(fold(name)) and not re.search(r"[。！？!?；;、]", name) else ""

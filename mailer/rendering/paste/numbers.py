@@ -88,9 +88,14 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
     chain: list[tuple[int, enumerators.Mark]] = []
     said: set[str] = set()
     expected = 1
-    for index, mark in found:
+    for at, (index, mark) in enumerate(found):
         later[mark.number] -= 1
         number = mark.number
+        slip = bool(chain) and not later[expected] and number > 1 and bool(mark.rest)
+        if slip and (
+            numbers[at + 1 : at + 2] == [expected + 1] or _begin_blocks(lines, chain, index, at + 1 - len(found))
+        ):
+            number = expected  # as the next number tells, or the place of the last one
         if number == expected or (not chain and number <= 3):
             accept = True
         elif number == 1:
@@ -105,6 +110,11 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
             said.add(_bare(mark.rest))
             expected = number + 1
     return chain
+
+
+def _begin_blocks(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], last: int, behind: int) -> bool:
+    """Whether the last number, with none `behind` it, and those before it all stand below a blank line."""
+    return not behind and len(chain) > 1 and all(i and not lines[i - 1].text for i in (*(i for i, _ in chain), last))
 
 
 def _bare(text: str) -> str:

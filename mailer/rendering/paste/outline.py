@@ -55,7 +55,7 @@ def find(lines: list[Line]) -> Outline | None:
     aside = lists.find(lines)
     bare = aside.without(lines, contents=False)
     found = _find(bare)
-    if found and aside.contents & found.starts.keys():
+    if found and max(aside.contents, default=-1) >= min(found.starts):
         found = _find(aside.without(lines, contents=True)) or found
     least = 1 if found and found.family == "headed" else 3
     if found is None or (aside.entries and len(found.starts) < least):

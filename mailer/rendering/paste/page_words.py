@@ -42,13 +42,14 @@ FOOT = re.compile(
     r"|(?:(?:share|tweet|e-?mail|print|post|pin|copy link|facebook|twitter|x|linkedin|whatsapp|reddit|save|comments?"
     r"|listen|gift|bookmark)\b[\s|·•,/]*){2,}$"
     r"|(?:(?:home|news|opinion|jobs|sports?|business|world|about(?: us)?|contact(?: us)?|videos?|politics|markets|tech"
-    r"|more|events|blog|shop|culture|lifestyle|weather|podcasts?|newsletters?)\b[\s|·•>/]*){3,}$"
+    r"|more|events|blog|shop|culture|lifestyle|weather|podcasts?|newsletters?|log ?in|sign ?(?:in|up)|subscribe|search"
+    r"|archives?)\b[\s|·•>/]*){3,}$"
     r"|(?:(?:privacy|cookie) (?:policy|notice|settings)|terms of (?:use|service)|enter your e-?mail"
     r"|(?:related|most (?:read|popular)|recommended|trending|read next|you (?:may|might) also like)(?: \w+)?\s*(?::|$))"
     r"|(?:(?:首页|登[录陆]|注册|搜索|打印|收藏|纠错|评论|字号|大|中|小|分享|微信|微博|QQ空间|朋友圈|返回顶部|客户端|举报|复制链接)"
     r"[\s|｜/·:：]*){2,}$|字号\s*[:：]|(?:打开|下载|进入)\S{0,8}(?:APP|客户端)|分享到\s*[:：]"
     r"|[—–-]*\s*以上[为是].{2,10}(?:动态|资讯|消息|新闻|内容|部分|快讯)\W*$"
-    r"|(?:整理|制作|码字)不易|点个赞|一键三连|求(?:点赞|关注|转发)|收到请回复|来都来了|以下文章来源于|(?:查看|加载)更多\W*$"
+    r"|(?:整理|制作|码字)不易|今天(?:的新闻)?就(?:先)?(?:到|说到|讲到)这(?:里|儿)?(?=\W|$)|点个赞|一键三连|求(?:点赞|关注|转发)|举报\W*$|收到请回复|来都来了|以下文章来源于|(?:查看|加载)更多\W*$"
     r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"
     r"|(?:(?:分享|收藏|点赞|在看|写留言|赞|评论|转发)\s*){2,}$"
     r"|(?:资讯|信息|内容|本期)整理\s*[:：|｜]|转[发贴貼載载]\s*[请請][註注]明"
@@ -69,7 +70,8 @@ CLOSING = re.compile(
     r"|加入我们|关注我们|读者福利|(?:about|contact) (?:us|this)|(?:further|related) reading|get in touch)",
     re.IGNORECASE,
 )
-TAGS = re.compile(r"(?:#[^\s#]{1,20}\s*){3,}")
+TAGS = re.compile(r"(?:#[^\s#]{1,20}\s+)+#[^\s#]{1,20}")
+TAG = re.compile(r"#[^\s#\d][^\s#]{0,19}")
 ALMANAC = re.compile(
     r"\W*(?:(?:今[日天]|明[日天])?天气(?:预报)?\s*[:：]|(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
 )

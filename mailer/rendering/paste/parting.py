@@ -23,6 +23,7 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
         return parted[1], parted[2], "words before the blank taken as the headline"
     if dashed := grammar.dashed(text, sourced=named, colons=habits.colons):
         return dashed[0], grammar.begun(dashed[2]), f"words before {dashed[1]!r} taken as the headline"
-    if match := grammar.several(text, 30 if sourced or habits.sentences else 60):
+    match = grammar.several(text, 30 if sourced or habits.sentences else 60)
+    if match and not (re.search("[？！?!]$", match[1]) and re.search(r"[\u3400-\u9fff]$", match[2])):  # `Why? Ask her`
         return match[1], match[2], "first sentence of a one-line item taken as its headline"
     return text, "", ""

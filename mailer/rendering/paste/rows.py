@@ -16,13 +16,28 @@ _COLUMNS = {
     "date": ("日期", "date"),
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
+LONGEST = 16  # characters of a column's name
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
 
 def is_head(cells: list[str]) -> bool:
     """Whether cells are the known names of columns, one of them the headlines'."""
-    columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in cells]
+    columns = _columns(cells)
     return len(columns) > 1 and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1
+
+
+def _columns(cells: list[str]) -> list[str]:
+    """What each cell of a head names, "" where it is unknown.
+
+    Words that end in a known name mean it, if none else does: `内容摘要` is the text, `Article title` the headline.
+    """
+    names = [cell.strip(" *").lower() for cell in cells]
+    columns = [_KNOWN.get(name, "") for name in names]
+    for index, name in enumerate(names):
+        known = [end for end in _KNOWN if len(end) > 1 and name.endswith(end if end > "z" else f" {end}")]
+        column = _KNOWN[max(known, key=len)] if known and not columns[index] and len(name) <= LONGEST else ""
+        columns[index] = columns[index] or (column if column not in columns else "")
+    return columns
 
 
 def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
@@ -30,7 +45,7 @@ def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, st
     lines = [(number, _cells(text)) for number, text in lines]
     for start, (number, text) in enumerate(lines):
         if is_head(text.split("\t")):
-            columns = [_KNOWN.get(cell.strip(" *").lower(), "") for cell in text.split("\t")]
+            columns = _columns(text.split("\t"))
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
     return _cards(lines, report)

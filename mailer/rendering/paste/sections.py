@@ -82,7 +82,7 @@ class _Sections:
         form = entries.form(line)
         inside = not above and index < self.end
         if form in ("plain", "bold") and (
-            inside or width(title) > WIDEST or (index and self.lines[index - 1].text) or re.search(r"\d", title)
+            inside or width(title) > WIDEST or not self._is_apart(index) or re.search(r"\d", title)
         ):
             return False
         marked = form in entries.PAIRS if self.found.family == "bullet" else self.found.family not in UNNUMBERED
@@ -98,6 +98,11 @@ class _Sections:
             or grammar.is_foot_or_call(line.text)
             or _OF_ITSELF.search(fold(title))
         )
+
+    def _is_apart(self, index: int) -> bool:
+        """Whether a blank line or the end of an item, its source, stands above."""
+        above = self.lines[index - 1].text if index else ""
+        return not above or tails.names_one(above)
 
     def _group(self, at: int, stop: int) -> list[int]:
         """The lines below a title up to what belongs to the page."""

@@ -53,4 +53,4 @@ def is_text(text: str) -> bool:
 
 def _is_dated(text: str) -> bool:
     found = dates.find(text, dates.SOME_DAY)
-    return found is not None and (found[3] - found[2]) * 3 > len(text)
+    return found is not None and (found[3] - found[2]) * 2 > len(text)

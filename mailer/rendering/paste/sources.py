@@ -54,7 +54,7 @@ _SOURCE_SAYS = re.compile(
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(
-    r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
+    r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/|｜丨])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
 )
 _TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
@@ -202,6 +202,13 @@ def is_address(text: str) -> bool:
     """Whether a line is only an address, perhaps behind a sign that points to it."""
     plain, url = links.strip(text)
     return url != "" and plain.strip(_POINTERS) == url
+
+
+def is_pointed(text: str) -> bool:
+    """Whether a line is a sign that points, a name, and where it is: `🔗 Dock Post https://...`."""
+    plain, url = links.strip(text)
+    match = _POINTED.fullmatch(plain.removesuffix(url).strip()) if url and plain.endswith(url) else None
+    return match is not None and match[1] != url and source_line(text) is not None
 
 
 def is_labelled(text: str) -> bool:

@@ -69,6 +69,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
         if found is None or is_of_the_page(lines[before].text) or is_date(found[0]) or naming.is_day(found[0]):
             continue
+        if grammar.is_tag(lines[before].text) and sources.source_line(lines[before - 1].text):
+            continue
         previous = ordered[position - 1] if position else None
         named = len(bracketed) > 1 and previous is not None and lines[before - 1].text != ""
         if named and sources.is_marked_name(lines[before].text):

@@ -12,6 +12,7 @@ from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 WIDEST_TITLE = 12  # columns of a section's title between items that have no mark
+SHORT = 24  # columns of a button of the page
 SHORTEST = 8  # columns of a word or two, which is a title above a headline
 
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
@@ -43,6 +44,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
         titled = next((i for i in reversed(block) if i in sections), None)
         block = [i for i in block if titled is None or i > titled]
+        while len(block) > 1 and width(lines[block[0]].text) <= SHORT and _is_below_source(lines[block[0]].text):
+            block = block[1:]
         if previous is None and titled is None:  # the first block may begin with the head of the digest
             page = (
                 i
@@ -227,6 +230,11 @@ def _one_by_one(lines: list[Line], inside: list[int]) -> list[list[int]]:
 def _is_day(text: str) -> bool:
     """Whether a line of the head tells the day, perhaps with the issue's number and a word or two."""
     return width(text) <= 40 and dates.find(text, dates.SOME_DAY) is not None
+
+
+def _is_below_source(text: str) -> bool:
+    """Whether a line belongs to the page, as "Read more" and tags below a source do."""
+    return grammar.is_foot(text) or grammar.is_tag(text)
 
 
 def _is_filled(text: str) -> bool:

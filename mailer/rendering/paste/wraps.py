@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width, width_of
@@ -12,6 +13,8 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 _PARTED_NUMBER = re.compile(r"[\u3400-\u9fff]\d+$")  # Chinese has no blank inside a number
+LEAST = 4  # lines that break at one column
+LONGER = 3  # lines that may be longer than the column
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
@@ -21,6 +24,7 @@ _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七�
 def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     """Join lines that were broken at a fixed column, of `narrowest` or more, if the text shows that they were."""
     widest = max((width(line.text) for line in lines), default=0)
+    column = _column(lines) or widest
     pairs = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     broken = [
         two
@@ -33,7 +37,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     blank = sum(not line.text for line in lines)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
     full = full or _broken_words(lines, quoted=narrowest < 45)
-    full = full or (_narrow_lines(lines, widest) if NARROWEST <= widest < 60 else set())
+    full = full or (_narrow_lines(lines, column) if NARROWEST <= column < 60 else set())
     wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
     wrapped = wrapped and capitals * 2 <= len(broken)
     joined: list[Line] = []
@@ -62,6 +66,19 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     if count:
         report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
     return joined
+
+
+def _column(lines: list[Line]) -> int:
+    """The column at which most lines break that stop within a sentence; 0 where some lines are much longer.
+
+    A line or two of the page's head and foot, printed smaller, may be a little longer.
+    """
+    follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
+    broken = Counter(width(one.text) for one, _ in follows if not _WRAP_END.search(one.text))
+    column = max(broken, key=lambda column: (sum(broken[column - back] for back in range(4)), column), default=0)
+    longer = [width(line.text) for line in lines if width(line.text) > column]
+    few = sum(broken[column - back] for back in range(4)) < LEAST
+    return 0 if few or len(longer) > LONGER or max(longer, default=0) > column * 4 // 3 else column
 
 
 def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
@@ -108,7 +125,7 @@ def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
 def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
     """Full lines of a text that was broken for a phone: most lines are full, and what stops does so at a full stop.
 
-    A headline that fills its line goes on only in a line that is not full, with a text below.
+    A headline that fills its line, or nearly, goes on only in a line that is not full, with a text below.
     """
     follows = [(one, two) for one, two in itertools.pairwise(lines) if one.text and two.text]
     full = {one for one, _ in follows if width(one.text) >= widest - 3 and not _WRAP_END.search(one.text)}
@@ -116,17 +133,31 @@ def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
     broken = [one for one, _ in inside if one in full]
     if len(broken) < 4 or len(broken) * 2 < len(inside) or not any(_WRAP_END.search(line.text) for line in lines):
         return set()
-    told = {one for one, two in follows if _NUMBERED.match(one.text) and one in full and two not in full}
+    told = {
+        one
+        for one, two in follows
+        if _NUMBERED.match(one.text)
+        and two not in full
+        and (one in full or (_nearly(one, two, widest) and not _WRAP_END.search(two.text)))
+    }
     told = {one for one, two in follows if one in told and two in {above for above, _ in follows}}
     return {*broken, *told}
+
+
+def _nearly(one: Line, two: Line, widest: int) -> bool:
+    """Whether a headline, which may be printed larger, fills its line, and what stands below is the rest of it."""
+    return (
+        width(one.text) >= 0.8 * widest and width(two.text) < 0.8 * width(one.text) and _continues(one.text, two.text)
+    )
 
 
 def _continues(last: str, text: str) -> bool:
     if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
         return False
-    if is_numbered(text) or bullet(text) or text[0] in "#[【":
+    if (is_numbered(text) and not re.match(r"\d{3}", text)) or bullet(text) or text[0] in "#[【":
         return False
-    if _SOURCE_END.search(last) or re.fullmatch(r"[(（【\[][^()（）【】\[\]]{1,40}[)）】\]]", text):
+    opened = max(last.rfind("（"), last.rfind("(")) > max(last.rfind("）"), last.rfind(")"))
+    if (_SOURCE_END.search(last) and not opened) or re.fullmatch(r"[(（【\[][^()（）【】\[\]]{1,40}[)）】\]]", text):
         return False
     rule = re.fullmatch(r"-+|=+|—+|_+", last)
     return not rule and not re.match(r"(?:来源|source|via)\b\s*[:：]", text, re.IGNORECASE)

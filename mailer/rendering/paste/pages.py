@@ -1,0 +1,58 @@
+"""What a printed page has at its edges: its number, and the name of what is printed, again on every page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.report import Report
+
+FIRST = 6  # lines of the head
+_PAGE = re.compile(
+    r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$"
+    r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$",
+    re.IGNORECASE,
+)
+_STOPPED = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+
+
+def without_edges(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without page numbers, and without the name that stands beside them or next to them again.
+
+    A sentence that goes on overleaf goes on in the next line.
+    """
+    kept: list[Line] = []
+    names: set[str] = set()
+    turned = False  # a page has just begun
+    for line in lines:
+        page = _PAGE.search(line.text)
+        bare = line.text[: page.start()] if page else line.text
+        if page:
+            report.drop(line.number, "number of a page dropped", line.text[page.start() :].strip())
+            _end_page(kept, names, report)
+        if bare and (page or turned) and bare in names:
+            report.drop(line.number, "head of a page dropped", bare)
+        elif bare:
+            _go_on(kept, turned=turned)
+            kept.append(replace(line, text=bare))
+        elif not page:
+            kept.append(line)
+        turned = page is not None or (turned and (not bare or bare in names))
+        names |= {bare} if bare and len(names) < FIRST else set()
+    return kept
+
+
+def _end_page(kept: list[Line], names: set[str], report: Report) -> None:
+    """Drop the name that stands above a page's number."""
+    last = next((i for i in range(len(kept) - 1, 0, -1) if kept[i].text), 0)
+    if last > FIRST and kept[last].text in names:
+        report.drop(kept[last].number, "head of a page dropped", kept[last].text)
+        del kept[last]
+
+
+def _go_on(kept: list[Line], *, turned: bool) -> None:
+    """Drop the blank lines at the turn of a page where a sentence had not ended."""
+    last = next((i for i in range(len(kept) - 1, 0, -1) if kept[i].text), 0)
+    if turned and last and not _STOPPED.search(kept[last].text):
+        del kept[last + 1 :]
