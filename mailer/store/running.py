@@ -15,10 +15,11 @@ from mailer.store.schema import Instant, deliveries, events, from_millis, issues
 
 
 class Sendable(NamedTuple):
-    """An issue that may be sent now; `id` None stands for the letters."""
+    """An issue that may be sent now, before its deadline if it has one; `id` None stands for the letters."""
 
     id: int | None
     slug: str = ""
+    deadline: datetime | None = None
 
 
 LETTERS = Sendable(None)
@@ -28,13 +29,13 @@ OVERDUE = "the issue's deadline has passed"  # the cause of whom it cut off
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
     """Letters first, then the issues being sent whose time has come, oldest first."""
     rows = _sendable(conn).rows(conn, now=to_millis(now))
-    return [LETTERS, *map(Sendable._make, rows)]
+    return [LETTERS, *(Sendable(number, slug, end and from_millis(end)) for number, slug, end in rows)]
 
 
 @rendered
 def _sendable(database: str) -> Select[Any]:
     return (
-        select(issues.c.id, issues.c.slug)
+        select(issues.c.id, issues.c.slug, issues.c.deadline)
         .where(issues.c.state == "sending", issues.c.send_at <= given("now", Instant))
         .order_by(issues.c.send_at, issues.c.id)
         .with_for_update(read=True)  # an operator's pause waits for the claim, so that no intent comes after it

@@ -475,6 +475,25 @@ async def test_a_worker_that_comes_back_after_the_deadline_sends_nothing(db: Dat
         assert relay.visits == []
 
 
+@pytest.mark.parametrize("phase", ["rcpt", "data"])
+async def test_what_a_slow_relay_asks_for_after_the_deadline_is_not_given(
+    db: Database, tmp_path: Path, phase: str
+) -> None:
+    stage = Stage(db, tmp_path, values={"deadline": NOW + HOUR})
+    gate = stall(phase, times=1)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay, connections=1).run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            stage.now += HOUR
+            gate.let_go()
+            tally = await run
+        assert stage.counts() == {"cancelled": stage.readers}
+        assert tally.overdue == stage.readers
+        assert not relay.accepted
+        stage.agree(relay)
+
+
 async def test_stopping_waits_for_the_dots_and_records_what_is_known_meanwhile(stage: Stage) -> None:
     gate = stall("dot", skip=1, times=1)
     async with Relay(gate) as relay:

@@ -61,6 +61,9 @@ MUTANTS = {
         "        for batch in list(self._batches.values()):\n            if batch.open == 0:",
         717,
     ),
+    "a message sent after the deadline because the relay was slow": Mutant(
+        "flows/dispatch/connection.py", "self._desk.now() >= batch.deadline", "False", 100
+    ),
     "a message sent long after its claim": Mutant(
         "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
     ),

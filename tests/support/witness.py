@@ -240,6 +240,8 @@ class Witness:
             self._demand(attempt.waited <= OBEYED_WITHIN, waited)
             late = self._elapsed() - self.leases[row.claim][1]
             self._demand(late < 0, f"{process} handed over {delivery} {late:.1f} s after its lease had run out")
+            deadline = self.deadlines.get(row.issue or 0)
+            self._demand(deadline is None or self._now() < deadline, f"{delivery} was handed over after the deadline")
             self._demand(
                 edition == attempt.edition, f"{delivery} was claimed with edition {attempt.edition}, sent {edition}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from mailer.mail.reply import Reply
@@ -17,7 +18,7 @@ from mailer.store.picking import Claimed
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """One claim in the hands of this process; times are seconds of the monotonic clock."""
+    """One claim in the hands of this process; times are seconds of the monotonic clock, `deadline` is its issue's."""
 
     id: int
     deliveries: list[Claimed]
@@ -26,6 +27,7 @@ class Batch:
     claimed_at: float
     lease_ends: float
     open: int
+    deadline: datetime | None = None
     lost: bool = False
 
 

@@ -146,7 +146,7 @@ class Books:
         if self._sign:
             compose = self._sign(compose, rows)
         lease_ends = started + LEASE.total_seconds()
-        return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows)), allowance
+        return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows), issue.deadline), allowance
 
     def _require_newest(self, conn: Connection) -> None:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""

@@ -19,7 +19,8 @@ PROMPT_SECONDS = 0.5  # a relay that takes longer for a message is told of one a
 
 
 class Withdrawn(Exception):
-    """What was to be handed over may not be any more: its claim is lost, or it waited too long behind another."""
+    """What was to be handed over may not be any more: its claim is lost, its issue's deadline has passed meanwhile, or
+    it waited too long behind another."""
 
 
 class Prepared(NamedTuple):
@@ -141,6 +142,8 @@ class Connection:
         def handing_over() -> None:
             now = self._now()
             if batch.lost or now >= batch.lease_ends or (announced and self._is_stale(work, now)):
+                raise Withdrawn
+            if batch.deadline is not None and self._desk.now() >= batch.deadline:
                 raise Withdrawn
             work.mark(Mark.HANDED_OVER)
             self._held = None

@@ -91,7 +91,7 @@ class Desk:
         self.stopping = False
         self._worker = worker
         self._retry = retry
-        self._now = now
+        self.now = now
         self._read, self._read_at = now(), monotonic()
         self._pulse = Pulse()
         self._unanswered = 0
@@ -192,12 +192,12 @@ class Desk:
     def _moment(self, now: float) -> datetime:
         """What the shared clock said at this moment of the monotonic one, or less than a millisecond before."""
         if not 0 <= now - self._read_at < 0.001:
-            self._read_at, self._read = now, self._now()
+            self._read_at, self._read = now, self.now()
         return self._read
 
     def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         elsewhere = any(name != lane.name for name in self.able())
-        ending = conclude(work.row, lane.name, result, self._retry, self._now(), elsewhere=elsewhere, millis=millis)
+        ending = conclude(work.row, lane.name, result, self._retry, self.now(), elsewhere=elsewhere, millis=millis)
         state = ending.outcome.state
         if state is not State.UNCERTAIN:
             work.mark(Mark.ANSWERED)
@@ -214,7 +214,7 @@ class Desk:
     def not_composed(self, lane: Lane, work: Work, error: Exception) -> None:
         """Whatever one reader's values break must not stop the others."""
         work.mark(Mark.ANSWERED)
-        self._enter(lane, work, quarantined(work.row, error, self._now()), None)
+        self._enter(lane, work, quarantined(work.row, error, self.now()), None)
 
     def _enter(self, lane: Lane, work: Work, outcome: Outcome, refusal: Refusal | None) -> None:
         self.page.entries.append(Entry(work.batch, outcome, refusal))
