@@ -301,7 +301,7 @@ class Wire(asyncio.BufferedProtocol):
             self._grouped = False
         if heard and owed:
             self._acknowledge()
-        if heard and self._unsaid:
+        if self._unsaid:
             self._go_on()
         if heard and owed and self._waiter is not None and self._for_all:
             self._expect_within(owed[0].seconds)
