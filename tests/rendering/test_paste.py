@@ -421,6 +421,20 @@ def test_what_is_no_digest_is_refused_with_a_reason(text: str) -> None:
         paste.read(text, today=TODAY)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quay News, 21 May 2026\n1. One\n2. Two (Dock Post)\n. Boats for hire\n",  # an enumerator without its number
+        "<html><body><p>Quay News, 21 May 2026</p><p>1. One <![en 1]> (Dock Post)</p><p>2. Two</p></body></html>",
+        "Quay News, 21 May 2026\n1. One (Dock Post)\n2. Two (Dock Post)\nClick to register and join the circle .\n",
+    ],
+)
+def test_a_broken_mark_does_no_harm(text: str) -> None:
+    issue = paste.read(text, today=TODAY).issue
+    assert len(list(issue.items)) == 2
+    assert canonical.unnumbered(source.read(canonical.write(issue))) == canonical.unnumbered(issue)
+
+
 def test_binary_data_is_refused() -> None:
     with pytest.raises(SourceError, match=r"binary|neither"):
         paste.read(bytes(range(256)) * 50, today=TODAY)

@@ -26,6 +26,7 @@ _ANCHOR = re.compile(r"<\s*/?\s*a\s*>")
 _ANCHOR_IN_HAN = re.compile(
     rf"(?<=[\u3000-\u9fff\uff00-\uffef])\s*{_ANCHOR.pattern}\s*(?=[\u3000-\u9fff\uff00-\uffef])"
 )
+_OF_LIST = re.compile(r"unsubscribe|退订|因[为您].{0,8}订阅|because you (?:subscribed|signed up)", re.IGNORECASE)
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(
@@ -54,7 +55,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
             open_call = False
         elif cta and not cta.url and (pointed := _is_pointed_at(text, asked)):
             cta = replace(cta, url=pointed)
-        elif grammar.is_foot(text) and not (grammar.is_call(text) and not re.search(r"unsubscribe|退订", text, re.I)):
+        elif grammar.is_foot(text) and not (grammar.is_call(text) and not _OF_LIST.search(text)):
             report.drop(line.number, "line of the page dropped", links.strip(text)[0])
             open_call = False
         elif cta is None and asks(text) and at >= first:
@@ -140,9 +141,9 @@ def _split_call(text: str) -> tuple[str, str]:
     at = next((i for i, part in enumerate(parts) if grammar.is_call(part)), 0)
     if len(parts) > 1 and width(parts[at]) <= 90 and not (at and width(text) <= 60):
         rest = "".join([*parts[:at], *parts[at + 1 :]]).strip()
-        return parts[at].strip().rstrip(".。"), rest
+        return parts[at].strip().rstrip(".。 "), rest
     if width(text) <= 90:
-        return text.rstrip(".。:："), ""
+        return text.rstrip(".。:： "), ""
     return "", text
 
 

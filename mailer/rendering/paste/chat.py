@@ -9,7 +9,9 @@ from dataclasses import replace
 from mailer.model.columns import width
 from mailer.rendering.paste.enumerators import SIGN, bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.masthead import WORDS
 from mailer.rendering.paste.report import Report
 
 # Chinese programs: a day, perhaps with its year, and the time.
@@ -158,7 +160,8 @@ def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
         forward.sent, forward.date_line = forward.sent or line.text, forward.date_line or line.number
         report.drop(line.number, "time of a post dropped", line.text)
         return True
-    if line.text and len(line.text) < 70 and (match := _STAMP.fullmatch(line.text)):
+    named = WORDS.search(fold(line.text)) is not None and not forward.sent  # a digest's head: `Morning News 08:00`
+    if line.text and len(line.text) < 70 and not named and (match := _STAMP.fullmatch(line.text)):
         forward.channel = forward.channel or match["channel"] or ""
         if not forward.sent and (_YEAR.search(line.text) or re.search(r"\d{1,2}月\d{1,2}日", line.text)):
             forward.sent, forward.date_line = line.text, line.number

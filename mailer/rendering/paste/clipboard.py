@@ -95,6 +95,13 @@ def _bold_at_start(text: str) -> str:
 
 
 class _Reader(HTMLParser):
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Read `<![...]>`; what the standard library knows no name for is a comment."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
     def __init__(self, report: Report) -> None:
         super().__init__(convert_charrefs=True)
         self.report = report

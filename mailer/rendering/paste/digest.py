@@ -11,6 +11,7 @@ from mailer.rendering import source
 from mailer.rendering.paste import (
     above,
     alone,
+    between,
     call,
     clipboard,
     editions,
@@ -119,6 +120,7 @@ class _Reader:
         self.notes = self._footnotes()
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)
+        self.lines = between.name(self.lines, self.report)
         self.lines = running.mark(self.lines, self.report)
         self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
         self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)

@@ -76,7 +76,7 @@ _PATTERNS = (
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     ("no", re.compile(r"(?:no\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE)),
-    ("roman", re.compile(r"(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
+    ("roman", re.compile(r"(?=[XVI])(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
     ("roman", re.compile(r"([Ⅰ-Ⅻ])(?:\s*[.、)）:：·]\s*|\s+)(\S.*)")),
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),

@@ -28,6 +28,7 @@ _JOIN = re.compile(
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|member(?:ship)?|enrol)\b",
     re.I,
 )
+_TO_READERS = re.compile(r"[您你]|我们|我們|欢迎|歡迎|\b(?:you|your|us)\b", re.IGNORECASE)
 _MEMBER = re.compile(r"入会|加入|申请|入群|进群|(?:join|apply|become)\b", re.IGNORECASE)
 _BEFORE_CALL = "【[「☞👉▶ "
 _CTA_LABEL = re.compile(
@@ -44,7 +45,7 @@ _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40}
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _GREETING = re.compile(
     r"^(?:(?:尊敬的|亲爱的)[^\s，,：:！!]{1,12}(?:[:：，,！!]|$)|(?:嗨|嘿|哈[喽啰囉])[，,！!～~\s]|[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
-    r"|$|[|｜·]))|大家早|[^\s，,。：:]{1,6}们早[，,！!～~]|早[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
+    r"|$|[|｜·]))|大家早|[^\s，,。：:]{1,6}们早[，,！!～~]|早晨?[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
     r"|(?-i:[A-Z])[a-z]+(?: [a-z]+)?,$"
     r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
@@ -182,6 +183,11 @@ def asks_to_join(text: str) -> bool:
     """Whether a line between two items is surely a call to join, which says how."""
     reached = links.strip(text)[1] != "" or is_contact(text)
     return reached and is_join(text) and is_strong_call(text)
+
+
+def invites(text: str) -> bool:
+    """Whether a line is surely a call to join that speaks to its readers."""
+    return asks_to_join(text) and _TO_READERS.search(links.strip(text)[0]) is not None
 
 
 def is_foot(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, links, tails
+from mailer.rendering.paste import enumerators, grammar, links, sources, tails
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
@@ -15,6 +15,7 @@ _ASIDE = re.compile(r"\s*[(（][^()（）]{2,24}[)）](?=\s*(?:\[\^?\d+\])?$)")
 _TIME = re.compile(
     r".*[(（](?:约|about )?\s*\d{1,3}[ -]?(?:min(?:ute)?s?(?: read)?|分钟(?:阅读|读完)?)[)）](?:\s*\[\^?\d+\])?", re.I
 )
+WIDEST = 24  # columns of a name behind a linked headline
 _SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
 
 
@@ -27,6 +28,7 @@ class Habits:
     behind: bool = False  # or in a name behind a bar or dash
     before: bool = False  # or begin with one
     linked: bool = False  # headlines are links, with a name behind
+    linked_dash: bool = False  # or with a dash and a name
     names_linked: bool = False  # headlines end in a name that is a link
     columns: bool = False  # headline, text and source are parted by bars
     colons: bool = False  # items are one line of headline, colon, and a sentence
@@ -57,6 +59,7 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         behind=tails.stand_behind_headlines(texts),
         before=tails.stand_before_headlines(texts),
         linked=_most(texts, lambda text: tails.link_and_name(text) is not None, least=1),
+        linked_dash=_most(texts, _is_link_and_name, share=0.6),
         names_linked=_most(texts, lambda text: tails.linked_name_at_end(text, bare=True) is not None),
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
         colons=_most(bare, grammar.has_colon),
@@ -66,6 +69,12 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def _is_link_and_name(text: str) -> bool:
+    parted = tails.linked_first(text)
+    named = parted is not None and sources.is_name(parted[2]) and width(parted[2]) <= WIDEST
+    return named and parted is not None and re.match("[A-Z\u3400-\u9fff]", parted[2]) is not None
 
 
 def _have_signs(texts: list[str]) -> bool:

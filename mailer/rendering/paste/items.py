@@ -88,7 +88,11 @@ class Gatherer:
         url = ""
         if linked:
             text, url, rest = linked
-            if item.source is None and not item.paragraphs and tails.is_named_plainly(rest):
+            if (
+                item.source is None
+                and not item.paragraphs
+                and (self.habits.linked_dash or tails.is_named_plainly(rest))
+            ):
                 item.source = Source(rest, url, item.line)
             else:
                 item.paragraphs[:0] = [grammar.begun(rest)]

@@ -40,7 +40,9 @@ _WORK = re.compile(
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
+    r"^\W*(?:[一二三四五六七八九十\d]{1,2}[、.．]\s*)?(?:新增(?:内容|功能)?|(?:问题|故障|bug)?修复|(?:功能|体验)?优化(?:调整)?"
+    r"|(?:平衡性?|数值)调整|已知问题)\s*[:：]?$"
+    r"|^#*\s*(?:added|changed|fixed|removed|deprecated|security|unreleased|change ?log|新增|修复|优化|变更)\s*[:：]?$"
     r"|^#*\s*(?:new|known issues|release notes.{0,20})\s*:?$"
     r"|^#*\s*(?:(?:new )?features|bug ?fixes|improvements|breaking changes)\s*:?$|\(#\d{2,5}\)$"
     r"|^#*\s*(?:release|version)?\s*\[?v?\d+\.\d+\.\d+\b",

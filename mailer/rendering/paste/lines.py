@@ -117,6 +117,8 @@ def _listed(clean: list[Line], report: Report) -> list[Line]:
 def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[Line]:
     """The lines with bullets that stand further in than others marked as a list inside an item."""
     bullets = {line: _indent(pasted[line.number]) for line in clean if re.match(r"[-*+•·o‣▪] ", line.text)}
+    if any(line.text[0] != "o" for line in bullets):  # the second level of a word processor's list
+        bullets |= {line: indent + 2 for line, indent in bullets.items() if line.text[0] == "o"}
     outer = min(bullets.values(), default=0)
     inner = [line for line, indent in bullets.items() if indent >= outer + 2]
     sourced = sum(source_at_end(line.text, lenient=True) is not None for line in inner)

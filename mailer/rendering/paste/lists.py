@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from mailer.rendering.paste import enumerators, leads, links, titles
+from mailer.rendering.paste import enumerators, grammar, leads, links, titles
 from mailer.rendering.paste.line import Line
 
 LEAST = 2  # entries
@@ -40,7 +40,8 @@ def find(lines: list[Line]) -> Lists:
     named: dict[int, str] = {}
     for first, *below in lists:
         title = titles.heading(lines[first].text)
-        if title and not any(used[marks[i]] for i in below):
+        below = [i for i in below if not grammar.invites(lines[i].text)]
+        if title and below and not any(used[marks[i]] for i in below):
             named[first] = title[0]
             entries |= {i: (enumerators.bullet(lines[i].text) or ("", ""))[1] for i in below}
     return Lists(frozenset(contents), entries, named)

@@ -106,6 +106,9 @@ def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[in
         for one, two in itertools.pairwise([*ordered, len(lines)])
     }
     first, last = ordered[0], ordered[-1]
+    if grammar.invites(lines[last].text) and not any(line.text for line in lines[last + 1 : last + 2]):
+        del starts[last]
+        return starts
     if not all(told[index] for index in ordered[1:-1]):
         return starts
     if not told[first] and dates.find(starts[first], dates.SOME_DAY):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from mailer.rendering.paste import tables
 from mailer.rendering.paste.report import Report
 
 _COLUMNS = {
@@ -13,7 +14,7 @@ _COLUMNS = {
     "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "paper", "media"),
     "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
     "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
-    "date": ("日期", "date"),
+    "date": ("日期", "时间", "date", "time"),
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
 LONGEST = 16  # characters of a column's name
@@ -23,7 +24,8 @@ _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 def is_head(cells: list[str]) -> bool:
     """Whether cells are the known names of columns, one of them the headlines'."""
     columns = _columns(cells)
-    return len(columns) > 1 and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1
+    plain = any(_KNOWN.get(cell.strip(" *").lower()) == "headline" for cell in cells) or sum(map(bool, columns)) > 1
+    return len(columns) > 1 and plain and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1
 
 
 def _columns(cells: list[str]) -> list[str]:
@@ -48,7 +50,18 @@ def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, st
             columns = _columns(text.split("\t"))
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
-    return _cards(lines, report)
+    return _headless(lines, report) or _cards(lines, report)
+
+
+def _headless(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
+    """The lines with the rows of a table that has no head taken apart; [] where there is none."""
+    start = next((at for at, (_, text) in enumerate(lines) if "\t" in text.strip()), len(lines))
+    stop = next((at for at in range(start, len(lines)) if "\t" not in lines[at][1].strip()), len(lines))
+    found = tables.columns([text.split("\t") for _, text in lines[start:stop]])
+    if not found:
+        return []
+    report.add(lines[start][0], "table", "read as rows of a table without a head", " | ".join(found))
+    return [*lines[:start], *_rows(lines[start:stop], found, report), *lines[stop:]]
 
 
 def _cells(text: str) -> str:
@@ -67,12 +80,22 @@ def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]
     if columns.count("headline") < 2 or "text" not in columns:
         return lines
     report.add(lines[columns.index("headline")][0], "table", "read as items with the names of their parts")
-    made, count = [], 0
+    made: list[tuple[int, str]] = []
+    held: list[tuple[int, str]] = []  # source and address, which stand below the text
+    count = 0
     for (number, text), match, column in zip(lines, parted, columns, strict=True):
+        value = match[2] if match else ""
+        if column in ("source", "link") and count:
+            held.append((number, f"来源：{value}" if column == "source" else value))
+            continue
+        if column == "date" and count:
+            report.drop(number, "day and time of an item dropped", text)
+            continue
+        if column != "text":
+            made, held = [*made, *held], []
         count += column == "headline"
-        known = match and {"headline": f"{count}. {match[2]}", "text": match[2], "link": match[2]}.get(column)
-        made.append((number, known or text))
-    return made
+        made.append((number, f"{count}. {value}" if column == "headline" else value if column == "text" else text))
+    return [*made, *held]
 
 
 def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> list[tuple[int, str]]:

@@ -113,7 +113,12 @@ class _Sections:
                 break  # the page's foot stands apart from lines that do not
             if not text or (grammar.is_rule(text) and not group):
                 continue
-            if grammar.is_rule(text) or titles.is_of_the_page(text) or grammar.is_picture(text):
+            if (
+                grammar.is_rule(text)
+                or titles.is_of_the_page(text)
+                or grammar.is_picture(text)
+                or grammar.invites(text)
+            ):
                 break
             if (
                 grammar.is_foot_or_call(text)

@@ -7,6 +7,7 @@ import re
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming, sources, tails
+from mailer.rendering.paste.clipboard import NESTED
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -26,6 +27,8 @@ _DECORATION = (
 
 def heading(text: str) -> tuple[str, bool] | None:
     """A line that may be a section's title, as (title, whether it is decorated as one)."""
+    if text.startswith(NESTED):
+        return None
     plain = _COUNT.sub("", links.strip(text)[0])
     numbered = next((mark for mark in enumerators.marks(plain) if mark.family in enumerators.SECTIONS), None)
     body = numbered.rest if numbered else plain

@@ -179,7 +179,8 @@ def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
     if source is None or re.search(r"[.。!！?？]$", source[0]) is None or above < 0 or above in found:
         return index
     alone = above == 0 or not lines[above - 1].text or above < index - 1
-    headline = lines[above].text != "" and shapes.is_headline(lines[above])
+    head = not any(lines[i].text for i in range(above)) and dates.find(lines[above].text, dates.SOME_DAY)
+    headline = shapes.is_headline(lines[above]) and not head  # the first line with the day in it is the digest's own
     return above if headline and (not alone or width(lines[above].text) >= 24) else index
 
 
