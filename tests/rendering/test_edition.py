@@ -181,6 +181,19 @@ def test_a_long_issue_has_a_table_of_contents_and_stays_small(issue, club, theme
     assert "Contents" not in edition.render(issue, club=club, theme=theme, templates=templates).html
 
 
+@pytest.mark.parametrize("lang", ["en", "zh-Hans"])
+def test_an_item_costs_little_beyond_its_words_and_addresses(lang, issue, club, theme, templates):
+    headline, body = ("A headline", "A text.") if lang == "en" else ("标题", "正文。")
+    item = Item(headline, body, Source("Post", "https://p.example/"), line=1)
+
+    def size(count):
+        many = replace(issue, lang=lang, sections=(Section("News", (item,) * count), Section("Last", (item,) * 20)))
+        return len(edition.render(many, club=club, theme=theme, templates=templates).html.encode())
+
+    own = sum(len(text.encode()) for text in (headline, body, "Post", "https://p.example/"))
+    assert (size(80) - size(20)) / 60 - own < 290
+
+
 def test_an_issue_without_sections_still_has_no_gap_between_headings(issue, club, theme, templates):
     flat = replace(issue, sections=(Section("", (Item("Only story", "Text."),)),), cta=None)
     html = edition.render(flat, club=club, theme=theme, templates=templates).html
