@@ -186,7 +186,7 @@ def _open_sqlite(url: URL, busy_seconds: float, here: threading.local) -> Engine
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
         record.info["file"] = file = connection.execute("PRAGMA database_list").fetchone()[2]
         record.info["same"] = _identity(file)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -241,9 +241,7 @@ def repeat_uncertain(conn: Connection, now: datetime) -> None:
 
 def counts(conn: Connection, issue_id: int) -> dict[str, int]:
     """How many deliveries of an issue stand in each state; every state is named."""
-    found = dict.fromkeys((state.value for state in State), 0)
-    rows = conn.execute(
-        select(deliveries.c.state, func.count()).where(deliveries.c.issue_id == issue_id).group_by(deliveries.c.state)
-    )
-    found.update((state, count) for state, count in rows)
-    return found
+    states = [state.value for state in State]
+    numbers = (func.count().filter(deliveries.c.state == state) for state in states)  # GROUP BY would sort a million
+    row = conn.execute(select(*numbers).where(deliveries.c.issue_id == issue_id)).one()
+    return dict(zip(states, row, strict=True))

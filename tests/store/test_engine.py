@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -179,3 +181,28 @@ def test_what_the_database_complains_of_comes_with_what_to_do(tmp_path: Path, sa
     db.close()
     assert said in str(told.value)
     assert to_do in str(told.value)
+
+
+SORT = """
+import sys
+from pathlib import Path
+from sqlalchemy import text
+from mailer.store.engine import Database
+
+def most():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+sort = numbers + "SELECT i % 7, count(DISTINCT i * 7919 % 1000003) FROM n GROUP BY 1"
+with Database(sys.argv[1]).reading() as conn:
+    conn.execute(text(sort.format(1000))).all()
+    before = most()
+    conn.execute(text(sort.format(400_000))).all()
+    print(most() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much memory it was at most")
+def test_sorting_many_rows_takes_little_memory(sqlite_url: str) -> None:
+    ran = subprocess.run([sys.executable, "-c", SORT, sqlite_url], check=True, capture_output=True, text=True)
+    assert int(ran.stdout) < 12_000, "KB"

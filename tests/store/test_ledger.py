@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from support.cast import NOW, claim, later, new_edition, publish, reader
 
 from mailer.model.bounce import Diagnosis, Kind
@@ -293,6 +293,19 @@ def test_the_counts_add_up_to_what_was_frozen(db: Database) -> None:
     assert counts["accepted"] == counts["failed"] == counts["attempting"] == counts["pending"] == 1
     assert sum(counts.values()) == db.read(issues.find, "214").frozen
     assert set(counts) == {state.value for state in State}
+
+
+def test_counting_the_states_of_a_million_sorts_nothing(sqlite_url: str) -> None:
+    db, asked = Database(sqlite_url), []
+    issue_id = _publish(db, 1)
+    event.listen(db.engine, "before_cursor_execute", lambda conn, cursor, *said: asked.append(said[:2]))
+    with db.reading() as conn:
+        ledger.counts(conn, issue_id)
+        statement, parameters = asked[-1]
+        plan = [row.detail for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    db.close()
+    assert len(plan) == 1
+    assert plan[0].startswith("SEARCH deliveries")
 
 
 def test_an_issue_is_finished_when_nothing_of_it_waits(db: Database) -> None:
