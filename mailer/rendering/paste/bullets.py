@@ -11,6 +11,7 @@ from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 LEAST = 3  # titles or headlines
+SHORT_TITLE = 12  # columns of one above numbers
 LONGEST_TITLE = 20  # columns of a title above bullets; what is longer is a headline above its points
 
 
@@ -29,7 +30,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     for mark, count in counts.most_common():
         starts = {index: pair[1] for index, pair in found if pair[0] == mark}
         titles = sum(below.get(index, "") not in ("", mark) for index in starts)
-        if count >= LEAST and _are_short_titles(lines, starts):
+        if count >= LEAST and (_are_short_titles(lines, starts) or _stand_over_numbers(lines, starts)):
             continue
         if count >= LEAST and (headlines := _above_points(lines, starts)):
             report.add(
@@ -49,6 +50,13 @@ def _above_points(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
     long = all(width(text) > LONGEST_TITLE and shapes.is_headline(lines[i]) for i, text in found.items())
     named = any(tails.source_at_end(text, lenient=True) for text in starts.values())
     return found if len(blocks) >= LEAST and alike and long and not named else {}
+
+
+def _stand_over_numbers(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether bullets are titles: a word or two each, the first directly above several numbered lines."""
+    ordered = [*sorted(starts), len(lines)]
+    numbered = sum(enumerators.is_numbered(line.text) for line in lines[ordered[0] + 1 : ordered[1]])
+    return all(width(text) <= SHORT_TITLE for text in starts.values()) and numbered > 1
 
 
 def _are_short_titles(lines: list[Line], starts: dict[int, str]) -> bool:

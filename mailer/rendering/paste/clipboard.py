@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
-from mailer.rendering.paste import rows
+from mailer.rendering.paste import rows, spans
 from mailer.rendering.paste.enumerators import SIGN
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
@@ -38,7 +38,12 @@ _VOID = frozenset(("br", "img", "hr", "meta", "link", "input", "col", "wbr"))
 
 
 def direct(url: str, number: int, report: Report) -> str:
-    """The address itself, where `url`, on line `number`, is a page of a mail or chat program that only leads on."""
+    """The address itself, where `url`, on line `number`, is a page of a mail or chat program that only leads on.
+
+    Parentheses that are not in pairs are written as an issue file has them.
+    """
+    if url.count("(") != url.count(")"):
+        url = url.replace("(", "%28").replace(")", "%29")
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -113,6 +118,7 @@ class _Reader(HTMLParser):
         self._link: str | None = None
         self._breaks = 0
         self._marker = ""  # of a list item whose text has not begun
+        self._spans = spans.Spans()
         self._cells: list[int] | None = None  # how many lines stood before each cell of the row
         self._table = False  # inside a table under known column names
 
@@ -141,11 +147,15 @@ class _Reader(HTMLParser):
             self._parts.append("## " if tag in ("h1", "h2") else "### ")
         elif tag in ("table", "tr"):
             self._cells, self._table = [], self._table and tag == "tr"
+            if tag == "table":
+                self._spans = spans.Spans()
+            self._spans.begin(len(self.lines))
         elif tag in ("td", "th"):
             if "".join(self._parts).strip():
                 self._cells = None  # cells that hold no paragraphs stand on one line anyway
             elif self._cells is not None:
                 self._cells.append(len(self.lines))
+            self._spans.cell(values.get("rowspan", ""))
             self._parts.append("\t")
         elif tag in ("b", "strong"):
             self._mark()
@@ -200,6 +210,7 @@ class _Reader(HTMLParser):
                 self.lines.append((self.getpos()[0], ""))
             elif tag == "tr":
                 self._end_row()
+                self._spans.end(self.lines)
 
     def handle_data(self, data: str) -> None:
         if self._hidden:

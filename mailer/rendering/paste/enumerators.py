@@ -32,7 +32,7 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".s
 # Families that number sections more often than items; "part" and "stem" number nothing else.
 SECTIONS = frozenset(("han", "hanparen", "ordinal", "part", "stem", "letter", "roman", "formal"))
 UNSURE = frozenset(
-    ("bare", "lone", "letter", "roman", "nth")
+    ("bare", "lone", "letter", "roman", "nth", "small")
 )  # a number and a blank, or an initial, may begin any sentence
 _PATTERNS = (
     ("keycap", re.compile(r"(\d|🔟)\ufe0f?\u20e3?((?:\d\ufe0f?\u20e3)*)\ufe0f?\s*[.、]?\s*(.*)")),
@@ -51,7 +51,7 @@ _PATTERNS = (
     ),
     ("hanparen", re.compile(rf"[(（〔［\[【]([{_HAN}]{{1,3}})[)）〕］\]】]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
-    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨·]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨·/]\s*|\s+)(\S.*)")),
     ("formal", re.compile(rf"([{_FORMAL}参])()")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (
@@ -79,6 +79,7 @@ _PATTERNS = (
     ("roman", re.compile(r"(?=[XVI])(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
     ("roman", re.compile(r"([Ⅰ-Ⅻ])(?:\s*[.、)）:：·]\s*|\s+)(\S.*)")),
     ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
+    ("small", re.compile(r"([a-z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),
     ("lone", re.compile(r"([一二三四五六七八九十]{1,2})()")),
@@ -128,6 +129,8 @@ def marks(text: str) -> tuple[Mark, ...]:
             )
             return (Mark(family, _roman(written), match[2]), *also)
         written, rest = match[1] or match[2], plain[match.start(match.re.groups) :].strip().lstrip("→➜➔➤» ")
+        if family == "small":
+            return (Mark(family, ord(written) - ord("a") + 1, rest),)
         number = int(written) if written.isdecimal() else _spelled(written) or _chinese(written)
         if number and (rest or family in ("lone", "arabic", "paren", "han", "ordinal", "no", "named", "formal")):
             return (Mark("arabic" if family in ("bare", "lone") and written[0] == "0" else family, number, rest),)

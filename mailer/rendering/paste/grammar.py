@@ -19,7 +19,7 @@ _KEPT_STOP = re.compile(
 )
 _CTA = re.compile(
     r"报名|(?<![新已])加入(?!了)|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
-    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人"
+    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人|(?:留下|填写).{0,6}邮箱"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -41,6 +41,7 @@ _CTA_LABEL = re.compile(
 )
 _DASHED = re.compile(r"([^—–]{4,}?)(\s+(?:[—–→-]|--|->)\s+|\s*——\s*)(\S.*)")
 _BOLD_FIRST = re.compile(r"(?:\*\*)?([^*]{4,120}?)[:：.。]?(?<!\*)\*\*(?!\*)[:：]?\s*(?:(?:--|[—–-])\s*)?(\S.*)")
+_DATELINE = re.compile(r"[A-Z][A-Z .'-]+(?:, [A-Z][a-z]+\.?(?: \d{1,2})?|\s*\([A-Z]\w+\))*")  # `PENROW, May 20`
 _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40})(?:：\s*|:\s+)\S.{2,}[.!?。！？]")
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _GREETING = re.compile(
@@ -66,7 +67,7 @@ _ADVERTISEMENT = re.compile(r"\W{0,3}[【\[(（](?:广告|廣告|推广|赞助|�
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
-    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*[期号]|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
+    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号]|封信?)|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")
 
@@ -133,7 +134,7 @@ def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str,
     plain = links.strip(text)[0]
     for pattern, colon in ((_DASHED, False), (_COLON, True)):
         match = pattern.fullmatch(plain)
-        if match is None:
+        if match is None or _DATELINE.fullmatch(match[1]):
             continue
         before, behind = width(match[1]), width(match[3])
         sentence = re.search(r"[.!?。！？]$", match[3]) is not None

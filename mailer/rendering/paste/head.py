@@ -182,7 +182,7 @@ class _Reader:
             "",
         )
         bullet = enumerators.bullet(text)
-        if not entry and bullet and (self.listing or leads.match([bullet[1]], self.headlines) != [None]):
+        if not entry and bullet and (self.listing or leads.names_item(bullet[1], self.headlines)):
             entry = text = bullet[1]
         if not entry and self.listing and leads.match([text], self.headlines) != [None]:
             entry = text
@@ -206,6 +206,9 @@ class _Reader:
             return
         rest = self.masthead.edition(self.masthead.bracketed_name(told, line), line)
         rest = self.masthead.edition(self.masthead.dated(rest, line), line).strip(EDGE)
+        if rest != text and grammar.is_foot(rest):
+            self.report.drop(line.number, "words of the page dropped", rest)
+            return
         if self._is_told_by_number(text, rest):
             self._take_leads(rest, line, listed=False)
             return

@@ -16,7 +16,8 @@ _PLACE = re.compile(
     r"(?=[(（【\[]?[0-9０-９]{1,2}\s?[.．、)）】\]:：](?![0-9０-９])|[0-9]\ufe0f?\u20e3)"
     r"|(?=[①-⑳❶-❿])"
 )
-LEAST = 3
+LEAST, MOST = 3, 60
+_BARE = re.compile(r"\s*(\d{1,2})([\u3400-\u9fff].{4,})")
 _FAREWELLS = (grammar.is_foot, grammar.is_call, grammar.is_greeting)
 
 
@@ -48,6 +49,17 @@ def _pieces(text: str) -> list[str]:
         if mark is not None and mark.number == len(cuts) + 1:
             cuts.append(match.start())
     if not cuts:
-        return []
+        return _clauses(text)
     ends = [*cuts[1:], len(text)]
     return [text[: cuts[0]].strip(), *(text[one:two].strip() for one, two in zip(cuts, ends, strict=True))]
+
+
+def _clauses(text: str) -> list[str]:
+    """What stands above, and clauses between semicolons that begin with 1 2 3 and no sign: `1央行...；2铜价...`."""
+    first = re.search(r"(?:^|(?<=[】\])）:：\s]))1(?=[\u3400-\u9fff])", text)
+    parts = re.split("[；;]", text[first.start() :]) if first else []
+    bare = [_BARE.fullmatch(part) for part in parts[:MOST]]
+    if first is None or len(parts) > MOST or [match and int(match[1]) for match in bare] != [*range(1, len(bare) + 1)]:
+        return []
+    told = [f"{match[1]}. {match[2]}" for match in bare if match]
+    return [text[: first.start()].strip(), *told]

@@ -125,6 +125,8 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         if item.source is None:
             self._wire(item, told[0] if told else "")
+        if item.source is None:
+            self._linked_name(item)
         if item.source and sources.is_own(item.source.name):
             self.report.add(item.source.line, "source", f"{item.source.name!r} is the newsletter itself", self.own)
             item.source = replace(item.source, name=self.own) if self.own else None
@@ -147,6 +149,15 @@ class Gatherer:
         if name:
             self.report.add(item.line, "guess", "agency at the beginning of the text taken as the source", name)
             item.source = Source(name, "", item.line)
+
+    def _linked_name(self, item: Gathered) -> None:
+        """Take the only link in an item, whose words are a paper's name or who says it, as its source."""
+        texts = [text for text in item.paragraphs if links.LINK in text]
+        name = links.words(texts[0]) if len(texts) == 1 else ""
+        if name and (sources.is_medium(name) or tails.says(texts[0])):
+            url = links.strip(texts[0])[1]
+            self.report.add(item.line, "guess", "the only link of the text names the source", name)
+            item.source = Source(name, url, item.line)
 
     def _report_writers(self, item: Gathered, body: list[int]) -> None:
         told = [(i, name) for i in body for name in sources.writers(self.lines[i].text)] if item.source else []

@@ -120,6 +120,13 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
     return found
 
 
+def names_item(text: str, headlines: Sequence[str]) -> bool:
+    """Whether a line of the head means an item; one whose headline is a single word is meant by that word alone."""
+    several = len(_terms(text)) > 1
+    known = [headline for headline in headlines if not several or len(_terms(headline)) > 1]
+    return match([text], known) != [None]
+
+
 def _match_characters(leads: list[str], headlines: list[str], found: list[int | None], taken: set[int]) -> None:
     """Match Chinese leads that leave words out (`两家杯厂合并`) to the headline with their characters in order."""
     for number, lead in enumerate(leads):

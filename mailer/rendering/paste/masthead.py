@@ -38,11 +38,11 @@ KIND = (
     r"|播报|头条|[早晨晚夜快速]读|早餐|早茶|早咖啡|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
 )
 WORDS = re.compile(
-    rf"{KIND}|晨|\d\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
+    rf"{KIND}|晨|一[周週].{{0,3}}[一二三四五六七八九十\d]件大?事|\d\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
-NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*[期号]?$", re.IGNORECASE)
+NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号]|封信?)?$", re.IGNORECASE)
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
@@ -117,6 +117,8 @@ class Masthead:
         name = re.sub(
             r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name
         )
+        name = re.sub(r"^[「『《〖]([^「」『』《》〖〗]+)[」』》〗]$", r"\1", name)
+        name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         if match := NUMBER.search(name):
@@ -204,7 +206,7 @@ class Masthead:
             and not re.match(r"(?:现|兹|特)[将就把]", text)
             and not leads.is_label(text)
             and not leads.PREFIX.match(text)
-            and leads.match([text], self.headlines) == [None]
+            and not leads.names_item(text, self.headlines)
         )
 
 

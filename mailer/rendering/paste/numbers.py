@@ -13,6 +13,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 MOST_ITEMS = 1000
+MOST_LINES = 4  # of an item behind a small letter
 SHORTEST = 4  # columns of a word that can only be a title
 
 _FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
@@ -33,6 +34,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
         if (family in enumerators.SECTIONS or family == "formal") and _hold_lines(lines, [index for index, _ in chain]):
+            continue
+        if family == "small" and not _are_items(lines, chain, chains):
             continue
         if family == "nth" and len(best) >= 2:
             continue  # what a text counts within itself
@@ -177,6 +180,17 @@ def _are_sections(
     if followed >= 2 and short:
         return True
     return bool(chain) and (followed * 2 > len(chain) or hold_several(lines, [index for index, _ in chain]))
+
+
+def _are_items(
+    lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
+) -> bool:
+    """Whether small letters stand before items: short numbered titles directly above each first one, sources in all."""
+    firsts = {index - 1 for index, mark in chain if mark.number == 1}
+    titled = {index for index, mark in chains.get("arabic", []) if width(mark.rest) <= entries.WIDEST_TITLE}
+    ends = [*(index for index, _ in chain), max(index for index, _ in chain) + MOST_LINES if chain else 0]
+    named = [any(tails.names_one(line.text) for line in lines[one:two]) for one, two in itertools.pairwise(ends)]
+    return len(firsts) > 1 and firsts == titled and all(named)
 
 
 def hold_several(lines: list[Line], indices: list[int]) -> bool:

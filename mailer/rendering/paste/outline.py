@@ -226,6 +226,7 @@ _WAYS = (
     _bolded,
     unmarked.one_liners,
     unmarked.by_blocks,
+    unmarked.by_days,
     titled.find,
     shapes.find,
 )

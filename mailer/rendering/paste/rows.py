@@ -11,7 +11,7 @@ from mailer.rendering.paste.report import Report
 _COLUMNS = {
     "headline": ("标题", "新闻标题", "新闻", "題目", "title", "headline", "story", "news"),
     "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
-    "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "paper", "media"),
+    "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "publication", "outlet", "paper", "media"),
     "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
     "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
     "date": ("日期", "时间", "date", "time"),

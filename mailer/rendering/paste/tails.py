@@ -17,7 +17,9 @@ _BEHIND = re.compile(
 _BEFORE = re.compile(
     r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
 )
-_END_PARENTHESIS = re.compile(r"^(.*?)\s*[(（【\[〔]([^()（）【】\[\]〔〕]{1,60})[)）】\]〕]\s*([.。;；]?)$", re.DOTALL)
+_END_PARENTHESIS = re.compile(
+    r"^(.*?)\s*[(（【\[〔〖]([^()（）【】\[\]〔〕〖〗]{1,60})[)）】\]〕〗]\s*([.。;；]?)$", re.DOTALL
+)
 _END_LABEL = re.compile(
     rf"^(.*(?:[.!?。！？…”\"』」)）\s～~]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
@@ -48,6 +50,10 @@ _END_ADDRESS = re.compile(
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({NAME})$", re.DOTALL)
 _END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
 _ENTRY = re.compile(r"[(（][^()（）]+[)）](?:[、,，;；和及与]|,? (?:and|or|&))\s*[^()（）、,，;；。.]{1,30}$")
+_SAYS = r"(?:says|said|reports?|reported|writes|wrote)"
+_SAYS_LINK = re.compile(
+    rf"(?:\b(?:{_SAYS}|according to|via)\s+(?:the )?|据){LINK}|{LINK_END}\s*(?:{_SAYS}\b|报道|报導|消息)", re.IGNORECASE
+)
 _NUMBER = re.compile(r"\W*第?[\d一二三四五六七八九十①-⑳]{1,3}[条则篇]?\W*")
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
 
@@ -167,6 +173,11 @@ def is_named_plainly(text: str) -> bool:
         text.isascii() and len(words) <= 4 and all(word[0].isupper() or word in ("of", "the", "&") for word in words)
     )
     return (capitals or sources.is_medium(text)) and sources.is_name(text) and width(text) <= 24 and text[-1].isalnum()
+
+
+def says(text: str) -> bool:
+    """Whether a text says of its link that this is who says it: `says [Post]`, `[Post] reports`, `据[Post]`."""
+    return _SAYS_LINK.search(text) is not None and is_named_plainly(links.words(text))
 
 
 def dangling_label(text: str) -> str:

@@ -99,7 +99,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         numbered = _LETTERED.match(lines[before].text) is not None or any(
             mark.family in enumerators.SECTIONS for mark in enumerators.marks(lines[before].text)
         )
-        if previous is None and not numbered and leads.is_list(lines[before].text, list(starts.values())):
+        words = found[0] if found[1] else lines[before].text
+        if previous is None and not numbered and leads.is_list(words, list(starts.values())):
             continue
         if previous is None and not any(lines[i].text for i in range(before)) and not numbered:
             only = before, found

@@ -150,6 +150,22 @@ def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return {index: lines[index].text for index in starts}, "lines"
 
 
+def by_days(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items that are a line each and begin with the day of what they tell: `（5.15）...`."""
+    found = [i for i, line in enumerate(lines) if _begins_with_day(line.text)]
+    inside = [i for i in range(found[0], found[-1] + 1) if lines[i].text] if found else []
+    if len(found) < 3 or len(found) < len(inside):
+        return {}, ""
+    report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines behind a day taken as items")
+    return {index: lines[index].text for index in found}, "lines"
+
+
+def _begins_with_day(text: str) -> bool:
+    day = dates.find(text[:16], dates.SOME_DAY)
+    rest = re.match(r"[)）\]】]?[\s:：]*(?=[^\W\d]|[“「《])", text[day[3] :]) if day else None
+    return day is not None and day[2] <= 1 and rest is not None and width(text[day[3] :]) >= 12
+
+
 def _numbered_titles(lines: list[Line]) -> set[int]:
     """Short lines such as `Part 1 | News` or `一、要闻`, which run on from one."""
     found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
