@@ -3,8 +3,8 @@
 Run: make render-report [ARGS="ISSUE.md ... -o FOLDER"], which fetches the Node checkers (`checkers.json`) with npm.
 What is missing is named and its rows are left out. CHECKERS is the folder over their node_modules, default the current
 one: vnu-jar (and Java), doiuse-email, caniemail, axe-core, mailparser. Also used: SpamAssassin, Chromium with
-playwright, mailpit, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube, default Debian's; PHP:
-how to call PHP with its extensions dom, mbstring, iconv and ctype, default `php`).
+playwright, mailpit, Thunderbird with Xvfb, and Roundcube's sanitiser (ROUNDCUBE: the folder program/lib of a Roundcube,
+default Debian's; PHP: how to call PHP with its extensions dom, mbstring, iconv and ctype, default `php`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import clients
+import thunderbird
 
 from mailer.mail import header
 from mailer.model.issue import Issue
@@ -236,6 +237,17 @@ def browser_rows(bench: Bench, name: str, made: Edition, folder: Path) -> Iterat
             browser.close()
 
 
+def thunderbird_rows(bench: Bench, mails: list[Path], folder: Path) -> Iterator[Row]:
+    """Pictures of every message in Thunderbird, and the widest of them."""
+    if lacking := thunderbird.missing():
+        bench.missing.update(lacking)
+        return
+    taken = [*thunderbird.pictures(mails, folder)]
+    for scheme in ("light", "dark"):
+        over = max(over for _, told, _, over in taken if told == scheme)
+        yield Row("", f"Thunderbird, {len(mails)} messages, {scheme}: overflow at any width", over, 0)
+
+
 def sheet(folder: Path, names: list[str]) -> None:
     """One picture of the first and the last issue side by side: light, dark, phone, styles removed."""
     first, last = names[0], names[-1]
@@ -290,9 +302,11 @@ def publish(docs: Path, table: str, folder: Path, missing: list[str]) -> None:
 
 def hundred(issue: Issue) -> Issue:
     """The issue's items again and again up to a hundred."""
-    items = [replace(item, lead=None) for item in issue.items]
-    section = replace(issue.sections[0], items=tuple(items[number % len(items)] for number in range(50)))
-    return replace(issue, sections=(section, section), title="A hundred stories")
+    items = [*issue.items]
+    half = tuple(replace(items[number % len(items)], lead=None) for number in range(50))
+    again = tuple(replace(item) for item in half)  # an item of its own has a number of its own
+    sections = [replace(issue.sections[0], items=each) for each in (half, again)]
+    return replace(issue, sections=tuple(sections), title="A hundred stories")
 
 
 def main() -> int:
@@ -322,8 +336,9 @@ def main() -> int:
             rows.append(Row("T8", f"{name}: HTML bytes, 10 items", len(made.html.encode()), 11_200))
         long = edition.render(hundred(issue), club=CLUB, theme=look, templates=templates)
         rows.append(Row("T8", f"{name}: HTML bytes, 100 items", len(long.html.encode()), 66 * 1024))
+        (folder / f"{name}-100.eml").write_bytes(long.program.compose(SAMPLE))
     sheet(folder, [file.stem for file in files])
-    rows += subject_rows(bench, folder)
+    rows += [*subject_rows(bench, folder), *thunderbird_rows(bench, sorted(folder.glob("*.eml")), folder)]
     table = "\n".join(["| target | figure | value | wanted | |", "|---|---|---|---|---|", *map(str, rows)])
     print(table)
     if wanted.docs:
