@@ -126,12 +126,13 @@ def test_two_relays_are_used_up_together(make_world: MakeWorld) -> None:
     assert main.taken["example.com"] > second.taken["example.com"] > 250
 
 
-def test_what_a_relay_that_is_away_takes_first_goes_over_the_others(make_world: MakeWorld) -> None:
+@pytest.mark.parametrize("away", [True, False])
+def test_what_a_relay_takes_first_goes_over_the_others_while_it_is_away(make_world: MakeWorld, away: bool) -> None:
     world = make_world({"qq.com": 30, "example.com": 30})
-    away = world.relay("china", domains=frozenset({"qq.com"}), down=lambda now: True)
+    china = world.relay("china", domains=frozenset({"qq.com"}), down=lambda now: away)
     main = world.relay("main")
     virtual.run(world.play())
-    assert (main.taken["qq.com"], away.taken["qq.com"]) == (30, 0)
+    assert (main.taken["qq.com"], china.taken["qq.com"]) == ((30, 0) if away else (0, 30))
 
 
 @pytest.mark.parametrize("limits", [{HOUR: 200}, {HOUR: 100, 24 * HOUR: 150}], ids=["hour", "day"])

@@ -14,8 +14,8 @@ from support.ways import QUICK, Way, in_turn, nothing, to
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State, judge
 from mailer.transport.base import Message
-from mailer.transport.pipelining import Pipelining
-from mailer.transport.protocol import Wire
+from mailer.transport.pipelining import LOCKSTEP, Pipelining
+from mailer.transport.protocol import Broken, Wire
 from mailer.transport.session import SmtpSession
 
 
@@ -73,6 +73,15 @@ async def test_where_pipelining_has_worked_a_lost_connection_is_not_held_against
         relay.rules.clear()
         assert await customer.send(*three()) == ([State.ACCEPTED] * 3, 1 + 3)
         assert customer.told == []
+
+
+def test_connections_lost_outside_of_a_group_say_nothing_about_pipelining() -> None:
+    told: list[str] = []
+    pipelining = Pipelining(told.append)
+    for session in (object(), object(), object()):
+        assert pipelining.window(session) > LOCKSTEP
+        pipelining.leave(session, Broken("connection lost"))
+    assert told == []
 
 
 async def test_one_connection_tries_pipelining_while_the_others_wait_in_lockstep_for_what_comes_of_it(

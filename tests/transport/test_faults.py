@@ -248,6 +248,17 @@ async def test_an_unasked_421_is_kept(plain: Way) -> None:
         assert str(second.reply) == "421 4.4.2 Idle too long"
 
 
+async def test_a_message_taken_with_a_421_in_the_same_packet_is_taken(way: Way) -> None:
+    rule = say("dot", b"250 2.0.0 Queued\r\n421 4.3.2 Good night\r\n", accepting=True, close=True)
+    result, taken = await outcome(way, rule)
+    assert (judge(result).state, taken) == (State.ACCEPTED, 1)
+
+
+async def test_who_hangs_up_is_said_to(plain: Way) -> None:
+    result, _ = await outcome(plain, hang_up("mail"))
+    assert result.cause == "the relay hung up"
+
+
 # --- limits of the relay ---------------------------------------------------------------------------------------
 
 

@@ -148,7 +148,7 @@ async def test_a_message_above_the_announced_size_is_our_fault_and_never_begun(p
         result = await session.send(to(content=b"Subject: x\r\n\r\n" + b"y\r\n" * 400), nothing)
         assert judge(result).state is State.PENDING
         assert result.reply is not None
-        assert result.reply.status == "5.3.4"
+        assert (result.reply.code, result.reply.status) == (552, "5.3.4")
         assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
     assert [transaction.parameters for transaction in relay.transactions] == [f"SIZE={len(CONTENT)}"]
 
