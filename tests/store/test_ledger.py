@@ -107,6 +107,8 @@ def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Datab
     assert _states(db) == ["uncertain"]
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
     assert _states(db) == ["accepted"]
+    with db.reading() as conn:
+        assert conn.execute(select(deliveries.c.cause)).scalar_one() == ""
 
 
 @pytest.mark.parametrize(("via", "state"), [("log", "accepted"), ("lmtp", "accepted"), ("smtp", "uncertain")])
