@@ -84,6 +84,20 @@ def test_connections_lost_outside_of_a_group_say_nothing_about_pipelining() -> N
     assert told == []
 
 
+async def test_connections_lost_in_lockstep_while_another_tries_groups_say_nothing_about_them(plain: Way) -> None:
+    told: list[str] = []
+    async with plain.relay(hang_up("rcpt", skip=1)) as relay:
+        client = plain.client(relay, tell=told.append)
+        trying = await client.open()
+        await trying.send(to(ALICE), nothing)
+        for _ in range(3):
+            other = await client.open()
+            assert judge(await other.send(to(BOB), nothing)).state is State.DEFERRED
+            await other.close()
+        await trying.close()
+    assert told == []
+
+
 async def test_one_connection_tries_pipelining_while_the_others_wait_in_lockstep_for_what_comes_of_it(
     plain: Way,
 ) -> None:
