@@ -11,6 +11,7 @@ from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 LEAST = 3  # titles or headlines
+SHORTEST_TITLE = 8  # columns of one above lines
 SHORT_TITLE = 12  # columns of one above numbers
 LONGEST_TITLE = 20  # columns of a title above bullets; what is longer is a headline above its points
 
@@ -30,7 +31,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     for mark, count in counts.most_common():
         starts = {index: pair[1] for index, pair in found if pair[0] == mark}
         titles = sum(below.get(index, "") not in ("", mark) for index in starts)
-        if count >= LEAST and (_are_short_titles(lines, starts) or _stand_over_numbers(lines, starts)):
+        if count >= LEAST and any(kind(lines, starts) for kind in _TITLES):
             continue
         if count >= LEAST and (headlines := _above_points(lines, starts)):
             report.add(
@@ -67,3 +68,19 @@ def _are_short_titles(lines: list[Line], starts: dict[int, str]) -> bool:
         below = [lines[i] for i in range(one + 1, two) if lines[i].text][:2]
         told += len(below) == 2 and shapes.is_headline(below[0]) and shapes.is_text(below[1].text)
     return all(width(text) <= 8 for text in starts.values()) and told * 4 >= len(starts) * 3
+
+
+def _stand_over_lines(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether bullets are titles: a word or two each, over lines that are no sentences, most of them over several."""
+    ordered = [*sorted(starts), len(lines)]
+    below = [[line.text for line in lines[a + 1 : b] if line.text] for a, b in itertools.pairwise(ordered)]
+    told = [text for group in below for text in group]
+    inner = [text for group in below for text in group[:-1]]  # the last of a section may end in a full stop
+    clauses = sum(not text.endswith(("。", ".", "！", "？")) and width(text) > LONGEST_TITLE for text in inner)
+    named = any(tails.names_one(text) for text in told)
+    several = sum(len(group) > 1 for group in below) * 2 > len(below)
+    short = all(width(text) <= SHORTEST_TITLE for text in starts.values())
+    return short and several and not named and all(below) and clauses * 4 >= len(inner) * 3
+
+
+_TITLES = (_are_short_titles, _stand_over_numbers, _stand_over_lines)

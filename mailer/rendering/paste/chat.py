@@ -15,7 +15,9 @@ from mailer.rendering.paste.masthead import WORDS
 from mailer.rendering.paste.report import Report
 
 # Chinese programs: a day, perhaps with its year, and the time.
-_WHEN = r"(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?"
+_WHEN = (
+    r"(?:(?:\d{4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?\s+)?(?:上午|下午|凌晨|晚上)?\s*\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?"
+)
 _STAMP = re.compile(
     rf"(?!\W*(?:来源|出处|转自|source|via))(?:\w[^\s:：,，。|｜丨]{{0,19}}\s+)?(?:[^\s:：,，。|｜丨]{{1,20}}\s+)?{_WHEN}"
     r"|(?P<channel>[^\[\]]{1,40}), \[\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2}:\d{2}(?::\d{2})?\]:?"  # Telegram
@@ -28,7 +30,8 @@ _SPEAKER = re.compile(
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(
-    rf"(?:\[[^\[\]\d]{{1,8}}\]\s*)?([^\s:：,，。|｜丨]{{1,20}}?)(?:\s+|\s*[(（]){_WHEN}[)）]?[:：]?()"
+    r"(?:\[[^\[\]\d]{1,8}\]\s*)?([^\s:：,，。|｜丨]{1,20}?(?: [A-Z]\S{0,20}){0,2})"
+    rf"(?:\s+|\s*[(（]){_WHEN}[)）]?[:：]?()"
 )
 # Teams puts them in brackets and before the name.
 _SPEAKER_BEHIND = re.compile(

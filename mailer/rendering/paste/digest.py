@@ -77,6 +77,8 @@ def read(
     if text.lstrip().startswith("---\n") and re.search(r"^(?:newsletter|date|lang)\s*:", text[:2000], re.MULTILINE):
         return Reading(source.read(text, name), (), ())
     html = clipboard.is_html(text)
+    if not html:
+        text = encoding.without_entities(text, report)
     if html:
         report.add(0, "html", "read as HTML from a clipboard")
         numbered = clipboard.to_lines(text, report)

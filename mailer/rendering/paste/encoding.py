@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import html
 import re
 
 from mailer.errors import SourceError
@@ -16,6 +17,10 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
 _COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+_ENTITY = re.compile(
+    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[mn]dash|middot|bull|hellip);"
+)
+LEAST_ENTITIES = 3  # one may be what the text is about
 _CONTROL = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -95,3 +100,12 @@ def _bare_utf16(data: bytes) -> str | None:
     if len(sample) < 8 or sample.count(0) * 5 < len(sample):
         return None
     return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"
+
+
+def without_entities(text: str, report: Report) -> str:
+    """Text in which several characters are written as HTML writes them (`&amp;`, `&#26376;`), as it is meant."""
+    found = _ENTITY.findall(text)
+    if len(found) < LEAST_ENTITIES:
+        return text
+    report.add(0, "entities", f"{len(found)} characters written as in HTML made what they mean", found[0])
+    return _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)

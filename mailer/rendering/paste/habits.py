@@ -61,7 +61,8 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         linked=_most(texts, lambda text: tails.link_and_name(text) is not None, least=1),
         linked_dash=_most(texts, _is_link_and_name, share=0.6),
         names_linked=_most(texts, lambda text: tails.linked_name_at_end(text, bare=True) is not None),
-        columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2),
+        columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2)
+        or _most(bare, _is_headline_and_sentence),
         colons=_most(bare, grammar.has_colon),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts)
         or _most(texts, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
@@ -69,6 +70,11 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def _is_headline_and_sentence(text: str) -> bool:
+    """Whether a bar parts a headline and a sentence, perhaps with a tag behind it."""
+    return re.fullmatch(r"[^|｜丨]{4,40}[|｜丨][^|｜丨]{8,}[。！？.!?](?:\s*#\S+)*", text) is not None
 
 
 def _is_link_and_name(text: str) -> bool:

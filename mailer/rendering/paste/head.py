@@ -28,6 +28,10 @@ _WRITTEN = re.compile(
     r"(?:来源|作者|记者|编辑|文)\s*[:：/]\s*\S+|\S{0,12}[报网社](?:见习|实习)?记者\S{0,12}"
     r"|本[报刊网](?!\S{0,6}期)"
 )
+_MOTTO = re.compile(
+    r"(?:an?|the|your) (?:\w+ ){0,4}(?:digest|newsletter|brief(?:ing)?|bulletin|letter|round-?up|update) (?:for|of|about|on)\b",
+    re.IGNORECASE,
+)
 SHORTEST = 8  # columns of a headline
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
@@ -167,6 +171,9 @@ class _Reader:
             if (posted := dates.find(text, self.today)) and posted[1]:
                 self.masthead.take_date(text, line)
             self.report.drop(line.number, "line of the page dropped", text)
+            return
+        if self.head.newsletter and _MOTTO.match(text):
+            self.report.drop(line.number, "motto of the newsletter dropped", text)
             return
         if _TO_THE_DESK.search(fold(text)) and not (dates.find(text, self.today) or "《" in text):
             self.report.drop(line.number, "note to whoever makes the issue dropped", text)

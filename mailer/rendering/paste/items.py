@@ -19,6 +19,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
+_TAGS_BEHIND = re.compile(r"(?<=[。！？.!?”）)])\s*(?:#[^\s#\d][^\s#]{0,19}\s*)+$")
 WIDEST_TAG = 12  # columns of an item's field in brackets
 
 Note = tuple[str, str]
@@ -125,6 +126,7 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         if item.source is None:
             self._wire(item, told[0] if told else "")
+        self._untagged(item)
         if item.source is None:
             self._linked_name(item)
         if item.source and sources.is_own(item.source.name):
@@ -149,6 +151,13 @@ class Gatherer:
         if name:
             self.report.add(item.line, "guess", "agency at the beginning of the text taken as the source", name)
             item.source = Source(name, "", item.line)
+
+    def _untagged(self, item: Gathered) -> None:
+        """Leave out words behind `#` that stand behind the last sentence."""
+        last = item.paragraphs[-1] if item.paragraphs else ""
+        if match := _TAGS_BEHIND.search(last):
+            self.report.drop(item.line, "tags behind the text dropped", match[0].strip())
+            item.paragraphs[-1] = last[: match.start()]
 
     def _linked_name(self, item: Gathered) -> None:
         """Take the only link in an item, whose words are a paper's name or who says it, as its source."""

@@ -59,7 +59,7 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
 
 def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
     parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in separator.split(text))
-    bare = (re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*)", "", part) for part in parts if part)
+    bare = (re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*|(?:and|plus)\s+(?=\w))", "", part) for part in parts if part)
     return [re.sub(" {2,}", " ", part) for part in bare]
 
 

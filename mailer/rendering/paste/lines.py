@@ -33,6 +33,7 @@ _FOLDED = re.compile(
     r"(?:(?<=[。！？）)])\s*(?:\.{3}|…)?(?:收起d?|展开c?|全文)|\s+(?:收起d|展开c))$"
 )  # where Weibo folds a post
 _VIDEO = re.compile(r"(?<=\S)\s+L?\S{2,20}的微博视频$")  # which Weibo writes behind a post
+_TAG = re.compile(r"</?(?:font|span|mark|small|u)(?:\s[^<>]{0,120})?>", re.IGNORECASE)
 _QUOTE = re.compile(r"^(?:>[ ]?)+")
 _ADVERTISEMENT = re.compile(
     r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?"
@@ -84,9 +85,18 @@ def _clean(text: str, number: int, report: Report) -> str:
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
+    plain = _without_tags(plain, number, report)
     bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain))))
     if bare != plain:
         report.add(number, "invisible", "name of a pictograph, of who is called or of a button removed", plain)
+    return bare
+
+
+def _without_tags(text: str, number: int, report: Report) -> str:
+    """A line without the tags that colour its words, as robots of chats write them."""
+    bare = _TAG.sub("", text) if "</" in text else text
+    if bare != text:
+        report.add(number, "tags", "tags around words removed", text)
     return bare
 
 

@@ -54,7 +54,7 @@ _LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
-_WEEK = r"[(（](?:20\d\d\s*年)?第\s*\d{1,2}\s*周[)）]"
+_WEEK = r"(?:[(（](?:20\d\d\s*年)?第\s*\d{1,2}\s*周[)）]|20\d\d\s*年\s*第\s*\d{1,2}\s*周)"
 _STEM_DAY = r"[甲乙丙丁戊己庚辛壬癸][子丑寅卯辰巳午未申酉戌亥][年月日]"
 _TERM = (
     "(?:立[春夏秋冬]|[夏冬]至|[春秋]分|雨水|惊蛰|清明|谷雨|小满|芒种|[小大]暑|处暑|白露|寒露|霜降|[小大]雪|[小大]寒)"
@@ -118,6 +118,7 @@ class Masthead:
             r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name
         )
         name = re.sub(r"^[「『《〖]([^「」『』《》〖〗]+)[」』》〗]$", r"\1", name)
+        name = re.sub(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则則篇件]\s*[)）]$", "", name)
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
@@ -176,7 +177,7 @@ class Masthead:
             text[:start].rstrip(),
             flags=re.IGNORECASE,
         )
-        return before, re.sub(r"^\s*[)）】\]]", "", text[end:])
+        return before, re.sub(r"^\s*(?:[)）】\]]|\d{1,2}:\d{2}(?::\d{2})?\s*$)", "", text[end:])
 
     def dated(self, text: str, line: Line) -> str:
         """Take the date, and the name where it stands before the date and something else behind."""

@@ -227,6 +227,7 @@ _WAYS = (
     unmarked.one_liners,
     unmarked.by_blocks,
     unmarked.by_days,
+    unmarked.by_count,
     titled.find,
     shapes.find,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailer.rendering.paste import grammar
+from mailer.rendering.paste import grammar, tails
 from mailer.rendering.paste.habits import Habits
 
 # In Chinese: headline, blank, text that ends as a sentence does.
@@ -16,6 +16,8 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
 
     `named`: the name of a source stood behind it; `sourced`: its source is known, perhaps by an address alone.
     """
+    if habits.columns and named and (columns := tails.columns(text)):
+        return *columns, ""
     clause = habits.names_linked and re.search(r"[:：]\*\*|\*\*[:：]", text) and not re.search(r"[.!?。！？]$", text)
     if not clause and (bold := grammar.bold_first(text)):
         return bold[0], bold[1], ""

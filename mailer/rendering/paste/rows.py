@@ -12,11 +12,12 @@ _COLUMNS = {
     "headline": ("标题", "新闻标题", "新闻", "題目", "title", "headline", "story", "news"),
     "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
     "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "publication", "outlet", "paper", "media"),
-    "link": ("链接", "网址", "地址", "原文", "link", "url", "address"),
+    "link": ("链接", "网址", "地址", "原文", "阅读", "link", "url", "address", "read"),
     "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
     "date": ("日期", "时间", "date", "time"),
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
+_COUNTER = re.compile(r"\W*(?:story|item|news|新闻|资讯|第)\s*\d{1,2}\s*[条则篇]?\W*", re.IGNORECASE)
 LONGEST = 16  # characters of a column's name
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
@@ -90,6 +91,9 @@ def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]
             continue
         if column == "date" and count:
             report.drop(number, "day and time of an item dropped", text)
+            continue
+        if not column and _COUNTER.fullmatch(text):
+            report.drop(number, "number of an item dropped", text)
             continue
         if column != "text":
             made, held = [*made, *held], []

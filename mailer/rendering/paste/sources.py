@@ -48,6 +48,7 @@ _QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _BY = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+(?:,| [|/–-])\s+(\S.{1,38})", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:[—―–]{{1,6}}|-{{2,6}})\s*({NAME})(?<![\s—–―-])")
+_VIA_FIRST = re.compile(r"^(?:via|source|from)[\s:：]+", re.IGNORECASE)
 _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
@@ -151,7 +152,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         match = pattern.fullmatch(fold(plain.strip()))
         told = (match[1].replace(url, "") if url else match[1]) if match else ""
         told = told if pattern is _SOURCE_DASH else _WHEN.sub("", told)  # behind a dash stands who signs, and the day
-        if _DATED.search(told):
+        if _DATED.search(told) or grammar.is_edition(told):
             return None
         if (
             match
@@ -161,6 +162,7 @@ def source_line(text: str) -> tuple[str, str] | None:
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
+            name = _VIA_FIRST.sub("", name) or name
             if (said := _SOURCE_SAYS.fullmatch(fold(name))) and pattern is not _SOURCE_SAYS:  # `——摘自《Paper》`
                 name = name[said.start(1) : said.end(1)]
             if pattern is _SOURCE_LINE and re.match(r"\W*文\s*[/／:：]", plain):
@@ -241,6 +243,7 @@ def is_own(name: str) -> bool:
 
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
+    name = _WHEN.sub("", name) or name
     bare = name[match.end() :] if (match := _REPORTER.match(fold(name))) else name
     bare = bare[: match.start()] if (match := _BYLINE.search(fold(bare))) else bare
     bare = _GIVEN.sub("", _WHEN.sub("", bare).removeprefix("@").strip())

@@ -44,7 +44,7 @@ def heading(text: str) -> tuple[str, bool] | None:
         not title
         or width(title) > 44
         or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(tails.dangling_label(title)))
-        or re.search(r"\[\^?\d{1,3}\]$|://|\b\d+ min(?:ute)?s? read$", plain)
+        or re.search(r"\[\^?\d{1,3}\]$|[:：]\s*\d+$|://|\b\d+ min(?:ute)?s? read$", plain)
         or sources.source_line(text)
     ):
         return None

@@ -12,10 +12,13 @@ from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 WIDEST_TITLE = 12  # columns of a section's title between items that have no mark
+HEAD = 4  # lines that may say how many items there are
+SHORTEST_LINE = 12  # columns of such an item
 SHORT = 24  # columns of a button of the page
 SHORTEST = 8  # columns of a word or two, which is a title above a headline
 
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
+_COUNTED = re.compile(r"(?:[(（]\s*共?|共)\s*(\d{1,2})\s*[条则則篇件]")
 _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
 
@@ -158,6 +161,19 @@ def by_days(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines behind a day taken as items")
     return {index: lines[index].text for index in found}, "lines"
+
+
+def by_count(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items that are a line each, exactly as many as the head says there are: `今日要闻（5条）`."""
+    filled = [i for i, line in enumerate(lines) if line.text]
+    for at, index in enumerate(filled[:HEAD]):
+        match = _COUNTED.search(lines[index].text)
+        below = filled[at + 1 :]
+        stop = next((n for n, i in enumerate(below) if grammar.is_foot_or_call(lines[i].text)), len(below))
+        if match and int(match[1]) == stop >= 3 and all(width(lines[i].text) >= SHORTEST_LINE for i in below[:stop]):
+            report.add(lines[below[0]].number, "guess", f"no numbers; {stop} lines, as the head says, taken as items")
+            return {i: lines[i].text for i in below[:stop]}, "lines"
+    return {}, ""
 
 
 def _begins_with_day(text: str) -> bool:
