@@ -16,6 +16,7 @@ from mailer.errors import MailerError
 if TYPE_CHECKING:
     from mailer.wiring import Club
 
+TONGUE = "mailer.language"  # where a command leaves the language that it was told to speak
 ROW = click.IntRange(1, 2**63 - 1)  # the number of a row, as far as a database counts
 
 # name: (module, what `mailer --help` says); each module has a command of the same name (dashes as underscores).
@@ -82,11 +83,21 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except MailerError as error:
-            click.echo(f"mailer: {error}", err=True)
+            click.echo(f"mailer: {_told(ctx, error)}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
+
+
+def _told(ctx: click.Context, error: MailerError) -> str:
+    """An error in one line, in the editor's language where it can be said in more than one."""
+    if type(error.message) is str:
+        return str(error)
+    from mailer.cli.output import tongue
+    from mailer.rendering.finding import spoken
+
+    return spoken(error).said(tongue(ctx.meta.get(TONGUE)))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.cli import TONGUE
 from mailer.rendering.finding import LANGUAGES
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def check(
     from mailer.cli.references import read_text
     from mailer.rendering.examine import examine
 
-    _ = tongue(language or ("en" if as_json else None))
+    language = language or ("en" if as_json else None)
+    ctx.meta[TONGUE] = language
+    _ = tongue(language)
     club = _club(ctx)
     if club is None:
         talk(_("no mailer.toml here: the rules on the page and the message are left out"))

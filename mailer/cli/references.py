@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.errors import SourceError
+from mailer.rendering.finding import Sentence
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
@@ -41,9 +42,10 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
     try:
         return _decode(path.read_bytes(), str(path)), str(path)
     except FileNotFoundError:
-        raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=reference) from None
+        what = Sentence("no such file; 'mailer issue list' shows the club's issues")
+        raise SourceError(what, where=reference) from None
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
+        raise SourceError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
 
 
 def locate(club: Club | None, reference: str) -> Path:
@@ -79,4 +81,5 @@ def _decode(raw: bytes, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise SourceError("not UTF-8; 'mailer issue import' reads other encodings", where=f"{name}:{line}") from None
+        what = Sentence("not UTF-8; 'mailer issue import' reads other encodings")
+        raise SourceError(what, where=f"{name}:{line}") from None

@@ -54,7 +54,7 @@ class Body:
             fix = "End it with a line of %(fence)s."
             self.findings.append(error("I10", self._fence[1], message, fix, fence=self._fence[0]))
         if self._block:
-            message = "the block ::: is not closed."
+            message = "the block that ::: begins is not closed."
             self.findings.append(error("I10", self._block.line, message, "End it with a line of three colons."))
         self._close()
 

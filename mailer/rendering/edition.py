@@ -14,7 +14,8 @@ from mailer.model.columns import width
 from mailer.model.issue import Image, Issue
 from mailer.rendering import images, text
 from mailer.rendering.breaks import breakable
-from mailer.rendering.facts import ClubFacts as ClubFacts
+from mailer.rendering.facts import ClubFacts
+from mailer.rendering.finding import Sentence
 from mailer.rendering.inline import inline
 from mailer.rendering.layout import lay_out
 from mailer.rendering.message import Attachment, Frame, Personal, Program, compile_program, fill
@@ -76,11 +77,12 @@ def render(
     context = lay_out(issue, subject, club, theme, slots, corrected_on)
     template = f"{theme.folder}/{issue.template}.html.j2"
     if not templates.exists(template):
-        raise TemplateError("there is none; write 'template: digest', or make it", where=f"templates/{template}")
+        what = Sentence("there is none; write 'template: digest', or make it")
+        raise TemplateError(what, where=f"templates/{template}")
     written = templates.render(template, **context)
     file = templates.path(template)
     if "<body" not in written.lower():
-        raise TemplateError("makes no page: it has no <body>", where=str(file))
+        raise TemplateError(Sentence("makes no page: it has no <body>"), where=str(file))
     page = breakable(inline(written), slots.word.pattern)
     plain = text_part(context)
     html_part, plain_part = slots.split_html(_ANCHOR.sub(r"<\1", _kept(page, "mail"))), slots.split_text(plain)
@@ -102,7 +104,7 @@ def render(
     try:
         program = compile_program(frame, plain_part, html_part, _attached(pictures, club))
     except ValueError as problem:
-        raise SourceError(f"{problem}; write it in plain letters") from None
+        raise SourceError(Sentence("%(why)s; write it in plain letters", why=problem)) from None
     css = "\n".join(_INLINED.findall(written))
     html, plain = program.page(SAMPLE), program.plain(SAMPLE)
     archived = images.hosted(fill(public, SAMPLE), club.base_url, ARCHIVED)

@@ -92,9 +92,9 @@ def _rendered(issue: Issue, render: Callable[[Issue], Edition]) -> tuple[Edition
     except TemplateError as problem:
         line = issue.lines.get("template", 0)
         message = "the issue cannot be rendered: %(problem)s."
-        return None, [error("H00", line, message, "Correct the template.", problem=problem)]
+        return None, [error("H00", line, message, "Correct the template.", problem=spoken(problem))]
     except SourceError as problem:
-        return None, [error("H00", 0, "the issue cannot be rendered: %(problem)s.", problem=problem)]
+        return None, [error("H00", 0, "the issue cannot be rendered: %(problem)s.", problem=spoken(problem))]
     return edition, [*check_html.check_page(issue, edition), *check_message.check_message(issue, edition)]
 
 

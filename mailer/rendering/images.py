@@ -91,7 +91,7 @@ def place(attrs: dict[str, str | int | float], images: Mapping[str, Image], base
         return
     image = next((image for url, image in images.items() if markdown.address(url) == written), None)
     if image is None:
-        raise SourceError(f"the picture {unquote(written)!r} is not beside the issue")
+        raise SourceError(Sentence("the picture '%(name)s' is not beside the issue", name=unquote(written)))
     attrs |= shown(image, base_url, domain, wish=str(attrs.get("width", "")))
 
 

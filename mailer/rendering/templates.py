@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from mailer.errors import TemplateError
+from mailer.rendering.finding import Sentence
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _COUNTED = "counted"
@@ -67,21 +68,25 @@ class Templates:
                 pieces.append(piece)
                 size += len(piece)
                 if size > MAX_OUTPUT:
-                    raise TemplateError(f"a template makes more than {MAX_OUTPUT // 1_000_000} MB", where=name)
+                    most = MAX_OUTPUT // 1_000_000
+                    raise TemplateError(Sentence("a template makes more than %(most)s MB", most=most), where=name)
         except TemplateNotFound as error:
-            raise TemplateError(f"there is no template {str(error)!r}", where=self._where(error, name)) from None
+            what = Sentence("there is no template '%(name)s'", name=error)
+            raise TemplateError(what, where=self._where(error, name)) from None
         except TemplateSyntaxError as error:
             where = f"{error.filename or error.name or name}:{error.lineno}"
-            raise TemplateError(f"mistake in a template: {_clause(error)}", where=where) from None
+            what = Sentence("mistake in a template: %(why)s", why=_clause(error))
+            raise TemplateError(what, where=where) from None
         except UnicodeDecodeError:
-            raise TemplateError("not UTF-8; save it so", where=self._not_utf8(name)) from None
+            raise TemplateError(Sentence("not UTF-8; save it so"), where=self._not_utf8(name)) from None
         except RecursionError:
-            raise TemplateError("a template includes itself", where=self._where(None, name)) from None
+            raise TemplateError(Sentence("a template includes itself"), where=self._where(None, name)) from None
         except TemplateError:
             raise
         except Exception as error:  # whatever a template does to its data is a mistake of the template's
             why = _clause(error) or type(error).__name__
-            raise TemplateError(f"a template cannot be filled in: {why}", where=self._where(error, name)) from None
+            what = Sentence("a template cannot be filled in: %(why)s", why=why)
+            raise TemplateError(what, where=self._where(error, name)) from None
         return "".join(pieces)
 
     def compile_all(self, prefix: str) -> None:
@@ -103,11 +108,11 @@ class Templates:
         """The file as it is, not rendered. Raises TemplateError when there is none or it is not UTF-8."""
         path = self.path(name)
         if path is None:
-            raise TemplateError(f"there is no file {name!r} among the templates", where=name)
+            raise TemplateError(Sentence("there is no file '%(name)s' among the templates", name=name), where=name)
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise TemplateError(f"cannot be read: {error}", where=str(path)) from None
+            raise TemplateError(Sentence("cannot be read: %(why)s", why=error), where=str(path)) from None
 
     def _not_utf8(self, name: str) -> str:
         """The file that cannot be decoded: the template itself or one beside it that it takes in."""

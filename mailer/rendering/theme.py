@@ -13,6 +13,7 @@ import yaml
 from mailer.errors import TemplateError
 from mailer.model.issue import Image
 from mailer.rendering import images, slips
+from mailer.rendering.finding import Sentence
 from mailer.rendering.templates import Templates
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
@@ -73,23 +74,22 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
         if slip := slips.sign(text):
             raise TemplateError(slip[1], where=f"{where}:{slip[0]}") from None
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TemplateError(f"not valid YAML: {error.problem}", where=f"{where}:{line}") from None
+        raise TemplateError(Sentence("not valid YAML: %(why)s", why=error.problem), where=f"{where}:{line}") from None
     except yaml.YAMLError as error:
-        raise TemplateError(f"not valid YAML: {error}", where=where) from None
+        raise TemplateError(Sentence("not valid YAML: %(why)s", why=error), where=where) from None
     if not isinstance(document, dict) or any(
         not isinstance(document.get(key), dict) for key in ("light", "dark", "fonts", "labels")
     ):
-        raise TemplateError("a theme has the parts light, dark, fonts and labels", where=where)
+        raise TemplateError(Sentence("a theme has the parts light, dark, fonts and labels"), where=where)
     for mode in ("light", "dark"):
         _check_colours(document[mode], mode, text, where)
     for lang, font in document["fonts"].items():
         if not _FONT.fullmatch(str(font)):
-            raise TemplateError(
-                f"the font stack for {lang} holds more than names and commas; write names without quotes",
-                where=f"{where}:{_line(text, str(lang), 'fonts')}",
-            )
+            what = "the font stack for %(lang)s holds more than names and commas; write names without quotes"
+            place = f"{where}:{_line(text, str(lang), 'fonts')}"
+            raise TemplateError(Sentence(what, lang=lang), where=place)
     if "en" not in document["fonts"] or not isinstance(document["labels"].get("en"), dict):
-        raise TemplateError("fonts and labels need an entry 'en', which others fall back to", where=where)
+        raise TemplateError(Sentence("fonts and labels need an entry 'en', which others fall back to"), where=where)
     for lang, words in document["labels"].items():
         _check_words(str(lang), words, text, where)
     logo = _logo(templates, folder, document["logo"], f"{where}:{_line(text, 'logo')}") if "logo" in document else None
@@ -99,10 +99,11 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
 def _logo(templates: Templates, folder: str, file: Any, where: str) -> Image:
     path = templates.path(f"{folder}/{file}") if isinstance(file, str) and ".." not in file else None
     if path is None:
-        raise TemplateError(f"there is no logo {file!r} in the theme's folder", where=where)
+        raise TemplateError(Sentence("there is no logo '%(file)s' in the theme's folder", file=file), where=where)
     logo = images.read(path.read_bytes())
     if logo is None or len(logo.content) > images.LARGEST_EMBEDDED:
-        raise TemplateError(f"the logo {file!r} must be a PNG, JPEG or GIF of at most 20 KB", where=where)
+        what = Sentence("the logo '%(file)s' must be a PNG, JPEG or GIF of at most 20 KB", file=file)
+        raise TemplateError(what, where=where)
     return replace(logo, embedded=True)
 
 
@@ -123,42 +124,46 @@ def _check_colours(colours: Mapping[str, Any], mode: str, text: str, where: str)
     for token in TOKENS:
         value = colours.get(token)
         if not isinstance(value, str) or not _COLOUR.fullmatch(value):
-            raise TemplateError(
-                f"{mode} {token} must be a colour such as '#0a5577', in quotes and small letters",
-                where=f"{where}:{_line(text, token, mode)}",
-            )
+            what = "%(mode)s %(token)s must be a colour such as '#0a5577', in quotes and small letters"
+            place = f"{where}:{_line(text, token, mode)}"
+            raise TemplateError(Sentence(what, mode=mode, token=token), where=place)
     for ink, paper in PAIRS:
         ratio = contrast(colours[ink], colours[paper])
         if ratio < CONTRAST:
-            raise TemplateError(
-                f"{mode} {ink} on {paper} has a contrast of {ratio:.1f}; make it {CONTRAST} or more",
-                where=f"{where}:{_line(text, ink, mode)}",
-            )
+            what = "%(mode)s %(ink)s on %(paper)s has a contrast of %(ratio)s; make it %(least)s or more"
+            place = f"{where}:{_line(text, ink, mode)}"
+            told = Sentence(what, mode=mode, ink=ink, paper=paper, ratio=f"{ratio:.1f}", least=CONTRAST)
+            raise TemplateError(told, where=place)
 
 
 def _check_words(lang: str, words: Any, text: str, where: str) -> None:
     """Refuse words of another form than the shipped English ones."""
     if not isinstance(words, dict):
-        raise TemplateError(f"the labels of {lang} must be words", where=f"{where}:{_line(text, lang, 'labels')}")
+        place = f"{where}:{_line(text, lang, 'labels')}"
+        raise TemplateError(Sentence("the labels of %(lang)s must be words", lang=lang), where=place)
     missing = [word for word in WORDS if word not in words] if lang == "en" else []
     if missing:
-        raise TemplateError(
-            f"the English labels lack {', '.join(missing)}", where=f"{where}:{_line(text, 'en', 'labels')}"
-        )
+        what = Sentence("the English labels lack %(words)s", words=", ".join(missing))
+        raise TemplateError(what, where=f"{where}:{_line(text, 'en', 'labels')}")
     for word, value in words.items():
         place = f"{where}:{_line(text, str(word), 'labels', lang)}"
         if word in LISTS:
             if not isinstance(value, list) or len(value) != LISTS[word]:
-                raise TemplateError(f"labels {lang} {word} must be a list of {LISTS[word]}", where=place)
+                form = "labels %(lang)s %(word)s must be a list of %(count)s"
+                raise TemplateError(Sentence(form, lang=lang, word=word, count=LISTS[word]), where=place)
             continue
         try:
             names = {name for _, name, _, _ in Formatter().parse(str(value)) if name is not None}
         except ValueError as error:
-            raise TemplateError(f"labels {lang} {word}: {error}", where=place) from None
+            what = Sentence("labels %(lang)s %(word)s: %(why)s", lang=lang, word=word, why=error)
+            raise TemplateError(what, where=place) from None
         known = PLACES.get(str(word), set())
         if not names <= known:
-            what = f"known is {', '.join(sorted(known))}" if known else "nothing is filled in there"
-            raise TemplateError(f"labels {lang} {word} has the place {{{min(names - known)}}}; {what}", where=place)
+            form = "labels %(lang)s %(word)s has the place {%(name)s}; nothing is filled in there"
+            if known:
+                form = "labels %(lang)s %(word)s has the place {%(name)s}; known is %(known)s"
+            told = Sentence(form, lang=lang, word=word, name=min(names - known), known=", ".join(sorted(known)))
+            raise TemplateError(told, where=place)
 
 
 def _line(text: str, *path: str) -> int:

@@ -115,3 +115,16 @@ def test_a_chinese_terminal_is_told_in_chinese_and_a_program_in_english(
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     assert "'TODO' was left" in run("check", "-", stdin=text)[1]
+
+
+def test_what_ends_a_command_is_told_in_the_editors_language_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("gbk.md").write_bytes(ISSUE.replace("opened", "开业").encode("gb18030"))
+    zh = "mailer: gbk.md:9: 不是 UTF-8 编码；其他编码请用 mailer issue import 读取\n"
+    en = "mailer: gbk.md:9: not UTF-8; 'mailer issue import' reads other encodings\n"
+    assert run("check", "gbk.md")[2].endswith(en)
+    assert run("check", "--language", "zh", "gbk.md")[2].endswith(zh)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert run("check", "gbk.md")[2].endswith(zh)
+    assert run("check", "--json", "gbk.md")[2].endswith(en)
+    code, _, err = run("check", "nowhere.md")
+    assert (code, "mailer: nowhere.md: 没有这个文件；mailer issue list 会列出各期\n" in err) == (1, True)
