@@ -70,6 +70,7 @@ def lay_out(
             }
             for item in (issue.leads if total >= LEADS_FROM else ())
         ],
+        "hang": 9 * (widest + 1),  # pixels: a digit is 9 wide, and so is the gap behind them
         "contents": [
             {"title": s["title"], "first": s["stories"][0]["number"], "last": s["stories"][-1]["number"]} for s in named
         ]

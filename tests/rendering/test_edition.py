@@ -324,3 +324,15 @@ def test_a_chinese_source_that_is_a_link_is_parted_from_its_word_or_spamassassin
     assert "来源：Dock Post" in chinese.text
     english = edition.render(issue, club=club, theme=theme, templates=templates)
     assert "Source: <a " in english.html
+
+
+@pytest.mark.parametrize(("last", "hang"), [(9, 18), (10, 27), (100, 36)])
+def test_leads_hang_as_far_as_their_widest_number_needs(last, hang, issue, club, theme, templates):
+    items = [
+        Item(f"Story {number}", "Text.", lead="" if number in (1, last) else None) for number in range(1, last + 1)
+    ]
+    many = replace(issue, sections=(Section("News", tuple(items)),))
+    html = edition.render(many, club=club, theme=theme, templates=templates).html
+    assert f"padding:20px 32px 14px {32 + hang}px" in html
+    assert f"text-indent:-{hang}px" in html
+    assert f".l{{padding-left:{18 + hang}px !important}}" in html
