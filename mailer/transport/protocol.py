@@ -223,14 +223,19 @@ class Wire(asyncio.BufferedProtocol):
         if self._timer is None:
             self._timer = self._loop.call_at(self._deadline, self._ring)
 
-    def _ring(self) -> None:
+    def _ring(self, looked: bool = False) -> None:
+        """Break when the deadline has passed, once what has arrived by now was read.
+
+        A process that was stopped, and so slept through its deadline, runs its timers before it reads.
+        """
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._ring)
-        else:
+        late = self._loop.time() >= self._deadline
+        if late and looked:
             self._break(f"no reply in {self._patience:g} s")
+        else:
+            self._timer = self._loop.call_at(self._deadline, self._ring, late)
 
     # --- what asyncio calls ----------------------------------------------------------------------------------
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
+import time
+from typing import Any
 
 import pytest
 from support.relay import Rule, closing, drip, flood, hang_up, refuse, say, stall
@@ -101,6 +104,25 @@ async def test_after_a_time_out_in_a_large_body_the_relay_never_gets_the_rest(wa
         await relay.visits[0].closed.wait()
         assert relay.visits[0].octets < len(LARGE)
     assert not relay.accepted
+
+
+async def test_an_answer_that_came_while_the_process_stood_still_is_an_answer(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+
+    def stand_still(timeout: float | None) -> list[Any]:
+        """As when stopped and woken: the answer has come, its time is over, and the system tells of nothing yet."""
+        monkeypatch.undo()
+        assert select.select([session._wire._socket], [], [], 10)[0]
+        time.sleep(2 * SHORT["dot"])
+        return []
+
+    with way.relay().in_thread() as relay:
+        async with way.session(relay, **SHORT) as session:
+            result = await session.send(to(), lambda: monkeypatch.setattr(selector, "select", stand_still))
+            assert judge(result).state is State.ACCEPTED
+    assert relay.accepted == {"alice@example.com": 1}
 
 
 async def test_a_late_answer_within_the_time_out_is_an_answer(way: Way) -> None:
