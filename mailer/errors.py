@@ -86,6 +86,13 @@ class SchemaError(StoreError):
     """The database was made by an older or a newer version of this program."""
 
 
+class ReplacedError(StoreError):
+    """Another file was put in the place of an SQLite database that was open."""
+
+    def __init__(self) -> None:
+        super().__init__("the file was replaced while it was open; stop this program and start it again")
+
+
 class RestoredError(StoreError):
     """The database does not know what this host has sent: it was restored from a backup."""
 

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
-from mailer.errors import SettingsError, StoreError
+from mailer.errors import ReplacedError, SettingsError, StoreError
 from mailer.store.packing import packed
 
 P = ParamSpec("P")
@@ -192,7 +192,7 @@ def _open_sqlite(url: URL, busy_seconds: float, here: threading.local) -> Engine
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if _identity(connection.info["file"]) != connection.info["same"]:  # what is written would be in no file
-            raise StoreError("the file was replaced while it was open; stop this program and start it again")
+            raise ReplacedError
         if _only_reads(connection):
             connection.exec_driver_sql("BEGIN")
             return

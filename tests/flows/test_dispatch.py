@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -623,6 +624,47 @@ async def test_a_database_that_stays_away_ends_the_run_and_the_journal_keeps_the
         stage.agree(relay)
     stage.db.close()
     other.close()
+
+
+async def test_a_database_whose_file_was_replaced_ends_the_run_at_once_even_of_a_worker_that_stays(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    stage = Stage(Database(sqlite_url), tmp_path)
+    file = Path(str(stage.db.engine.url.database))
+    gate = stall("dot", times=1)
+    async with Relay(gate) as relay:
+        run = asyncio.create_task(stage.dispatcher(relay, connections=1).run(forever=True))
+        async with asyncio.timeout(20):
+            await gate.reached()
+            shutil.copyfile(file, tmp_path / "other.db")
+            (tmp_path / "other.db").rename(file)
+            gate.let_go()
+            with pytest.raises(StoreError, match="replaced"):
+                await run
+        assert stage.seen.store == []  # it is not away
+    stage.db.close()
+
+
+async def test_a_worker_that_is_stopped_while_the_database_is_away_waits_for_it_only_to_record(stage: Stage) -> None:
+    async def hop(step: Callable[..., Any], *args: Any) -> Any:
+        if away and step.__name__ in {"claim", "sign"}:
+            raise StoreError("the database is away")
+        return step(*args)
+
+    away = False
+    gate = stall("dot", times=1)
+    async with Relay(gate) as relay:
+        dispatcher = stage.dispatcher(relay, connections=1, hop=hop)
+        run = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(20):
+            await gate.reached()
+            away = True
+            await stage.seen.until(lambda: bool(stage.seen.store))
+            dispatcher.stop()
+            gate.let_go()
+            await run
+        assert stage.counts()["accepted"] == sum(relay.accepted.values())
+        stage.agree(relay)
 
 
 @pytest.mark.parametrize("db_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)

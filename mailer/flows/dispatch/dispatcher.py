@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection as DatabaseConnection
 
-from mailer.errors import RestoredError, StoreError
+from mailer.errors import ReplacedError, RestoredError, StoreError
 from mailer.flows.dispatch.batch import Batch, Work
 from mailer.flows.dispatch.books import LEASE, Books, Composer, RecordRefusals, Sign, Written
 from mailer.flows.dispatch.connection import Connection
@@ -59,6 +59,10 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+class _Stopped(Exception):
+    """The worker was stopped while something that need not be done any more waited for the database."""
 
 
 Hop = Callable[..., Awaitable[Any]]  # calls a function of the database without holding up the connections
@@ -137,11 +141,11 @@ class Dispatcher:
             return await self._run(forever)
 
     async def _run(self, forever: bool) -> Tally:
-        await self._inherit()
         for connection in [Connection(lane, self._desk) for lane in self._lanes for _ in range(lane.connections)]:
             self._connections[asyncio.create_task(connection.run())] = connection
         try:
-            await self._feed(forever)
+            with suppress(_Stopped):
+                await self._feed(forever)
         finally:
             self._desk.stop()
             try:
@@ -157,6 +161,7 @@ class Dispatcher:
         self._desk.stop()
 
     async def _feed(self, forever: bool) -> None:
+        await self._inherit()
         last_flush = last_recovery = self._monotonic()
         self._sign_at = last_flush + SIGN_AFTER_SECONDS
         while not self._desk.stopping:
@@ -309,17 +314,23 @@ class Dispatcher:
             self._desk.hold_back(issue_id)
 
     async def _persist(self, step: Callable[..., T], *args: Any) -> T:
-        """Do a step in the database, again and again while it is away. Raises StoreError when patience ends."""
+        """Do a step in the database, again and again while it is away. Raises StoreError when patience ends.
+
+        A worker that is stopped has patience only to record, when it ends. One whose database's file was replaced has
+        none: that one does not come back.
+        """
         give_up_at, told = self._monotonic() + self._patience, False
         while True:
             try:
                 return cast(T, await self._hop(step, *args))
-            except RestoredError:
+            except (ReplacedError, RestoredError):
                 raise
             except StoreError as error:
                 if not told:
                     self._observer.store_down(error)
                     told = True
+                if self._desk.stopping and not self._desk.ended.is_set():
+                    raise _Stopped from error
                 if self._monotonic() >= give_up_at:
                     raise
                 await asyncio.sleep(FLUSH_SECONDS)
