@@ -1,8 +1,9 @@
-"""Names alone between a headline and its text, item after item, as a page of search results has them."""
+"""What stands alone below each headline, item after item: a name, as in search results, or a page's counters."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 
 from mailer.model.columns import width
@@ -11,6 +12,10 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 LEAST = 3  # items
+_COUNTERS = re.compile(
+    r"(?:(?:今天|昨天|前天|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?|\d+\s*(?:小时|分钟|天)前)?\s*(?:\d{1,2}:\d{2})?\s*)"
+    r"(?:(?:阅读|浏览|赞|在看|评论|转发|分享)量?\s*[:：]?\s*\d[\d.,万+]*\s*){1,5}"
+)
 WIDEST = 24  # columns of a name
 
 
@@ -38,4 +43,26 @@ def name(lines: list[Line], report: Report) -> list[Line]:
     for index, line in enumerate(lines):
         written += [Line(line.number, "")] if index in headlines else []
         written.append(replace(line, text=f"来源：{line.text}", bold=False) if index in media else line)
+    return written
+
+
+def by_counters(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with headlines above their day and counters (`昨天 18:20 阅读 3214 赞 57`) written as items."""
+    filled = [i for i, line in enumerate(lines) if line.text]
+    found = {
+        one: two
+        for one, two in itertools.pairwise(filled)
+        if _COUNTERS.fullmatch(lines[two].text) and shapes.is_headline(lines[one])
+    }
+    counters = {*found.values()}
+    told = [i for i in filled if found and min(found) <= i <= max(counters)]
+    if len(found) < LEAST or len(told) != 2 * len(found):
+        return lines
+    report.add(lines[min(found)].number, "guess", f"{len(found)} lines above counters taken as items")
+    written: list[Line] = []
+    for index, line in enumerate(lines):
+        if index in counters:
+            report.drop(line.number, "counters of the page dropped", line.text)
+        else:
+            written.append(replace(line, text=f"● {line.text}") if index in found else line)
     return written

@@ -122,7 +122,7 @@ class _Reader:
         self.notes = self._footnotes()
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)
-        self.lines = between.name(self.lines, self.report)
+        self.lines = between.name(between.by_counters(self.lines, self.report), self.report)
         self.lines = running.mark(self.lines, self.report)
         self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
         self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)

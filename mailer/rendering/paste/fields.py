@@ -19,7 +19,7 @@ _FIELD = re.compile(r"(?:【([^【】\d]+)】|([^\s\d|｜丨【】]+)\s*[|｜丨
 _BARRED = re.compile(r"([\u3400-\u9fff]{2,5}|[A-Z][a-z]{2,9})\s*[|｜丨]\s*([^|｜丨]{6,})")
 LINE = 26  # columns of a line that tells news
 _ABOUT = re.compile(
-    r"(?!来源|时间|地[点址]|电话|[主标]题|日期|作者|联系)[\u3400-\u9fffA-Za-z][^\s：:，。；、【】]{1,11}[：:]\s*\S.{6,}"
+    r"(?!来源|第|头条|最后|时间|地[点址]|电话|[主标]题|日期|作者|联系)[\u3400-\u9fffA-Za-z][^\s：:，。；、【】]{1,11}[：:]\s*\S.{6,}"
 )
 _HEAD = re.compile(r"((?:#[^#]{2,20}#)?\s*【[^【】]*\d[^【】]*】)\s*([^\s：:，。；、【】]{2,12}[：:]\s*\S.{6,})")
 _CRY = re.compile(r"突发|重磅|独家|最新|快讯|热[点搜]|头条|关注|breaking|exclusive", re.IGNORECASE)
@@ -60,7 +60,12 @@ def begin_with_colons(lines: list[Line], report: Report) -> list[Line]:
         return begin_with_colons(lines, report)
     told = [i for i in filled if found and min(found) <= i <= max(found)]
     abouts = {text.replace("：", ":").split(":")[0] for text in found.values()}
-    if len(found) < 2 * LEAST - 1 or len(found) < len(told) or len(found) * 5 < len(filled) * 3 or len(abouts) < LEAST:
+    if (
+        len(found) < LEAST + (len(abouts) < len(found)) + 1
+        or len(found) < len(told)
+        or len(found) * 5 < len(filled) * 3
+        or len(abouts) < LEAST
+    ):
         return lines
     if sum(width(text) >= LINE for text in found.values()) * 3 < len(found) * 2:
         return lines

@@ -29,7 +29,8 @@ _WRITTEN = re.compile(
     r"|本[报刊网](?!\S{0,6}期)"
 )
 _MOTTO = re.compile(
-    r"(?:an?|the|your) (?:\w+ ){0,4}(?:digest|newsletter|brief(?:ing)?|bulletin|letter|round-?up|update) (?:for|of|about|on)\b",
+    r"(?:an?|the|your) (?:\w+ ){0,4}(?:digest|newsletter|brief(?:ing)?|bulletin|letter|round-?up|update)"
+    r" (?:for|of|about|on)\b",
     re.IGNORECASE,
 )
 SHORTEST = 8  # columns of a headline

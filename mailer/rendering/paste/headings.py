@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, numbers, titles
+from mailer.rendering.paste import enumerators, numbers, shapes, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -15,12 +15,37 @@ LEAST = 2  # titles of one form
 SHORT = 20  # columns of a title above signs, which a headline has above the points of its text
 
 _BRACKETS = re.compile(r"[\[(（<〈〔]([^\W\d][^\[\]()（）<>〈〉〔〕]{0,24})[\])）>〉〕]")
+_FIELD = re.compile(r"(0\d|\d{1,2})\s*[|｜丨/·.、]\s*([\u3400-\u9fff]{2,4}|[A-Z][a-z]{2,11})")
+_STOP = re.compile(r".{6,}[。！？.!?]")
 _NUMBER = re.compile(r"(?:part|no\.?|第)?\W*(\d{1,2})\W*(?:部分)?", re.IGNORECASE)
 
 
 def mark(lines: list[Line], report: Report) -> list[Line]:
     """The lines with such titles marked."""
-    return _below_numbers(_in_brackets(lines, report), report)
+    return _below_numbers(_in_brackets(_behind_numbers(lines, report), report), report)
+
+
+def _behind_numbers(lines: list[Line], report: Report) -> list[Line]:
+    """A word or two behind each number (`01 | Retail`), each above a headline with its text."""
+    filled = [i for i, line in enumerate(lines) if line.text]
+    at = {index: place for place, index in enumerate(filled)}
+    found = {i: match for i in filled if (match := _FIELD.fullmatch(lines[i].text))}
+    counted = [int(match[1]) for match in found.values()]
+    if len(found) < LEAST or counted != list(range(1, len(counted) + 1)):
+        return lines
+    below = [filled[at[index] + 1 : at[index] + 3] for index in found]
+    told = (len(two) == 2 and shapes.is_headline(lines[two[0]]) and _STOP.search(lines[two[1]].text) for two in below)
+    if not all(told):
+        return lines
+    report.add(
+        lines[min(found)].number, "guess", f"{len(found)} words behind numbers, above headlines, taken as titles"
+    )
+    headlines = {two[0] for two in below}
+    written: list[Line] = []
+    for index, line in enumerate(lines):
+        text = f"## {found[index][2]}" if index in found else f"● {line.text}" if index in headlines else line.text
+        written.append(replace(line, text=text))
+    return written
 
 
 def _in_brackets(lines: list[Line], report: Report) -> list[Line]:

@@ -44,6 +44,10 @@ _DAY_AND_NAME = re.compile(
     r"(\S.{5,90}?)\s+(?:20\d\d[-/.])?\d{1,2}[-/.]\d{1,2}(?: \d{1,2}:\d{2})?"
     r"\s+((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\s:：|｜]{1,16})"
 )
+_NAME_THEN_DAY = re.compile(
+    r"(\S[^|｜丨]{5,90}?)\s*[|｜丨]\s*([^|｜丨]{2,24}?)\s*[|｜丨]\s*"
+    r"(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?(?: \d{1,2}:\d{2})?"
+)
 _BETWEEN_SIGNS = re.compile(r"([^\w\s])\1*\s*\w.{0,24}?\s*\1+")  # `--- Markets ---`
 _BETWEEN = re.compile(r"(.{6,120}?)\s*[(（]([^()（）]{2,40})[)）]\s*(?:[:：]|\s[-–—])\s*(\S.{7,})")
 # A headline in quotation marks, whose it is, and the text: `"Ice is dear", Post. It costs ...`
@@ -111,7 +115,12 @@ def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
 
 def _named_behind_days(lines: list[Line], report: Report) -> list[Line]:
     """Lines of headline, day and name (`Ice is dear 2026-05-20 Post`), as a page lists them, with their sources."""
-    found = {i: match for i, line in enumerate(lines) if (match := _DAY_AND_NAME.fullmatch(line.text))}
+    found = {
+        i: match
+        for i, line in enumerate(lines)
+        if (match := _DAY_AND_NAME.fullmatch(line.text) or _NAME_THEN_DAY.fullmatch(line.text))
+        and sources.is_name(match[2])
+    }
     if len(found) < LEAST:
         return lines
     report.add(lines[min(found)].number, "guess", f"{len(found)} names behind a day taken as sources")

@@ -10,7 +10,7 @@ _SIMPLIFIED = (
     "报讯递简资周闻览来转处记编辑订阅请扫码群群员会联系系咨询点击链连结详网个无广赞赞声责权载礼号农历闰头条导读"
     "内续图单页视频识别长欢电话发邮间题协违约术业动态则节贰陆开关该领费参与价热国线这里里预标签监制审据过总写评论时"
 )
-_TABLE = str.maketrans(_TRADITIONAL + "﹑", _SIMPLIFIED + "、")  # the small comma stands behind numbers in Taiwan
+_TABLE = str.maketrans(_TRADITIONAL + "﹑丶", _SIMPLIFIED + "、、")  # what stands for the comma behind numbers
 
 
 def fold(text: str) -> str:

@@ -167,6 +167,8 @@ def source_line(text: str) -> tuple[str, str] | None:
                 name = name[said.start(1) : said.end(1)]
             if pattern is _SOURCE_LINE and re.match(r"\W*文\s*[/／:：]", plain):
                 name = re.sub(r"^[\u3400-\u9fff]{2,4}\s+(?=\S{2})", "", name)  # who wrote it
+            if pattern is _LONE_PARENTHESIS and url and is_pointer(name):
+                return "", url
             if pattern is _LONE_PARENTHESIS and re.search(r"\d{7}|电话|免费", name):
                 return None
             return without_reporter(name), url

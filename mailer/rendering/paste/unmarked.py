@@ -29,7 +29,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     behind = {i for i, line in enumerate(lines) if tails.source_at_end(line.text, lenient=False)}
     named = all(name for name, _ in alone.values())
     ends = sorted({*alone, *behind}) if named and len(alone) < len(behind) else list(alone)
-    over = [i for i in ends if not (i and lines[i - 1].text) and i + 1 < len(lines) and lines[i + 1].text]
+    apart = [not (i and _is_filled(text := lines[i - 1].text) and not text.startswith("#")) for i in ends]
+    over = [i for i, told in zip(ends, apart, strict=True) if told and i + 1 < len(lines) and lines[i + 1].text]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
         report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
         return {index: lines[index].text for index in over}, "sources"
