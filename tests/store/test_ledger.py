@@ -264,6 +264,15 @@ def test_nothing_leaves_after_the_deadline(db: Database) -> None:
     assert db.run(running.finish_issues, later(hours=1)) == ["2026-05-21-214"]
 
 
+def test_a_deadline_cuts_off_nobody_of_another_issue(db: Database) -> None:
+    _publish(db, 1, deadline=later(hours=1))
+    with db.transaction() as conn:
+        other = publish(conn, "215", deadline=later(hours=2))
+    assert db.run(running.expire_overdue, later(hours=1)) == {"2026-05-21-214": 1}
+    assert _states(db) == ["cancelled", "pending"]
+    assert db.read(running.cut_off, other) == 0
+
+
 @pytest.mark.parametrize("state", ["paused", "cancelled", "finished"])
 def test_only_an_issue_being_sent_is_sendable(db: Database, state: str) -> None:
     issue_id = _publish(db, 1)
