@@ -99,7 +99,7 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
     folder = _folder(club)
     started = {}
     for made, name in shelf.following(folder, _today(club), club, lang or "", alone=output is not None):
-        text = canonical.write(made).rstrip("\n") + shelf.SKELETON.format(source=canonical.source_word(made.lang))
+        text = canonical.write(made).rstrip("\n") + shelf.skeleton(made.lang)
         started[output or folder / name] = text
     for path in started:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.model.issue import CallToAction, Issue
-from mailer.rendering import language, source
+from mailer.rendering import canonical, language, source
+from mailer.rendering.translation import translator
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
 
 SATURDAY = 5
-SKELETON = "\n\n## TODO section\n\n### TODO headline {{lead}}\n\nTODO text\n\n{source}TODO\n"
 
 
 def issues(folder: Path) -> list[tuple[Path, Issue | None]]:
@@ -22,6 +22,13 @@ def issues(folder: Path) -> list[tuple[Path, Issue | None]]:
         (path, source.examine(path.read_text(encoding="utf-8-sig", errors="replace"))[0])
         for path in sorted(folder.glob("*.md"))
     ]
+
+
+def skeleton(lang: str) -> str:
+    """What an issue in that language begins with, to be filled in."""
+    _ = translator(lang)
+    section, headline, text = _("TODO section"), _("TODO headline"), _("TODO text")
+    return f"\n\n## {section}\n\n### {headline} {{lead}}\n\n{text}\n\n{canonical.source_word(lang)}TODO\n"
 
 
 def last_number(folder: Path, before: date) -> int | None:

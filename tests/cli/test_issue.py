@@ -112,7 +112,7 @@ def test_new_starts_each_edition_of_an_issue_in_two_languages(folder: Path) -> N
     texts = {tag: Path(f"issues/2026-06-01.{tag}.md").read_text(encoding="utf-8") for tag in ("en", "zh")}
     assert "newsletter: Harbour Morning\nnumber: 51\ndate: 2026-06-01\nlang: en\n" in texts["en"]
     assert "newsletter: 港口早报\nnumber: 51\ndate: 2026-06-01\nlang: zh-Hans\n" in texts["zh"]
-    assert texts["zh"].endswith("来源：TODO\n")
+    assert texts["zh"].endswith("## TODO 栏目\n\n### TODO 标题 {lead}\n\nTODO 正文\n\n来源：TODO\n")
     Path("issues/2026-06-01.en.md").unlink()
     Path("issues/2026-06-01.zh.md").write_text("broken", encoding="utf-8")
     code, _, err = run("issue", "new")
