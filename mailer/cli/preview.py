@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -47,14 +48,19 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     file = locate(club, issue)
     if not file.is_file():
         raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=issue)
-    tables = [table for name in (SOURCES, GLOSSARY) if (table := club.folder / name).exists()]
-    watched = [*club.templates.folders, file.absolute().parent, *tables]
+    watched = [*club.templates.folders, file.absolute().parent]
 
-    async def changes() -> AsyncIterator[object]:
+    def changes() -> AsyncIterator[object]:
         from watchfiles import awatch
 
-        async for change in awatch(*watched, debounce=40, step=10, recursive=True):
-            yield change
+        saved = awatch(*watched, debounce=40, step=10, recursive=True)
+        tables = awatch(
+            club.folder,
+            watch_filter=lambda _, path: Path(path).name in (SOURCES, GLOSSARY),
+            debounce=40,
+            recursive=False,
+        )
+        return either(saved, tables)
 
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -71,6 +77,21 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
         uvicorn.Server(config).run(sockets=[listener])
+
+
+async def either(*sources: AsyncIterator[object]) -> AsyncIterator[object]:
+    """What any of them yields, as it comes."""
+    waited_for = {asyncio.ensure_future(anext(source)): source for source in sources}
+    try:
+        while True:
+            done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                source = waited_for.pop(task)
+                waited_for[asyncio.ensure_future(anext(source))] = source
+                yield task.result()
+    finally:
+        for task in waited_for:
+            task.cancel()
 
 
 def sheet(club: Club, file: Path) -> Sheet:

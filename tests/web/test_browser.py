@@ -175,6 +175,11 @@ def test_a_save_renews_the_preview_where_the_editor_had_scrolled_to(browser: Bro
             assert page.evaluate("document.querySelector('iframe').contentWindow.scrollY") == place > 0
             assert "TODO" in page.locator("#lines p.error").inner_text()
 
+            (tmp_path / "club" / "sources.yaml").write_text("A: [", encoding="utf-8")
+            page.get_by_text("sources.yaml:1: ").wait_for()
+            (tmp_path / "club" / "sources.yaml").unlink()
+            page.get_by_text("sources.yaml:1: ").wait_for(state="detached")
+
             file.write_text(text.replace("lang: en", "lnag: en"), encoding="utf-8")
             page.get_by_text("today.md:4: ").wait_for()
             assert desktop.get_by_text("Ferry line 39 bought").count() == 1
