@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 # One provider, many domains: what one of them throttles the others throttle too.
 PROVIDERS: dict[str, tuple[str, ...]] = {
@@ -140,7 +140,7 @@ class Budget:
     slowed_at: float = 0.0
     blocked_until: float = 0.0
     strikes: int = 0
-    cause: str = field(default="", compare=False)
+    cause: str = ""
 
     def learned(self, now: float) -> float:
         """The learned rate by now, a little more every minute; 0 when there is none or it is forgotten."""

@@ -235,7 +235,7 @@ def repeat_uncertain(conn: Connection, now: datetime) -> None:
     conn.execute(
         update(deliveries)
         .where(or_(d.letter_id.is_not(None), d.issue_id.in_(chosen)), d.state == State.UNCERTAIN, d.repeats == 0)
-        .values(state=State.PENDING, repeats=1, due_at=now, changed_at=now)
+        .values(state=State.PENDING, repeats=1, changed_at=now)
     )
 
 

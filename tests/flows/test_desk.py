@@ -98,6 +98,14 @@ def test_work_is_taken_for_a_second_after_its_claim_and_goes_back_then(table: Ta
     assert table.desk.take(table.lane, table.now) is None
 
 
+def test_outcomes_are_dated_to_the_millisecond_whenever_the_answers_come(table: Table) -> None:
+    for work, seconds in zip(table.work(*["a.example"] * 4), (0.0, 0.0005, 7.0, 0.002), strict=True):
+        table.now += seconds
+        table.answer(work, TAKEN)
+        dated = table.desk.page.entries[-1].outcome.at
+        assert timedelta() <= NOW + timedelta(seconds=table.now) - dated < timedelta(milliseconds=1)
+
+
 def test_the_dispatcher_is_woken_when_half_of_a_claim_is_left(table: Table) -> None:
     table.lane.ready.extend(table.work("a.example", "a.example", "a.example"))
     table.lane.wake_at = 1

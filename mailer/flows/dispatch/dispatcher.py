@@ -186,7 +186,7 @@ class Dispatcher:
             if now - last_recovery >= LEASE.total_seconds() / 4:
                 await self._inherit()
                 last_recovery = now
-            if not claimed and self._idle and await self._nothing_left(forever):
+            if not claimed and not self._batches and await self._nothing_left(forever):
                 return
             if not claimed:
                 await self._pause_for_change(FLUSH_SECONDS)
@@ -197,10 +197,6 @@ class Dispatcher:
         if now >= self._sign_at or (self._signed is not None and self._signed != trouble):
             self._signed, self._sign_at = trouble, now + SIGN_SECONDS
             await self._persist(self._books.sign, trouble)
-
-    @property
-    def _idle(self) -> bool:
-        return not self._batches and not any(lane.ready for lane in self._lanes)
 
     async def _nothing_left(self, forever: bool) -> bool:
         await self._flush()
