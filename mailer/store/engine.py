@@ -277,8 +277,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except exc.ProgrammingError as error:
-        if "no such table" in str(error.orig) or 'relation "' in str(error.orig):
+        state = getattr(error.orig, "sqlstate", "")  # of PostgreSQL
+        if "no such table" in str(error.orig) or state == "42P01":
             raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
+        if advice := UNFIT.get(state):
+            raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}; {advice}") from error
         raise
     except (exc.IntegrityError, exc.DataError, exc.NotSupportedError):
         raise  # mistakes of ours, not the database's
@@ -300,6 +303,14 @@ ADVICE = (
     ("full", "make room on the disk"),
     ("disk I/O error", "is the disk full, or failing?"),
 )
+
+_HALF_THERE = "while a backup is being restored, wait until that is done; else restore one that is whole"
+UNFIT = {  # what PostgreSQL says where the tables are not ours, or not yet: by SQLSTATE
+    "42501": "the user in [database] url must own the tables: restore as that user, or make it their owner",
+    "42703": _HALF_THERE,
+    "42883": _HALF_THERE,
+    "42P10": _HALF_THERE,
+}
 
 
 def _first_line(error: BaseException | None) -> str:

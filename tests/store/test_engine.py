@@ -130,6 +130,27 @@ def test_reading_may_stand_still(db_url: str) -> None:
     database.close()
 
 
+@ON_POSTGRES
+def test_tables_that_somebody_else_restored_and_owns_are_told_with_what_to_do(db_url: str) -> None:
+    with pytest.raises(StoreError, match=r"permission denied .*must own the tables"):
+        _status(f"{db_url}{'&' if '?' in db_url else '?'}options=-crole%3Dpg_monitor")
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize(
+    "lacks", ["ALTER COLUMN name DROP DEFAULT, DROP COLUMN name", "DROP CONSTRAINT uq_subscribers_match_key"]
+)
+def test_tables_that_a_restore_has_only_begun_are_told_in_a_line(db_url: str, lacks: str) -> None:
+    database = Database(db_url)
+    with database.transaction() as conn:
+        conn.execute(text(f"ALTER TABLE subscribers {lacks}"))
+    with pytest.raises(StoreError, match="wait until that is done"), database.transaction() as conn:
+        conn.execute(
+            text("INSERT INTO subscribers (name) SELECT name FROM subscribers ON CONFLICT (match_key) DO NOTHING")
+        )
+    database.close()
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(StoreError, match="cannot do this now"):
         _status("postgresql://localhost:1/none")
