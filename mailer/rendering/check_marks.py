@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mailer.model.issue import Issue, Source
-from mailer.rendering.finding import Finding, error
+from mailer.rendering.finding import Finding, Sentence, error
 from mailer.rendering.passages import Passage
 
 _FENCE = re.compile(r" {0,3}(```|~~~)")
@@ -56,7 +56,7 @@ def _source(source: Source) -> Iterator[Finding]:
         name = source.name[: found.start()].rstrip(" (（[:：,，")
         fix = "Write: [%(name)s](%(url)s)"
         message = "the source's address is shown beside its name and is no link."
-        yield error("I24", source.line, message, fix, name=_short(name) or "NAME", url=found[1])
+        yield error("I24", source.line, message, fix, name=_short(name) or Sentence("NAME"), url=found[1])
 
 
 def _text(passage: Passage) -> Iterator[Finding]:

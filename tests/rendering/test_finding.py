@@ -75,7 +75,7 @@ def test_hundreds_of_sentences_were_looked_at_and_none_has_a_slip() -> None:
 def test_a_finding_is_told_in_both_languages_and_kept_in_english() -> None:
     found = warning("I06", 9, "the headline is nearly that of line %(line)s.", "Delete one of the two.", line=5)
     assert str(found) == "warning I06: the headline is nearly that of line 5. Delete one of the two."
-    assert found.told(ZH) == "警告 I06：标题与第 5 行的几乎相同。两条删去一条。"
+    assert found.told(ZH) == "警告 I06：标题与第 5 行的几乎相同。请删去其中一条。"
     assert found.as_json(ZH)["message"] == "标题与第 5 行的几乎相同。"
     assert {**found.as_json(ZH), "message": "", "fix": ""} == {**found.as_json(), "message": "", "fix": ""}
 
