@@ -46,7 +46,7 @@ _COLON_SENTENCE = re.compile(r"(?:[^:：。！？]{12,60}|[^:：。！？]{6,40}
 _COLON = re.compile(r"([^:：]{4,}?)(：\s*|:\s+)(\S.*)")
 _GREETING = re.compile(
     r"^(?:(?:尊敬的|亲爱的)[^\s，,：:！!]{1,12}(?:[:：，,！!]|$)|(?:嗨|嘿|哈[喽啰囉])[，,！!～~\s]|[^，,。：:]{0,10}(?:早上|中午|下午|晚上|大家|你们|各位)好|早安(?![\u3400-\u9fff]{1,8}\s*(?:\d"
-    r"|$|[|｜·]))|大家早|[^\s，,。：:]{1,6}们早[，,！!～~]|早晨?[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
+    r"|$|[|｜·]))|大家早|[^\s，,。：:]{1,6}们\s?早(?:[，,！!～~\s]|$)|早晨?[，,！!~～]|大家(?:早上|早|晚上|下午)?好|各位|晚上好|下午好"
     r"|(?-i:[A-Z])[a-z]+(?: [a-z]+)?,$"
     r"|good (?:morning|evening|day)|(?:morning|evening),? (?:all|everyone|everybody|folks|team)\b"
     r"|hello|hi\b|dear|here(?: i|['’])s\b"
@@ -118,7 +118,7 @@ def has_colon(text: str) -> bool:
 
 def several(text: str, longer: int = 60) -> re.Match[str] | None:
     """A line of several sentences that is longer than so many columns: the first of them, and the others."""
-    match = re.match(r"(.{6,}?(?:[。！？]|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
+    match = re.match(r"(.{6,}?(?:[。！？](?:[”」』]|(?![”」』]))|[.!?](?=\s+[A-Z0-9\"“])))\s*(\S.*)$", text)
     initial = match and re.search(r"\b(?:Ltd|Inc|Co|Mr|Mrs|Dr|St|[A-Z])\.$", match[1])
     return match if match and width(text) > longer and not initial else None
 

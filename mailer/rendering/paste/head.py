@@ -33,6 +33,7 @@ _MOTTO = re.compile(
     r" (?:for|of|about|on)\b",
     re.IGNORECASE,
 )
+_THOUSANDS = re.compile(r"((?:\bno\.?|\bissue|\bvol\.?|#)\s*\d{1,3}),(\d{3})(?!\d)", re.IGNORECASE)  # `No. 1,204`
 SHORTEST = 8  # columns of a headline
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
@@ -48,6 +49,7 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     `headlines` are the digest's own; what they share with a line tells leads from names.
     """
     head = Head()
+    lines = [replace(line, text=_THOUSANDS.sub(r"\1\2", line.text)) for line in lines]
     forward = replace(forward, subject=_TAG.sub("", forward.subject))
     reader = _Reader(head, today, report, list(headlines), Masthead(head, today, report, list(headlines)))
     numbered = naming.numbered(lines)

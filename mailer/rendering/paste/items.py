@@ -236,7 +236,7 @@ class Gatherer:
             item.source, item.below = Source(sources.without_reporter(last[1:-1]), "", item.line), True
             item.paragraphs.pop()
             return
-        found = tails.source_at_end(last, lenient=self.habits.lenient)
+        found = tails.source_known(last, lenient=self.habits.lenient)
         if found is None and len(item.paragraphs) == 1 and (alone := sources.source_line(last)):
             found = "", *alone, last
         if found:
@@ -255,7 +255,7 @@ class Gatherer:
 
     def _headline_source(self, item: Gathered, text: str) -> str:
         """An item on one line: its source, and its first sentence as headline where there is more than one."""
-        found = tails.source_at_end(text, lenient=self.habits.lenient)
+        found = tails.source_known(text, lenient=self.habits.lenient)
         if found:
             text, name, url, _ = found
             item.source = Source(name, url, item.line)

@@ -46,6 +46,9 @@ NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
+_MOTTO = re.compile(  # `Quay News · five minutes a day`
+    r"(?<=\w{2})\s*[^\w\s]\s*每(?:[天日周早晚]|个工作日)[早晚]?上?(?:[\d一二三四五六七八九十两]+\s*[点分:：条]|见).*$"
+)
 _WEEKDAY = (
     r"(?:[(（][一二三四五六日][)）]"
     r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
@@ -118,6 +121,7 @@ class Masthead:
             r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name
         )
         name = re.sub(r"^[「『《〖]([^「」『』《》〖〗]+)[」』》〗]$", r"\1", name)
+        name = _MOTTO.sub("", name)
         name = re.sub(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则則篇件]\s*[)）]$", "", name)
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)

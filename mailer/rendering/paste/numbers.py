@@ -88,12 +88,20 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
     if len(numbers) >= 4 and numbers == [n for n in range(1, len(numbers) // 2 + 1) for _ in "ab"]:
         return found  # each item twice, in two languages
     later = Counter(numbers)
+    closed = [_is_closed(lines[index].text) for index, _ in found]
+    later_so = Counter(zip(numbers, closed, strict=True))
     chain: list[tuple[int, enumerators.Mark]] = []
     said: set[str] = set()
     expected = 1
     for at, (index, mark) in enumerate(found):
         later[mark.number] -= 1
+        later_so[mark.number, closed[at]] -= 1
         number = mark.number
+        usual = bool(chain) and _is_closed(lines[chain[0][0]].text)
+        if chain and number in (1, expected) and closed[at] != usual and later_so[expected, usual]:
+            continue  # of a list inside an item: the number that is due comes later, written as the others are
+        if chain and number < expected and closed[at] != usual and later_so[expected, usual]:
+            continue
         slip = bool(chain) and not later[expected] and number > 1 and bool(mark.rest)
         if slip and (
             numbers[at + 1 : at + 2] == [expected + 1] or _begin_blocks(lines, chain, index, at + 1 - len(found))
@@ -118,6 +126,11 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
 def _begin_blocks(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], last: int, behind: int) -> bool:
     """Whether the last number, with none `behind` it, and those before it all stand below a blank line."""
     return not behind and len(chain) > 1 and all(i and not lines[i - 1].text for i in (*(i for i, _ in chain), last))
+
+
+def _is_closed(text: str) -> bool:
+    """Whether a number is written `1)`, not `1.` or `1、`."""
+    return re.match(r"\W*\d{1,3}\s*[)）]", text) is not None
 
 
 def _bare(text: str) -> str:

@@ -11,7 +11,7 @@ from mailer.rendering.paste.links import LINK, LINK_END
 
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|摘自|转自|稿源|来自|供稿)(?:于|自|於)?"
+    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|摘自|转自|稿源|信源|来自|供稿)(?:于|自|於)?"
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
@@ -64,7 +64,7 @@ _BYLINE = re.compile(
 )
 # A name behind what its bearer is.
 _WRITER = re.compile(
-    r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜]|$))"
+    r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜\d]|$))"
     r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
 _GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
@@ -81,7 +81,7 @@ _WHEN = re.compile(
     r"|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
 )
 NO_SOURCE = re.compile(
-    r"二维码|视频|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
+    r"二维码|视频|待续|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
     r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
     r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
@@ -96,7 +96,7 @@ _DATED = re.compile(
 )
 # What a wire's text begins with: `新华社北京5月20日电`, `央视网消息：`, `据《X报》报道，`
 _WIRE = re.compile(
-    r"据?(?:《([^《》]{2,24})》|([\u3400-\u9fff\d]{1,8}?(?:社|报|网|台)))"
+    r"据?(?:《([^《》]{2,24})》|([\u3400-\u9fff\d]{1,8}?(?:社|报|网|台|新闻)))"
     r"(?:[\u3400-\u9fff]{0,8}?(?:\d{4}年)?\d{1,2}月\d{1,2}日(?:电|讯|消息|报道)|消息|讯|报道|电(?=[\s：:，,]))"
     r"\s*(?:[(（][^()（）]{2,20}[)）])?\s*[：:，,]?\s*(?=[^\s：:，,。称说]\S{7})"
 )
@@ -248,6 +248,7 @@ def without_reporter(name: str) -> str:
     name = _WHEN.sub("", name) or name
     bare = name[match.end() :] if (match := _REPORTER.match(fold(name))) else name
     bare = bare[: match.start()] if (match := _BYLINE.search(fold(bare))) else bare
+    bare = re.sub(r"\s*[(（](?:编译|翻译|译|编辑|整理)(?:者|自)?\s*[:：/][^()（）]*[)）]?$", "", bare) or bare
     bare = _GIVEN.sub("", _WHEN.sub("", bare).removeprefix("@").strip())
     told = _TOLD_BY.fullmatch(bare)
     titled = _TITLED.fullmatch(told[1] if told else bare)

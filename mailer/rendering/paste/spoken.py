@@ -18,7 +18,10 @@ def join(lines: list[Line], report: Report) -> list[Line]:
     found = {
         i
         for i in range(len(lines) - 2)
-        if _WORDS.fullmatch(lines[i].text) and _SPEAKER.fullmatch(lines[i + 1].text) and lines[i + 2].text
+        if _WORDS.fullmatch(lines[i].text)
+        and _SPEAKER.fullmatch(lines[i + 1].text)
+        and lines[i + 2].text
+        and not _WORDS.fullmatch(lines[i + 2].text)
     }
     if len(found) < LEAST:
         return lines

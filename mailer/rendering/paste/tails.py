@@ -12,7 +12,7 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.sources import LABELLED, LABELS, NAME, NO_SOURCE
 
 _BEHIND = re.compile(
-    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff]))([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
+    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
 )
 _BEFORE = re.compile(
     r"(?:【([^【】]{2,20})】\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
@@ -54,6 +54,7 @@ _SAYS = r"(?:says|said|reports?|reported|writes|wrote)"
 _SAYS_LINK = re.compile(
     rf"(?:\b(?:{_SAYS}|according to|via)\s+(?:the )?|据){LINK}|{LINK_END}\s*(?:{_SAYS}\b|报道|报導|消息)", re.IGNORECASE
 )
+_PAPER = re.compile(r"[\u3400-\u9fff\d]{1,8}(?:报|周刊|晚报|日报|新闻网?|在线|电视台)")
 _NUMBER = re.compile(r"\W*第?[\d一二三四五六七八九十①-⑳]{1,3}[条则篇]?\W*")
 _STOP = re.compile(r"[.!?。！？…”\"’'』」；;]$")
 
@@ -105,6 +106,14 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         ):
             return links.cut(text, match[1]), name, tail_url, match[2]
     return None
+
+
+def source_known(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:
+    """A source that ends a line of an item: as `source_at_end` has it, or in parentheses a paper by its name."""
+    found = source_at_end(text, lenient=lenient)
+    if found or lenient or not (other := source_at_end(text, lenient=True)):
+        return found
+    return other if _PAPER.fullmatch(fold(other[1])) and re.search(r"[)）]$", text.rstrip("。.")) else None
 
 
 def behind_headline(text: str) -> tuple[str, str] | None:

@@ -67,7 +67,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             if len(block) == 1 and blank > 0:
                 over = [i for i in range(blank) if lines[i].text][-1:]
                 block = [i for i in over if not dates.find(lines[i].text, dates.SOME_DAY)] + block
-            if len(block) > 2 and dates.find(lines[block[0]].text, dates.SOME_DAY):
+            few = 2 if block and any(line.text for line in lines[: block[0]]) else 1
+            if len(block) > few and dates.find(lines[block[0]].text, dates.SOME_DAY):
                 block = block[1:]  # name and date stand directly above the first item
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
         if headlines and not _are_one(lines, *block[:2]):
