@@ -98,8 +98,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
         if entry.next_try:
             deferred = counted(entry.counts[State.DEFERRED], "reader")
             talk(f"{entry.issue.slug} has {deferred} deferred, the next is due at {at(entry.next_try, zone, now)}")
-        if cancelled := entry.counts[State.CANCELLED]:
-            talk(f"{entry.issue.slug} did not go to {counted(cancelled, 'reader')}: 'mailer audit' says why")
+        if missed := entry.counts[State.CANCELLED] + entry.counts[State.SUPPRESSED]:
+            talk(f"{entry.issue.slug} did not go to {counted(missed, 'reader')}: 'mailer audit' says why")
+        if uncertain := entry.counts[State.UNCERTAIN]:
+            who = counted(uncertain, "reader")
+            talk(f"{entry.issue.slug} may or may not have reached {who}: 'mailer audit' names them")
     for each in slowed:
         talk(slowdown(each, now))
     for worker in workers:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support.command import data, mailer
-from support.relay import Relay, refuse
+from support.relay import Relay, hang_up, refuse
 
 from mailer.cli import main
 from mailer.store import budgets, roll
@@ -157,6 +157,24 @@ def test_until_when_an_issue_may_leave_is_said(scheduled: Path) -> None:
 
 def test_counters_are_for_a_worker_that_stays(tmp_path: Path) -> None:
     assert "--forever" in mailer(tmp_path, "dispatch", "--metrics", "127.0.0.1:1", code=2).stderr
+
+
+def test_the_status_leaves_nobody_out_who_did_not_get_the_issue_or_may_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    club = tmp_path / "club"
+    mailer(tmp_path, "init", "club")
+    for name in ("alice", "carol", "dave"):
+        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    mailer(club, "publish", "one.md", "--yes", "--queue-only")
+    mailer(club, "subscribers", "remove", "carol@example.com")
+    with Relay(hang_up("dot", recipient="dave@*")).in_thread() as relay:
+        monkeypatch.setenv("MAILER_RELAY__URL", relay.url)
+        mailer(club, "dispatch", code=1)
+    said = mailer(club, "status").stderr
+    assert "did not go to 1 reader: 'mailer audit' says why" in said
+    assert "may or may not have reached 1 reader: 'mailer audit' names them" in said
 
 
 @pytest.mark.parametrize("command", ["dispatch", "status"])
