@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli import TONGUE
+from mailer.errors import SourceError
 from mailer.rendering.finding import LANGUAGES
 
 if TYPE_CHECKING:
@@ -50,8 +52,6 @@ def check(
     `silence:` and below it `  I03: our own story`. Without a club's folder the rules on page and message are left out.
     """
     from mailer.cli.output import print_json, talk, tongue
-    from mailer.cli.references import read_text
-    from mailer.rendering.examine import examine
 
     language = language or ("en" if as_json else None)
     ctx.meta[TONGUE] = language
@@ -62,8 +62,7 @@ def check(
     asked = {name for name, wanted in (("links", links), ("spam", spam), ("dns", dns), ("browser", browser)) if wanted}
     errors = warnings = 0
     for reference in issue:
-        text, name = read_text(club, reference)
-        examined = examine(text, name) if club is None else club.examine(text, name)
+        text, name, examined = _read(club, reference)
         if examined.edition is not None and not as_json:
             talk(_("Subject: %(subject)s", subject=examined.edition.subject) + _cut(examined, _))
         for finding in sorted([*examined.findings, *_outside(examined, text, club, asked)]):
@@ -77,6 +76,22 @@ def check(
     talk(_sum(errors, warnings, _) if errors or warnings else _("nothing to complain of"))
     if errors or (strict and warnings):
         ctx.exit(1)
+
+
+def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
+    """An issue's text, the file's name and all findings: that it cannot be read is one, so that the next is looked at."""
+    from mailer.cli.references import read_text
+    from mailer.rendering.examine import Examined, examine
+    from mailer.rendering.finding import ended, error
+
+    try:
+        text, name = read_text(club, reference)
+    except SourceError as problem:
+        place = re.fullmatch(r"(.+):(\d+)", problem.where)
+        if place is None:  # there is no such file
+            raise
+        return "", place[1], Examined(None, None, (error("I01", int(place[2]), ended(problem.message)),))
+    return text, name, examine(text, name) if club is None else club.examine(text, name)
 
 
 def _sum(errors: int, warnings: int, _: Translate) -> str:

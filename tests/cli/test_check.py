@@ -118,13 +118,30 @@ def test_a_chinese_terminal_is_told_in_chinese_and_a_program_in_english(
 
 
 def test_what_ends_a_command_is_told_in_the_editors_language_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("gbk.md").write_bytes(ISSUE.replace("opened", "开业").encode("gb18030"))
-    zh = "mailer: gbk.md:9: 不是 UTF-8 编码；其他编码请用 mailer issue import 读取\n"
-    en = "mailer: gbk.md:9: not UTF-8; 'mailer issue import' reads other encodings\n"
-    assert run("check", "gbk.md")[2].endswith(en)
-    assert run("check", "--language", "zh", "gbk.md")[2].endswith(zh)
+    zh = "mailer: nowhere.md: 没有这个文件；mailer issue list 会列出各期\n"
+    en = "mailer: nowhere.md: no such file; 'mailer issue list' shows the club's issues\n"
+    assert run("check", "nowhere.md")[2].endswith(en)
+    assert run("check", "--language", "zh", "nowhere.md")[2].endswith(zh)
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert run("check", "gbk.md")[2].endswith(zh)
-    assert run("check", "--json", "gbk.md")[2].endswith(en)
-    code, _, err = run("check", "nowhere.md")
-    assert (code, "mailer: nowhere.md: 没有这个文件；mailer issue list 会列出各期\n" in err) == (1, True)
+    assert run("check", "nowhere.md")[2].endswith(zh)
+    assert run("check", "--json", "nowhere.md")[2].endswith(en)
+    Path("sources.yaml").write_text("A: x\n", encoding="utf-8")
+    Path("a.md").write_text(ISSUE, encoding="utf-8")
+    assert "mailer: sources.yaml:1: “A”下面必须有 `url:`、`aliases:` 之类的项" in run("check", "a.md")[2]
+
+
+def test_a_file_in_another_encoding_is_a_finding_and_the_next_one_is_looked_at(folder: Path) -> None:
+    Path("gbk.md").write_bytes(ISSUE.replace("opened", "开业").encode("gb18030"))
+    Path("good.md").write_text(ISSUE.replace("opened", "TODO"), encoding="utf-8")
+    code, out, _ = run("check", "gbk.md", "good.md")
+    assert (code, out.splitlines()) == (
+        1,
+        [
+            "gbk.md:9: error I01: not UTF-8; 'mailer issue import' reads other encodings.",
+            "good.md:3: warning I22: gbk.md is issue 7 too; only one of them can be published. "
+            "Give one of them another number.",
+            "good.md:9: error I09: 'TODO' was left in the text. Write what belongs there.",
+        ],
+    )
+    found = json.loads(run("check", "--json", "gbk.md")[1])
+    assert (found["file"], found["line"], found["id"]) == ("gbk.md", 9, "I01")
