@@ -79,7 +79,7 @@ def check(
 
 
 def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
-    """An issue's text, the file's name and all findings: that it cannot be read is one, so that the next is looked at."""
+    """An issue's text, its file's name and all findings; that it is in another encoding is one."""
     from mailer.cli.references import read_text
     from mailer.rendering.examine import Examined, examine
     from mailer.rendering.finding import ended, error
