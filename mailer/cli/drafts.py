@@ -9,13 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.cli.output import counted, talk, tongue
+from mailer.cli.output import talk, tongue
 from mailer.cli.references import read_text
 from mailer.cli.segments import warn_of_unknown
 from mailer.errors import PublishError, RestoredError, UsageError
 from mailer.flows import control, segments
 from mailer.flows import publish as flow
 from mailer.rendering import merge_tags, source
+from mailer.rendering.finding import Sentence
 from mailer.rendering.language import same
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
@@ -86,8 +87,10 @@ def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:
         else:
             issues.append(examined.issue)
     if faulty:
-        count = counted(sum(faulty.values()), "error")
-        raise PublishError(f"{count}; 'mailer check' shows warnings too", where=", ".join(faulty))
+        count = sum(faulty.values())
+        errors = Sentence("1 error") if count == 1 else Sentence("%(count)s errors", count=f"{count:,}")
+        what = Sentence("%(errors)s; 'mailer check' shows warnings too", errors=errors)
+        raise PublishError(what, where=", ".join(faulty))
     return issues
 
 

@@ -20,7 +20,14 @@ FILES = [
     *sorted((Path(mailer.__file__).parent / "rendering").glob("*.py")),
     *(
         Path(mailer.__file__).parent / name
-        for name in ("cli/check.py", "cli/preview.py", "cli/references.py", "cli/shelf.py", "web/preview_page.py")
+        for name in (
+            "cli/check.py",
+            "cli/preview.py",
+            "cli/references.py",
+            "cli/shelf.py",
+            "cli/drafts.py",
+            "web/preview_page.py",
+        )
     ),
 ]
 FIRST = {"error": 2, "warning": 2, "Sentence": 0, "_Wrong": 0, "_": 0}  # which argument is the first sentence
