@@ -7,7 +7,8 @@ import re
 import sys
 from collections import Counter
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -50,10 +51,25 @@ def setup(*, debug: bool = False, stream: TextIO | None = None) -> None:
     root.setLevel(level)
     structlog.configure(  # straight to the stream: by way of `logging` a line takes three times as long
         processors=[*shared, *rendering],
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(stream))),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+class _Unfailing:
+    """A stream that takes what it can: mail does not stop because the log's disk is full, or nobody reads it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _OnceAMinute(logging.Filter):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -84,3 +85,13 @@ def test_lines_that_strangers_do_not_cause_are_all_written() -> None:
     for number in range(3):
         structlog.get_logger("mailer.flows.dispatch").warning("dispatch.deferred", delivery=number)
     assert [line["delivery"] for line in lines(stream)] == [0, 1, 2]
+
+
+def test_a_log_that_nobody_takes_stops_nothing() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    logs.setup(stream=Full())
+    structlog.get_logger().info("dispatch.attempt", delivery=1)
+    structlog.get_logger().error("dispatch.paused", issue=1)

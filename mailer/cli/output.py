@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -56,9 +57,10 @@ def tongue(wanted: str | None = None) -> Translate:
 
 
 def talk(text: str) -> None:
-    """A line for the person at the terminal; never part of the data."""
+    """A line for the person at the terminal; never part of the data. One that cannot be written stops nothing."""
     sys.stdout.flush()  # where both go to one file, they stay in order
-    click.echo(text, err=True)
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def is_terminal() -> bool:

@@ -155,6 +155,22 @@ def test_until_when_an_issue_may_leave_is_said(scheduled: Path) -> None:
     assert (issue["send_at"], issue["deadline"]) == ("2999-01-01T08:00:00+00:00", "2999-01-02T00:00:00+00:00")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_worker_goes_on_when_what_it_says_cannot_be_written(tmp_path: Path, relay: Relay) -> None:
+    mailer(tmp_path, "init", "club")
+    club = tmp_path / "club"
+    for name in ("alice", "bob"):
+        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    mailer(club, "publish", "one.md", "--yes", "--queue-only")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "mailer", "dispatch"]
+        there = {**os.environ, "MAILER_RELAY__URL": relay.url}
+        done = subprocess.run(command, cwd=club, env=there, stderr=full, timeout=60, check=False)
+    assert done.returncode == 0
+    assert data(club, "audit", "86")["counts"]["accepted"] == 2
+
+
 def test_counters_are_for_a_worker_that_stays(tmp_path: Path) -> None:
     assert "--forever" in mailer(tmp_path, "dispatch", "--metrics", "127.0.0.1:1", code=2).stderr
 
