@@ -49,7 +49,7 @@ _FORMS = [
 ]
 LONGEST = timedelta(days=31)  # that an issue covers
 AHEAD = timedelta(days=60)  # nobody writes the news of a day much later
-_FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)}
+_FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)} | {0xFF0D: "-", 0xFF0E: ".", 0xFF0F: "/"}
 _DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
 
 

@@ -75,12 +75,13 @@ class _Ending:
         return counts.pop() if len(others) >= LEAST and whole and len(counts) == 1 else 0
 
     def _is_signature(self, index: int) -> bool:
-        """Whether a line is who signs the digest: a few words, and nothing but the day below."""
+        """Whether a line is who signs the digest: a few words, and nothing but the day, or an imprint, below."""
         text = self.lines[index].text
         if width(text) > 30 or re.search(r"[。！？.!?]$", text) or any(line.text for line in self.lines[index + 4 :]):
             return False
         below = [line.text for line in self.lines[index + 1 :] if line.text]
-        return len(below) == 1 and naming.is_day(below[0])
+        apart = not self.lines[index - 1].text
+        return len(below) == 1 and (naming.is_day(below[0]) or (apart and grammar.is_foot(below[0])))
 
     def _is_one_line(self, last: int) -> bool:
         """Whether the last item is complete on its line, as the others are: a blank line or its source ends it."""
@@ -171,6 +172,7 @@ class _Ending:
         told = any(self.lines[i].text for i in range(start + 1, index))
         headline = self.found.starts[start]
         told = told or tails.source_at_end(headline, lenient=True) is not None or links.strip(headline)[1] != ""
+        told = told or tails.before_headline(headline) is not None
         told = told or (not self.lines[index - 1].text and self._needs_no_text(start)) or grammar.is_plain_call(text)
         if contact and told:
             return True

@@ -46,6 +46,7 @@ NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
+_OF_YEAR = re.compile(r"\s+(\d{1,3})/20\d\d$")  # `Circular 9/2026`
 _MOTTO = re.compile(  # `Quay News · five minutes a day`
     r"(?<=\w{2})\s*[^\w\s]\s*每(?:[天日周早晚]|个工作日)[早晚]?上?(?:[\d一二三四五六七八九十两]+\s*[点分:：条]|见).*$"
 )
@@ -126,7 +127,7 @@ class Masthead:
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
-        if match := NUMBER.search(name):
+        if match := NUMBER.search(name) or _OF_YEAR.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]
         name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))

@@ -30,6 +30,7 @@ UNNUMBERED = frozenset(
     ("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "blocks", "titled", "shape")
 )
 
+_WITHOUT_BULLETS = frozenset(("sources", "lines", "blocks"))
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
 
@@ -83,6 +84,8 @@ def _find(lines: list[Line]) -> Outline | None:
             raise SourceError(message, where=f"line {lines[min(starts)].number}")
         if not starts:
             continue
+        if family in _WITHOUT_BULLETS:
+            starts = _without_bullets(starts)
         outline = Outline(starts, titles.find(lines, starts, noted), family, noted)
         parted = _parted(lines, outline)
         if best is None or (parted >= best[0] + CLEARLY and _holds(lines, outline, best[1])):
@@ -90,6 +93,15 @@ def _find(lines: list[Line]) -> Outline | None:
         if best[0] == 1:
             break
     return best[1] if best else None
+
+
+def _without_bullets(starts: dict[int, str]) -> dict[int, str]:
+    """The headlines without the one bullet that they all begin with."""
+    found = {index: enumerators.bullet(text) for index, text in starts.items()}
+    marks = {bullet[0] if bullet else "" for bullet in found.values()}
+    if len(marks) != 1 or "" in marks:
+        return starts
+    return {index: bullet[1] for index, bullet in found.items() if bullet}
 
 
 def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
@@ -193,6 +205,9 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
 def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     """Items without any mark whose headlines are lines in bold, text below each."""
     first = {index: line.text for index, line in enumerate(lines) if grammar.begins_bold(line.text)}
+    head = next((i for i, line in enumerate(lines) if line.text and not grammar.is_rule(line.text)), -1)
+    if head in first and dates.find(first[head], dates.SOME_DAY):
+        del first[head]  # the name in bold, and the day
     if len(first) >= 3 and all(lines[index].text.startswith("**") for index in first):
         report.add(
             lines[min(first)].number, "guess", f"no numbers; {len(first)} lines with a bold beginning taken as items"

@@ -14,7 +14,25 @@ def add(lines: list[Line], outline: Outline) -> Outline:
     """The outline with such items: of a section that has but one, and above the first mark or below the last."""
     _below_marked_titles(lines, outline)
     _beyond_marks(lines, outline)
+    _headings(lines, outline)
     return outline
+
+
+def _headings(lines: list[Line], outline: Outline) -> None:
+    """Headings between two items are titles, even with something else above their first item, which is left out."""
+    ordered = sorted(outline.starts)
+    for index in range(ordered[0], ordered[-1]):
+        text = lines[index].text
+        if not text.startswith("## ") or index in outline.titles or index in outline.starts:
+            continue
+        after = ordered[bisect(ordered, index)]
+        if any(index < title < after for title in outline.titles) or not (found := titles.heading(text)):
+            continue
+        outline.titles[index] = found[0]
+        outline.noted.found(lines[index].number, "section", "taken as a section title", found[0])
+        for line in lines[index + 1 : after]:
+            if line.text:
+                outline.noted.drop(line.number, "line between a title and its first item dropped", line.text)
 
 
 def _below_marked_titles(lines: list[Line], outline: Outline) -> None:

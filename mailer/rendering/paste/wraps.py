@@ -17,6 +17,7 @@ LEAST = 4  # lines that break at one column
 LONGER = 3  # lines that may be longer than the column
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+_HYPHEN = re.compile(r"[A-Za-z][a-z]+-$")
 _SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
 
@@ -51,6 +52,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             and line.text
             and (
                 (previous_line in full)
+                or _is_parted(last.text, line.text)
                 or (wrapped and _was_full(line.text, previous, widest) and _continues(last.text, line.text))
                 or _runs_on(last.text, line.text, previous, min(45, narrowest))
             )
@@ -58,7 +60,10 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             glue = "" if width_of(last.text[-1]) == 2 or width_of(line.text[0]) == 2 else " "
             if _PARTED_NUMBER.search(last.text) and line.text[0].isdigit():
                 glue = ""
-            joined[-1] = replace(last, text=last.text + glue + line.text)
+            above = last.text
+            if _is_parted(above, line.text):
+                above, glue = above[:-1], ""
+            joined[-1] = replace(last, text=above + glue + line.text)
             count += 1
         else:
             joined.append(line)
@@ -144,6 +149,11 @@ def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
     return {*broken, *told}
 
 
+def _is_parted(last: str, text: str) -> bool:
+    """Whether a word was parted with a hyphen at the end of a line."""
+    return _HYPHEN.search(last) is not None and re.match(r"[a-z]{2}", text) is not None
+
+
 def _nearly(one: Line, two: Line, widest: int) -> bool:
     """Whether a headline, which may be printed larger, fills its line, and what stands below is the rest of it."""
     return (
@@ -173,4 +183,5 @@ def _was_full(text: str, previous: int, widest: int) -> bool:
 def _runs_on(last: str, text: str, previous: int, narrowest: int) -> bool:
     """Whether a line ends in the middle of a sentence that goes on in small letters."""
     small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
+    narrowest = min(narrowest, NARROWEST) if is_numbered(last) else narrowest
     return small and narrowest <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
