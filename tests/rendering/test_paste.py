@@ -425,6 +425,7 @@ def test_what_is_no_digest_is_refused_with_a_reason(text: str) -> None:
     "text",
     [
         "Quay News, 21 May 2026\n1. One\n2. Two (Dock Post)\n. Boats for hire\n",  # an enumerator without its number
+        "https://a.example/2026-05-21\n\n1. One (Dock Post)\n2. Two (Dock Post)\n",  # an address with the day alone
         "<html><body><p>Quay News, 21 May 2026</p><p>1. One <![en 1]> (Dock Post)</p><p>2. Two</p></body></html>",
         "Quay News, 21 May 2026\n1. One (Dock Post)\n2. Two (Dock Post)\nClick to register and join the circle .\n",
     ],

@@ -12,7 +12,9 @@ LEAST = 3  # items
 def put_below(lines: list[Line], report: Report) -> list[Line]:
     """The lines with the address that begins each block at its end; where one stands elsewhere nothing is changed."""
     blocks = [block for block in blocks_of(lines) if any(sources.is_address(lines[i].text) for i in block)]
-    if blocks and dates.find(lines[blocks[0][0]].text, dates.SOME_DAY):  # the digest's head stands above the first
+    if (
+        blocks and len(blocks[0]) > 1 and dates.find(lines[blocks[0][0]].text, dates.SOME_DAY)
+    ):  # the digest's head stands above the first
         blocks[0] = blocks[0][1:]
     firsts = [block for block in blocks if sources.is_address(lines[block[0]].text)]
     again = any(sources.is_address(lines[i].text) for block in firsts for i in block[1:])

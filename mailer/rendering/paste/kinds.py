@@ -53,6 +53,9 @@ _CODE = re.compile(
     r"|function \w*\(|(?:const|let|var) \w+ ?=|(?:if|for|while) .*[:{]$|return\b|print\(|echo |SELECT .* FROM |<\?php"
     r"|[{}]\);?$|[{}]$|\w+\(.*\);?$|\w+(?:\.\w+)* = .*[;)]$)"
 )
+_TESTED = re.compile(
+    r"^\W*(?:样品|检测(?:结果|结论|依据|项目)|结论)\s*[:：]|[:：]\s*(?:不?合格|不?达标|未?通过|阴性|阳性)(?=[，,。]|$)"
+)
 _ORDER = re.compile(
     r"单价|小计|(?:合计|总计|总价|收货人|收货地址|订单号|发票抬头)\s*[:：]|\b(?:qty|subtotal|unit price|invoice no)\b"
     r"|\byour order\b|^total\s*:|^track (?:it|your)\b|tracking number|shipping address",
@@ -105,6 +108,7 @@ _KINDS = (
     ("exercises", _EXERCISES, 2),
     ("an order or a bill", _ORDER, 3),
     ("a list of changes", _CHANGES, 3),
+    ("a test report", _TESTED, 4),
     ("source code", _CODE, 4),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field
@@ -156,10 +157,16 @@ def _holds(lines: list[Line], outline: Outline, other: Outline) -> bool:
 
 def _parted(lines: list[Line], outline: Outline) -> float:
     """The share of the sources below the first item that are the only one of theirs."""
-    borders = sorted([*outline.starts, *outline.titles, len(lines)])
+    shown = (i for i, line in enumerate(lines) if i and line.text.isupper() and _is_short_title(lines, i))
+    borders = sorted({*outline.starts, *outline.titles, *shown, len(lines)})
     ends = [i for i in range(min(outline.starts), len(lines)) if tails.names_one(lines[i].text)]
     owners = Counter(bisect(borders, end) for end in ends)
     return len(owners) / len(ends) if ends else 1.0
+
+
+def _is_short_title(lines: list[Line], index: int) -> bool:
+    """Whether a line, all in capitals, stands alone below a blank line: a section's title."""
+    return not lines[index - 1].text and re.fullmatch(r"[A-Z][A-Z &'’]{2,20}", lines[index].text) is not None
 
 
 def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

@@ -32,7 +32,7 @@ FOOT = re.compile(
     r"|links?\s*[:：]?$|(?:share|forward) (?:this|it)\b|love .{2,40}\? share"
     r"|edited by|compiled by|unsubscribe|view (?:in|this)"
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
-    r"|(?:[抄呈]?报|[抄报呈]?送|印发)\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
+    r"|(?:[抄呈]?报|[抄报呈]?送|印发)\s*[:：]|发\s*[:：]\s*各|投票\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|阅读|观看|关注)"
     r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜】\]]"
     r"|(?:本期)?(?:编辑|视觉|统筹|主笔|值班|编排|设计)\s*[:：|｜/]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"

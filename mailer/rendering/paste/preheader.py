@@ -23,7 +23,7 @@ def make(issue: Issue) -> str:
     texts = [markdown.plain_text(item.body.split("\n\n", 1)[0]) for item in own if item.body]
     made = ""
     for part in [*headlines, *texts]:
-        part = re.sub(r"[.。;；]$", "", " ".join(part.split()))
+        part = re.sub(r"[.。;；]$", "", " ".join(part.split())).strip()
         if not part or "{{" in part:
             continue
         longer = f"{made}{joiner}{part}" if made else part
