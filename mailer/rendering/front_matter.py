@@ -25,6 +25,7 @@ _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))
 _COMMENT = re.compile(r"""(?:\s*|[\w-]+:(?:[^"'#]|(?<!\s)#)*\s)(#.*)$""")
 _WORD = re.compile(r"[\w][\w.-]*")
+_DIGITS = 9  # of an issue's number, at most
 
 
 class _Wrong(ValueError):
@@ -184,10 +185,12 @@ def _word(node: yaml.Node, line: int) -> str:
 
 def _number(node: yaml.Node, line: int) -> int:
     text = _text(node)
-    if not re.fullmatch(r"[0-9]{1,9}", text):
+    if not re.fullmatch(rf"[0-9]{{1,{_DIGITS}}}", text):
+        message = "'%(text)s' is not a whole number"
         meant = re.findall(r"\d+", text)
-        example = "Write: number: %(meant)s" if len(meant) == 1 else "Write, for example: number: 214."
-        raise _Wrong("'%(text)s' is not a whole number", example, text=text, meant=int(meant[0]) if meant else 0)
+        if len(meant) == 1 and len(meant[0]) <= _DIGITS:
+            raise _Wrong(message, "Write: number: %(meant)s", text=text, meant=int(meant[0]))
+        raise _Wrong(message, "Write, for example: number: 214.", text=text)
     return int(text)
 
 

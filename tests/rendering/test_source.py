@@ -113,6 +113,8 @@ def test_a_rule_is_silenced_with_a_reason() -> None:
         ("newsletter:\ndate: 2026-05-21\nlang: en", 5, "has no 'newsletter'"),
         ("newsletter: x\ndate: 2026-05-21\nlang: english!", 4, "not a language tag"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nnumber: seven", 5, "not a whole number"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nnumber: No. 12", 5, "Write: number: 12"),
+        (f"newsletter: x\ndate: 2026-05-21\nlang: en\nnumber: No. {'1' * 5000}", 5, "for example: number: 214."),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\ntitle: [a]", 5, "one text"),
         ("newsletter: x\nnewsletter: y\ndate: 2026-05-21\nlang: en", 3, "given twice"),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I03:", 5, "without a reason"),
