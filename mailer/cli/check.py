@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +86,10 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
     try:
         text, name = read_text(club, reference)
     except SourceError as problem:
-        place = re.fullmatch(r"(.+):(\d+)", problem.where)
-        if place is None:  # there is no such file
+        if problem.where == reference:  # there is no such file
             raise
-        return "", place[1], Examined(None, None, (error("I01", int(place[2]), ended(problem.message)),))
+        name, _, line = problem.where.rpartition(":")
+        return "", name, Examined(None, None, (error("I01", int(line), ended(problem.message)),))
     return text, name, examine(text, name) if club is None else club.examine(text, name)
 
 
