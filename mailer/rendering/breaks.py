@@ -22,6 +22,7 @@ _LONG = re.compile(  # between tags
 _WORD = re.compile(rf"[!-~{_OTHERS}]{{{LONGEST + 1},}}")
 _UNIT = re.compile(r"&#?\w+;|.")
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
+_VIRAMA = 9  # the combining class of what joins two letters of an Indic script (Unicode 4.3)
 
 
 def breakable(page: str, unbroken: str) -> str:
@@ -51,6 +52,11 @@ def _broken(units: list[str]) -> str:
         since += 1
         following = units[index + 1] if index + 1 < len(units) else ""
         sign = (unit in _SEPARATORS or unit == "&amp;") and following.isalnum() and since > 3
-        if following and (sign or since >= _EVERY) and not unicodedata.combining(following[0]):
+        if following and (sign or since >= _EVERY) and not _are_one(unit[-1], following[0]):
             made, since = f"{made}<wbr>", 0
     return made
+
+
+def _are_one(letter: str, following: str) -> bool:
+    """Whether two characters are parts of one that readers see: a letter and its mark, two letters joined."""
+    return unicodedata.category(following).startswith("M") or unicodedata.combining(letter) == _VIRAMA

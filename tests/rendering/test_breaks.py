@@ -43,6 +43,11 @@ def test_what_stands_for_a_readers_value_stays_whole():
 
 def test_a_mark_stays_with_its_letter():
     assert "<wbr>\u0301" not in breakable("<p>" + "e\u0301" * 60 + "</p>", SLOT)
+    vowel, joiner = "\u093f", "\u094d"  # Devanagari: a sign that is written around its letter, and what joins two
+    made = breakable("<p>" + f"\u0915{joiner}\u0937{vowel}\u0915\u0916\u0917" * 20 + "</p>", SLOT)
+    assert "<wbr>" in made
+    assert f"<wbr>{vowel}" not in made
+    assert f"{joiner}<wbr>" not in made
 
 
 def test_a_readers_long_value_breaks_in_text_and_stays_whole_in_attributes():
