@@ -17,6 +17,7 @@ from mailer.rendering.paste.report import Report
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆■◆●▲>»-]+$")
 _BARE = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[\w./?=&%#-]+(?=[.。]?$)", re.IGNORECASE)  # no scheme
 _MARKED = re.compile(r"^\W*【([^【】]{2,12})】\s*(?=\S)")
+_WHOLE = re.compile(r"^\W*[【〔「]([^【】〔〕「」]+)[】〕」]\W*$")
 _AT = re.compile(r" (?:at|via|on)$", re.IGNORECASE)
 # At the address behind it.
 _POINTING = re.compile(
@@ -27,6 +28,7 @@ _ANCHOR_IN_HAN = re.compile(
     rf"(?<=[\u3000-\u9fff\uff00-\uffef])\s*{_ANCHOR.pattern}\s*(?=[\u3000-\u9fff\uff00-\uffef])"
 )
 _OF_LIST = re.compile(r"unsubscribe|退订|因[为您].{0,8}订阅|because you (?:subscribed|signed up)", re.IGNORECASE)
+HEADING = 16  # columns of a call that heads what is asked
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
 _SCAN = re.compile(
@@ -74,7 +76,8 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
                 continue
             only_url = url and (plain.strip() == url or not plain)
             added = "" if only_url else prose.to_markdown(text)
-            if added and not re.search(r"[.!?。！？]$", plain):
+            headed = width(asked) <= HEADING and (grammar.is_call(text) or grammar.has_contact(text))  # `【加入我们】`
+            if added and not headed and not re.search(r"[.!?。！？]$", plain):
                 report.drop(line.number, "line after the call to action dropped", plain)
                 continue
             cta = replace(cta, text="\n\n".join(part for part in (cta.text, added) if part), url=cta.url or url)
@@ -105,6 +108,7 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
     if not url and (bare := _BARE.search(plain)):
         url = f"https://{bare[0]}"
         plain = plain[: bare.start()].rstrip(" :：")
+    plain = _WHOLE.sub(r"\1", plain.strip())
     plain = _MARKED.sub(r"\1：", plain.strip())
     plain = re.sub(r"^[^\w<《「“\"(（]+", "", " ".join(plain.replace("**", "").split()))
     label = grammar.call_label(plain)

@@ -107,7 +107,9 @@ class Gatherer:
         if not item.paragraphs and item.source is None:
             text = self._headline_source(item, text)
         else:
+            further = item.paragraphs.pop() if self._leads_on(item) else ""  # `延伸阅读：...` below the source
             self._closing_source(item)
+            item.paragraphs += [further] if further else []
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else links.host(url), url, item.line)
         host = item.source is not None and item.source.name == links.host(item.source.url)
@@ -223,6 +225,11 @@ class Gatherer:
         if label:
             self.report.add(line.number, "label", "word that only says that a text follows left out", label[0])
         return line.text[label.end() :] if label else line.text
+
+    def _leads_on(self, item: Gathered) -> bool:
+        """Whether the last of several paragraphs only leads to further reading, and names no source itself."""
+        last = item.paragraphs[-1] if len(item.paragraphs) > 1 and item.source is None else ""
+        return grammar.is_foot(last) and links.LINK in last
 
     def _closing_source(self, item: Gathered) -> None:
         if not item.paragraphs or item.source:
