@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.cli import TONGUE
+from mailer.rendering.finding import LANGUAGES, Sentence
+
 if TYPE_CHECKING:
     from mailer.model.issue import Issue
     from mailer.rendering.paste import Reading
+    from mailer.rendering.translation import Translate
     from mailer.wiring import Club
 
 
@@ -31,6 +35,11 @@ def issue() -> None:
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE, even if it has not been published.")
 @click.option("--json", "as_json", is_flag=True, help="Issue, repairs and lines not placed as one JSON object.")
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    help="Tell repairs in Chinese or English. Default: as LC_ALL, LC_MESSAGES or LANG say; English with --json.",
+)
 @click.pass_context
 def import_(
     ctx: click.Context,
@@ -41,6 +50,7 @@ def import_(
     lang: str,
     force: bool,
     as_json: bool,
+    language: str | None,
 ) -> None:
     """Turn a pasted digest (TEXT: a file, or - for stdin) into an issue file.
 
@@ -49,9 +59,12 @@ def import_(
     from dataclasses import replace
 
     from mailer.cli import shelf
-    from mailer.cli.output import talk
+    from mailer.cli.output import talk, tongue
     from mailer.rendering import canonical, paste
 
+    language = language or ("en" if as_json else None)
+    ctx.meta[TONGUE] = language
+    _ = tongue(language)
     club = _club(ctx)
     data, name = _bytes(text)
     given = _day(day) if day else None
@@ -64,19 +77,20 @@ def import_(
     if output is not None:
         _write(output, markdown, force=force or _is_published(club, output))
     if as_json:
-        _print_reading(made, reading, markdown)
+        _print_reading(made, reading, markdown, _)
         return
     for repair in reading.repairs:
         place = f"{name}:{repair.line}" if repair.line else name
-        talk(f"{place}: {repair}")
+        talk(f"{place}: {repair.told(_)}")
     if output is None:
         click.echo(markdown, nl=False)
-    talk(_summary(made, reading) + (f" -> {output}" if output else ""))
+    talk(_summary(made, reading, _) + (f" -> {output}" if output else ""))
     if made.number is None and (last := shelf.last_number(_folder(club), made.date)) is not None:
-        talk(f"it has no number, and the last issue is {last}: add 'number: {last + 1}', or import with --number")
+        what = "it has no number, and the last issue is %(last)s: add 'number: %(next)s', or import with --number"
+        talk(_(what, last=last, next=last + 1))
     if club is not None and club.settings.newsletter.unnamed:
-        talk("mailer.toml has only a placeholder for the newsletter's name, which the pages and letters show;")
-        talk(f'put it there: [newsletter] name = "{made.newsletter}"')
+        talk(_("mailer.toml has only a placeholder for the newsletter's name, which the pages and letters show;"))
+        talk(_("put it there: %(line)s", line=f'[newsletter] name = "{made.newsletter}"'))
 
 
 @issue.command()
@@ -202,14 +216,14 @@ def _edition(output: Path) -> str:
     return tag if language.is_tag(tag) else ""
 
 
-def _print_reading(made: Issue, reading: Reading, markdown: str) -> None:
+def _print_reading(made: Issue, reading: Reading, markdown: str, _: Translate) -> None:
     from mailer.cli.output import print_json
 
     print_json(
         {
             "issue": _as_data(made),
-            "repairs": [repair.as_json() for repair in reading.repairs],
-            "unplaced": [repair.as_json() for repair in reading.unplaced],
+            "repairs": [repair.as_json(_) for repair in reading.repairs],
+            "unplaced": [repair.as_json(_) for repair in reading.unplaced],
             "markdown": markdown,
         }
     )
@@ -248,20 +262,24 @@ def _as_data(made: Issue) -> dict[str, Any]:
     }
 
 
-def _summary(made: Issue, reading: Reading) -> str:
-    from mailer.cli.output import counted
-
+def _summary(made: Issue, reading: Reading, _: Translate) -> str:
+    """How many of each kind there are, in words."""
     items = list(made.items)
+    called = made.cta is not None and bool(made.cta.title or made.cta.text)
     parts = [
-        counted(sum(bool(section.title) for section in made.sections), "section"),
-        counted(len(items), "item"),
-        counted(sum(item.source is not None for item in items), "source"),
-        counted(len(made.leads), "lead"),
-        f"{1 if made.cta and (made.cta.title or made.cta.text) else 0} call to action",
-        counted(sum(repair.nature == "repair" for repair in reading.repairs), "repair"),
-        f"{counted(len(reading.unplaced), 'line')} not placed",
+        _counted(sum(bool(section.title) for section in made.sections), "1 section", "%(count)s sections"),
+        _counted(len(items), "1 item", "%(count)s items"),
+        _counted(sum(item.source is not None for item in items), "1 source", "%(count)s sources"),
+        _counted(len(made.leads), "1 lead", "%(count)s leads"),
+        _counted(int(called), "1 call to action", "%(count)s call to action"),
+        _counted(sum(repair.nature == "repair" for repair in reading.repairs), "1 repair", "%(count)s repairs"),
+        _counted(len(reading.unplaced), "1 line not placed", "%(count)s lines not placed"),
     ]
-    return ", ".join(parts)
+    return _(", ").join(part.said(_) for part in parts)
+
+
+def _counted(number: int, one: str, several: str) -> Sentence:
+    return Sentence(one) if number == 1 else Sentence(several, count=f"{number:,}")
 
 
 def _club(ctx: click.Context) -> Club | None:
@@ -302,7 +320,8 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--date {text!r} is not a date; write it as 2026-05-21") from None
+        what = Sentence("--date '%(text)s' is not a date; write it as 2026-05-21", text=text)
+        raise UsageError(what) from None
 
 
 def _bytes(reference: str) -> tuple[bytes, str]:
@@ -313,22 +332,24 @@ def _bytes(reference: str) -> tuple[bytes, str]:
     try:
         return Path(reference).read_bytes(), reference
     except FileNotFoundError:
-        raise SourceError("no such file; name the pasted text, or - for standard input", where=reference) from None
+        what = Sentence("no such file; name the pasted text, or - for standard input")
+        raise SourceError(what, where=reference) from None
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", where=reference) from None
+        raise SourceError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     from mailer.errors import UsageError
 
     if path.exists() and not force:
-        raise UsageError("is there already and not published yet; name another file, or say --force", where=str(path))
+        what = Sentence("is there already and not published yet; name another file, or say --force")
+        raise UsageError(what, where=str(path))
     draft = path.with_name(f".{path.name}.new")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
         os.replace(draft, path)
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(path)) from None
+        raise UsageError(Sentence("cannot be written: %(why)s", why=error.strerror), where=str(path)) from None
 
 
 def _is_published(club: Club | None, path: Path) -> bool:

@@ -66,6 +66,33 @@ def test_what_is_no_digest_is_refused_with_code_1(folder: Path) -> None:
     assert "stdin: this is no digest" in err
 
 
+def test_the_report_is_told_in_the_language_asked_for(folder: Path) -> None:
+    code, out, err = run("issue", "import", "-", "--date", "2026-05-21", "--language", "zh", stdin=PASTE)
+    assert (code, out) == run("issue", "import", "-", "--date", "2026-05-21", stdin=PASTE)[:2]
+    assert "stdin:9: 略去分隔线或零散的标点：,\n" in err
+    assert "stdin:2: 找到 2 条要闻：The pier opens / boats for hire\n" in err
+    assert "1 个栏目，2 个条目，2 个来源，2 条要闻，0 个行动号召，" in err
+    assert run("issue", "import", "-", "--language", "fr", stdin=PASTE)[0] == 2
+
+
+def test_a_chinese_terminal_reads_the_report_in_chinese_and_a_program_in_english(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = run("issue", "import", "--json", "-", stdin=PASTE)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert "略去分隔线或零散的标点：," in run("issue", "import", "-", stdin=PASTE)[2]
+    assert run("issue", "import", "--json", "-", stdin=PASTE) == english
+    told, plain = (
+        json.loads(run("issue", "import", "--json", *more, "-", stdin=PASTE)[1]) for more in (("--language", "zh"), ())
+    )
+    assert told["unplaced"][0]["message"] == "略去分隔线或零散的标点"
+    for one, other in zip(told["repairs"], plain["repairs"], strict=True):
+        assert one["message"] != other["message"]
+        assert {**one, "message": ""} == {**other, "message": ""}
+    assert run("issue", "import", "-", stdin="Dear all, lunch is at one.")[2].startswith("mailer: stdin: 这不是简报")
+    assert run("issue", "import", "nowhere.txt")[2].startswith("mailer: nowhere.txt: 没有这个文件")
+
+
 @pytest.mark.parametrize("arguments", [["import", "missing.txt"], ["show", "missing.md"], ["fmt", "missing.md"]])
 def test_a_missing_file_is_one_line(folder: Path, arguments: list[str]) -> None:
     code, _, err = run("issue", *arguments)

@@ -14,11 +14,14 @@ import pytest
 
 from mailer.errors import SourceError
 from mailer.rendering import canonical, language, markdown, paste, source
+from mailer.rendering.finding import spoken
+from mailer.rendering.translation import translator
 
 OWN = Path(__file__).parent.parent / "samples" / "pasted"
 FOLDERS = [OWN, *([Path(os.environ["MAILER_PASTE_CORPUS"])] if os.environ.get("MAILER_PASTE_CORPUS") else [])]
 CASES = [path for folder in FOLDERS for path in sorted(folder.glob("*.json"))]
 TODAY = date(2026, 5, 25)
+ZH = translator("zh")
 
 
 def accepts(expected: dict[str, Any], key: str, value: object) -> bool:
@@ -100,6 +103,11 @@ def test_only_lines_that_may_go_are_dropped(sample: Sample) -> None:
     assert [text for text in lost if any(character.isalnum() for character in text)] == []
 
 
+def test_every_repair_is_told_in_chinese_too(sample: Sample) -> None:
+    for repair in sample.reading.repairs:
+        assert re.match("[\u4e00-\u9fff“%\\d]", repair.message.said(ZH)), repair.message
+
+
 @pytest.mark.skipif(not os.environ.get("MAILER_SEED"), reason="MAILER_SEED names no pasted digest")
 def test_the_seed_is_read_whole() -> None:
     reading = paste.read(Path(os.environ["MAILER_SEED"]).read_bytes(), today=date(2020, 5, 22))
@@ -115,5 +123,6 @@ def test_the_seed_is_read_whole() -> None:
 
 @pytest.mark.parametrize("text", sorted((OWN.parent / "not-a-digest").glob("*.txt")), ids=lambda path: path.stem)
 def test_what_is_no_digest_is_refused_in_one_sentence(text: Path) -> None:
-    with pytest.raises(SourceError, match=r"this is no digest"):
+    with pytest.raises(SourceError, match=r"this is no digest") as refused:
         paste.read(text.read_bytes(), today=TODAY, name=text.name)
+    assert re.fullmatch(f"{re.escape(text.name)}: 这不是简报[^a-z]+", spoken(refused.value).said(ZH))

@@ -20,7 +20,8 @@ def put_below(lines: list[Line], report: Report) -> list[Line]:
     again = any(sources.is_address(lines[i].text) for block in firsts for i in block[1:])
     if len(firsts) < LEAST or len(firsts) < len(blocks) or again or any(len(block) < 2 for block in firsts):
         return lines
-    report.add(lines[firsts[0][0]].number, "guess", f"{len(firsts)} addresses above their headlines put below them")
+    what = "%(count)s addresses above their headlines put below them"
+    report.add(lines[firsts[0][0]].number, "guess", what, count=len(firsts))
     moved = list(lines)
     for first, *rest in firsts:
         moved[first : rest[-1] + 1] = [*(lines[i] for i in rest), lines[first]]

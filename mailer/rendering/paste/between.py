@@ -36,7 +36,8 @@ def name(lines: list[Line], report: Report) -> list[Line]:
     media = {i for i in found if sources.is_medium(lines[i].text)}
     if len(media) < LEAST or len(media) * 3 < len(found) * 2:
         return lines
-    report.add(lines[min(media)].number, "guess", f"{len(media)} names between headline and text taken as sources")
+    what = "%(count)s names between headline and text taken as sources"
+    report.add(lines[min(media)].number, "guess", what, count=len(media))
     above = {two: one for one, two in itertools.pairwise(filled)}
     headlines = {above[i] for i in media}
     written: list[Line] = []
@@ -58,7 +59,7 @@ def by_counters(lines: list[Line], report: Report) -> list[Line]:
     told = [i for i in filled if found and min(found) <= i <= max(counters)]
     if len(found) < LEAST or len(told) != 2 * len(found):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} lines above counters taken as items")
+    report.add(lines[min(found)].number, "guess", "%(count)s lines above counters taken as items", count=len(found))
     written: list[Line] = []
     for index, line in enumerate(lines):
         if index in counters:

@@ -34,9 +34,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if count >= LEAST and any(kind(lines, starts) for kind in _TITLES):
             continue
         if count >= LEAST and (headlines := _above_points(lines, starts)):
-            report.add(
-                lines[min(headlines)].number, "guess", f"{len(headlines)} lines above bullets taken as headlines"
-            )
+            what = "%(count)s lines above bullets taken as headlines"
+            report.add(lines[min(headlines)].number, "guess", what, count=len(headlines))
             return headlines, "blocks"
         if count >= 2 and titles < count and not numbers.hold_several(lines, list(starts)):
             return starts, "bullet"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailer.model.columns import width
 from mailer.model.issue import CallToAction
 from mailer.rendering import language
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import grammar, links, prose
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
@@ -126,10 +127,10 @@ def _call(line: Line, report: Report, name: str, apply_url: str) -> CallToAction
         pointing = _POINTING.search(plain)
         plain = plain[: pointing.start()] if pointing and width(plain[: pointing.start()]) >= LEAST else plain
     else:
-        target = apply_url or "the club's own apply page"
+        target = apply_url or Sentence("the club's own apply page")
         if not grammar.is_join(line.text):  # the button says where it leads
             button = {"zh-Hant": "申請加入"}.get(lang, "申请加入" if language.is_chinese(lang) else "Apply to join")
-        report.add(line.number, "call", f"call to action without an address; it points to {target}")
+        report.add(line.number, "call", "call to action without an address; it points to %(target)s", target=target)
     plain = _DECORATION.sub("", plain)
     if (unscanned := _SCAN.sub("", plain)) != plain:
         report.add(line.number, "call", "words about a code to scan left out; the mail has a link instead", plain[:60])

@@ -69,7 +69,7 @@ def unquoted(lines: list[Line], report: Report) -> list[Line]:
         for line in (*quoted, answer[0]):
             report.drop(line.number, "message that was answered dropped", line.text)
         return lines[lines.index(answer[0]) + 1 :]
-    report.add(lines[first].number, "chat", f"marks of a quoted message removed; {said[1]} wrote it")
+    report.add(lines[first].number, "chat", "marks of a quoted message removed; %(name)s wrote it", name=said[1])
     for line in answer:
         report.drop(line.number, "answer to the quoted message dropped", line.text)
     kept = [replace(lines[first], text=said[2]), *lines[first + 1 : last + 1]]
@@ -89,7 +89,7 @@ def without_speakers(lines: list[Line], forward: Forward, report: Report) -> lis
         return lines
     if not forward.sent and _YEAR.search(said[0][0].text):
         forward.sent, forward.date_line = said[0][0].text, said[0][0].number
-    report.add(said[0][0].number, "chat", f"time and name removed from {len(said)} messages")
+    report.add(said[0][0].number, "chat", "time and name removed from %(count)s messages", count=len(said))
     kept: list[Line] = []
     other = False
     for line in lines:
@@ -142,7 +142,7 @@ def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[
     first, match = next(iter(timed.items()))
     if match[1] and not forward.sent:
         forward.sent, forward.date_line = match[1], first.number
-    report.add(first.number, "chat", f"time of day removed from {len(timed)} lines")
+    report.add(first.number, "chat", "time of day removed from %(count)s lines", count=len(timed))
     bracketed = all(re.match(r"\W*[【\[]", line.text) for line in timed)
     mark = "● " if bracketed or _are_alone(lines, timed) else ""  # times in brackets, or nothing else, begin items
     return [replace(line, text=mark + timed[line][2]) if line in timed else line for line in lines]

@@ -55,7 +55,7 @@ def direct(url: str, number: int, report: Report) -> str:
             wanted = next((query[name][0] for name in names if name in query), "")
             if re.match(r"https?://[^\s<>]+$", wanted) is None:
                 return url
-            report.add(number, "link", f"page of {host} that only leads on left out", wanted)
+            report.add(number, "link", "page of %(host)s that only leads on left out", wanted, host=host)
             return wanted
     return url
 

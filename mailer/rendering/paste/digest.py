@@ -8,6 +8,7 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction
 from mailer.rendering import source
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import (
     above,
     alone,
@@ -68,12 +69,11 @@ def read(
     text = encoding.decode(data, report, name) if isinstance(data, bytes) else data
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if "\x00" in text:
-        report.add(
-            text[: text.index("\x00")].count("\n") + 1, "invisible", f"{text.count(chr(0))} NUL characters removed"
-        )
+        what = "%(count)s NUL characters removed"
+        report.add(text[: text.index("\x00")].count("\n") + 1, "invisible", what, count=text.count(chr(0)))
         text = text.replace("\x00", "")
     if not text.strip():
-        raise SourceError("there is nothing to import; paste the digest and try again", where=name)
+        raise SourceError(Sentence("there is nothing to import; paste the digest and try again"), where=name)
     if text.lstrip().startswith("---\n") and re.search(r"^(?:newsletter|date|lang)\s*:", text[:2000], re.MULTILINE):
         return Reading(source.read(text, name), (), ())
     html = clipboard.is_html(text)
@@ -86,9 +86,11 @@ def read(
         numbered = list(enumerate(text.split("\n"), 1))
     numbered = rows.to_lines(numbered, report)
     if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
-        raise SourceError(f"the text has more than {TEXT_LIMIT:,} characters; that is no digest", where=name)
+        what = "the text has more than %(most)s characters; that is no digest"
+        raise SourceError(Sentence(what, most=f"{TEXT_LIMIT:,}"), where=name)
     if sum(bool(line.strip()) for _, line in numbered) > LINE_LIMIT:
-        raise SourceError(f"the text has more than {LINE_LIMIT:,} lines; that is no digest", where=name)
+        what = "the text has more than %(most)s lines; that is no digest"
+        raise SourceError(Sentence(what, most=f"{LINE_LIMIT:,}"), where=name)
     lines, forward = tidy(numbered, report, html=html)
     return _Reader(lines, report, today, day, lang, defaults, name, forward).reading()
 
@@ -138,11 +140,11 @@ class _Reader:
             self.lines = parted
             found = outline.find(self.lines)
         if found is None:
-            raise SourceError(
+            what = (
                 "this is no digest: no line begins with a number, a bullet or 【a headline】, and none names a source;"
-                " write items as `1. Headline` with their text below",
-                where=self.name,
+                " write items as `1. Headline` with their text below"
             )
+            raise SourceError(Sentence(what), where=self.name)
         found = strays.add(self.lines, found)
         self.report.take(found.noted)
         end = sections.add(self.lines, found, ending.find(self.lines, found), self.report)

@@ -40,13 +40,13 @@ def choose(lines: list[Line], found: Outline, end: int, lang: str, report: Repor
             lines[index] = replace(lines[index], text="")
             found.titles.pop(index, None)
     wanted = next((tag for tag in both if lang and language.same(lang, tag)), "")
-    options = " or ".join(f"--lang {tag}" for tag in both if tag != wanted)
-    what = f"{wanted} alone is read" if wanted else "both are kept"
-    report.add(
-        lines[ordered[0]].number,
-        "editions",
-        f"every item is there in two languages; {what}: import again with {options}",
+    one, other = sorted(both, key=lambda tag: tag != wanted)
+    what = (
+        "every item is there in two languages; %(one)s alone is read: import again with --lang %(other)s"
+        if wanted
+        else "every item is there in two languages; both are kept: import again with --lang %(one)s or --lang %(other)s"
     )
+    report.add(lines[ordered[0]].number, "editions", what, one=one, other=other)
     if wanted:
         _leave_out(
             lines, found, end, {start for start, tag in zip(ordered, tags, strict=True) if tag != wanted}, report

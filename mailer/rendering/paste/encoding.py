@@ -7,14 +7,15 @@ import html
 import re
 
 from mailer.errors import SourceError
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste.report import Report
 
 LIMIT = 8_000_000
 
 _BOMS = (
-    (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte order mark"),
-    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
-    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+    (codecs.BOM_UTF8, "utf-8", Sentence("read as UTF-8 with a byte order mark")),
+    (codecs.BOM_UTF16_LE, "utf-16-le", Sentence("read as UTF-16")),
+    (codecs.BOM_UTF16_BE, "utf-16-be", Sentence("read as UTF-16")),
 )
 _COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
 _ENTITY = re.compile(
@@ -27,18 +28,19 @@ _CONTROL = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 def decode(data: bytes, report: Report, name: str) -> str:
     """The text in `data`; what was not plain UTF-8 is reported. Raises SourceError for what is no text."""
     if len(data) > LIMIT:
-        raise SourceError(f"{len(data):,} bytes are no digest (at most {LIMIT:,}); paste the digest alone", where=name)
+        what = "%(count)s bytes are no digest (at most %(most)s); paste the digest alone"
+        raise SourceError(Sentence(what, count=f"{len(data):,}", most=f"{LIMIT:,}"), where=name)
     text = _decode(data, report, name)
     sample = text[:100_000]
     if len(_CONTROL.findall(sample)) > max(8, len(sample) // 100):
-        raise SourceError("this is not text but binary data; paste the digest as text or HTML", where=name)
+        raise SourceError(Sentence("this is not text but binary data; paste the digest as text or HTML"), where=name)
     return text
 
 
 def _decode(data: bytes, report: Report, name: str) -> str:
-    for bom, encoding, title in _BOMS:
+    for bom, encoding, read in _BOMS:
         if data.startswith(bom):
-            report.add(0, "encoding", f"read as {title}")
+            report.add(0, "encoding", read)
             return data[len(bom) :].decode(encoding, "replace")
     if bare := _bare_utf16(data):
         report.add(0, "encoding", "read as UTF-16 (there is no byte order mark)")
@@ -54,7 +56,7 @@ def _decode(data: bytes, report: Report, name: str) -> str:
     text = data.decode("utf-8", "replace")
     broken, whole = text.count("\ufffd"), sum(c > "\x7f" for c in text)
     if broken * 12 < whole:
-        report.add(0, "encoding", f"{broken} bytes are not UTF-8; they are shown as \ufffd")
+        report.add(0, "encoding", "%(count)s bytes are not UTF-8; they are shown as \ufffd", count=broken)
         return text
     try:
         text = data.decode("gb18030")
@@ -66,7 +68,7 @@ def _decode(data: bytes, report: Report, name: str) -> str:
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
-        raise SourceError("neither UTF-8, UTF-16 nor GB18030; save the text as UTF-8", where=name) from None
+        raise SourceError(Sentence("neither UTF-8, UTF-16 nor GB18030; save the text as UTF-8"), where=name) from None
     report.add(0, "encoding", "read as Windows-1252")
     return text
 
@@ -107,5 +109,5 @@ def without_entities(text: str, report: Report) -> str:
     found = _ENTITY.findall(text)
     if len(found) < LEAST_ENTITIES:
         return text
-    report.add(0, "entities", f"{len(found)} characters written as in HTML made what they mean", found[0])
+    report.add(0, "entities", "%(count)s characters written as in HTML made what they mean", found[0], count=len(found))
     return _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)

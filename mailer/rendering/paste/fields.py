@@ -35,7 +35,8 @@ def begin_lines(lines: list[Line], report: Report) -> list[Line]:
         return lines
     if any(sources.is_medium(field) or _CRY.search(field) for field in runs):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} lines behind a field taken as items", runs[0])
+    what = "%(count)s lines behind a field taken as items"
+    report.add(lines[min(found)].number, "guess", what, runs[0], count=len(found))
     written: list[Line] = []
     opened = ""
     for index, line in enumerate(lines):
@@ -69,7 +70,8 @@ def begin_with_colons(lines: list[Line], report: Report) -> list[Line]:
         return lines
     if sum(width(text) >= LINE for text in found.values()) * 3 < len(found) * 2:
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} lines of a name, a colon and news taken as items")
+    what = "%(count)s lines of a name, a colon and news taken as items"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return [replace(line, text=f"● {found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mailer.model.columns import width
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import links, page_words
 from mailer.rendering.paste.letters import fold
 
@@ -268,4 +269,4 @@ def headline(text: str) -> tuple[str, str]:
     bare = cut
     if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
         bare = cut[:-1].rstrip()
-    return bare, "final stop dropped" if bare != cut else ""
+    return bare, Sentence("final stop dropped") if bare != cut else ""

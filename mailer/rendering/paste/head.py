@@ -309,4 +309,5 @@ class _Reader:
         if re.search(r"(?:\.{2,}|…+)$", text):
             self.report.add(line.number, "leads", "ellipsis at the end of the leads dropped")
         count = len(head.leads)
-        self.report.found(line.number, "leads", f"{count} lead{'s' * (count != 1)} found", " / ".join(head.leads))
+        told = "1 lead found" if count == 1 else "%(count)s leads found"
+        self.report.found(line.number, "leads", told, " / ".join(head.leads), count=count)

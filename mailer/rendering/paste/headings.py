@@ -37,9 +37,8 @@ def _behind_numbers(lines: list[Line], report: Report) -> list[Line]:
     told = (len(two) == 2 and shapes.is_headline(lines[two[0]]) and _STOP.search(lines[two[1]].text) for two in below)
     if not all(told):
         return lines
-    report.add(
-        lines[min(found)].number, "guess", f"{len(found)} words behind numbers, above headlines, taken as titles"
-    )
+    what = "%(count)s words behind numbers, above headlines, taken as titles"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     headlines = {two[0] for two in below}
     written: list[Line] = []
     for index, line in enumerate(lines):
@@ -59,7 +58,8 @@ def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
     below = dict(itertools.pairwise(filled))
     if len(found) < LEAST or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} words in brackets above items taken as titles")
+    what = "%(count)s words in brackets above items taken as titles"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return [replace(line, text=f"## {found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
@@ -79,7 +79,8 @@ def _below_numbers(lines: list[Line], report: Report) -> list[Line]:
         return lines
     if any(titles.heading(lines[i].text) is None for i in found.values()):
         return lines
-    report.add(lines[alone[0]].number, "guess", f"{len(found)} lines below a number alone taken as titles")
+    what = "%(count)s lines below a number alone taken as titles"
+    report.add(lines[alone[0]].number, "guess", what, count=len(found))
     named = {*found.values()}
     kept = (replace(line, text=f"## {line.text}") if i in named else line for i, line in enumerate(lines))
     return [line for i, line in enumerate(kept) if i not in found]

@@ -27,7 +27,8 @@ def part(lines: list[Line], report: Report) -> list[Line]:
     for line in lines:
         pieces = _pieces(line.text)
         if len(pieces) > LEAST:
-            report.add(line.number, "inline", f"{len(pieces) - 1} items in one paragraph put on lines of their own")
+            what = "%(count)s items in one paragraph put on lines of their own"
+            report.add(line.number, "inline", what, count=len(pieces) - 1)
             pieces[-1:] = _without_farewell(pieces[-1])
             parted += [replace(line, text=piece) for piece in pieces if piece]
         else:

@@ -132,7 +132,8 @@ class Gatherer:
         if item.source is None:
             self._linked_name(item)
         if item.source and sources.is_own(item.source.name):
-            self.report.add(item.source.line, "source", f"{item.source.name!r} is the newsletter itself", self.own)
+            what = "'%(name)s' is the newsletter itself"
+            self.report.add(item.source.line, "source", what, self.own, name=item.source.name)
             item.source = replace(item.source, name=self.own) if self.own else None
         self._headline(item, text)
         self._report_writers(item, body)

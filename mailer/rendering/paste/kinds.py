@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import leads, sources
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS, Head
@@ -88,28 +89,28 @@ _TITLES = re.compile(
     re.IGNORECASE,
 )
 _TITLED = (
-    "a list of things to do",
-    "a list of songs, films or books",
-    "a recipe",
-    "a plan of a journey",
-    "exercises",
-    "a list of names or hours",
-    "a horoscope",
+    Sentence("a list of things to do"),
+    Sentence("a list of songs, films or books"),
+    Sentence("a recipe"),
+    Sentence("a plan of a journey"),
+    Sentence("exercises"),
+    Sentence("a list of names or hours"),
+    Sentence("a horoscope"),
 )
 _KINDS = (
-    ("a contract", _CONTRACT, 2),
-    ("a law or statutes", _LAW, 3),
-    ("a letter", _LETTER, 2),
-    ("a recipe", _RECIPE, 2),
-    ("a notice to staff", _ORDERED, 2),
-    ("a notice of a meeting", _NOTICE, 2),
-    ("a list of vacancies", _VACANCY, 3),
-    ("a work report", _WORK, 2),
-    ("exercises", _EXERCISES, 2),
-    ("an order or a bill", _ORDER, 3),
-    ("a list of changes", _CHANGES, 3),
-    ("a test report", _TESTED, 4),
-    ("source code", _CODE, 4),
+    (Sentence("a contract"), _CONTRACT, 2),
+    (Sentence("a law or statutes"), _LAW, 3),
+    (Sentence("a letter"), _LETTER, 2),
+    (Sentence("a recipe"), _RECIPE, 2),
+    (Sentence("a notice to staff"), _ORDERED, 2),
+    (Sentence("a notice of a meeting"), _NOTICE, 2),
+    (Sentence("a list of vacancies"), _VACANCY, 3),
+    (Sentence("a work report"), _WORK, 2),
+    (Sentence("exercises"), _EXERCISES, 2),
+    (Sentence("an order or a bill"), _ORDER, 3),
+    (Sentence("a list of changes"), _CHANGES, 3),
+    (Sentence("a test report"), _TESTED, 4),
+    (Sentence("source code"), _CODE, 4),
 )
 
 
@@ -148,11 +149,11 @@ def refuse_others(
     headlines = [item.headline for item in items.values()]
     matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
     if kind:
-        raise SourceError(f"this is no digest but {kind}; paste the digest alone", where=where)
+        raise SourceError(Sentence("this is no digest but %(kind)s; paste the digest alone", kind=kind), where=where)
     sections = len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"
     if not items or not (told or matched or sections):
-        raise SourceError(
-            f"this is no digest: {len(items)} numbered lines, but no date, name, source or section with them;"
-            " begin with a title such as `Club News, 21 May`, or name sources",
-            where=where,
+        what = (
+            "this is no digest: %(count)s numbered lines, but no date, name, source or section with them; begin with"
+            " a title such as `Club News, 21 May`, or name sources"
         )
+        raise SourceError(Sentence(what, count=len(items)), where=where)

@@ -94,8 +94,10 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
             text = f"{end.before}（来源：{name}）" if end.before else f"来源：{name}"
             written[end.index] = replace(line, text=text, bold=False)
         label = group[0].label.strip()
-        told = f"{label!r} and a name" if label else "a name behind the last full stop"
-        report.add(lines[group[0].index].number, "guess", f"{len(group)} items end in {told}, the source", label)
+        told = "%(count)s items end in a name behind the last full stop, the source"
+        if label:
+            told = "%(count)s items end in '%(label)s' and a name, the source"
+        report.add(lines[group[0].index].number, "guess", told, label, count=len(group), label=label)
     return written
 
 
@@ -109,7 +111,8 @@ def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
     }
     if len(found) < LEAST or any(one + 1 == two for one, two in itertools.pairwise(found)):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} names with a day taken as sources", found[min(found)])
+    what = "%(count)s names with a day taken as sources"
+    report.add(lines[min(found)].number, "guess", what, found[min(found)], count=len(found))
     return [replace(line, text=f"来源：{found[i]}") if i in found else line for i, line in enumerate(lines)]
 
 
@@ -123,7 +126,7 @@ def _named_behind_days(lines: list[Line], report: Report) -> list[Line]:
     }
     if len(found) < LEAST:
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} names behind a day taken as sources")
+    report.add(lines[min(found)].number, "guess", "%(count)s names behind a day taken as sources", count=len(found))
     return [
         replace(line, text=f"{found[i][1]}（来源：{found[i][2]}）") if i in found else line
         for i, line in enumerate(lines)
@@ -143,7 +146,8 @@ def _parted(lines: list[Line], report: Report) -> list[Line]:
     below = filled[filled.index(next(iter(found))) :] if found else []
     if len(found) < LEAST or len(found) * 5 < len(below) * 3 or any(links.LINK in line.text for line in found):
         return lines
-    report.add(below[0].number, "guess", f"{len(found)} lines of headline, source and text parted", below[0].text[:60])
+    what = "%(count)s lines of headline, source and text parted"
+    report.add(below[0].number, "guess", what, below[0].text[:60], count=len(found))
     written: list[Line] = []
     for line in lines:
         if match := found.get(line):

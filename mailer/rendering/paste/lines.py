@@ -80,7 +80,7 @@ def _clean(text: str, number: int, report: Report) -> str:
     bare = _INVISIBLE.sub("", text)
     if bare != text:
         kinds = sorted({f"U+{ord(character):04X}" for character in _INVISIBLE.findall(text)})
-        report.add(number, "invisible", f"invisible characters removed ({', '.join(kinds[:4])})")
+        report.add(number, "invisible", "invisible characters removed (%(kinds)s)", kinds=", ".join(kinds[:4]))
     narrow = _WIDE_SIGNS.sub(lambda match: chr(ord(match[0]) - 0xFEE0), bare.translate(_NARROW))
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
@@ -118,7 +118,7 @@ def _listed(clean: list[Line], report: Report) -> list[Line]:
     pairs = sum(one and two for one, two in itertools.pairwise(dashed))
     if pairs < 2:
         return clean
-    report.add(clean[dashed.index(True)].number, "bullets", f"{sum(dashed)} long dashes taken as bullets")
+    report.add(clean[dashed.index(True)].number, "bullets", "%(count)s long dashes taken as bullets", count=sum(dashed))
     return [
         replace(line, text=f"- {line.text[2:]}") if dash else line for line, dash in zip(clean, dashed, strict=True)
     ]
@@ -134,7 +134,8 @@ def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[L
     sourced = sum(source_at_end(line.text, lenient=True) is not None for line in inner)
     if not inner or inner[0] == next(iter(bullets)) or sourced * 5 >= len(inner) * 4 >= 12:
         return clean
-    report.add(inner[0].number, "nested", f"{len(inner)} bullets further in taken as parts of their items")
+    what = "%(count)s bullets further in taken as parts of their items"
+    report.add(inner[0].number, "nested", what, count=len(inner))
     nested = set(inner)
     return [replace(line, text=f"{NESTED} {line.text[2:]}") if line in nested else line for line in clean]
 
@@ -149,7 +150,7 @@ def _unquote(lines: list[Line], report: Report) -> list[Line]:
     quoted = [line for line in lines if line.text.startswith(">")]
     if len(quoted) < 3 or len(quoted) * 3 < sum(bool(line.text) for line in lines):
         return lines
-    report.add(quoted[0].number, "quoted", f"quote marks > removed from {len(quoted)} lines")
+    report.add(quoted[0].number, "quoted", "quote marks > removed from %(count)s lines", count=len(quoted))
     return [replace(line, text=_QUOTE.sub("", line.text, count=1).strip()) for line in lines]
 
 

@@ -69,9 +69,8 @@ class Maker:
                 wording[index] = ""
             else:
                 wording[index] = lead
-                self.report.found(
-                    head.leads_line, "lead", f"lead differs from headline {index + 1}; kept as its lead", lead
-                )
+                what = "lead differs from headline %(number)s; kept as its lead"
+                self.report.found(head.leads_line, "lead", what, lead, number=index + 1)
         sections: list[Section] = []
         opened: int | None = -1
         for number, (start, item) in enumerate(items.items()):
@@ -100,7 +99,7 @@ class Maker:
             self.report.found(0, "call", "no call to action found; the club's own stands in")
         sourceless = [str(number) for number, item in enumerate(items.values(), 1) if item.source is None]
         if sourceless:
-            self.report.found(0, "source", f"no source found for item {', '.join(sourceless)}")
+            self.report.found(0, "source", "no source found for item %(numbers)s", numbers=", ".join(sourceless))
         if self.defaults.sources is not None:
             issue = names.by_table(issue, self.defaults.sources, self.report)
         if text := subject.make(issue):
@@ -130,19 +129,20 @@ class Maker:
         if self.day:
             return self.day
         if head.day is None:
-            self.report.add(0, "date", f"no date found; today's is taken: {self.today.isoformat()}")
+            self.report.add(0, "date", "no date found; today's is taken: %(day)s", day=self.today.isoformat())
             return self.today
         if not head.has_year:
-            self.report.add(head.day_line, "date", f"date without a year; the nearest is taken: {head.day.isoformat()}")
+            what = "date without a year; the nearest is taken: %(day)s"
+            self.report.add(head.day_line, "date", what, day=head.day.isoformat())
         return head.day
 
     def _newsletter(self, head: Head) -> str:
         if head.newsletter:
             if self.defaults.newsletter and self.defaults.newsletter != head.newsletter:
-                self.report.add(0, "name", f"the paste names the newsletter {head.newsletter!r}, the club's settings"
-                                f" {self.defaults.newsletter!r}; the club's is taken")  # fmt: skip
+                what = "the paste names the newsletter '%(told)s', the club's settings '%(own)s'; the club's is taken"
+                self.report.add(0, "name", what, told=head.newsletter, own=self.defaults.newsletter)
                 return self.defaults.newsletter
             return head.newsletter
         name = self.defaults.newsletter or "Newsletter"
-        self.report.add(0, "name", f"no newsletter's name found; {name!r} is taken")
+        self.report.add(0, "name", "no newsletter's name found; '%(name)s' is taken", name=name)
         return name

@@ -140,7 +140,7 @@ class Masthead:
         """Note the issue's number, where none is known."""
         if self.head.number is None:
             self.head.number = number
-            self.report.found(line.number, "number", f"taken as the issue's number: {number}")
+            self.report.found(line.number, "number", "taken as the issue's number: %(number)s", number=number)
 
     def edition(self, text: str, line: Line) -> str:
         """The text without the issue's number, a weekday and a lunar date at its edges."""

@@ -25,7 +25,8 @@ def _named(item: Item, lang: str, table: Registry, report: Report) -> Item:
         return item
     name, url = entry.in_language(lang), source.url or entry.url
     if name != source.name:
-        report.add(source.line, "source", f"source written {source.name!r}, in sources.yaml {name!r}", name)
+        what = "source written '%(written)s', in sources.yaml '%(name)s'"
+        report.add(source.line, "source", what, name, written=source.name, name=name)
     if url != source.url:
-        report.add(source.line, "source", f"address of {name} taken from sources.yaml", url)
+        report.add(source.line, "source", "address of %(name)s taken from sources.yaml", url, name=name)
     return replace(item, source=replace(source, name=name, url=url))

@@ -250,17 +250,18 @@ def _report_numbers(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]
     expected = 1
     for index, mark in chain:
         if mark.number != expected:
-            what = "numbering starts again" if mark.number == 1 else f"number {mark.number} where {expected} was due"
-            report.add(lines[index].number, "number", f"{what}; items are numbered anew", mark.rest[:60])
+            what = "number %(number)s where %(due)s was due; items are numbered anew"
+            if mark.number == 1:
+                what = "numbering starts again; items are numbered anew"
+            report.add(lines[index].number, "number", what, mark.rest[:60], number=mark.number, due=expected)
         text = lines[index].text
         usual = chain[0][1]
         prefix = text[: len(text) - len(mark.rest)] if mark.rest and text.endswith(mark.rest) else text
         first = lines[chain[0][0]].text
         model = first[: len(first) - len(usual.rest)] if usual.rest and first.endswith(usual.rest) else first
         if _shape(prefix) != _shape(model):
-            report.add(
-                lines[index].number, "enumerator", f"enumerator written {prefix.strip()!r}, others {model.strip()!r}"
-            )
+            told = "enumerator written '%(prefix)s', others '%(usual)s'"
+            report.add(lines[index].number, "enumerator", told, prefix=prefix.strip(), usual=model.strip())
         expected = mark.number + 1
 
 

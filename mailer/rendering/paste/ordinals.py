@@ -38,9 +38,8 @@ def plain(lines: list[Line], report: Report) -> list[Line]:
             continue
         for index, number, text in items:
             written[index] = replace(lines[index], text=f"{number}. {text}")
-        report.add(
-            lines[items[0][0]].number, "enumerator", f"{len(items)} items numbered behind a word of their own", word
-        )
+        what = "%(count)s items numbered behind a word of their own"
+        report.add(lines[items[0][0]].number, "enumerator", what, word, count=len(items))
     return written
 
 
@@ -56,7 +55,7 @@ def _in_a_row(lines: list[Line], report: Report) -> list[Line]:
     ]
     if len(told) < LEAST or not all(matches):
         return list(lines)
-    report.add(lines[told[0]].number, "enumerator", f"{len(told)} lines told in a row taken as items")
+    report.add(lines[told[0]].number, "enumerator", "%(count)s lines told in a row taken as items", count=len(told))
     written = list(lines)
     for index, match in zip(told, matches, strict=True):
         if match:

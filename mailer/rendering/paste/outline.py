@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mailer.errors import SourceError
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import (
     bullets,
     dates,
@@ -81,8 +82,9 @@ def _find(lines: list[Line]) -> Outline | None:
         starts, family = attempt(lines, noted)
         starts = _without_head_and_foot(lines, starts)
         if len(starts) > numbers.MOST_ITEMS:
-            message = f"{len(starts):,} numbered lines are no digest; paste one issue alone"
-            raise SourceError(message, where=f"line {lines[min(starts)].number}")
+            what = "%(count)s numbered lines are no digest; paste one issue alone"
+            where = Sentence("line %(number)s", number=lines[min(starts)].number)
+            raise SourceError(Sentence(what, count=f"{len(starts):,}"), where=where)
         if not starts:
             continue
         if family in _WITHOUT_BULLETS:
@@ -205,7 +207,8 @@ def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     sections = sum(line.text.startswith("## ") for line in lines)
     if not found or (len(found) < 2 and sections < 3) or told * 2 < len(found):
         return {}, ""
-    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} headings of one level taken as items")
+    what = "no numbers; %(count)s headings of one level taken as items"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return found, "headed"
 
 
@@ -216,16 +219,16 @@ def _bolded(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     if head in first and dates.find(first[head], dates.SOME_DAY):
         del first[head]  # the name in bold, and the day
     if len(first) >= 3 and all(lines[index].text.startswith("**") for index in first):
-        report.add(
-            lines[min(first)].number, "guess", f"no numbers; {len(first)} lines with a bold beginning taken as items"
-        )
+        what = "no numbers; %(count)s lines with a bold beginning taken as items"
+        report.add(lines[min(first)].number, "guess", what, count=len(first))
         return first, "bold"
     bold = [index for index, line in enumerate(lines) if line.bold]
     below = {index: next((line for line in lines[index + 1 : index + 3] if line.text), None) for index in bold}
     told = [i for i, line in below.items() if line and not (line.bold or line.text.startswith("#"))]
     if len(told) < 3 or _hold_one_liners(lines, bold):
         return {}, ""
-    report.add(lines[told[0]].number, "guess", f"no numbers; {len(told)} lines in bold taken as headlines")
+    what = "no numbers; %(count)s lines in bold taken as headlines"
+    report.add(lines[told[0]].number, "guess", what, count=len(told))
     return {index: lines[index].text for index in told}, "bold"
 
 

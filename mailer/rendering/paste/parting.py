@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import grammar, tails
 from mailer.rendering.paste.habits import Habits
 
@@ -22,10 +23,11 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
     if not clause and (bold := grammar.bold_first(text)):
         return bold[0], bold[1], ""
     if parted := _PARTED.fullmatch(text):
-        return parted[1], parted[2], "words before the blank taken as the headline"
+        return parted[1], parted[2], Sentence("words before the blank taken as the headline")
     if dashed := grammar.dashed(text, sourced=named, colons=habits.colons):
-        return dashed[0], grammar.begun(dashed[2]), f"words before {dashed[1]!r} taken as the headline"
+        guess = Sentence("words before '%(sign)s' taken as the headline", sign=dashed[1])
+        return dashed[0], grammar.begun(dashed[2]), guess
     match = grammar.several(text, 30 if sourced or habits.sentences else 60)
     if match and not (re.search("[？！?!]$", match[1]) and re.search(r"[\u3400-\u9fff]$", match[2])):  # `Why? Ask her`
-        return match[1], match[2], "first sentence of a one-line item taken as its headline"
+        return match[1], match[2], Sentence("first sentence of a one-line item taken as its headline")
     return text, "", ""

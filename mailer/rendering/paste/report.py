@@ -1,8 +1,11 @@
-"""What an import found in the pasted text and did to it, each with its line."""
+"""What an import found in the pasted text and did to it, each with its line, in any language."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+
+from mailer.rendering.finding import ENGLISH, Sentence
+from mailer.rendering.translation import Translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,38 +18,47 @@ class Repair:
 
     line: int
     kind: str
-    message: str
+    message: Sentence
     text: str = ""
     nature: str = "repair"
 
-    def as_json(self) -> dict[str, str | int]:
+    def as_json(self, translate: Translate = ENGLISH) -> dict[str, str | int]:
         """The object `mailer issue import --json` prints."""
-        return asdict(self)
+        message = self.message.said(translate)
+        return {"line": self.line, "kind": self.kind, "message": message, "text": self.text, "nature": self.nature}
 
-    def __str__(self) -> str:
+    def told(self, translate: Translate = ENGLISH) -> str:
+        """The repair in one line; what was pasted stays as it is."""
         most = 240 if self.kind == "leads" else 60
         shown = self.text if len(self.text) <= most else self.text[: most - 3] + "..."
-        return self.message + (f": {shown}" if shown else "")
+        what = Sentence("%(what)s: %(text)s", what=self.message, text=shown) if shown else self.message
+        return what.said(translate)
+
+    def __str__(self) -> str:
+        return self.told()
 
 
 @dataclass(slots=True)
 class Report:
-    """Repairs as they are made; `unplaced` are the lines that went into no part of the issue."""
+    """Repairs as they are made; `unplaced` are the lines that went into no part of the issue.
+
+    `message` is an English sentence; the values stand in it as `%(name)s`.
+    """
 
     repairs: list[Repair] = field(default_factory=list)
     unplaced: list[Repair] = field(default_factory=list)
 
-    def found(self, line: int, kind: str, message: str, text: str = "") -> None:
+    def found(self, line: int, kind: str, message: str, text: str = "", /, **values: object) -> None:
         """Note what a line was taken for."""
-        self.repairs.append(Repair(line, kind, message, text, "reading"))
+        self.repairs.append(Repair(line, kind, Sentence(message, **values), text, "reading"))
 
-    def add(self, line: int, kind: str, message: str, text: str = "") -> None:
+    def add(self, line: int, kind: str, message: str, text: str = "", /, **values: object) -> None:
         """Note a change or a guess."""
-        self.repairs.append(Repair(line, kind, message, text))
+        self.repairs.append(Repair(line, kind, Sentence(message, **values), text))
 
-    def drop(self, line: int, message: str, text: str) -> None:
+    def drop(self, line: int, message: str, text: str, /, **values: object) -> None:
         """Note a line that is not in the issue."""
-        repair = Repair(line, "dropped", message, text, "dropped")
+        repair = Repair(line, "dropped", Sentence(message, **values), text, "dropped")
         self.repairs.append(repair)
         self.unplaced.append(repair)
 

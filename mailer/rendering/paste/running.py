@@ -57,7 +57,8 @@ def _lists(lines: list[Line], report: Report) -> list[Line]:
             found[index] = parts
     if len(found) < PARTS or any(links.LINK in lines[i].text for i in found):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} lines of several things parted at their semicolons")
+    what = "%(count)s lines of several things parted at their semicolons"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     written: list[Line] = []
     for index, line in enumerate(lines):
         written += [replace(line, text=f"● {part}") for part in found[index]] if index in found else [line]
@@ -72,7 +73,8 @@ def _papers(lines: list[Line], report: Report) -> list[Line]:
     media = sum(sources.is_medium(_named(match)) or match.re is _TITLED for match in found.values())
     if len(found) < LEAST or len(names) < 2 or len(found) * 5 < len(texts) * 4 or media * 2 < len(found):
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} paragraphs that name a paper taken as items")
+    what = "%(count)s paragraphs that name a paper taken as items"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return [_item(line, found[i]) if i in found else line for i, line in enumerate(lines)]
 
 
@@ -104,7 +106,7 @@ def _parts(lines: list[Line], report: Report) -> list[Line]:
     found = {i: match for i, line in enumerate(lines) if (match := _PART.fullmatch(links.strip(line.text)[0]))}
     if len(found) < PARTS:
         return lines
-    report.add(lines[min(found)].number, "guess", f"{len(found)} paragraphs read out taken as sections")
+    report.add(lines[min(found)].number, "guess", "%(count)s paragraphs read out taken as sections", count=len(found))
     written: list[Line] = []
     for index, line in enumerate(lines):
         if match := found.get(index):

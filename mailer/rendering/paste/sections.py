@@ -198,7 +198,8 @@ class _Sections:
         self.end = max(self.end, group[-1] + 1)
         number = self.lines[at].number
         self.report.found(number, "section", "taken as a section title", title)
-        self.report.add(number, "guess", f"{len(items)} without a mark taken as the items of a section", title)
+        what = "%(count)s without a mark taken as the items of a section"
+        self.report.add(number, "guess", what, title, count=len(items))
 
     def _leave_out(self, at: int, group: list[int]) -> None:
         for index in (at, *group):

@@ -25,7 +25,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     inside = [i for i in filled if starts and i > min(starts) and is_text(lines[i].text)]
     if len(starts) < 3 or len(inside) > MOST_PARAGRAPHS * len(starts):
         return {}, ""
-    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} lines above a text taken as headlines")
+    what = "no numbers; %(count)s lines above a text taken as headlines"
+    report.add(lines[min(starts)].number, "guess", what, count=len(starts))
     return starts, "shape"
 
 

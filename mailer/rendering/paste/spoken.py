@@ -25,9 +25,8 @@ def join(lines: list[Line], report: Report) -> list[Line]:
     }
     if len(found) < LEAST:
         return lines
-    report.add(
-        lines[min(found)].number, "guess", f"{len(found)} headlines joined with who said them, in the line below"
-    )
+    what = "%(count)s headlines joined with who said them, in the line below"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     written: list[Line] = []
     for index, line in enumerate(lines):
         if index - 1 in found and (match := _SPEAKER.fullmatch(line.text)):

@@ -24,7 +24,8 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             starts |= entries.of(lines, _below(lines, one, two))
         if len(starts) < 3:
             continue
-        report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found below short titles")
+        what = "no numbers; %(count)s items found below short titles"
+        report.add(lines[min(starts)].number, "guess", what, count=len(starts))
         return starts, "titled"
     return {}, ""
 

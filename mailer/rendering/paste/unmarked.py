@@ -32,13 +32,13 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     apart = [not (i and _is_filled(text := lines[i - 1].text) and not text.startswith("#")) for i in ends]
     over = [i for i, told in zip(ends, apart, strict=True) if told and i + 1 < len(lines) and lines[i + 1].text]
     if not alone and len(over) >= 3 and len(over) * 5 >= len(ends) * 4:  # the source is in the headline, the text below
-        report.add(lines[over[0]].number, "guess", f"no numbers; {len(over)} lines with a source taken as headlines")
+        what = "no numbers; %(count)s lines with a source taken as headlines"
+        report.add(lines[over[0]].number, "guess", what, count=len(over))
         return {index: lines[index].text for index in over}, "sources"
     between = [i for i in alone if _is_below_first(lines, i) and i + 1 < len(lines) and lines[i + 1].text]
     if len(between) >= 3 and len(between) * 5 >= len(alone) * 4:  # headline, source, text
-        report.add(
-            lines[between[0]].number, "guess", f"no numbers; {len(between)} lines above a source taken as headlines"
-        )
+        what = "no numbers; %(count)s lines above a source taken as headlines"
+        report.add(lines[between[0]].number, "guess", what, count=len(between))
         return {index - 1: lines[index - 1].text for index in between}, "sources"
     blocks: list[list[int]] = []
     previous: int | None = None
@@ -89,7 +89,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     starts = {index: lines[index].text for index in firsts}
     if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):
         return {}, ""
-    report.add(lines[min(starts)].number, "guess", f"no numbers; {len(starts)} items found by their source lines")
+    what = "no numbers; %(count)s items found by their source lines"
+    report.add(lines[min(starts)].number, "guess", what, count=len(starts))
     return starts, "sources"
 
 
@@ -103,7 +104,8 @@ def by_signs(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     signs = {match[1] for match in found.values()}
     if len(found) < 3 or len(signs) * 2 < len(found):
         return {}, ""
-    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} lines behind pictures taken as headlines")
+    what = "no numbers; %(count)s lines behind pictures taken as headlines"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return {index: match[2] for index, match in found.items()}, "signs"
 
 
@@ -126,9 +128,8 @@ def by_blocks(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     starts = {item[0]: lines[item[0]].text for item in items}
     if len(items) < 3 or len(texts) * 4 < len(items) * 3 or numbers.hold_several(lines, list(starts)):
         return {}, ""
-    report.add(
-        lines[min(starts)].number, "guess", f"no numbers; {len(starts)} blocks below titles in capitals taken as items"
-    )
+    what = "no numbers; %(count)s blocks below titles in capitals taken as items"
+    report.add(lines[min(starts)].number, "guess", what, count=len(starts))
     return starts, "blocks"
 
 
@@ -150,7 +151,8 @@ def one_liners(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     below = [index for index in filled if found and index >= found[0]]
     if len(found) < 3 or len(found) * 2 < len(below):
         return {}, ""
-    report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines with a source taken as items")
+    what = "no numbers; %(count)s lines with a source taken as items"
+    report.add(lines[found[0]].number, "guess", what, count=len(found))
     starts = [_headline_above(lines, index, found) for index in found]
     return {index: lines[index].text for index in starts}, "lines"
 
@@ -161,7 +163,8 @@ def by_days(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     inside = [i for i in range(found[0], found[-1] + 1) if lines[i].text] if found else []
     if len(found) < 3 or len(found) < len(inside):
         return {}, ""
-    report.add(lines[found[0]].number, "guess", f"no numbers; {len(found)} lines behind a day taken as items")
+    what = "no numbers; %(count)s lines behind a day taken as items"
+    report.add(lines[found[0]].number, "guess", what, count=len(found))
     return {index: lines[index].text for index in found}, "lines"
 
 
@@ -173,7 +176,8 @@ def by_count(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         below = filled[at + 1 :]
         stop = next((n for n, i in enumerate(below) if grammar.is_foot_or_call(lines[i].text)), len(below))
         if match and int(match[1]) == stop >= 3 and all(width(lines[i].text) >= SHORTEST_LINE for i in below[:stop]):
-            report.add(lines[below[0]].number, "guess", f"no numbers; {stop} lines, as the head says, taken as items")
+            what = "no numbers; %(count)s lines, as the head says, taken as items"
+            report.add(lines[below[0]].number, "guess", what, count=stop)
             return {i: lines[i].text for i in below[:stop]}, "lines"
     return {}, ""
 

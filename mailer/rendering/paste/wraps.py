@@ -69,7 +69,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             joined.append(line)
         previous, previous_line = width(line.text), line
     if count:
-        report.add(0, "wrapped", f"{count} hard-wrapped lines joined")
+        report.add(0, "wrapped", "%(count)s hard-wrapped lines joined", count=count)
     return joined
 
 
