@@ -38,8 +38,8 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     import uvicorn
 
     from mailer.cli.output import talk
-    from mailer.cli.references import locate
-    from mailer.errors import SourceError, UsageError
+    from mailer.cli.references import locate, no_such_file
+    from mailer.errors import UsageError
     from mailer.rendering import source
     from mailer.rendering.examine import GLOSSARY, SOURCES
     from mailer.web.preview import Preview, create_app
@@ -47,7 +47,7 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     club = open_club(ctx)
     file = locate(club, issue)
     if not file.is_file():
-        raise SourceError("no such file; 'mailer issue list' shows the club's issues", where=issue)
+        raise no_such_file(issue)
     watched = [*club.templates.folders, file.absolute().parent]
 
     def changes() -> AsyncIterator[object]:

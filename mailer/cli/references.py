@@ -42,10 +42,14 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
     try:
         return _decode(path.read_bytes(), str(path)), str(path)
     except FileNotFoundError:
-        what = Sentence("no such file; 'mailer issue list' shows the club's issues")
-        raise SourceError(what, where=reference) from None
+        raise no_such_file(reference) from None
     except OSError as error:
         raise SourceError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
+
+
+def no_such_file(reference: str) -> SourceError:
+    """What to say when a reference leads to no file."""
+    return SourceError(Sentence("no such file; 'mailer issue list' shows the club's issues"), where=reference)
 
 
 def locate(club: Club | None, reference: str) -> Path:

@@ -126,6 +126,8 @@ def test_what_ends_a_command_is_told_in_the_editors_language_too(folder: Path, m
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert run("check", "nowhere.md")[2].endswith(zh)
     assert run("check", "--json", "nowhere.md")[2].endswith(en)
+    assert run("init", "club")[0] == 0
+    assert run("--config", "club/mailer.toml", "preview", "nowhere.md")[2].endswith(zh)
     Path("sources.yaml").write_text("A: x\n", encoding="utf-8")
     Path("a.md").write_text(ISSUE, encoding="utf-8")
     assert "mailer: sources.yaml:1: “A”下面必须有 `url:`、`aliases:` 之类的项" in run("check", "a.md")[2]
