@@ -95,9 +95,10 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
 
 def _sum(errors: int, warnings: int, _: Translate) -> str:
     """How many of each kind there are, in words."""
-    one = _("1 error") if errors == 1 else _("%(count)s errors", count=f"{errors:,}")
+    from mailer.rendering.finding import counted_errors
+
     other = _("1 warning") if warnings == 1 else _("%(count)s warnings", count=f"{warnings:,}")
-    return _("%(errors)s, %(warnings)s", errors=one, warnings=other)
+    return _("%(errors)s, %(warnings)s", errors=counted_errors(errors).said(_), warnings=other)
 
 
 def _cut(examined: Examined, _: Translate) -> str:

@@ -16,7 +16,7 @@ from mailer.errors import PublishError, RestoredError, UsageError
 from mailer.flows import control, segments
 from mailer.flows import publish as flow
 from mailer.rendering import merge_tags, source
-from mailer.rendering.finding import Sentence
+from mailer.rendering.finding import Sentence, counted_errors
 from mailer.rendering.language import same
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
@@ -87,9 +87,7 @@ def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:
         else:
             issues.append(examined.issue)
     if faulty:
-        count = sum(faulty.values())
-        errors = Sentence("1 error") if count == 1 else Sentence("%(count)s errors", count=f"{count:,}")
-        what = Sentence("%(errors)s; 'mailer check' shows warnings too", errors=errors)
+        what = Sentence("%(errors)s; 'mailer check' shows warnings too", errors=counted_errors(sum(faulty.values())))
         raise PublishError(what, where=", ".join(faulty))
     return issues
 

@@ -22,19 +22,21 @@ ENGLISH = translator(SOURCE)
 class Sentence(str):
     """A sentence in English that remembers its pattern and values, so that it can be said in another language too.
 
-    A value may be a Sentence itself. What is quoted from a file does not turn or break the line it is shown in.
+    A value may be a Sentence itself; any other is kept as the text it is said with. What is quoted from a file does not
+    turn or break the line it is shown in.
     """
 
     __slots__ = ("_pattern", "_values")
     _pattern: str
-    _values: Mapping[str, object]
+    _values: Mapping[str, str]
 
     def __new__(cls, pattern: str, /, **values: object) -> Sentence:
         """The sentence; a pattern without values stands as it is, one that is a Sentence already too."""
         if isinstance(pattern, Sentence):
             return pattern
-        made = super().__new__(cls, _visible(pattern % values if values else pattern))
-        made._pattern, made._values = pattern, values
+        texts = {name: value if isinstance(value, Sentence) else str(value) for name, value in values.items()}
+        made = super().__new__(cls, _visible(pattern % texts if texts else pattern))
+        made._pattern, made._values = pattern, texts
         return made
 
     def said(self, translate: Translate) -> str:
@@ -88,6 +90,11 @@ def warning(rule: str, line: int, message: str, fix: str = "", /, **values: obje
 def ended(what: Sentence | str) -> Sentence:
     """A clause as a sentence; a question stays one."""
     return Sentence(what) if what.endswith("?") else Sentence("%(what)s.", what=what)
+
+
+def counted_errors(count: int) -> Sentence:
+    """How many errors there are, in words."""
+    return Sentence("1 error") if count == 1 else Sentence("%(count)s errors", count=f"{count:,}")
 
 
 def first_of(findings: Sequence[Finding]) -> Sentence:

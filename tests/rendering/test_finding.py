@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import mailer
 from mailer.errors import SourceError
 from mailer.rendering import check
-from mailer.rendering.finding import Sentence, error, first_of, spoken, warning
+from mailer.rendering.finding import Sentence, counted_errors, error, first_of, spoken, warning
 from mailer.rendering.translation import slips, translations, translator
 
 ZH = translator("zh")
@@ -109,6 +110,23 @@ def test_values_are_values_whatever_they_hold(value: str) -> None:
     seen = value.replace("\n", " ").replace("\u202e", "")
     assert found.message == f"'{seen}' was left in the text."
     assert found.message.said(ZH) == f"正文中留有“{seen}”。"
+
+
+def test_a_finding_keeps_what_an_error_says_and_lets_the_error_go() -> None:
+    class Fault(OSError):
+        """One that can be watched."""
+
+    fault = Fault("no such device")
+    gone = weakref.ref(fault)
+    told = Sentence("cannot be read (%(why)s)", why=fault)
+    del fault
+    assert gone() is None
+    assert told.said(ZH) == "无法读取（no such device）"
+
+
+def test_errors_are_counted_in_words() -> None:
+    assert [counted_errors(count).said(ZH) for count in (1, 1200)] == ["1 个错误", "1,200 个错误"]
+    assert [str(counted_errors(count)) for count in (0, 1, 1200)] == ["0 errors", "1 error", "1,200 errors"]
 
 
 def test_the_first_of_many_and_an_error_with_its_place_are_sentences() -> None:
