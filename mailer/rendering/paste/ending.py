@@ -176,6 +176,9 @@ class _Ending:
         told = told or (not self.lines[index - 1].text and self._needs_no_text(start)) or grammar.is_plain_call(text)
         if contact and told:
             return True
+        apart = not self.lines[index - 1].text and grammar.is_strong_call(text) and grammar.is_join(text)
+        if apart and not any(line.text for line in self.lines[index + 1 :]):
+            return True
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]

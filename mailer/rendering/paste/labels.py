@@ -162,6 +162,7 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
     found = []
     for index, line in enumerate(lines):
         plain = _without_address(line.text)
+        plain = sources.without_day(plain) if plain[:1] in "-–—" else plain
         if index == 0 or not plain or not _is_last(lines, index) or grammar.is_rule(plain):
             continue
         whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None

@@ -161,7 +161,9 @@ def _parted(lines: list[Line], outline: Outline) -> float:
     """The share of the sources below the first item that are the only one of theirs."""
     shown = (i for i, line in enumerate(lines) if i and line.text.isupper() and _is_short_title(lines, i))
     borders = sorted({*outline.starts, *outline.titles, *shown, len(lines)})
-    ends = [i for i in range(min(outline.starts), len(lines)) if tails.names_one(lines[i].text)]
+    below = range(max(outline.starts) + 1, len(lines))
+    stop = next((i for i in below if grammar.is_call(lines[i].text) and not tails.names_one(lines[i].text)), len(lines))
+    ends = [i for i in range(min(outline.starts), stop) if tails.names_one(lines[i].text)]
     owners = Counter(bisect(borders, end) for end in ends)
     return len(owners) / len(ends) if ends else 1.0
 

@@ -75,7 +75,7 @@ _OWN = re.compile(
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
-    r"|[,，(（]\s*(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日"
+    r"|[,，(（]\s*(?:(?:updated|posted)\s+)?(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}|\d{1,2}月\d{1,2}日"
     r"|\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?)[)）]?"
     r"|\s+20\d\d(?:[-/.]\d{1,2}[-/.]\d{1,2}|年\d{1,2}月\d{1,2}日)(?: \d{1,2}:\d{2})?|\s+\d{1,2}月\d{1,2}日"
     r"|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
@@ -88,7 +88,8 @@ NO_SOURCE = re.compile(
 )
 _MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
 _DATED = re.compile(
-    r"20\d\d[-./年]\d|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$|\d{1,2}[./-]\d{1,2}[./-]20\d\d"
+    r"20\d\d[-./年]\d|^(?:updated|posted)\b"
+    r"|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$|\d{1,2}[./-]\d{1,2}[./-]20\d\d"
     r"|^(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+)?"
     r"(?:\d{1,2} (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}(?:st|nd|rd|th)?)(?:,? 20\d\d)?$",
@@ -236,6 +237,11 @@ def writers(text: str) -> list[str]:
     """The names of those who wrote it, behind what they are ("记者 X", "By X, Paper")."""
     found = (match.span(match.lastindex or 0) for match in _WRITER.finditer(fold(text)))
     return [text[one:two] for one, two in found]
+
+
+def without_day(text: str) -> str:
+    """A name without the day or hour behind it."""
+    return _WHEN.sub("", text)
 
 
 def is_own(name: str) -> bool:

@@ -89,6 +89,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
             continue  # a headline is longer than its source
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
+            name = re.sub(r"^《([^《》]+)》$", r"\1", name)
             if sources.is_name(name):
                 return links.cut(text, match[1]).rstrip(" |｜丨～~"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)

@@ -16,6 +16,7 @@ _PICTOGRAPHS = re.compile(rf"^(?:{enumerators.SIGN}\s*)+|(?:\s*[\U0001f300-\U000
 _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  # how many items are below
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
+QUESTION = 16  # columns of a title that asks something, behind a sign
 SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
@@ -40,10 +41,11 @@ def heading(text: str) -> tuple[str, bool] | None:
         title = inner.rest
     title = _LETTERED.sub("", title, count=1).strip() if _LETTERED.match(title) else title
     decorated = numbered is not None or body.strip() != title
+    asks = title[-1:] in ("？", "?") and width(title) <= QUESTION and _SIGNS.match(body) is not None  # `▍Who left?`
     if (
         not title
         or width(title) > 44
-        or re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(tails.dangling_label(title)))
+        or (not asks and re.search(r"[。！？!?；;…]$|[,，]$|\.$", title.removesuffix(tails.dangling_label(title))))
         or re.search(r"\[\^?\d{1,3}\]$|[:：]\s*\d+$|://|\b\d+ min(?:ute)?s? read$", plain)
         or sources.source_line(text)
     ):
