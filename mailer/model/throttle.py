@@ -6,6 +6,7 @@ reply; the first row that matches speaks. What no row knows is judged by the bou
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mailer.mail.reply import Reply
@@ -63,6 +64,10 @@ _ROWS = tuple(
     for whose, phrases, pause, source in ANSWERS
 )
 
+_ENOUGH = re.compile(
+    r"messages? (?:in|on|over|per|for) (?:(?:this|the|one|a|each|a single) )?(?:smtp )?(?:connection|session)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
@@ -93,6 +98,14 @@ def throttle_of(reply: Reply, phase: Phase, domain: str) -> Throttle | None:
         return None
     before_reader = phase not in {Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT}
     return Throttle("" if before_reader else group, MINUTE, found.rule)
+
+
+def is_enough(reply: Reply) -> bool:
+    """Whether a relay takes no more messages over this connection, and would over another.
+
+    Exim and Amazon SES say "421 too many messages in this connection".
+    """
+    return not reply.positive and _ENOUGH.search(reply.text.lower()) is not None
 
 
 def _is_known(group: str) -> bool:

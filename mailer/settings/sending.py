@@ -32,7 +32,9 @@ class RelaySettings(Section):
     ca_file: str = Field("", description="PEM file with the certificate authority of a relay with its own.")
     weight: int = Field(1, ge=0, description="Share among several relays.")
     domains: tuple[str, ...] = Field((), description="Recipient domains this relay takes first; empty: all.")
-    messages_per_connection: int = Field(100, ge=1, description="Messages after which a connection is renewed.")
+    messages_per_connection: int = Field(
+        1000, ge=1, description="Messages after which a connection is renewed; fewer where the relay says so."
+    )
     pipelining: bool = Field(
         True, description="Send commands in groups where the relay offers it; `false`: one at a time, always."
     )

@@ -47,7 +47,12 @@ def nothing_follows() -> None:
 
 
 class Session(Protocol):
-    """One open connection to a relay, ready for MAIL; never shared by two tasks at once."""
+    """One open connection to a relay, ready for MAIL; never shared by two tasks at once.
+
+    `most` is how many messages the relay takes over it, 0 where it does not say (RFC 9422 section 4.1, MAILMAX).
+    """
+
+    most: int
 
     @property
     def usable(self) -> bool:

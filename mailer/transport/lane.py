@@ -36,7 +36,7 @@ class Lane:
     connections: int
     return_path: Callable[[str], str]
     per_second: float = 0.0
-    messages_per_connection: int = 100
+    messages_per_connection: int = 1000
     quotas: tuple[Window, ...] = ()
     weight: int = 1
     domains: frozenset[str] = frozenset()
@@ -168,6 +168,10 @@ class Lane:
         self.retry_at = now + (REFUSED_SECONDS if error.permanent else pause)
         self.failures += 1
         self.trouble = error if error.permanent or not self.sessions else None  # fewer may be allowed than we want
+
+    def takes(self, messages: int) -> None:
+        """The relay takes so many messages over a connection and no more."""
+        self.messages_per_connection = min(self.messages_per_connection, messages)
 
     def opened(self) -> None:
         """A connection was opened: the breaker closes."""

@@ -33,8 +33,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029\ud800-\udfff]")
 _NO_SUCH_PATH = Reply(553, ("5.1.3 Not sent: the address cannot stand in an SMTP command",))
 _NO_UTF8 = Reply(553, ("5.6.7 Not sent: the address needs SMTPUTF8, which the relay does not offer",))
 _NO_8BIT = Reply(554, ("5.6.3 Not sent: the message needs 8BITMIME, which the relay does not offer",))
-
-
+_MAIL_MAX = re.compile(r"(?<![^ ])MAILMAX=([1-9][0-9]{0,5})(?![^ ])", re.IGNORECASE)
 _STEPS = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
@@ -58,6 +57,8 @@ class SmtpSession:
         size = extensions.get("size", "")
         self._announces_size = "size" in extensions
         self._limit = int(size) if size.isascii() and size.isdigit() and len(size) < 20 else 0
+        limit = _MAIL_MAX.search(extensions.get("limits", ""))
+        self.most = int(limit[1]) if limit else 0
         self._utf8 = "smtputf8" in extensions
         self._eight_bit = "8bitmime" in extensions
         self._pipelines = "pipelining" in extensions

@@ -88,12 +88,44 @@ async def test_a_relay_that_takes_two_connections_gets_everything_over_two(stage
         stage.agree(relay)
 
 
+@pytest.mark.parametrize(
+    ("enough", "extensions"),
+    [
+        ("421 too many messages in this connection", ["PIPELINING"]),
+        ("452 4.3.2 Max message per connection reached", []),
+        ("421 4.7.0 Enough for now", ["PIPELINING", "LIMITS RCPTMAX=100 MAILMAX=2"]),
+    ],
+)
+async def test_a_relay_that_takes_two_messages_a_connection_gets_new_ones_and_nobody_waits(
+    stage: Stage, enough: str, extensions: list[str]
+) -> None:
+    async with Relay(max_messages=2, enough=enough, extensions=extensions) as relay:
+        dispatcher = stage.dispatcher(relay)
+        await dispatcher.run()
+        assert stage.counts() == {"accepted": stage.readers}
+        assert {lane.messages_per_connection for lane in dispatcher._lanes} == {2}
+        stage.agree(relay)
+
+
 async def test_a_relay_that_closes_after_two_messages_gets_new_connections(stage: Stage) -> None:
     async with Relay(max_messages=2) as relay:
-        for after in (timedelta(0), 5 * MINUTE, 5 * MINUTE, 15 * MINUTE):
+        await stage.send(relay)
+        assert stage.counts()["accepted"] > stage.readers * 0.6  # who met the end of a connection twice waits
+        for after in (5 * MINUTE, 15 * MINUTE):
             await stage.send(relay, after=after)
         assert stage.counts() == {"accepted": stage.readers}
         stage.agree(relay)
+
+
+async def test_a_relay_that_asks_for_less_on_a_connection_in_use_is_slowed_all_the_same(stage: Stage) -> None:
+    enough = "421 4.7.0 Too many messages, slow down"
+    async with Relay(max_messages=2, enough=enough) as relay, asyncio.timeout(30):
+        dispatcher = stage.dispatcher(relay)
+        run = asyncio.create_task(dispatcher.run())
+        await _until(lambda: bool(stage.db.read(budgets.slowed, stage.now)))
+        dispatcher.stop()
+        await run
+        assert {lane.messages_per_connection for lane in dispatcher._lanes} == {1000}
 
 
 async def test_a_lane_closes_its_connections_before_the_relay_does(stage: Stage) -> None:

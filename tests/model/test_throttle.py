@@ -4,7 +4,7 @@ import pytest
 
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase
-from mailer.model.throttle import ANSWERS, throttle_of
+from mailer.model.throttle import ANSWERS, is_enough, throttle_of
 
 
 def _group(code: int, text: str, domain: str, phase: Phase = Phase.RCPT) -> str | None:
@@ -68,3 +68,20 @@ def test_every_row_names_its_source_and_matches_its_own_words() -> None:
             found = throttle_of(Reply(451, (phrase.strip().upper(),)), Phase.RCPT, "firm.example")
             assert (found is None) == (whose == "reader")
             assert found is None or found.pause == pause > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "enough"),
+    [
+        (421, "too many messages in this connection", True),
+        (452, "4.3.2 Too many messages in one connection", True),
+        (451, "4.7.1 Max message per connection reached", True),
+        (421, "4.7.0 You have sent the maximum number of messages for a single SMTP session", True),
+        (250, "2.0.0 that is five messages in this session", False),
+        (421, "4.7.0 Too many messages, slow down", False),
+        (421, "4.7.0 Too many connections from your host", False),
+        (421, "4.3.2 Service shutting down", False),
+    ],
+)
+def test_what_is_enough_for_a_connection(code: int, text: str, enough: bool) -> None:
+    assert is_enough(Reply(code, (text,))) is enough

@@ -100,6 +100,8 @@ class PacedRelay:
 
 
 class PacedSession:
+    most = 0
+
     def __init__(self, relay: PacedRelay) -> None:
         self.relay = relay
         self.usable = True

@@ -184,6 +184,7 @@ class Relay:
         mechanisms: str = "PLAIN LOGIN",
         max_connections: int = 1_000_000,
         max_messages: int = 1_000_000,
+        enough: str = "421 4.7.0 Enough for now",
         lenient: bool = False,
         careless: bool = False,
         receive_buffer: int = 0,
@@ -199,6 +200,7 @@ class Relay:
         self.mechanisms = mechanisms
         self.max_connections = max_connections
         self.max_messages = max_messages
+        self.enough = enough
         self.lenient = lenient
         self.careless = careless
         self.receive_buffer = receive_buffer
@@ -451,7 +453,7 @@ class _Conversation:
         if self.relay.users and not self.visit.user:
             await self._write(b"530 5.7.0 Authentication required\r\n")
         elif self.messages >= self.relay.max_messages:
-            await self._write(b"421 4.7.0 Enough for one connection\r\n")
+            await self._write(_wire(self.relay.enough))
             raise HangUp
         elif found is None or self.transaction is not None:
             await self._write(b"503 5.5.1 Bad sequence\r\n" if found else b"501 5.5.4 Syntax\r\n")

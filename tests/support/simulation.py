@@ -581,6 +581,10 @@ class WatchedSession:
         self._witness = worker.world.witness
 
     @property
+    def most(self) -> int:
+        return self._session.most
+
+    @property
     def usable(self) -> bool:
         return self._session.usable
 

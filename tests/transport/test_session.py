@@ -143,6 +143,16 @@ async def test_eight_bit_content_needs_8bitmime(plain: Way) -> None:
     assert relay.transactions == []
 
 
+@pytest.mark.parametrize(
+    ("offered", "most"),
+    [("LIMITS MAILMAX=50", 50), ("limits rcptmax=100 mailmax=7 x=1", 7), ("LIMITS MAILMAX=0", 0),
+     ("LIMITS XMAILMAX=5", 0), ("LIMITS MAILMAX=5x", 0), ("LIMITS", 0), ("X-LIMITS MAILMAX=5", 0)],
+)  # fmt: skip
+async def test_how_many_messages_the_relay_takes_over_a_connection(plain: Way, offered: str, most: int) -> None:
+    async with plain.relay(extensions=[offered]) as relay, plain.session(relay) as session:
+        assert session.most == most
+
+
 async def test_a_message_above_the_announced_size_is_our_fault_and_never_begun(plain: Way) -> None:
     async with plain.relay(extensions=["SIZE 1000"]) as relay, plain.session(relay) as session:
         result = await session.send(to(content=b"Subject: x\r\n\r\n" + b"y\r\n" * 400), nothing)

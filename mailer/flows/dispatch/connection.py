@@ -9,6 +9,8 @@ from typing import NamedTuple
 from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Work
 from mailer.flows.dispatch.desk import CLAIM_SECONDS, Desk
+from mailer.model.delivery import Phase, Result
+from mailer.model.throttle import is_enough, throttle_of
 from mailer.store.journal import Mark
 from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.lane import Lane
@@ -154,9 +156,23 @@ class Connection:
             self._lane.answered(self._now())
             return  # the session is not usable any more
         self._held, now = None, self._now()
+        if not result.accepted:
+            result = self._over_this_connection(result)
         self._prompt = now - started <= PROMPT_SECONDS
         self._lane.answered(now)
         self._desk.answered(self._lane, work, result, now, round((now - started) * 1000))
+
+    def _over_this_connection(self, result: Result) -> Result:
+        """What is said to MAIL on a connection that has had messages may be about it alone: then it is as if the relay
+        had hung up, and the message goes over another one at once."""
+        reply = result.reply
+        if not self._sent or reply is None or result.phase is not Phase.MAIL:
+            return result
+        if is_enough(reply):
+            self._lane.takes(self._sent)
+        elif reply.code != 421 or throttle_of(reply, result.phase, ""):
+            return result
+        return Result(Phase.MAIL, None, str(reply))
 
     def _is_stale(self, work: Work, now: float) -> bool:
         """Whether it was claimed so long ago that somebody who has left since would wonder."""
@@ -186,6 +202,8 @@ class Connection:
             return None
         self._desk.opened(self._lane)
         self._sent, self._prompt = 0, False
+        if self._session.most:
+            self._lane.takes(self._session.most)
         return self._session
 
     async def _close(self, session: Session) -> None:
