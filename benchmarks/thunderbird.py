@@ -146,11 +146,16 @@ class _Marionette:
     def _read(self) -> Any:
         length = b""
         while not length.endswith(b":"):
-            length += self._socket.recv(1)
+            length += self._received(1)
         message = b""
         while len(message) < int(length[:-1]):
-            message += self._socket.recv(int(length[:-1]) - len(message))
+            message += self._received(int(length[:-1]) - len(message))
         return json.loads(message)
+
+    def _received(self, most: int) -> bytes:
+        if not (received := self._socket.recv(most)):
+            raise RuntimeError("Thunderbird has ended")
+        return received
 
 
 def _connected(port: int) -> socket.socket | None:
