@@ -50,11 +50,12 @@ def spam(message: bytes) -> list[Finding]:
     """M09 for every test of SpamAssassin's own rules that counts against the message. Raises TemplateError."""
     program = shutil.which("spamassassin")
     if program is None:
-        raise TemplateError("there is no SpamAssassin on this machine; install it, or leave out --spam")
+        raise TemplateError(Sentence("there is no SpamAssassin on this machine; install it, or leave out --spam"))
     try:
         done = subprocess.run([program, "-L", "-t"], input=message, capture_output=True, timeout=120, check=True)  # noqa: S603 - no shell, our own arguments
     except (subprocess.SubprocessError, OSError) as problem:
-        raise TemplateError(f"SpamAssassin gave no answer: {type(problem).__name__}") from None
+        what = Sentence("SpamAssassin gave no answer: %(why)s", why=type(problem).__name__)
+        raise TemplateError(what) from None
     found = _TEST.findall(done.stdout.decode("utf-8", "replace"))
     text = "SpamAssassin gives %(points)s points for %(name)s: %(why)s."
     return [

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from mailer.errors import TemplateError
+from mailer.rendering.finding import Sentence
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = (("desktop", 640, False), ("phone", 375, False), ("dark", 640, True))
@@ -58,7 +59,7 @@ def extent(page: Path, width: int) -> tuple[int, int]:
     output = _framed(page, width, 10, ["--dump-dom"], script=_MEASURE)
     measured = re.search(rb'data-extent="(\d+) (\d+)"', output)
     if measured is None:
-        raise TemplateError("Chromium did not measure the page", where=str(page))
+        raise TemplateError(Sentence("Chromium did not measure the page"), where=str(page))
     return int(measured[1]), int(measured[2])
 
 
@@ -66,7 +67,8 @@ def _framed(page: Path, width: int, height: int, options: list[str], script: str
     """What Chromium prints with `page` in a frame, because it makes no window narrower than 500 pixels."""
     chromium = find_chromium()
     if chromium is None:
-        raise TemplateError("there is no Chromium on this machine; install it (Debian: apt install chromium)")
+        what = Sentence("there is no Chromium on this machine; install it (Debian: apt install chromium)")
+        raise TemplateError(what)
     with tempfile.TemporaryDirectory(prefix="mailer-picture-") as profile:
         frame = Path(profile) / "frame.html"
         address = escape(page.resolve().as_uri())
@@ -80,5 +82,6 @@ def _framed(page: Path, width: int, height: int, options: list[str], script: str
         try:
             done = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)  # noqa: S603 - our own arguments
         except (subprocess.SubprocessError, OSError) as error:
-            raise TemplateError(f"Chromium gave up: {type(error).__name__}", where=str(page)) from None
+            what = Sentence("Chromium gave up: %(why)s", why=type(error).__name__)
+            raise TemplateError(what, where=str(page)) from None
         return done.stdout
