@@ -53,11 +53,14 @@ class Lane:
     within_limits: bool = True
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
+    unheard: int = 0  # messages it took in a row without an answer
     _pace: float = 0.0
     _claimed: int = 0  # by the last claim, while no pace is known
     _next_slot: float = field(default=0.0, repr=False)
     _begun: int = field(default=0, repr=False)
     _answered: deque[float] = field(default_factory=deque, repr=False)
+    _first_unheard: float = 0.0  # known since
+    _last_begun: float = 0.0  # of the unheard
 
     @property
     def name(self) -> str:
@@ -118,6 +121,18 @@ class Lane:
     def not_sent(self) -> None:
         """A message that had taken its place was not begun after all."""
         self._begun -= 1
+
+    def not_heard(self, begun: float, now: float) -> int:
+        """A message it took has no answer: how many in a row by now, 0 while they may all be of a single loss.
+
+        When a relay is restarted, what all connections had under way is lost together.
+        """
+        if not self.unheard:
+            self._first_unheard = now
+            self._last_begun = begun
+        self.unheard += 1
+        self._last_begun = max(self._last_begun, begun)
+        return self.unheard if self._last_begun > self._first_unheard else 0
 
     # --- how much to claim
 

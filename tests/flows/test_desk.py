@@ -77,8 +77,8 @@ class Table:
         batch = Batch(first, rows, _never, journal, claimed_at, claimed_at + 120, len(rows))
         return [Work(batch, place, row) for place, row in enumerate(rows)]
 
-    def answer(self, work: Work, result: Result) -> None:
-        self.desk.answered(self.lane, work, result, self.now, 5)
+    def answer(self, work: Work, result: Result, lane: Lane | None = None, millis: int = 5) -> None:
+        self.desk.answered(lane or self.lane, work, result, self.now, millis)
 
 
 def _never(row: Claimed) -> object:
@@ -175,8 +175,11 @@ def test_answers_that_stay_away_one_after_the_other_pause_the_issue_and_one_answ
         table.answer(work, NOT_HEARD)
     table.answer(table.work("a.example")[0], answer)
     for work in lost[UNANSWERED:-1]:
+        table.now += 0.01
         table.answer(work, NOT_HEARD)
+        table.answer(table.work("a.example")[0], answer, table.other)  # which says nothing about this relay
     assert table.desk.page.pauses == {}
+    table.now += 0.01
     ready = table.work("a.example") + table.work("a.example", issue=8)
     table.lane.ready.extend(ready)
     table.answer(lost[-1], NOT_HEARD)
@@ -185,8 +188,19 @@ def test_answers_that_stay_away_one_after_the_other_pause_the_issue_and_one_answ
     assert table.desk.tally[State.UNCERTAIN] == 2 * UNANSWERED - 1
 
 
+def test_what_is_lost_together_when_a_relay_is_restarted_pauses_nothing_but_the_next_does(table: Table) -> None:
+    for work in table.work(*["a.example"] * 2 * UNANSWERED):
+        table.now += 0.001
+        table.answer(work, NOT_HEARD, millis=100)
+    assert table.desk.page.pauses == {}
+    table.now += 0.5
+    table.answer(table.work("a.example")[0], NOT_HEARD)
+    assert table.desk.page.pauses == {7: f"main took {2 * UNANSWERED + 1} messages in a row without an answer"}
+
+
 def test_letters_without_an_answer_pause_nothing(table: Table) -> None:
     for work in table.work(*["a.example"] * UNANSWERED, issue=None):
+        table.now += 0.01
         table.answer(work, NOT_HEARD)
     assert table.desk.page.pauses == {}
 

@@ -23,7 +23,7 @@ from mailer.transport.lane import Lane
 CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
 AHEAD_SECONDS = 0.35  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
-UNANSWERED = 5  # messages taken in a row without an answer, after which an issue is paused: uncertain is final
+UNANSWERED = 5  # messages a relay takes in a row without an answer, and an issue is paused: uncertain is final
 
 
 class Observer:
@@ -94,7 +94,6 @@ class Desk:
         self.now = now
         self._read, self._read_at = now(), monotonic()
         self._pulse = Pulse()
-        self._unanswered = 0
 
     # --- work ------------------------------------------------------------------------------------------------
 
@@ -182,7 +181,7 @@ class Desk:
     def _accepted(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         work.mark(Mark.ACCEPTED)
         self._enter(lane, work, taken(work.row, lane.name, result, self._moment(now), millis), None)
-        self._unanswered = 0
+        lane.unheard = 0
         self._pulse.beat(lane.name, work.row.domain, now)
         if self.page.slowdowns:
             for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
@@ -204,10 +203,11 @@ class Desk:
         self._enter(lane, work, ending.outcome, ending.refusal)
         if ending.throttle:
             self._slow_down(lane, ending.throttle, str(result.reply), now)
-        self._unanswered = self._unanswered + 1 if state is State.UNCERTAIN else 0
         pause = ending.pause
-        if self._unanswered >= UNANSWERED:
-            pause = f"{lane.name} took {UNANSWERED} messages in a row without an answer"
+        if state is not State.UNCERTAIN:
+            lane.unheard = 0
+        elif (unheard := lane.not_heard(now - millis / 1000, now)) >= UNANSWERED:
+            pause = f"{lane.name} took {unheard} messages in a row without an answer"
         if pause and work.row.issue_id is not None:
             self._pause(work.row.issue_id, pause)
 
