@@ -11,7 +11,12 @@ NO_SOURCE = "-"
 LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]\(<?([^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?\)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LABEL = re.compile(r"(?:sources?|via|来源|來源|消息来源|出处)[ \t]*[:：][ \t]*(.+)", re.IGNORECASE)
-_CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60})[)）]$")
+_CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60}|<?https?://[^()（）\s]+)[)）]$", re.IGNORECASE)
+_SIGN = r"[!#-'*-;=?-~\w]"  # what an address is made of, parentheses aside
+_ADDRESS = re.compile(
+    rf"(<)?(https?://(?:www\.)?([\w.-]+)(?:[:/?#]{_SIGN}*(?:\({_SIGN}*\){_SIGN}*)*)?)(?(1)>)(?<![.,;])[.。]?",
+    re.IGNORECASE,
+)
 _LABELLED = re.compile(r"[\[【［〔](" + _LABEL.pattern + r")[\]】］〕]", re.IGNORECASE)  # 【来源：Name】
 _SENTENCE_END = re.compile(r"[.!?。！？…”\"’'」』）)]\s*$")
 
@@ -21,6 +26,7 @@ def split_source(lines: list[str], first_line: int) -> tuple[str, Source | None]
 
     Known are a last line `Source: Name`, `Source: [Name](url)` (also `via:` and the Chinese words) and a closing
     parenthesis: alone on its line, or behind the end of the last sentence. `Source: -` says that there is none.
+    An address alone is named by its host, as an import names it; `sources.yaml` may tell the name to write.
     """
     last = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].strip()), None)
     if last is None:
@@ -48,6 +54,8 @@ def _source(text: str, line: int) -> Source | None:
     link = LINK.fullmatch(text.strip())
     if link:
         return Source(unescape(link[1]).strip(), link[2], line)
+    if address := _ADDRESS.fullmatch(text.strip()):
+        return Source(address[3].lower(), address[2], line)
     return Source(unescape(text).strip(), "", line)
 
 

@@ -52,8 +52,8 @@ def _source(source: Source) -> Iterator[Finding]:
     elif source.name.count("](") > 1:
         fix = "Name one, and put the others into the text."
         yield error("I24", source.line, "the source holds several links, which would be shown as written.", fix)
-    elif found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*$", source.name):
-        name = source.name[: found.start()].rstrip(" (（[:：,，")
+    elif found := re.search(r"<?(https?://[!-;=?-~]+?)>?[)）\]]*(?:\s+(.*))?$", source.name):
+        name = source.name[: found.start()].rstrip(" (（[:：,，") or found[2] or ""
         fix = "Write: [%(name)s](%(url)s)"
         message = "the source's address is shown beside its name and is no link."
         yield error("I24", source.line, message, fix, name=_short(name) or Sentence("NAME"), url=found[1])

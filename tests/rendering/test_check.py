@@ -151,8 +151,7 @@ def test_what_is_nearly_a_mark_of_the_file_is_an_error_with_the_right_form(writt
         ("Source: Post", "Source: [Post](https://x.example/a", 11),
         ("Source: Post", "Source: [Post]（https://x.example/a）", 11),
         ("Source: Post", "来源：[海岸日报（https://x.example/a）", 11),
-        ("Source: Post", "来源：https://x.example/a", 11),
-        ("Source: Post", "来源：<https://x.example/a>", 11),
+        ("Source: Post", "来源：https://x.example/a 海岸日报", 11),
         ("Source: Post", "来源：海岸日报 https://x.example/a", 11),
         ("Source: Post", "Source: Coast Daily (https://x.example/a)", 11),
         ("Source: Post", "来源：[甲](https://x.example/a) [乙](https://x.example/b)", 11),
@@ -217,7 +216,13 @@ SOURCES = registry.read(
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Coast Daily", []), ("海岸日报", []), ("coast-daily.example", ["I04"]), ("Other Post", ["I04"])],
+    [
+        ("Coast Daily", []),
+        ("海岸日报", []),
+        ("coast-daily.example", ["I04"]),
+        ("https://coast.example.com/1", ["I04"]),
+        ("Other Post", ["I04"]),
+    ],
 )
 def test_a_source_is_looked_up_in_the_table(name: str, expected: list[str]) -> None:
     findings = found(NORMAL.replace("Source: Post", f"Source: {name}"), known_sources=SOURCES)

@@ -57,6 +57,37 @@ def test_the_last_line_names_the_source(ending: str, name: str, url: str) -> Non
     assert (item.source.name, item.source.url, item.source.line) == (name, url, 11)
 
 
+@pytest.mark.parametrize(
+    ("ending", "name", "url"),
+    [
+        ("来源：https://www.example.com/1", "example.com", "https://www.example.com/1"),
+        (
+            "Source: <https://news.example.com:8000/a_(b)?c=d>",
+            "news.example.com",
+            "https://news.example.com:8000/a_(b)?c=d",
+        ),
+        ("来源：https://example.com/江报。", "example.com", "https://example.com/江报"),
+        ("【来源：HTTP://Example.com】", "example.com", "HTTP://Example.com"),
+        ("(https://example.com)", "example.com", "https://example.com"),
+        (f"（https://example.com/{'a' * 80}）", "example.com", f"https://example.com/{'a' * 80}"),
+    ],
+)
+def test_a_bare_address_is_a_source_named_by_its_host(ending: str, name: str, url: str) -> None:
+    issue = with_body(f"### One\n\nText of it.\n\n{ending}\n")
+    (item,) = issue.items
+    assert (item.body, item.source) == ("Text of it.", Source(name, url, 11))
+    assert canonical.unnumbered(source.read(canonical.write(issue))) == canonical.unnumbered(issue)
+
+
+@pytest.mark.parametrize(
+    "ending", ["Source: Post https://example.com", "来源：https://example.com 江报", "Source: https://"]
+)
+def test_an_address_beside_other_words_is_no_link(ending: str) -> None:
+    (item,) = with_body(f"### One\n\nText of it.\n\n{ending}\n").items
+    assert item.source is not None
+    assert item.source.url == ""
+
+
 def test_a_parenthesis_after_the_last_sentence_is_the_source() -> None:
     item = next(with_body("### One\n\nText of it. (River Post)\n").items)
     assert (item.body, item.source) == ("Text of it.", Source("River Post", "", 9))
