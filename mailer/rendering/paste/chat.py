@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -83,6 +84,10 @@ def without_speakers(lines: list[Line], forward: Forward, report: Report) -> lis
     first = next((line for line in lines if line.text), None)
     if len(said) < 2 and not (said and pattern in _INLINE and first is said[0][0]):
         return lines
+    stamps = {line for line, _ in said}
+    silent = sum(one in stamps and two in stamps for one, two in itertools.pairwise([x for x in lines if x.text]))
+    if pattern is _SPEAKER_BEHIND and silent * 2 >= len(said):
+        return lines  # a ticker's items, which have nothing below them
     amounts = _amounts(lines, said)
     teller = max(amounts, key=lambda name: amounts[name])
     if pattern is _SPEAKER_ABOVE and len(amounts) == len(said) and amounts[teller] * 5 < sum(amounts.values()) * 4:

@@ -68,7 +68,7 @@ _ADVERTISEMENT = re.compile(r"\W{0,3}[【\[(（](?:广告|廣告|推广|赞助|�
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
-    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号]|封信?)|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
+    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号班]|封信?)|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")
 

@@ -11,7 +11,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import DOING, EDGE, KIND, Masthead
 
 _ENDS_AS_NAME = re.compile(rf"(?:{KIND}|digest|brief|briefing|news)$", re.IGNORECASE)
-_COMES = re.compile(r"(?:来|开始|上线)[了啦]?[\W_]*$")
+_COMES = re.compile(r"(?:来|嚟|开始|上线)[了啦喇]?[\W_]*$")
 _NAME_IN_GREETING = re.compile(
     r"([^\W\d]{2,12}(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))(?=[为给]您播报)|今[日天]的?([^\W\d]{2,12}?(?:报|快讯|速递|简讯|周讯|要闻|早餐|早茶))如下|(?:这里是|收听|收看|阅读|来到|的是)[^，。《》]{0,10}《([^《》]{2,20})》"
     rf"|《([^《》]{{1,15}}(?:{KIND}))》"

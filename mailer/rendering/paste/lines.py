@@ -64,6 +64,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = _nested(_listed(clean, report), dict(lines), report)
     unquoted = _unquote(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
+    unquoted = pages.without_leaders(unquoted, report)
     clean = pages.without_edges(_without_underlines(_without_lines_between(unquoted, report), report), report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)

@@ -42,7 +42,9 @@ WORDS = re.compile(
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )
-NUMBER = re.compile(r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号]|封信?)?$", re.IGNORECASE)
+NUMBER = re.compile(
+    r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号班]|封信?)?$", re.IGNORECASE
+)
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do

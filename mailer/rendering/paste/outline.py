@@ -255,6 +255,7 @@ _WAYS = (
     unmarked.by_blocks,
     unmarked.by_days,
     unmarked.by_count,
+    unmarked.by_signs_alone,
     titled.find,
     shapes.find,
 )

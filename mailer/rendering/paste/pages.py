@@ -14,7 +14,18 @@ _PAGE = re.compile(
     r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$",
     re.IGNORECASE,
 )
+LEAST = 2  # entries of contents
+_LEADER = re.compile(r"(?<=\S)\s*(?:…|[.·．]{3})[….·．\s]*\d{1,3}$")
 _STOPPED = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+
+
+def without_leaders(lines: list[Line], report: Report) -> list[Line]:
+    """The entries of a table of contents without the dots that lead to a page's number."""
+    found = [line for line in lines if _LEADER.search(line.text)]
+    if len(found) < LEAST:
+        return lines
+    report.add(found[0].number, "contents", f"dots and pages removed from {len(found)} entries", found[0].text)
+    return [replace(line, text=_LEADER.sub("", line.text)) for line in lines]
 
 
 def without_edges(lines: list[Line], report: Report) -> list[Line]:

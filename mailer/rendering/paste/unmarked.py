@@ -182,6 +182,22 @@ def by_count(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     return {}, ""
 
 
+def by_signs_alone(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
+    """Items that are a line each, behind pictures that differ: `🐟海鲜：...`, one below the other."""
+    found = {i: match for i, line in enumerate(lines) if (match := _SIGNED.fullmatch(line.text)) and _tells(line.text)}
+    told = [i for i, line in enumerate(lines) if found and min(found) <= i <= max(found) and line.text]
+    if len(found) < 3 or len(told) > len(found) or len({match[1] for match in found.values()}) * 4 < len(found) * 3:
+        return {}, ""
+    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} lines behind pictures taken as items")
+    return {index: match[2] for index, match in found.items()}, "signs"
+
+
+def _tells(text: str) -> bool:
+    """Whether a line behind a picture is news, and not the day, the weather or a call."""
+    page = grammar.is_foot_or_call(text) or grammar.is_almanac(text) or grammar.is_greeting(text)
+    return width(text) >= 2 * SHORTEST_LINE and not page and dates.find(text, dates.SOME_DAY) is None
+
+
 def _begins_with_day(text: str) -> bool:
     day = dates.find(text[:16], dates.SOME_DAY)
     rest = re.match(r"[)）\]】]?[\s:：]*(?=[^\W\d]|[“「《])", text[day[3] :]) if day else None
