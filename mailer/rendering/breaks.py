@@ -26,7 +26,7 @@ _VIRAMA = 9  # the combining class of what joins two letters of an Indic script 
 
 
 def breakable(page: str, unbroken: str) -> str:
-    """The page with `<wbr>` in its long words: behind signs, else every so many letters.
+    """The page with `<wbr>` in its long words: behind signs, else every ten letters.
 
     `unbroken` is a pattern of words that stay whole. Nothing inside tags, styles and comments is touched.
     """
@@ -41,7 +41,7 @@ def breakable(page: str, unbroken: str) -> str:
 
 
 def breakable_words(escaped: str) -> str:
-    """A reader's value, escaped for a page's text, with `<wbr>` in its long words."""
+    """A reader's value, escaped for a page's text, with `<wbr>` in its long words. An encoder of `message.FORMAT`."""
     return _WORD.sub(lambda match: _broken(_UNIT.findall(match[0])), escaped)
 
 

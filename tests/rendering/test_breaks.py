@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailer.rendering import edition, picture, source
 from mailer.rendering.breaks import LONGEST, breakable, breakable_words
 from mailer.rendering.edition import SAMPLE
-from mailer.rendering.message import Personal
+from mailer.rendering.message import Personal, Place, Slot
 
 SLOT = r"mrg(\d+)z"
 
@@ -51,6 +51,9 @@ def test_a_mark_stays_with_its_letter():
 
 
 def test_a_readers_long_value_breaks_in_text_and_stays_whole_in_attributes():
+    long = "a" * 120
+    assert "<wbr>" in Slot("name", Place.PROSE).value(Personal("a@example.com", fields={"name": long}))
+    assert Slot("name", Place.HTML).value(Personal("a@example.com", fields={"name": long})) == long
     assert breakable_words("Alice &lt;b&gt; Chen") == "Alice &lt;b&gt; Chen"
     made = breakable_words("&amp;" * 40)
     assert made.replace("<wbr>", "") == "&amp;" * 40
