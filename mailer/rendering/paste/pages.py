@@ -24,7 +24,8 @@ def without_leaders(lines: list[Line], report: Report) -> list[Line]:
     found = [line for line in lines if _LEADER.search(line.text)]
     if len(found) < LEAST:
         return lines
-    report.add(found[0].number, "contents", f"dots and pages removed from {len(found)} entries", found[0].text)
+    what = "dots and pages removed from %(count)s entries"
+    report.add(found[0].number, "contents", what, found[0].text, count=len(found))
     return [replace(line, text=_LEADER.sub("", line.text)) for line in lines]
 
 

@@ -188,7 +188,8 @@ def by_signs_alone(lines: list[Line], report: Report) -> tuple[dict[int, str], s
     told = [i for i, line in enumerate(lines) if found and min(found) <= i <= max(found) and line.text]
     if len(found) < 3 or len(told) > len(found) or len({match[1] for match in found.values()}) * 4 < len(found) * 3:
         return {}, ""
-    report.add(lines[min(found)].number, "guess", f"no numbers; {len(found)} lines behind pictures taken as items")
+    what = "no numbers; %(count)s lines behind pictures taken as items"
+    report.add(lines[min(found)].number, "guess", what, count=len(found))
     return {index: match[2] for index, match in found.items()}, "signs"
 
 
