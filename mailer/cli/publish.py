@@ -211,8 +211,10 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import control
     from mailer.flows import publish as flow
+    from mailer.store.highwater import HighWater
 
-    done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now)
+    claim = HighWater(club.journal_folder).claim
+    done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now, claim)
     talk(f"{done.slug} is corrected in {' and '.join(done.languages)}; the archive says so")
     talk(f"{counted(done.readers, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
     known = control.find(club.db, done.slug)

@@ -8,12 +8,12 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement
 
-from mailer.errors import PublishError
+from mailer.errors import PublishError, RestoredError
 from mailer.model.tokens import Keyring
 from mailer.rendering import source
 from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
-from mailer.store import archive, audiences, images, issues
+from mailer.store import archive, audiences, images, issues, restored
 from mailer.store.audiences import Audience
 from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
@@ -95,13 +95,18 @@ class Corrected:
     readers: int
 
 
-def correct(db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime) -> Corrected:
+def correct(
+    db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime, claim: int = 0
+) -> Corrected:
     """Replace a published issue's text for the readers not yet attempted; those who have it get nothing.
 
     The first edition is corrected, and of the others those that were published and read differently now. Raises
-    PublishError when there is no such issue, or not in the first edition's language.
+    PublishError when there is no such issue, or not in the first edition's language, and RestoredError where the
+    database knows less than a host that has worked on `claim`: some of those who seem to wait have the text as it was.
     """
     with db.transaction() as conn:
+        if restored.is_behind(conn, claim):
+            raise RestoredError
         known = issues.find_identity(conn, identity)
         if known is None:
             raise PublishError(f"issue {identity} has not been published yet; leave out --correct")

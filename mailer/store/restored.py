@@ -49,19 +49,16 @@ def reconcile(
     d = deliveries.c
     begun = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
     maybe = or_(issues.c.id.in_(begun), issues.c.send_at <= now, issues.c.slug.in_(sent))
+    lost = {"state": State.UNCERTAIN, "changed_at": now, "cause": CAUSE, "tries": d.tries + 1}  # no correction for them
     found: dict[str, int] = {}
     for issue_id, slug in conn.execute(
         select(issues.c.id, issues.c.slug).where(maybe, issues.c.state.in_(("sending", "paused")))
     ).all():
         held = (d.issue_id == issue_id, d.state.in_((*WAITING, State.ATTEMPTING)))
         conn.execute(update(deliveries).where(*held).values(state=State.ATTEMPTING, claim_id=max(last, claim)))
-        found[slug] = conn.execute(
-            update(deliveries).where(*held).values(state=State.UNCERTAIN, changed_at=now, cause=CAUSE)
-        ).rowcount
+        found[slug] = conn.execute(update(deliveries).where(*held).values(**lost)).rowcount
     # What was under way of letters, and of issues that were cancelled then, belongs to nobody any more.
-    conn.execute(
-        update(deliveries).where(d.state == State.ATTEMPTING).values(state=State.UNCERTAIN, changed_at=now, cause=CAUSE)
-    )
+    conn.execute(update(deliveries).where(d.state == State.ATTEMPTING).values(**lost))
     repeat_uncertain(conn, now)
     conn.execute(update(claims).where(claims.c.ended_at.is_(None)).values(ended_at=now))
     return found

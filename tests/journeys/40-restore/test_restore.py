@@ -44,6 +44,23 @@ def test_an_issue_the_backup_does_not_know_is_not_sent_again(club: Path, relay: 
     assert relay.accepted == {"alice@example.com": 1}
 
 
+def test_who_may_have_an_issue_since_the_backup_never_gets_it_with_another_text(club: Path, relay: Relay) -> None:
+    mailer(club, "publish", "one.md", "--yes", "--queue-only")
+    mailer(club, "db", "backup", "backup.db")
+    mailer(club, "dispatch")
+    _restore(club)
+    (club / "one.md").write_text(ISSUE.replace("Boathouse", "Boatyard"), encoding="utf-8")
+    refused = mailer(club, "publish", "one.md", "--correct", "--yes", code=1)
+    assert "a backup was restored" in refused.stderr
+    assert "is corrected" not in refused.stderr
+    mailer(club, "audit", "--reconcile")
+    mailer(club, "retry", "86", "--uncertain")
+    assert "0 readers not yet attempted" in mailer(club, "publish", "one.md", "--correct", "--yes").stderr
+    mailer(club, "dispatch")
+    first, second = (transaction.content for transaction in relay.transactions if transaction.taken)
+    assert first == second
+
+
 def test_a_send_that_went_on_after_the_backup_waits_for_the_operator(club: Path, relay: Relay) -> None:
     mailer(club, "publish", "one.md", "--yes")
     mailer(club, "db", "backup", "backup.db")
