@@ -217,6 +217,9 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
     done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now, claim)
     talk(f"{done.slug} is corrected in {' and '.join(done.languages)}; the archive says so")
     talk(f"{counted(done.readers, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
+    if done.under_way:
+        who = counted(done.under_way, "reader")
+        talk(f"{who} under way: if the old text does not leave after all, they get the corrected one")
     known = control.find(club.db, done.slug)
     if known.state == "paused":
         talk(f"{done.slug} is paused; 'mailer resume {done.slug}' goes on")

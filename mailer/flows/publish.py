@@ -9,11 +9,12 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement
 
 from mailer.errors import PublishError, RestoredError
+from mailer.model.delivery import State
 from mailer.model.tokens import Keyring
 from mailer.rendering import source
 from mailer.rendering.edition import Edition
 from mailer.rendering.outgoing import Frozen, compose_issue
-from mailer.store import archive, audiences, images, issues, restored
+from mailer.store import archive, audiences, images, issues, ledger, restored
 from mailer.store.audiences import Audience
 from mailer.store.engine import Database
 from mailer.store.issues import NewEdition, NewIssue
@@ -88,11 +89,15 @@ def doubts(db: Database, number: int | None, day: date, sent_on: date) -> list[s
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """An issue whose text was replaced: in which languages, and how many readers will get it so."""
+    """An issue whose text was replaced: in which languages, how many readers will get it so, and how many may.
+
+    Those may who are under way with the old text: where it does not leave after all they get the new one.
+    """
 
     slug: str
     languages: Sequence[str]
     readers: int
+    under_way: int
 
 
 def correct(
@@ -126,7 +131,8 @@ def correct(
         new = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in (first, *differing)}
         count = issues.correct(conn, known.id, new, now)
         issues.note(conn, "corrected", known.id, actor, {"readers": count}, now)
-    return Corrected(known.slug, tuple(new), count)
+        under_way = ledger.counts(conn, known.id)[State.ATTEMPTING]
+    return Corrected(known.slug, tuple(new), count, under_way)
 
 
 def _is_another(text: str, published: str) -> bool:

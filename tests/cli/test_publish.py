@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from mailer.cli import main
+from mailer.model.delivery import State
+from mailer.store.engine import Database
+from mailer.store.schema import deliveries
 
 ISSUE = Path(__file__).parents[2] / "examples" / "issue-en.md"
 READERS = """email,language,tags,city
@@ -177,6 +181,17 @@ def test_a_correction_of_a_paused_issue_says_that_it_is_paused(club: Path) -> No
     told = publish(club, "--correct").output
     assert "2026-05-21-86 is paused; 'mailer resume 2026-05-21-86' goes on" in told
     assert "nothing was due" not in told
+
+
+def test_a_correction_tells_of_those_who_are_being_sent_the_old_text(club: Path) -> None:
+    publish(club, "--queue-only", "--yes")
+    database = Database(f"sqlite:///{club / 'subscribers.db'}")
+    with database.transaction() as conn:
+        conn.execute(update(deliveries).where(deliveries.c.id <= 3).values(state=State.ATTEMPTING, claim_id=1))
+    database.close()
+    told = publish(club, "--correct", "--queue-only").output
+    assert "1 reader not yet attempted will get the corrected text" in told
+    assert "3 readers under way" in told
 
 
 def test_a_correction_of_an_issue_that_is_not_due_says_when_it_is(club: Path) -> None:
