@@ -74,11 +74,11 @@ def translations(language: str) -> gettext.NullTranslations:
 
     Raises SettingsError for a catalogue that cannot be read.
     """
-    from babel.messages.mofile import write_mo
-
     catalogue = _read(language)
     if catalogue is None:
         return gettext.NullTranslations()
+    from babel.messages.mofile import write_mo
+
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
@@ -104,11 +104,11 @@ def written_in(language: str) -> str:
 
 
 def _read(language: str) -> Catalog | None:
-    from babel.messages.pofile import PoFileError, read_po
-
     name = _nearest(available(), language)
     if name in {"", SOURCE}:
         return None
+    from babel.messages.pofile import PoFileError, read_po
+
     path = LOCALES / name / "LC_MESSAGES" / "mailer.po"
     try:
         with path.open("rb") as file:

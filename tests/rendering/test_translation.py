@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,11 @@ def test_a_language_is_found_by_its_first_subtag() -> None:
         assert translator(tag)("Subscribe") == "订阅"
     for tag in ("en", "de", "", "x"):
         assert translator(tag)("Subscribe") == "Subscribe"
+
+
+def test_english_does_not_load_what_reads_catalogues() -> None:
+    asked = "import sys; from mailer.rendering.translation import translator; translator('en')('Subscribe')"
+    subprocess.run([sys.executable, "-c", f"{asked}; sys.exit('babel' in sys.modules)"], check=True)
 
 
 def test_what_has_no_catalogue_is_said_to_be_written_in_english() -> None:
