@@ -80,7 +80,7 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
 
 
 async def either(*sources: AsyncIterator[object]) -> AsyncIterator[object]:
-    """What any of them yields, as it comes."""
+    """What any of them yields, as it comes; they do not end."""
     waited_for = {asyncio.ensure_future(anext(source)): source for source in sources}
     try:
         while True:
