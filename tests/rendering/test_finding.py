@@ -6,6 +6,7 @@ import ast
 import re
 import weakref
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,13 @@ FIRST = {"error": 2, "warning": 2, "Sentence": 0, "_Wrong": 0, "_counted": 1, "_
 REPORTED = {"found": 2, "add": 2, "drop": 1}  # the argument of a Report's method that is the sentence
 
 
-def sentences(file: Path) -> Iterator[str]:
+@cache
+def sentences(file: Path) -> frozenset[str]:
     """Every sentence that a module gives to what makes findings, also by way of a variable."""
+    return frozenset(_sentences(file))
+
+
+def _sentences(file: Path) -> Iterator[str]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
         values: dict[str, list[ast.expr]] = {}
@@ -88,6 +94,17 @@ def test_every_sentence_is_in_the_catalogue_with_the_same_placeholders(file: Pat
 def test_hundreds_of_sentences_were_looked_at_and_none_has_a_slip() -> None:
     assert len({text for file in FILES for text in sentences(file)}) > 600
     assert slips("zh") == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_sentence_is_filled_once_in_both_languages(file: Path) -> None:
+    value = "100% %(name)s {0}"
+    for text in sentences(file):
+        names = re.findall(r"%\((\w+)\)s", text)
+        made = Sentence(text, **dict.fromkeys(names, value))
+        for told in (made, made.said(ZH)):
+            assert told.count(value) == len(names), told
+            assert told.count("%") == text.count("%%") + len(names) * value.count("%"), told
 
 
 def test_a_finding_is_told_in_both_languages_and_kept_in_english() -> None:
