@@ -11,6 +11,9 @@ from mailer.rendering.paste.enumerators import SIGN
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.report import Report
 
+_SLANT = "\ue003"  # where italic letters begin and end
+# A name in italics behind the last full stop.
+_SLANTED = re.compile(rf"(?<=[.!?。！？])\s*{_SLANT}([^{_SLANT}()（）。！？.!?]{{2,40}}){_SLANT}$")
 NESTED = "\u2023"  # what an item of a list inside a list begins with
 # Pages that only lead on, and where they say whereto.
 _DETOURS = (
@@ -160,6 +163,9 @@ class _Reader(HTMLParser):
         elif tag in ("b", "strong"):
             self._mark()
             self._parts.append("**")
+        elif tag in ("em", "i"):
+            self._mark()
+            self._parts.append(_SLANT)
         elif tag == "a" and re.match(r"\s*(?:https?://|mailto:)[^\s<>\"]+\s*$", values.get("href", "")):
             self._link = direct(values["href"].strip(), self.getpos()[0], self.report)
             self._mark()
@@ -200,6 +206,8 @@ class _Reader(HTMLParser):
             self._link = None
         elif tag in ("b", "strong"):
             self._parts.append("**")
+        elif tag in ("em", "i"):
+            self._parts.append(_SLANT)
         elif tag in ("ul", "ol") and self._lists:
             self._lists.pop()
         elif tag == "li":
@@ -240,6 +248,7 @@ class _Reader(HTMLParser):
             self._parts.append(f"{LINK_URL}{self._link}{LINK_END}{LINK}")
         cells = "".join(self._parts).removeprefix("\t").split("\t")
         text = "\t".join(_bold_at_start(" ".join(cell.split())) for cell in cells).rstrip()
+        text = _SLANTED.sub(r" (\1)", text).replace(_SLANT, "")
         text = re.sub(f"{LINK}[ ]*{LINK_URL}[^{LINK_END}]*{LINK_END}", "", text)
         open_link = text.endswith(LINK)
         text = text.removesuffix(LINK).strip()
