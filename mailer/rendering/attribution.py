@@ -14,7 +14,7 @@ _LABEL = re.compile(r"(?:sources?|via|来源|來源|消息来源|出处)[ \t]*[:
 _CLOSING = re.compile(r"(?<!\\)[(（]([^()（）\n]{1,60}|<?https?://[^()（）\s]+)[)）]$", re.IGNORECASE)
 _SIGN = r"[!#-'*-;=?-~\w]"  # what an address is made of, parentheses aside
 _ADDRESS = re.compile(
-    rf"(<)?(https?://(?:www\.)?([\w.-]+)(?:[:/?#]{_SIGN}*(?:\({_SIGN}*\){_SIGN}*)*)?)(?(1)>)(?<![.,;])[.。]?",
+    rf"(<)?(https?://(?:www\.)?([\w.-]+)(?::\d+)?(?:[/?#]{_SIGN}*(?:\({_SIGN}*\){_SIGN}*)*)?)(?(1)>)(?<![.,;])[.。]?",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(r"[\[【［〔](" + _LABEL.pattern + r")[\]】］〕]", re.IGNORECASE)  # 【来源：Name】

@@ -79,6 +79,12 @@ def test_a_bare_address_is_a_source_named_by_its_host(ending: str, name: str, ur
     assert canonical.unnumbered(source.read(canonical.write(issue))) == canonical.unnumbered(issue)
 
 
+def test_an_address_that_leads_elsewhere_than_it_seems_to_is_no_source_by_itself() -> None:
+    (item,) = with_body("### One\n\nText of it.\n\nSource: https://example.com:443@other.example/a\n").items
+    assert item.source is not None
+    assert item.source.url == ""
+
+
 @pytest.mark.parametrize(
     "ending", ["Source: Post https://example.com", "来源：https://example.com 江报", "Source: https://"]
 )
