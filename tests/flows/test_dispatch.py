@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import random
 import shutil
@@ -86,6 +87,13 @@ async def test_a_relay_that_takes_two_connections_gets_everything_over_two(stage
             await run
         assert stage.counts() == {"accepted": stage.readers}
         stage.agree(relay)
+
+
+async def test_garbage_is_looked_for_rarely_while_there_is_something_to_send(stage: Stage) -> None:
+    before, during = gc.get_threshold(), set()
+    async with Relay(on_accept=lambda transaction: during.add(gc.get_threshold()[0])) as relay:
+        await stage.send(relay)
+    assert (during, gc.get_threshold()) == ({dispatching.OBJECTS}, before)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""How much a lane claims, and when: doubling until its pace is known, then what it sends in a while."""
+"""How much a lane claims and when, over how many connections it is refused, how many messages each takes."""
 
 from __future__ import annotations
 
+from mailer.errors import RelayError
 from mailer.transport.lane import Lane
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse
@@ -43,3 +44,33 @@ def test_a_pace_is_forgotten_when_nothing_has_been_sent_for_a_while() -> None:
     for _ in range(40):
         idle.measure(0.15)
     assert [claim(idle) for _ in range(3)] == [10, 20, 40]
+
+
+def test_what_more_connections_were_refused_is_forgotten_when_the_last_one_closes_and_not_before() -> None:
+    used = lane()
+    used.opened()
+    used.opened()
+    used.failed(100.0, RelayError("too many connections", phase="greeting"))
+    used.closed()
+    assert (used.failures, used.is_open(100.1), used.trouble) == (1, False, None)
+    used.closed()
+    assert (used.failures, used.is_open(100.1)) == (0, True)
+
+
+def test_a_relay_that_is_away_is_tried_less_and_less_often_until_a_connection_stands() -> None:
+    used = lane()
+    waits = []
+    for _ in range(9):
+        used.failed(100.0, RelayError("connection refused", phase="connect"))
+        waits.append(used.retry_at - 100.0)
+    assert waits == [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 60.0, 60.0]
+    assert used.is_hopeless
+    used.opened()
+    assert (used.failures, used.is_open(100.0), used.is_hopeless) == (0, True, False)
+
+
+def test_so_many_messages_a_connection_as_the_least_that_was_heard_of() -> None:
+    used = lane()
+    for heard in (50, 80, 7):
+        used.takes(heard)
+    assert used.messages_per_connection == 7
