@@ -87,6 +87,12 @@ def slowdown(slowed: Slowed, now: datetime) -> str:
     return f"{slowed.key} is slowed: {pace}; it answered: {slowed.cause}"
 
 
+def clock_behind(last: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """That the clock was set back since the last attempt, and what to do."""
+    shown, then = to_the_second(now, zone), to_the_second(last, zone)
+    return f"the clock shows {shown}, the last attempt was at {then}: it was set back; set it right, or wait until then"
+
+
 def to_the_second(moment: datetime, zone: ZoneInfo) -> str:
     """A moment in the newsletter's zone as logs have it, to be found in the relay's."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"

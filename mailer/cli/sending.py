@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.output import at, counted, slowdown, span, talk
+from mailer.cli.output import at, clock_behind, counted, slowdown, span, talk
 from mailer.errors import MailerError
 from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
@@ -211,7 +211,7 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    now, due = club.clock(), tally.next_due
+    now, due, zone = club.db.read(club.db.now) or club.clock(), tally.next_due, club.settings.newsletter.zone
     done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
     if done or not (tally.error or due or tally.overdue):
         talk(done or "nothing was due")
@@ -222,7 +222,9 @@ def say(club: Club, tally: Tally) -> None:
     if due and due <= now:
         talk("there is more to send; 'mailer dispatch' goes on where this stopped")
     elif due:
-        when = at(due, club.settings.newsletter.zone, now)
+        if last := report.set_back(club.db, now):
+            talk(clock_behind(last, zone, now))
+        when = at(due, zone, now)
         talk(f"the next delivery is due at {when}; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'")
 
 

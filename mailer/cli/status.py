@@ -18,7 +18,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     import socket
     from dataclasses import asdict
 
-    from mailer.cli.output import at, counted, print_json, slowdown, span, table, talk
+    from mailer.cli.output import at, clock_behind, counted, print_json, slowdown, span, table, talk
     from mailer.flows import control, report
     from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
@@ -119,6 +119,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
         elif one in waiting:
             talk(f"worker {one.name} on {one.host} (process {one.pid}) is there and waits")
     due = report.next_due(club.db)
+    if due and (last := report.set_back(club.db, now)):
+        talk(clock_behind(last, zone, now))
     if locked:
         talk("a backup was restored: nothing is sent until 'mailer audit --reconcile'")
     elif due and not number:

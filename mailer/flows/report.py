@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mailer.mail.dkim import Signer
 
 RATE_OVER = timedelta(minutes=1)
+CLOCKS_DIFFER = timedelta(minutes=2)  # no more than this, and nobody was set back
 ENOUGH = 10  # messages in it from which on the first tells when a send began or went on
 
 
@@ -202,6 +203,12 @@ def paused(db: Database) -> list[str]:
 def next_due(db: Database) -> datetime | None:
     """When somebody is to be sent something next; None when nobody waits."""
     return db.read(running.next_due)
+
+
+def set_back(db: Database, now: datetime) -> datetime | None:
+    """When the last attempt was made, if that lies ahead: the clock was set back, and what waits seems not yet due."""
+    last = db.read(reports.last_attempt)
+    return last if last is not None and last > now + CLOCKS_DIFFER else None
 
 
 def slowed(db: Database, now: datetime) -> list[Slowed]:

@@ -224,6 +224,11 @@ def attempts_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
     )
 
 
+def last_attempt(conn: Connection) -> datetime | None:
+    """When the attempt was made that was recorded last."""
+    return conn.execute(select(attempts.c.at).order_by(attempts.c.id.desc()).limit(1)).scalar()
+
+
 def consents_of(conn: Connection, subscriber_id: int) -> list[Row[Any]]:
     """A reader's consents, oldest first."""
     c = consents.c

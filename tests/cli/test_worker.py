@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import insert
 from support.command import data, mailer
 from support.relay import Relay, hang_up, refuse
 
@@ -21,6 +22,7 @@ from mailer.cli import main
 from mailer.store import budgets, roll
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
+from mailer.store.schema import attempts
 from mailer.web.server import bind
 from mailer.wiring import Club
 
@@ -153,6 +155,20 @@ def test_until_when_an_issue_may_leave_is_said(scheduled: Path) -> None:
     assert "2026-05-21-86 stops at 2999-01-02 00:00 Etc/UTC" in mailer(scheduled, "status").stderr
     (issue,) = data(scheduled, "status")["issues"]
     assert (issue["send_at"], issue["deadline"]) == ("2999-01-01T08:00:00+00:00", "2999-01-02T00:00:00+00:00")
+
+
+def test_a_clock_that_was_set_back_is_told_where_somebody_waits_for_it(scheduled: Path) -> None:
+    database = Database(f"sqlite:///{scheduled / 'subscribers.db'}")
+    sent = {"delivery_id": 1, "claim_id": 1, "relay": "relay", "phase": "dot", "state": "accepted"}
+    with database.transaction() as conn:
+        conn.execute(insert(attempts).values(at=datetime.now(UTC) + timedelta(minutes=1), **sent))
+    for command in ("status", "dispatch"):
+        assert "set back" not in mailer(scheduled, command).stderr
+    with database.transaction() as conn:
+        conn.execute(insert(attempts).values(at=datetime.now(UTC) + timedelta(hours=1), **sent | {"claim_id": 2}))
+    database.close()
+    for command in ("status", "dispatch"):
+        assert "it was set back; set it right" in mailer(scheduled, command).stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

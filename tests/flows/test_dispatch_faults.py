@@ -137,7 +137,7 @@ async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["ahead", "back"])
-async def test_a_clock_that_is_set_by_an_hour_in_the_middle_of_a_send_changes_nothing(
+async def test_a_clock_that_is_set_by_an_hour_in_the_middle_of_a_send_loses_and_repeats_nobody(
     stage: Stage, step: timedelta
 ) -> None:
     gate = stall("dot", times=1)
