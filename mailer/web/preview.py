@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from mailer.rendering.edition import SAMPLE, Edition
 from mailer.rendering.finding import LANGUAGES, Finding, Sentence
 from mailer.rendering.translation import Translate, choose, translator
 from mailer.web import preview_page
+
+log = logging.getLogger(__name__)
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 SHELL_POLICY = (
@@ -86,7 +89,10 @@ def create_app(preview: Preview, changes: Callable[[], AsyncIterator[object]]) -
 
     async def watch() -> None:
         async for _ in changes():
-            await preview.renew()
+            try:
+                await preview.renew()
+            except Exception:
+                log.exception("the preview shows what was before: it could not be made anew")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -138,3 +138,26 @@ def test_findings_are_told_in_the_editors_language():
     assert state["zh"][0]["findings"][0]["fix"] == "请填上应有的内容。"
     assert state["zh"][1]["error"] == "broken.md:3: 正文中留有“TODO”。请填上应有的内容。"
     assert "正文中留有“TODO”。" in page
+
+
+async def test_a_mistake_of_ours_is_told_and_the_next_change_is_shown_all_the_same(caplog):
+    saved, loaded = asyncio.Queue(), [[rendered()], ZeroDivisionError("ours"), [Sheet("today.md", error="mended")]]
+
+    def load():
+        found = loaded.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def changes() -> AsyncIterator[object]:
+        while True:
+            yield await saved.get()
+
+    preview = Preview(load)
+    app = create_app(preview, changes)
+    async with app.router.lifespan_context(app), asyncio.timeout(10):
+        for _ in range(2):
+            saved.put_nowait("today.md")
+        await preview.after(1, 10)
+        assert preview.sheets[0].error == "mended"
+    assert "ZeroDivisionError: ours" in caplog.text
