@@ -26,6 +26,7 @@ from mailer.store.schema import (
 )
 from mailer.store.suppressions import is_suppressed
 
+LATELY = 10_000  # attempts: more than a worker makes of what it has claimed
 EXPLAINED = (State.FAILED, State.DEFERRED, State.SUPPRESSED, State.CANCELLED)  # their causes say why
 
 
@@ -225,8 +226,9 @@ def attempts_of(conn: Connection, delivery_id: int) -> list[Row[Any]]:
 
 
 def last_attempt(conn: Connection) -> datetime | None:
-    """When the attempt was made that was recorded last."""
-    return conn.execute(select(attempts.c.at).order_by(attempts.c.id.desc()).limit(1)).scalar()
+    """When the last attempt was made, of those recorded lately: not always the newest, where a clock was set back."""
+    newest = select(attempts.c.at).order_by(attempts.c.id.desc()).limit(LATELY).subquery()
+    return conn.execute(select(func.max(newest.c.at))).scalar()
 
 
 def consents_of(conn: Connection, subscriber_id: int) -> list[Row[Any]]:

@@ -166,6 +166,7 @@ def test_a_clock_that_was_set_back_is_told_where_somebody_waits_for_it(scheduled
         assert "set back" not in mailer(scheduled, command).stderr
     with database.transaction() as conn:
         conn.execute(insert(attempts).values(at=datetime.now(UTC) + timedelta(hours=1), **sent | {"claim_id": 2}))
+        conn.execute(insert(attempts).values(at=datetime.now(UTC), **sent | {"claim_id": 3}))  # claimed before
     database.close()
     for command in ("status", "dispatch"):
         assert "it was set back; set it right" in mailer(scheduled, command).stderr
