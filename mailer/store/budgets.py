@@ -2,7 +2,8 @@
 
 Nothing is counted twice and nothing is given back: what is under way is read from the open claims themselves, what
 was answered is charged in the transaction that records it. So a worker that dies leaves no hole, and an allowance
-that was not used is free at once. Rows are locked in the order of their keys, after every other row.
+that was not used is free at once; only a part of a limit by the second is kept ten seconds longer. Rows are locked
+in the order of their keys, after every other row.
 """
 
 from __future__ import annotations

@@ -230,8 +230,14 @@ def _take_turn(raw: sqlite3.Connection, seconds: float) -> None:
         time.sleep(ASK_SECONDS)
 
 
+# Of libpq, in seconds but for the last, in milliseconds: a host that is gone is noticed within a minute, not in hours.
+_VANISHED = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+             "tcp_user_timeout": 60_000}  # fmt: skip
+
+
 def _open_postgres(url: URL, still_seconds: float) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
+    arguments = {name: value for name, value in _VANISHED.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:

@@ -25,7 +25,7 @@ class Present:
     trouble: str
 
 
-def sign(conn: Connection, worker: Worker, trouble: str, now: datetime) -> None:
+def sign_in(conn: Connection, worker: Worker, trouble: str, now: datetime) -> None:
     """Note that a worker is there; to be done again long before `ABSENT_AFTER`."""
     w = workers.c
     first = {"host": worker.host, "pid": worker.pid, "started_at": now, "seen_at": now, "state": trouble}
@@ -34,7 +34,7 @@ def sign(conn: Connection, worker: Worker, trouble: str, now: datetime) -> None:
     conn.execute(delete(workers).where(w.seen_at < now - FORGOTTEN_AFTER))
 
 
-def strike(conn: Connection, worker: str) -> None:
+def sign_out(conn: Connection, worker: str) -> None:
     """A worker goes."""
     conn.execute(delete(workers).where(workers.c.name == worker))
 

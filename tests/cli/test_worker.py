@@ -123,7 +123,7 @@ def test_who_is_there_is_told_by_the_clock_of_the_database(scheduled: Path, monk
         return datetime.now(UTC) - timedelta(minutes=5)
 
     monkeypatch.setattr(Database, "now", behind)
-    Club.open(scheduled / "mailer.toml").db.run(roll.sign, Worker("w1", "elsewhere", 1, "boot"), "", behind())
+    Club.open(scheduled / "mailer.toml").db.run(roll.sign_in, Worker("w1", "elsewhere", 1, "boot"), "", behind())
     told = CliRunner().invoke(main, ["--config", str(scheduled / "mailer.toml"), "status"])
     assert "1 worker running" in told.output
 

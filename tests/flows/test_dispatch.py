@@ -453,7 +453,9 @@ async def test_leaving_during_the_send_is_obeyed(stage: Stage) -> None:
             gate.let_go()
             await run
         counts = stage.counts()
-        assert 1 <= counts["accepted"] <= claimed + 1 < stage.readers  # and a claim made at that very moment
+        assert (
+            1 <= counts["accepted"] <= claimed + 2 < stage.readers
+        )  # and a claim, twice the last, made at that moment
         assert counts["accepted"] + counts["suppressed"] == stage.readers
         stage.agree(relay)
 
@@ -687,7 +689,7 @@ async def test_a_database_whose_file_was_replaced_ends_the_run_at_once_even_of_a
 
 async def test_a_worker_that_is_stopped_while_the_database_is_away_waits_for_it_only_to_record(stage: Stage) -> None:
     async def hop(step: Callable[..., Any], *args: Any) -> Any:
-        if away and step.__name__ in {"claim", "sign"}:
+        if away and step.__name__ in {"claim", "sign_in"}:
             raise StoreError("the database is away")
         return step(*args)
 

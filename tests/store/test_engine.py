@@ -172,6 +172,16 @@ def test_what_fails_half_way_leaves_nothing_behind(db: Database) -> None:
         assert conn.execute(select(subscribers.c.id)).all() == []
 
 
+@ON_POSTGRES
+def test_a_server_that_vanishes_is_noticed_within_a_minute_unless_the_url_says_otherwise(db_url: str) -> None:
+    for more, expected in (("", "60000"), ("tcp_user_timeout=5000", "5000")):
+        database = Database(f"{db_url}{'&' if '?' in db_url else '?'}{more}")
+        with database.reading() as conn:
+            parameters = conn.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+        database.close()
+        assert (parameters["connect_timeout"], parameters["tcp_user_timeout"]) == ("10", expected)
+
+
 def test_the_server_has_a_clock_and_a_file_has_none(db: Database) -> None:
     with db.reading() as conn:
         moment = db.now(conn)

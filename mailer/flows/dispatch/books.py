@@ -246,14 +246,14 @@ class Books:
         """Give what others may use of limits by the second to them."""
         self._db.run(budgets.leave, self.worker.name, self.now())
 
-    def sign(self, trouble: str) -> None:
+    def sign_in(self, trouble: str) -> None:
         """Note that this worker is there, and what keeps it from sending; who sends letters only is no such worker."""
         if not self._letters_only:
-            self._db.run(roll.sign, self.worker, trouble, self.now())
+            self._db.run(roll.sign_in, self.worker, trouble, self.now())
 
-    def strike(self) -> None:
+    def sign_out(self) -> None:
         """Note that this worker goes."""
-        self._db.run(roll.strike, self.worker.name)
+        self._db.run(roll.sign_out, self.worker.name)
 
     def next_due(self) -> datetime | None:
         """When the next delivery is due that this worker would send; None when nothing waits."""

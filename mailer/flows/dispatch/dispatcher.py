@@ -34,8 +34,8 @@ POLL_SECONDS = 1.0
 LIMIT_SECONDS = 10.0  # at most, before a relay whose limits are used up is asked for again
 STORE_PATIENCE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
-SIGN_SECONDS = 15.0  # between two notes that this worker is there
-SIGN_AFTER_SECONDS = 1.0  # a run that ends sooner is not worth one
+SIGN_IN_SECONDS = 15.0  # between two notes that this worker is there
+SIGN_IN_AFTER_SECONDS = 1.0  # a run that ends sooner is not worth one
 OBJECTS = 10_000  # more of them than before, and the interpreter looks for garbage
 GRACE_SECONDS = 3.0  # after `stop`, for messages that have not been handed over
 
@@ -126,8 +126,8 @@ class Dispatcher:
         self._patience = 0.0
         self._shares = Shares()
         self._renew_at = 0.0
-        self._signed: str | None = None  # with what trouble, in the roll
-        self._sign_at = 0.0
+        self._signed_in: str | None = None  # with what trouble, in the roll
+        self._sign_in_at = 0.0
 
     # --- the story -------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Dispatcher:
     async def _feed(self, forever: bool) -> None:
         await self._inherit()
         last_flush = last_recovery = self._monotonic()
-        self._sign_at = last_flush + SIGN_AFTER_SECONDS
+        self._sign_in_at = last_flush + SIGN_IN_AFTER_SECONDS
         while not self._desk.stopping:
             for task in self._connections:
                 if task.done():
@@ -179,7 +179,7 @@ class Dispatcher:
                 for lane in self._lanes:
                     lane.measure(now - last_flush or FLUSH_SECONDS)
                 last_flush = now
-            await self._sign()
+            await self._sign_in()
             for lane in self._lanes:
                 if self._desk.has_room(lane) and self._shares.may(lane.name, self._desk.able()):
                     claimed = await self._claim(lane) or claimed
@@ -191,12 +191,12 @@ class Dispatcher:
             if not claimed:
                 await self._pause_for_change(FLUSH_SECONDS)
 
-    async def _sign(self) -> None:
+    async def _sign_in(self) -> None:
         """Have `mailer status` know that this worker is there, and at once when a relay goes away or comes back."""
         now, trouble = self._monotonic(), "; ".join(str(lane.trouble) for lane in self._lanes if lane.trouble)
-        if now >= self._sign_at or (self._signed is not None and self._signed != trouble):
-            self._signed, self._sign_at = trouble, now + SIGN_SECONDS
-            await self._persist(self._books.sign, trouble)
+        if now >= self._sign_in_at or (self._signed_in is not None and self._signed_in != trouble):
+            self._signed_in, self._sign_in_at = trouble, now + SIGN_IN_SECONDS
+            await self._persist(self._books.sign_in, trouble)
 
     async def _nothing_left(self, forever: bool) -> bool:
         await self._flush()
@@ -220,8 +220,8 @@ class Dispatcher:
         self._observer.finished(await self._persist(self._books.finish_issues))
         if any(lane.part for lane in self._lanes):
             await self._persist(self._books.leave)
-        if self._signed is not None:
-            await self._persist(self._books.strike)
+        if self._signed_in is not None:
+            await self._persist(self._books.sign_out)
 
     async def _let_finish(self) -> None:
         """Wait for the connections and record meanwhile; take back, after a while, what was not handed over."""
