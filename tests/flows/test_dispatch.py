@@ -453,9 +453,7 @@ async def test_leaving_during_the_send_is_obeyed(stage: Stage) -> None:
             gate.let_go()
             await run
         counts = stage.counts()
-        assert (
-            1 <= counts["accepted"] <= claimed + 2 < stage.readers
-        )  # and a claim, twice the last, made at that moment
+        assert 1 <= counts["accepted"] <= claimed + 2 < stage.readers  # and a claim of two made at that moment
         assert counts["accepted"] + counts["suppressed"] == stage.readers
         stage.agree(relay)
 
