@@ -86,8 +86,6 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
     try:
         text, name = read_text(club, reference)
     except SourceError as problem:
-        if problem.where == reference:  # there is no such file
-            raise
         name, _, line = problem.where.rpartition(":")
         return "", name, Examined(None, None, (error("I01", int(line), ended(problem.message)),))
     return text, name, examine(text, name) if club is None else club.examine(text, name)

@@ -325,7 +325,7 @@ def _day(text: str) -> date:
 
 
 def _bytes(reference: str) -> tuple[bytes, str]:
-    from mailer.errors import SourceError
+    from mailer.errors import NotFound, UsageError
 
     if reference == "-":
         return sys.stdin.buffer.read(), "stdin"
@@ -333,9 +333,9 @@ def _bytes(reference: str) -> tuple[bytes, str]:
         return Path(reference).read_bytes(), reference
     except FileNotFoundError:
         what = Sentence("no such file; name the pasted text, or - for standard input")
-        raise SourceError(what, where=reference) from None
+        raise NotFound(what, where=reference) from None
     except OSError as error:
-        raise SourceError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
+        raise UsageError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

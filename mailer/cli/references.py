@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.errors import SourceError
+from mailer.errors import NotFound, SourceError, UsageError
 from mailer.rendering.finding import Sentence
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ def published(club: Club, reference: str) -> str:
 
     if not (reference == "-" or Path(reference).suffix == ".md"):
         return reference
-    from mailer.errors import NotFound
     from mailer.rendering import source
 
     text, name = read_text(club, reference)
@@ -34,7 +33,7 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
     """The text of an issue file and the name to call it by in messages.
 
     A reference that is no path is looked for as a slug or number among the club's issues/ files.
-    Raises SourceError.
+    Raises NotFound, UsageError where it cannot be read, SourceError where it is no text.
     """
     if reference == "-":
         return _decode(sys.stdin.buffer.read(), "stdin"), "stdin"
@@ -44,12 +43,12 @@ def read_text(club: Club | None, reference: str) -> tuple[str, str]:
     except FileNotFoundError:
         raise no_such_file(reference) from None
     except OSError as error:
-        raise SourceError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
+        raise UsageError(Sentence("cannot be read: %(why)s", why=error.strerror), where=reference) from None
 
 
-def no_such_file(reference: str) -> SourceError:
+def no_such_file(reference: str) -> NotFound:
     """What to say when a reference leads to no file."""
-    return SourceError(Sentence("no such file; 'mailer issue list' shows the club's issues"), where=reference)
+    return NotFound(Sentence("no such file; 'mailer issue list' shows the club's issues"), where=reference)
 
 
 def locate(club: Club | None, reference: str) -> Path:

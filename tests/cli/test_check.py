@@ -122,7 +122,7 @@ def test_what_ends_a_command_is_told_in_the_editors_language_too(folder: Path, m
     en = "mailer: nowhere.md: no such file; 'mailer issue list' shows the club's issues\n"
     assert run("check", "nowhere.md")[2].endswith(en)
     assert run("check", "--language", "zh", "nowhere.md")[2].endswith(zh)
-    assert run("check", "nowhere:12") == (1, "", run("check", "nowhere.md")[2].replace("nowhere.md", "nowhere:12"))
+    assert run("check", "nowhere:12") == (2, "", run("check", "nowhere.md")[2].replace("nowhere.md", "nowhere:12"))
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert run("check", "nowhere.md")[2].endswith(zh)
     assert run("check", "--json", "nowhere.md")[2].endswith(en)

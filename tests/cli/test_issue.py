@@ -96,7 +96,7 @@ def test_a_chinese_terminal_reads_the_report_in_chinese_and_a_program_in_english
 @pytest.mark.parametrize("arguments", [["import", "missing.txt"], ["show", "missing.md"], ["fmt", "missing.md"]])
 def test_a_missing_file_is_one_line(folder: Path, arguments: list[str]) -> None:
     code, _, err = run("issue", *arguments)
-    assert code == 1
+    assert code == 2
     assert len(err.strip().splitlines()) == 1
 
 

@@ -114,4 +114,4 @@ def test_the_preview_shows_findings_and_the_line_that_stops_it(folder):
 def test_a_preview_of_no_file_says_where_the_issues_are_listed(folder: Path) -> None:
     for reference in ("999", "nosuch.md"):
         result = CliRunner().invoke(main, ["--config", str(folder / "mailer.toml"), "preview", reference])
-        assert (result.exit_code, "mailer issue list" in result.output) == (1, True), result.output
+        assert (result.exit_code, "mailer issue list" in result.output) == (2, True), result.output
