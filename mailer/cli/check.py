@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli import TONGUE
 from mailer.errors import SourceError
 from mailer.rendering.finding import LANGUAGES
 
@@ -50,11 +49,9 @@ def check(
     Exit code 0: fine, or warnings only; 1: errors. A rule is silenced in the front matter, with a reason:
     `silence:` and below it `  I03: our own story`. Without a club's folder the rules on page and message are left out.
     """
-    from mailer.cli.output import print_json, talk, tongue
+    from mailer.cli.output import print_json, speak, talk
 
-    language = language or ("en" if as_json else None)
-    ctx.meta[TONGUE] = language
-    _ = tongue(language)
+    _ = speak(ctx, language, as_json=as_json)
     club = _club(ctx)
     if club is None:
         talk(_("no mailer.toml here: the rules on the page and the message are left out"))
@@ -93,10 +90,10 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
 
 def _sum(errors: int, warnings: int, _: Translate) -> str:
     """How many of each kind there are, in words."""
-    from mailer.rendering.finding import counted_errors
+    from mailer.rendering.finding import counted_errors, how_many
 
-    other = _("1 warning") if warnings == 1 else _("%(count)s warnings", count=f"{warnings:,}")
-    return _("%(errors)s, %(warnings)s", errors=counted_errors(errors).said(_), warnings=other)
+    other = how_many(warnings, "1 warning", "%(count)s warnings")
+    return _("%(errors)s, %(warnings)s", errors=counted_errors(errors).said(_), warnings=other.said(_))
 
 
 def _cut(examined: Examined, _: Translate) -> str:

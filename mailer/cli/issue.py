@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.cli import TONGUE
-from mailer.rendering.finding import LANGUAGES, Sentence
+from mailer.rendering.finding import LANGUAGES, Sentence, how_many
 
 if TYPE_CHECKING:
     from mailer.model.issue import Issue
@@ -59,16 +58,14 @@ def import_(
     from dataclasses import replace
 
     from mailer.cli import shelf
-    from mailer.cli.output import talk, tongue
-    from mailer.rendering import canonical, paste
+    from mailer.cli.output import speak, talk
+    from mailer.rendering import canonical, paste, source
 
-    language = language or ("en" if as_json else None)
-    ctx.meta[TONGUE] = language
-    _ = tongue(language)
+    _ = speak(ctx, language, as_json=as_json)
     club = _club(ctx)
     data, name = _bytes(text)
     given = _day(day) if day else None
-    lang = lang or (_edition(output) if output else "")
+    lang = lang or (source.edition_tag(output) if output else "")
     reading = paste.read(data, today=_today(club), day=given, lang=lang, defaults=_defaults(club, output), name=name)
     made = reading.issue if number is None else replace(reading.issue, number=number)
     if club is not None and made.newsletter == club.settings.newsletter.name:
@@ -208,14 +205,6 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
         ctx.exit(1)
 
 
-def _edition(output: Path) -> str:
-    """The language that a file's name tells: "en" of `2026-05-21.en.md`."""
-    from mailer.rendering import language
-
-    tag = output.with_suffix("").suffix.removeprefix(".")
-    return tag if language.is_tag(tag) else ""
-
-
 def _print_reading(made: Issue, reading: Reading, markdown: str, _: Translate) -> None:
     from mailer.cli.output import print_json
 
@@ -267,19 +256,15 @@ def _summary(made: Issue, reading: Reading, _: Translate) -> str:
     items = list(made.items)
     called = made.cta is not None and bool(made.cta.title or made.cta.text)
     parts = [
-        _counted(sum(bool(section.title) for section in made.sections), "1 section", "%(count)s sections"),
-        _counted(len(items), "1 item", "%(count)s items"),
-        _counted(sum(item.source is not None for item in items), "1 source", "%(count)s sources"),
-        _counted(len(made.leads), "1 lead", "%(count)s leads"),
-        _counted(int(called), "1 call to action", "%(count)s call to action"),
-        _counted(sum(repair.nature == "repair" for repair in reading.repairs), "1 repair", "%(count)s repairs"),
-        _counted(len(reading.unplaced), "1 line not placed", "%(count)s lines not placed"),
+        how_many(sum(bool(section.title) for section in made.sections), "1 section", "%(count)s sections"),
+        how_many(len(items), "1 item", "%(count)s items"),
+        how_many(sum(item.source is not None for item in items), "1 source", "%(count)s sources"),
+        how_many(len(made.leads), "1 lead", "%(count)s leads"),
+        how_many(int(called), "1 call to action", "%(count)s call to action"),
+        how_many(sum(repair.nature == "repair" for repair in reading.repairs), "1 repair", "%(count)s repairs"),
+        how_many(len(reading.unplaced), "1 line not placed", "%(count)s lines not placed"),
     ]
     return _(", ").join(part.said(_) for part in parts)
-
-
-def _counted(number: int, one: str, several: str) -> Sentence:
-    return Sentence(one) if number == 1 else Sentence(several, count=f"{number:,}")
 
 
 def _club(ctx: click.Context) -> Club | None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from mailer.cli import TONGUE
 from mailer.model.formula import guarded
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not data")
+
+
+def speak(ctx: click.Context, language: str | None, *, as_json: bool) -> Translate:
+    """The language a command was told to speak, English with --json: for what it prints and for what ends it."""
+    ctx.meta[TONGUE] = wanted = language or ("en" if as_json else None)
+    return tongue(wanted)
 
 
 def tongue(wanted: str | None = None) -> Translate:

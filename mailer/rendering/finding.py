@@ -92,9 +92,14 @@ def ended(what: Sentence | str) -> Sentence:
     return Sentence(what) if what.endswith("?") else Sentence("%(what)s.", what=what)
 
 
+def how_many(number: int, one: str, several: str) -> Sentence:
+    """A number of things in words: the sentence for one of them, or for so many, with `%(count)s` in it."""
+    return Sentence(one) if number == 1 else Sentence(several, count=f"{number:,}")
+
+
 def counted_errors(count: int) -> Sentence:
     """How many errors there are, in words."""
-    return Sentence("1 error") if count == 1 else Sentence("%(count)s errors", count=f"{count:,}")
+    return how_many(count, "1 error", "%(count)s errors")
 
 
 def first_of(findings: Sequence[Finding]) -> Sentence:

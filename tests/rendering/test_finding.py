@@ -33,7 +33,7 @@ FILES = [
         )
     ),
 ]
-FIRST = {"error": 2, "warning": 2, "Sentence": 0, "_Wrong": 0, "_counted": 1, "_": 0}  # the argument that is the first
+FIRST = {"error": 2, "warning": 2, "Sentence": 0, "_Wrong": 0, "how_many": 1, "_": 0}  # the argument that is the first
 REPORTED = {"found": 2, "add": 2, "drop": 1}  # the argument of a Report's method that is the sentence
 
 
