@@ -57,7 +57,7 @@ def without_edges(lines: list[Line], report: Report) -> list[Line]:
 
 def _end_page(kept: list[Line], names: set[str], report: Report) -> None:
     """Drop the name that stands above a page's number."""
-    last = next((i for i in range(len(kept) - 1, 0, -1) if kept[i].text), 0)
+    last = _last(kept)
     if last > FIRST and kept[last].text in names:
         report.drop(kept[last].number, "head of a page dropped", kept[last].text)
         del kept[last]
@@ -65,6 +65,11 @@ def _end_page(kept: list[Line], names: set[str], report: Report) -> None:
 
 def _go_on(kept: list[Line], *, turned: bool) -> None:
     """Drop the blank lines at the turn of a page where a sentence had not ended."""
-    last = next((i for i in range(len(kept) - 1, 0, -1) if kept[i].text), 0)
+    last = _last(kept)
     if turned and last and not _STOPPED.search(kept[last].text):
         del kept[last + 1 :]
+
+
+def _last(kept: list[Line]) -> int:
+    """The last line with something on it; 0 where there is none but the first."""
+    return next((i for i in range(len(kept) - 1, 0, -1) if kept[i].text), 0)
