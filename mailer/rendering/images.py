@@ -5,17 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mailer.errors import SourceError
 from mailer.model.issue import Image, Issue
-from mailer.rendering import markdown
 from mailer.rendering.finding import Finding, Sentence, error, warning
+
+if TYPE_CHECKING:
+    from mailer.rendering.markdown import Link
 
 LARGEST = 2_000_000  # bytes
 LARGEST_EMBEDDED = 20_000
@@ -32,7 +34,7 @@ def is_file(url: str) -> bool:
     return _ELSEWHERE.match(url.removeprefix(EMBEDDED)) is None
 
 
-def load(issue: Issue, links: Iterable[markdown.Link], folder: Path) -> tuple[Issue, list[Finding]]:
+def load(issue: Issue, links: Iterable[Link], folder: Path) -> tuple[Issue, list[Finding]]:
     """The issue with the files among `links` that it shows, and what is wrong with them (I20, I21).
 
     Files are looked for in `folder` and below it; nothing outside is read.
@@ -79,20 +81,6 @@ def read(content: bytes) -> Image | None:
     if not (0 < width <= 20_000 and 0 < height <= 20_000):
         return None
     return Image(content, kind, width, height, sha256(content).hexdigest()[:32])
-
-
-def place(attrs: dict[str, str | int | float], images: Mapping[str, Image], base_url: str, domain: str) -> None:
-    """Give a Markdown picture's attributes the address readers see, and its size where the file is known.
-
-    Raises SourceError for a file that was not loaded.
-    """
-    written = str(attrs["src"])
-    if not is_file(written):
-        return
-    image = next((image for url, image in images.items() if markdown.address(url) == written), None)
-    if image is None:
-        raise SourceError(Sentence("the picture '%(name)s' is not beside the issue", name=unquote(written)))
-    attrs |= shown(image, base_url, domain, wish=str(attrs.get("width", "")))
 
 
 def shown(image: Image, base_url: str, domain: str, wish: str = "") -> dict[str, str]:

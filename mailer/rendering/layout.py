@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from markupsafe import Markup
 
-from mailer.model.issue import CallToAction, Issue, Item, Source
+from mailer.errors import SourceError
+from mailer.model.issue import CallToAction, Image, Issue, Item, Source
 from mailer.rendering import images, language, markdown
 from mailer.rendering.facts import ClubFacts
+from mailer.rendering.finding import Sentence
 from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
 from mailer.rendering.translation import direction
@@ -32,7 +35,7 @@ def lay_out(
 ) -> dict[str, Any]:
     """The template's context, in which `slots` stand for what differs per reader. Raises SourceError for a bad tag."""
     words = theme.words(issue.lang)
-    place = partial(images.place, images=issue.images, base_url=club.base_url, domain=club.domain)
+    place = partial(_place, pictures=issue.images, base_url=club.base_url, domain=club.domain)
     writer = _Writer(issue.lang, slots, place)
     numbered = dict(zip((id(item) for item in issue.items), range(1, 1_000_000), strict=False))
     sections: list[dict[str, Any]] = [
@@ -93,6 +96,20 @@ def lay_out(
         "font": theme.font(issue.lang),
         "mso_font": "Microsoft YaHei" if issue.lang.startswith("zh") else "Segoe UI,Arial,sans-serif",
     }
+
+
+def _place(attrs: dict[str, str | int | float], pictures: Mapping[str, Image], base_url: str, domain: str) -> None:
+    """Give a Markdown picture's attributes the address readers see, and its size where the file is known.
+
+    Raises SourceError for a file that was not loaded.
+    """
+    written = str(attrs["src"])
+    if not images.is_file(written):
+        return
+    image = next((image for url, image in pictures.items() if markdown.address(url) == written), None)
+    if image is None:
+        raise SourceError(Sentence("the picture '%(name)s' is not beside the issue", name=unquote(written)))
+    attrs |= images.shown(image, base_url, domain, wish=str(attrs.get("width", "")))
 
 
 def _begun(lead: str) -> str:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from html import escape
 
 import pytest
@@ -15,6 +17,17 @@ PAGE = """<!DOCTYPE html>
 <!--[if mso]><style>p{mso-hide:all}</style><![endif]-->
 </head><body><div class="x"><p align="left">高 &amp; <a href="{{ x }}">a</a><a href="#n1">b</a></p></div>
 <table class="w" width="100%"><tr><td>x</td></tr></table></body></html>"""
+
+
+LOADED = "import sys; from mailer.rendering.inline import inline; inline('<p>a</p>')"
+
+
+def test_what_fetches_stylesheets_is_not_loaded_and_stays_as_it_was_where_it_is():
+    subprocess.run([sys.executable, "-c", f"{LOADED}; sys.exit('requests' in sys.modules)"], check=True)
+    kept = "import requests; asked = requests"
+    subprocess.run(
+        [sys.executable, "-c", f"{kept}; {LOADED}; sys.exit(asked is not sys.modules['requests'])"], check=True
+    )
 
 
 def test_rules_go_into_style_attributes_and_nothing_else_changes():
