@@ -27,8 +27,8 @@ class Pipelining:
         self._doubts = 0
         self._trying: object = None
 
-    def window(self, session: object) -> int:
-        """How many commands this session may leave unanswered now."""
+    def ask_window(self, session: object) -> int:
+        """How many commands this session may leave unanswered now; the first that asks is the one that tries."""
         if not self._allowed:
             return LOCKSTEP
         if self._works:

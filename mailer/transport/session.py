@@ -110,10 +110,9 @@ class SmtpSession:
         try:
             if self._announced is None:
                 async with asyncio.timeout(limit):
-                    before = await self._clear_up()
-                    for command in (self._lone_dot, self._quit) if self._lone_dot in before else (self._quit,):
-                        self._wire.say([command], LOCKSTEP)
-                        await self._answer()
+                    if self._lone_dot in await self._clear_up():
+                        await self._exchange(self._lone_dot)
+                    await self._exchange(self._quit)
                 await self._wire.finish(limit)
         except (Broken, TimeoutError):
             pass
@@ -154,7 +153,7 @@ class SmtpSession:
         if announced:
             self._pipelining.works()
         self._wire.require_quiet()
-        if self._window > LOCKSTEP:
+        if self._ask_window() > LOCKSTEP:
             self._announce(following())
         handing_over()
         self._phase = Phase.DOT
@@ -180,11 +179,9 @@ class SmtpSession:
 
         Whether they went in a group: another session may change the window meanwhile.
         """
-        before, commands, window = await self._clear_up(), self._commands(message), self._window
-        if window > LOCKSTEP or not before:
-            self._wire.say([*before, *commands], window)
-        else:
-            self._wire.say(before, window)
+        before, commands, window = await self._clear_up(), self._commands(message), self._ask_window()
+        grouped = window > LOCKSTEP
+        self._wire.say([*before, *commands] if grouped else before, window)
         for command in before:
             reply = await self._answer()
             if command is self._rset and reply.code >= 400:
@@ -192,10 +189,10 @@ class SmtpSession:
                 self._wire.require_quiet()
             elif command is self._lone_dot and reply.code < 400:
                 self._pipelining.ends("it took a message for nobody")
-        if before and window == LOCKSTEP:
+        if not grouped:
             self._wire.say(commands, window)
         self._open = None
-        return window > LOCKSTEP
+        return grouped
 
     async def _clear_up(self) -> list[Command]:
         """Hear what the group of a refused message still gets; returns what must be said to end its transaction.
@@ -244,6 +241,11 @@ class SmtpSession:
         mail = f"MAIL FROM:<{return_path}>{size}{body}{utf8}\r\n"
         return [self._usual(mail), self._usual(f"RCPT TO:<{recipient}>\r\n"), self._data]
 
+    async def _exchange(self, command: Command) -> Reply:
+        """Say one command and hear its reply."""
+        self._wire.say([command], LOCKSTEP)
+        return await self._answer()
+
     async def _answer(self) -> Reply:
         """The reply to the oldest command that has none yet."""
         _, reply = await self._wire.answer()
@@ -255,9 +257,9 @@ class SmtpSession:
         if reply.code == 421:
             self._wire.abort(str(reply), reply)
 
-    @property
-    def _window(self) -> int:
-        return self._pipelining.window(self) if self._pipelines else LOCKSTEP
+    def _ask_window(self) -> int:
+        """How many commands may be unanswered now; asking may make this the session that tries pipelining."""
+        return self._pipelining.ask_window(self) if self._pipelines else LOCKSTEP
 
     def _where(self) -> Phase:
         return Phase.BODY if self._phase is Phase.DOT and self._wire.dot_held else self._phase

@@ -79,7 +79,7 @@ def test_connections_lost_outside_of_a_group_say_nothing_about_pipelining() -> N
     told: list[str] = []
     pipelining = Pipelining(told.append)
     for session in (object(), object(), object()):
-        assert pipelining.window(session) > LOCKSTEP
+        assert pipelining.ask_window(session) > LOCKSTEP
         pipelining.leave(session, Broken("connection lost"))
     assert told == []
 
@@ -151,7 +151,7 @@ async def test_a_503_to_a_group_is_about_the_group_even_when_another_session_has
 async def test_a_503_to_a_command_alone_is_no_groups_even_when_another_session_has_just_proved_them() -> None:
     told: list[str] = []
     pipelining = Pipelining(told.append)
-    pipelining.window(object())  # who tries it
+    pipelining.ask_window(object())  # who tries it
     async with opened(pipelining) as (session, relay, reader):
         sending = asyncio.create_task(session.send(to(), nothing))
         await reader.readuntil(b"\r\n")
