@@ -129,7 +129,6 @@ class Lane:
         """
         if not self.unheard:
             self._first_unheard = now
-            self._last_begun = begun
         self.unheard += 1
         self._last_begun = max(self._last_begun, begun)
         return self.unheard if self._last_begun > self._first_unheard else 0
