@@ -1,27 +1,47 @@
-"""The books of a worker: what a claim takes of whom, when several limits meet."""
+"""The books of a worker: what a claim takes of whom, when several limits meet, and what answers are charged to."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from support.cast import NOW, later, publish, reader
 
-from mailer.flows.dispatch.books import Books
+from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal
+from mailer.flows.dispatch.books import HESITANT_SECONDS, Books
+from mailer.mail.reply import Reply
+from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
-from mailer.model.routing import ANYBODY
+from mailer.model.routing import ANYBODY, Route
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import budgets
 from mailer.store.budgets import PROVIDER, Slowdown
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
 from mailer.transport.lane import Lane
 
 QUOTAS = (Window(12, 3600.0),)
+PLENTY = (Window(1000, 3600.0),)
+LATER = Reply(450, ("4.2.0 Greylisted, come back later",))
+TAKEN = Reply(250, ("2.0.0 ok",))
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    seconds: float = 0.0
 
 
 @pytest.fixture
-def books(db: Database, tmp_path: Path) -> Books:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def books(db: Database, tmp_path: Path, clock: Clock) -> Books:
     with db.transaction() as conn:
         for number in range(120):
             reader(conn, f"reader{number}@{('qq.com', '163.com', 'example.com')[number % 3]}")
@@ -33,16 +53,36 @@ def books(db: Database, tmp_path: Path) -> Books:
         clock=lambda: later(seconds=301),
         worker=Worker("w1", "host", 1, "boot"),
         journal_folder=tmp_path,
-        monotonic=lambda: 0.0,
+        monotonic=lambda: clock.seconds,
     )
 
 
-def _claimed(books: Books, limit: int, quotas: tuple[Window, ...] = ()) -> Counter[str]:
+def _batch(books: Books, limit: int, quotas: tuple[Window, ...] = (), way: Route = ANYBODY) -> Batch:
     lane = Lane(SimpleNamespace(name="relay"), 10, lambda token: token, quotas=quotas)  # type: ignore[arg-type]
-    batch, _ = books.claim(lane, limit, ANYBODY)
+    batch, _ = books.claim(lane, limit, way)
     assert batch is not None
     batch.journal.close()
-    return Counter(row.domain for row in batch.deliveries)
+    return batch
+
+
+def _claimed(books: Books, limit: int, quotas: tuple[Window, ...] = ()) -> Counter[str]:
+    return Counter(row.domain for row in _batch(books, limit, quotas).deliveries)
+
+
+def _answered(books: Books, batch: Batch, reply: Reply, *slowdowns: Slowdown) -> None:
+    """The relay has said the same to every message of a batch."""
+    page = Page(slowdowns={one.key: one for one in slowdowns})
+    state = State.ACCEPTED if reply.positive else State.DEFERRED
+    for row in batch.deliveries:
+        outcome = Outcome(row, state, later(seconds=301), "relay", Phase.DOT, reply.code, due_at=later(days=1))
+        refusal = None if reply.positive else Refusal(row, reply, Phase.RCPT)
+        page.entries.append(Entry(batch, outcome, refusal))
+    books.write(page, {batch.id: batch})
+
+
+def _defer(books: Books, domain: str, count: int = 1) -> None:
+    """A provider has told some of its readers to come back later; a day is long here."""
+    _answered(books, _batch(books, count, way=Route(only=frozenset({domain}))), LATER)
 
 
 def _slow(db: Database, *domains: str) -> dict[str, int]:
@@ -68,3 +108,71 @@ def test_slowed_providers_together_get_no_more_than_the_claim_is_of(db: Database
 
 def test_without_limits_a_claim_is_of_whoever_comes_first(books: Books) -> None:
     assert _claimed(books, 30) == dict.fromkeys(("qq.com", "163.com", "example.com"), 10)
+
+
+def test_where_quotas_draw_a_send_out_half_of_a_claim_is_for_who_said_come_back_later(books: Books) -> None:
+    _defer(books, "qq.com")
+    assert _claimed(books, 20, PLENTY) == {"qq.com": 10, "163.com": 5, "example.com": 5}
+    assert _claimed(books, 21, PLENTY) == {"qq.com": 10, "163.com": 6, "example.com": 5}
+
+
+def test_what_one_half_has_not_enough_readers_for_goes_to_the_other(books: Books) -> None:
+    _defer(books, "qq.com", 36)
+    assert _claimed(books, 20, PLENTY)["qq.com"] == 4
+    _defer(books, "163.com", 30)
+    _defer(books, "example.com", 28)
+    assert _claimed(books, 20, PLENTY) == {"163.com": 2, "example.com": 4}
+
+
+def test_who_has_readers_left_when_all_others_are_through_gets_the_whole_claim(books: Books) -> None:
+    _defer(books, "qq.com")
+    assert len(_batch(books, 76, way=Route(without=frozenset({"qq.com"}))).deliveries) == 76
+    assert _claimed(books, 20, PLENTY) == {"qq.com": 16, "163.com": 2, "example.com": 2}
+
+
+@pytest.mark.parametrize(
+    ("after", "quotas", "first"),
+    [(HESITANT_SECONDS - 1, PLENTY, 10), (HESITANT_SECONDS, PLENTY, 6), (0.0, (), 6)],
+)
+def test_who_said_come_back_later_goes_first_for_ten_minutes_and_only_where_there_are_quotas(
+    books: Books, clock: Clock, after: float, quotas: tuple[Window, ...], first: int
+) -> None:
+    _defer(books, "qq.com")
+    clock.seconds = after
+    assert _claimed(books, 20, quotas)["qq.com"] == first
+
+
+def test_what_was_answered_counts_against_its_relay_and_its_provider_whatever_the_answer_was(
+    db: Database, books: Books
+) -> None:
+    key = PROVIDER + "qq.com"
+    batch = _batch(books, 6, PLENTY, Route(only=frozenset({"qq.com"})))
+    _answered(books, batch, LATER, Slowdown(key, 60, 10.0, "450 slow down"))
+    now = later(seconds=301 + 11)
+    may = db.run(budgets.allowance, "relay", PLENTY, now)
+    assert (may.relay, may.providers) == (994, {"qq.com": 24 - 6})
+    _answered(books, _batch(books, 4, PLENTY, Route(only=frozenset({"163.com"}))), TAKEN)
+    assert db.run(budgets.allowance, "relay", PLENTY, now).relay == 990
+
+
+def test_what_is_written_again_because_its_commit_was_not_heard_of_is_charged_once(db: Database, books: Books) -> None:
+    batch = _batch(books, 6, PLENTY)
+    for _ in range(2):
+        _answered(books, batch, TAKEN)
+    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 994
+
+
+def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Database, books: Books) -> None:
+    key = PROVIDER + "qq.com"
+    taken, refused = (_batch(books, 6, PLENTY, Route(only=frozenset({"qq.com"}))) for _ in range(2))
+    db.run(budgets.settle, {}, [Slowdown(key, 30, 60.0, "450 slow down")], later(seconds=300))
+    books.claim(Lane(SimpleNamespace(name="relay"), 1, str), 1, ANYBODY)  # type: ignore[arg-type]
+    _answered(books, taken, TAKEN)
+    _answered(books, refused, LATER)
+    (seen,) = db.read(budgets.slowed, later(seconds=360))
+    assert seen.per_minute == 36
+
+
+def test_where_nothing_is_limited_nothing_is_charged(db: Database, books: Books) -> None:
+    _answered(books, _batch(books, 6), TAKEN)
+    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 1000

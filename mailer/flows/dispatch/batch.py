@@ -70,7 +70,7 @@ class Page:
     slowdowns: dict[str, Slowdown] = field(default_factory=dict)  # by budget
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.released or self.pauses or self.slowdowns)
+        return bool(self.entries or self.released)  # who is to pause or to slow down, is so by an entry
 
     def copy(self) -> Page:
         """The page as it stands: more may be written on this one meanwhile."""
