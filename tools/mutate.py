@@ -4,7 +4,7 @@
     make mutants ARGS="--file mailer/store/ledger.py --list"
 
 Works in a copy of the program. Each mutant is put before the fastest tests first: those of its rooms, then seeds of
-the simulation, then the dispatcher over real SMTP; the first that fails has caught it.
+the simulation, then the dispatcher over real SMTP, the worker's command, PostgreSQL: the first that fails caught it.
 """
 
 from __future__ import annotations
@@ -48,25 +48,39 @@ FILES = (
     "mailer/transport/replies.py",
     "mailer/transport/session.py",
 )
-WIRE = "mailer/transport/"
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not postgresql")
+SESSION = ("pipelining", "protocol", "replies", "session")  # what a transaction is made of, without the dispatcher
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+SQLITE = "not postgresql"
 ROOMS = (
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
+    *(f"tests/transport/test_{name}.py" for name in ("lane", "pace")),
     *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
     *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "books")),
 )
-QUICK = "not postgresql and (restarts or greylisting_costs or is_away or together and 1)"  # of what shows the pace
-PROMPT = "not postgresql and not takes_two and not leaving_during"  # all but two that wait long
+QUICK = f"{SQLITE} and (restarts or greylisting_costs or is_away or together and 1)"  # of what shows the pace
+PROMPT = f"{SQLITE} and not takes_two and not leaving_during"  # all but two that wait long
 DISPATCH = ("tests/flows/test_dispatch.py", "tests/flows/test_dispatch_faults.py")  # they wait more than they work
 Stage = tuple[str, tuple[str, ...]]  # name, command
-PATIENCE = 5  # times as long as without a change, and nobody waits for it any longer
-STAGES: tuple[Stage, ...] = (
-    ("rooms", (*PYTEST, *ROOMS)),
-    ("simulation", (sys.executable, "-m", "support.play", "0:30")),
-    ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py")),
+PATIENCE = 4  # times as long as without a change; who takes longer has one more try, of three times as long
+SIMULATION: Stage = ("simulation", (sys.executable, "-m", "support.play", "0:30"))
+TRANSPORT: Stage = ("transport", (*PYTEST, "-n", "2", "tests/transport"))
+PACING: Stage = ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py"))
+SENDING: tuple[Stage, ...] = (
     ("dispatch", (*PYTEST, "-n", "4", "-k", PROMPT, *DISPATCH)),
+    ("worker", (*PYTEST, "-n", "4", "-k", SQLITE, "tests/cli/test_worker.py")),
 )
-WIRE_STAGES: tuple[Stage, ...] = (("transport", (*PYTEST, "-n", "2", "tests/transport")), *STAGES[1:])
+POSTGRESQL: Stage = ("postgresql", (*PYTEST, "-m", "postgres", *ROOMS))
+
+
+def stages_of(file: str) -> tuple[Stage, ...]:
+    """What a change of a file is put before, the likeliest to notice soon first; PostgreSQL only where it is asked."""
+    if Path(file).stem in SESSION:
+        return (SIMULATION, TRANSPORT, PACING, *SENDING)
+    rooms = sorted(ROOMS, key=lambda room: Path(room).stem != f"test_{Path(file).stem}")
+    first: tuple[Stage, ...] = (("rooms", (*PYTEST, "-k", SQLITE, *rooms)), SIMULATION, PACING, *SENDING)
+    return (*first, POSTGRESQL) if file.startswith("mailer/store/") else first
+
+
 SWAPS: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
@@ -234,7 +248,7 @@ class Bench:
     """Copies of the program, one for each trial that runs at the same time."""
 
     def __init__(self, folder: Path, count: int, *, quick: bool) -> None:
-        self._stages = 2 if quick else len(STAGES)
+        self._quick = quick
         self._limits: dict[str, float] = {}  # seconds, by stage
         self._free = [folder / str(number) for number in range(count)]
         for copied in self._free:
@@ -249,40 +263,67 @@ class Bench:
         copied = self._free.pop()
         try:
             if mutant is None:
-                return self._run(copied, STAGES) or self._run(copied, WIRE_STAGES[:1])
+                return self._run(copied, tuple(dict([*stages_of("mailer/store/"), TRANSPORT]).items()))
             file = copied / mutant.file
             before = file.read_text(encoding="utf-8")
             file.write_text(mutant.apply(before), encoding="utf-8")
             try:
-                return self._run(copied, WIRE_STAGES if mutant.file.startswith(WIRE) else STAGES)
+                return self._run(copied, stages_of(mutant.file))
             finally:
                 file.write_text(before, encoding="utf-8")
         finally:
             self._free.append(copied)
 
     def _run(self, copied: Path, stages: Sequence[Stage]) -> str:
-        environment = os.environ | {"PYTHONPATH": f"{copied}{os.pathsep}{copied / 'tests'}"}
-        for name, command in stages[: self._stages]:
-            times = 2 if name == "dispatch" else 1  # real time may fail one that is only hurried
-            began = time.monotonic()
-            try:
-                if not any(_ends_well(command, copied, environment, self._limits.get(name)) for _ in range(times)):
-                    return name
-            except subprocess.TimeoutExpired:
-                return f"{name}, in time"
+        path = f"{copied}{os.pathsep}{copied / 'tests'}"
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+        for name, command in stages[: 2 if self._quick else None]:
+            began, limit = time.monotonic(), self._limits.get(name)
+            if (ended := _ends_well(command, copied, environment, limit)) is None:  # the machine may have been busy
+                ended = _ends_well(command, copied, environment, 3 * (limit or 0))
+            if not ended:
+                return name if ended is not None else f"{name}, in time"
             self._limits.setdefault(name, PATIENCE * (time.monotonic() - began))
         return ""
 
 
-def _ends_well(command: tuple[str, ...], folder: Path, environment: dict[str, str], seconds: float | None) -> bool:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
-    try:
-        return process.wait(timeout=seconds) == 0
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def _ends_well(
+    command: tuple[str, ...], folder: Path, environment: dict[str, str], seconds: float | None
+) -> bool | None:
+    """Whether nothing fails; None when it takes too long. In real time a test may fail that was only hurried: what
+    failed beside others has to fail alone, too."""
+    for more in ((), ("--maxfail=20",)):
+        ended, failed = _end((*command, *more), folder, environment, seconds)
+        if ended is None or ended == 0:
+            return None if ended is None else True
+        if "-n" not in command or not failed:
+            return False
+        if ended := _end((*PYTEST, *failed), folder, environment, seconds)[0]:
+            return False
+        if ended is None:
+            return None
+    return True
+
+
+def _end(
+    command: tuple[str, ...], folder: Path, environment: dict[str, str], seconds: float | None
+) -> tuple[int | None, list[str]]:
+    """What a command ended with, None when it took too long; and the tests that failed."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=said, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            ended = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None, []
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        said.seek(0)
+        words = [line.partition(" - ")[0].strip().partition(" ") for line in said]
+    return ended, [test for what, _, test in words if what in {"FAILED", "ERROR"}]
 
 
 def difference(mutant: Mutant, text: str) -> str:
