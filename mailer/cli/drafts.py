@@ -15,9 +15,9 @@ from mailer.cli.segments import warn_of_unknown
 from mailer.errors import PublishError, RestoredError, UsageError
 from mailer.flows import control, segments
 from mailer.flows import publish as flow
+from mailer.model.language_tag import same
 from mailer.rendering import merge_tags, source
 from mailer.rendering.finding import Sentence, counted_errors
-from mailer.rendering.language import same
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue

@@ -102,9 +102,10 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
     from mailer.cli import shelf
     from mailer.cli.output import talk
     from mailer.errors import UsageError
-    from mailer.rendering import canonical, language
+    from mailer.model import language_tag
+    from mailer.rendering import canonical
 
-    if lang and not language.is_tag(lang):
+    if lang and not language_tag.is_tag(lang):
         raise UsageError(f"--lang {lang!r} is not a language tag such as en or zh-Hans")
     club = _club(ctx)
     folder = _folder(club)

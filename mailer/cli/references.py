@@ -67,7 +67,8 @@ def _among_issues(folder: Path, reference: str, home: str) -> Path | None:
     if reference.isdigit():
         import re
 
-        from mailer.rendering import language, source
+        from mailer.model import language_tag
+        from mailer.rendering import source
 
         number = re.compile(rf"^number:\s*{int(reference)}\s*$", re.MULTILINE)
         found = [
@@ -75,7 +76,7 @@ def _among_issues(folder: Path, reference: str, home: str) -> Path | None:
             for path in sorted(folder.glob("*.md"))
             if number.search(path.read_text(encoding="utf-8", errors="replace")[:2000])
         ]
-        return min(found, key=lambda path: not language.same(source.edition_tag(path), home), default=None)
+        return min(found, key=lambda path: not language_tag.same(source.edition_tag(path), home), default=None)
     return None
 
 

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailer.model import language_tag
 from mailer.model.issue import CallToAction, Issue
-from mailer.rendering import canonical, language, source
+from mailer.rendering import canonical, source
 from mailer.rendering.translation import translator
 
 if TYPE_CHECKING:
@@ -48,15 +49,15 @@ def following(folder: Path, today: date, club: Club | None, lang: str, *, alone:
         first = _first(today, club, lang)
         return [(first, f"{first.date.isoformat()}.md")]
     home = lang or (club.settings.newsletter.language if club else "")
-    path, last = max(found, key=lambda pair: (pair[1].date, pair[1].number or 0, language.same(pair[1].lang, home)))
+    path, last = max(found, key=lambda pair: (pair[1].date, pair[1].number or 0, language_tag.same(pair[1].lang, home)))
     sisters = source.sisters(path)
     named = bool(sisters) or source.edition_tag(path) != ""
     editions = [(path, last), *(pair for pair in found if pair[0] in sisters)]
     if lang:
-        editions = [pair for pair in editions if language.same(pair[1].lang, lang)]
+        editions = [pair for pair in editions if language_tag.same(pair[1].lang, lang)]
     if not editions:
         made = _after(last, lang, club.settings.newsletter.name_in(lang) if club else last.newsletter)
-        return [(made, _file(made, language.primary(lang) if named else ""))]
+        return [(made, _file(made, language_tag.primary(lang) if named else ""))]
     return [
         (made, _file(made, source.edition_tag(beside) if named else ""))
         for beside, before in editions[: 1 if alone else None]

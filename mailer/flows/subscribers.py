@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection
 
 from mailer.errors import NotFound, UsageError
 from mailer.mail.address import match_key, parse
+from mailer.model import language_tag
 from mailer.model.roster import Entry
-from mailer.model.subscriber import State, Subscriber, fault_in_text, language_tag, tag_name, tombstone, tombstones
+from mailer.model.subscriber import State, Subscriber, fault_in_text, tag_name, tombstone, tombstones
 from mailer.model.tokens import Keyring
 from mailer.store import applications, consents, erasure, history, roster, signups, subscribers
 from mailer.store.engine import Database
@@ -52,7 +53,7 @@ def add(
     if fault := fault_in_text(source):
         raise UsageError(f"the source of consent {fault}")
     new_tags = _tags(tags)
-    kept_language = language_tag(language)
+    kept_language = language_tag.read(language)
     if kept_language is None:
         raise UsageError(f"{language!r} is no language tag such as en or zh-CN")
     entry = Entry(0, address, name, kept_language, tuple(new_tags), source=source)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from mailer.model.language_tag import same
+
 MAX_ANSWER = 500
 MAX_LONG_ANSWER = 4000
 
@@ -117,8 +119,4 @@ def in_language(texts: Mapping[str, str], language: str) -> str:
     """The text in `language`, in one with the same first subtag, or the first there is."""
     if language in texts:
         return texts[language]
-    primary = language.partition("-")[0].lower()
-    for tag, text in texts.items():
-        if tag.partition("-")[0].lower() == primary:
-            return text
-    return next(iter(texts.values()), "")
+    return next((text for tag, text in texts.items() if same(tag, language)), next(iter(texts.values()), ""))

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from mailer.errors import AddressError, ImportFileError
 from mailer.mail.address import Address, parse
+from mailer.model import language_tag
 from mailer.model.formula import unguarded
-from mailer.model.subscriber import State, attribute_name, fault_in_text, language_tag, split_tags
+from mailer.model.subscriber import State, attribute_name, fault_in_text, split_tags
 
 _KNOWN = ("email", "name", "language", "tags", "status", "consent_source", "consent_at")
 _JOINED = "joined_at"  # of our own export: when he agreed to be a reader
@@ -203,7 +204,7 @@ class Layout:
             address = parse(cells[self._email])
         except AddressError as error:
             raise Fault(str(error)) from None
-        language = language_tag(cells[self._language])
+        language = language_tag.read(cells[self._language])
         if language is None:
             raise Fault(f"language {cells[self._language]!r} is no language tag such as en or zh-CN")
         status = cells[self._status].lower()

@@ -16,8 +16,9 @@ from difflib import get_close_matches
 from unicodedata import normalize
 
 from mailer.errors import UsageError
+from mailer.model import language_tag
 from mailer.model.columns import width
-from mailer.model.subscriber import State, language_tag
+from mailer.model.subscriber import State
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 20
@@ -253,7 +254,7 @@ class _Parser:
         text = re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
         if field == "state" and op != "contains" and text.lower() not in set(State):
             raise self._error(f"there is no state {text!r}; states are {', '.join(State)}", token.at)
-        if field == "language" and op != "contains" and language_tag(text) is None:
+        if field == "language" and op != "contains" and language_tag.read(text) is None:
             raise self._error(f"{text!r} is no language tag such as en or zh-CN", token.at)
         return text
 

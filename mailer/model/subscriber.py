@@ -89,27 +89,6 @@ def _name_of_character(char: str) -> str:
     return f"holds the control character U+{ord(char):04X}"
 
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.ASCII | re.IGNORECASE)  # RFC 5646, its usual tags
-
-
-@lru_cache(maxsize=1024)
-def language_tag(text: str) -> str | None:
-    """A language tag as written by RFC 5646 2.1.1 (`zh-cn` -> `zh-CN`, `zh_Hans` -> `zh-Hans`); None for no tag."""
-    text = text.strip().replace("_", "-")
-    if not text:
-        return ""
-    if not _LANGUAGE.fullmatch(text):
-        return None
-    first, *others = text.split("-")
-    return "-".join([first.lower(), *(_subtag(part) for part in others)])
-
-
-def _subtag(part: str) -> str:
-    if len(part) == 2:
-        return part.upper()
-    return part.title() if len(part) == 4 and part.isalpha() else part.lower()
-
-
 def tag_name(text: str) -> str:
     """A tag as it is kept: lower case, single spaces, so that `Tmall ` and `tmall` are one."""
     return " ".join(text.split()).casefold()

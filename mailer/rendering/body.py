@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from mailer.model import language_tag
 from mailer.model.issue import CallToAction, Item, Section
 from mailer.rendering import language
 from mailer.rendering.attribution import LINK, split_source, strip_blank, unescape
@@ -152,7 +153,7 @@ class Body:
     def _read_item(self, opened: _Open) -> Item:
         headline, attributes = self._attributes(opened.text, opened.line)
         lang = attributes.get("lang", "")
-        if lang and not language.is_tag(lang):
+        if lang and not language_tag.is_tag(lang):
             fix = 'Write, for example: {lang="zh-Hans"}.'
             self.findings.append(error("I01", opened.line, "'%(lang)s' is not a language tag.", fix, lang=lang))
             lang = ""
@@ -162,7 +163,7 @@ class Body:
             body=body,
             source=source,
             lead=attributes.get("lead"),
-            lang=language.canonical_tag(lang) if lang else language.detect(headline, self.lang or "en"),
+            lang=language_tag.canonical(lang) if lang else language.detect(headline, self.lang or "en"),
             line=opened.line,
             own=source is None and body != strip_blank(opened.lines),
         )

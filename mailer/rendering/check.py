@@ -7,9 +7,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
+from mailer.model import language_tag
 from mailer.model.columns import width
 from mailer.model.issue import Issue, Item
-from mailer.rendering import language, markdown, merge_tags, source
+from mailer.rendering import markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
 from mailer.rendering.check_marks import check_marks
 from mailer.rendering.finding import NOT_SILENCED, Finding, ended, error, warning
@@ -87,7 +88,7 @@ def check_sister(issue: Issue, sister: Issue, name: str) -> list[Finding]:
         return [
             error("I19", line, message, "Give both one number.", name=name, theirs=sister.identity, ours=issue.identity)
         ]
-    if language.same(issue.lang, sister.lang):
+    if language_tag.same(issue.lang, sister.lang):
         message = "%(name)s is in %(lang)s too."
         fix = "Keep one edition a language."
         return [error("I19", issue.lines.get("lang", 1), message, fix, name=name, lang=sister.lang)]
@@ -130,7 +131,7 @@ def _items(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
             fix = "Delete one of the two."
             yield warning("I06", item.line, message, fix, line=twin.line)
         seen.append(item)
-        if not language.same(item.lang or issue.lang, issue.lang):
+        if not language_tag.same(item.lang or issue.lang, issue.lang):
             message = "the headline is in %(lang)s, the issue in %(own)s; it is marked so for readers."
             fix = "Translate it, or silence I15 with a reason."
             yield warning("I15", item.line, message, fix, lang=item.lang, own=issue.lang)

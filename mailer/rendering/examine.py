@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailer.errors import SourceError, TemplateError
+from mailer.model import language_tag
 from mailer.model.issue import Issue
-from mailer.rendering import check, check_html, check_message, images, language, registry, source
+from mailer.rendering import check, check_html, check_message, images, registry, source
 from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, Sentence, error, first_of, spoken, warning
@@ -129,7 +130,7 @@ def _is_translation(issue: Issue, head: str) -> bool:
     """Whether a file's front matter is that of the same day's issue in another language."""
     lang = re.search(r"^lang:[ \t]*[\"']?([\w-]+)", head, re.MULTILINE)
     same_day = re.search(rf"^date:[ \t]*[\"']?{issue.date.isoformat()}", head, re.MULTILINE)
-    return same_day is not None and lang is not None and not language.same(lang[1], issue.lang)
+    return same_day is not None and lang is not None and not language_tag.same(lang[1], issue.lang)
 
 
 def _sisters(path: Path, found: list[Finding]) -> dict[str, Issue]:

@@ -10,8 +10,9 @@ from datetime import date
 
 import yaml
 
+from mailer.model import language_tag
 from mailer.model.issue import Silence
-from mailer.rendering import language, slips
+from mailer.rendering import slips
 from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, Sentence, error
 
 KEYS = (
@@ -220,12 +221,12 @@ def _meant_day(text: str) -> str:
 def _lang(node: yaml.Node, line: int) -> str:
     text = _text(node)
     meant = _OTHER_TAGS.get(text.lower()) or (text.replace("_", "-") if "_" in text else "")
-    if meant and language.is_tag(meant):
+    if meant and language_tag.is_tag(meant):
         raise _Wrong("'%(text)s' is not a language tag", "Did you mean '%(name)s'?", text=text, name=meant)
-    if not language.is_tag(text):
+    if not language_tag.is_tag(text):
         fix = "Write, for example: lang: en, or lang: zh-Hans."
         raise _Wrong("'%(text)s' is not a language tag", fix, text=text)
-    return language.canonical_tag(text)
+    return language_tag.canonical(text)
 
 
 def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+from mailer.model.language_tag import primary
+
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd〇]")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -13,28 +14,6 @@ _WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
 # Language -> the script it is written in, where that is not Latin.
 _SCRIPTS = {"zh": "han", "yue": "han", "ja": "kana", "ko": "hangul"}
 _TAGS = {"kana": "ja", "hangul": "ko", "latin": "en"}
-
-
-def is_tag(text: str) -> bool:
-    """Whether `text` has the form of a BCP 47 language tag."""
-    return _TAG.fullmatch(text) is not None
-
-
-def canonical_tag(tag: str) -> str:
-    """A tag with the capitals RFC 5646 2.1.1 recommends: `ZH-hans-cn` -> `zh-Hans-CN`."""
-    first, *rest = tag.split("-")
-    shaped = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
-    return "-".join([first.lower(), *shaped])
-
-
-def primary(tag: str) -> str:
-    """The language alone: `zh` of `zh-Hans`."""
-    return tag.partition("-")[0].lower()
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two tags name one language, whatever their script or region."""
-    return primary(one) == primary(other)
 
 
 def is_chinese(tag: str) -> bool:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction, Image, Issue, Item, Source
+from mailer.model.language_tag import primary
 from mailer.rendering import images, language, markdown
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.finding import Sentence
@@ -156,7 +157,7 @@ class _Writer:
 
     def __init__(self, lang: str, slots: Slots, place: Callable[[markdown.Attributes], None]) -> None:
         self._lang = lang
-        self._chinese = lang.split("-")[0] in {"zh", "ja", "ko"}
+        self._chinese = primary(lang) in {"zh", "ja", "ko"}
         self._slots = slots
         self._place = place
 

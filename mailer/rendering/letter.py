@@ -12,6 +12,7 @@ from itertools import count
 from mailer.errors import TemplateError
 from mailer.mail import header
 from mailer.model.columns import width
+from mailer.model.language_tag import primary
 from mailer.model.letter import Link
 from mailer.model.tokens import LENGTH, Keyring, Purpose
 from mailer.rendering import text
@@ -22,7 +23,7 @@ from mailer.rendering.message import multipart
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.transfer import Encoded
-from mailer.rendering.translation import choose, direction, primary, translator, written_in
+from mailer.rendering.translation import choose, direction, translator, written_in
 
 _MARK = "0link{:0" + str(LENGTH - 5) + "}"  # as long as a token, and none: those have no 0
 _MARKED = re.compile(rf"0link(\d{{{LENGTH - 5}}})")

@@ -10,7 +10,8 @@ from functools import cached_property
 import yaml
 
 from mailer.errors import SourceError
-from mailer.rendering import language, slips
+from mailer.model import language_tag
+from mailer.rendering import slips
 from mailer.rendering.finding import Sentence
 
 LIMIT = 500_000
@@ -28,7 +29,7 @@ class Entry:
 
     def in_language(self, lang: str) -> str:
         """The name to write in an issue of that language."""
-        return self.names.get(language.primary(lang), self.name)
+        return self.names.get(language_tag.primary(lang), self.name)
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -112,8 +113,8 @@ def _entry(key: yaml.Node, value: yaml.Node, name: str) -> Entry:
             raise SourceError(what, where=f"{name}:{part.start_mark.line + 1}")
         elif word == "url":
             url = str(node.value)
-        elif language.is_tag(word) and len(language.primary(word)) < 4:
-            names[language.primary(word)] = str(node.value)
+        elif language_tag.is_tag(word) and len(language_tag.primary(word)) < 4:
+            names[language_tag.primary(word)] = str(node.value)
         else:
             unknown = "unknown key '%(key)s' of '%(name)s'; known are url, aliases and language tags such as zh"
             what = Sentence(unknown, key=word, name=key.value)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.errors import SettingsError
+from mailer.model.language_tag import primary
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -31,11 +32,6 @@ def available() -> tuple[str, ...]:
     """The languages there is a catalogue for, as folder names, and English."""
     found = sorted(path.parent.parent.name for path in LOCALES.glob("*/LC_MESSAGES/mailer.po"))
     return (SOURCE, *(name for name in found if primary(name) != SOURCE))
-
-
-def primary(tag: str) -> str:
-    """The first subtag of a language tag: zh of zh-Hans-CN."""
-    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 def direction(tag: str) -> str:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from mailer.model import language_tag
 from mailer.model.application import in_language
-from mailer.model.subscriber import language_tag
 from mailer.settings.table import CENTURY, Section, mailable, once, one_line, worded
 
 PLACEHOLDER = "My Newsletter"
@@ -56,7 +56,7 @@ class NewsletterSettings(Section):
     def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         once(value)
         for tag in value:
-            if not language_tag(tag) or "_" in tag or tag != tag.strip():
+            if not language_tag.read(tag) or "_" in tag or tag != tag.strip():
                 raise ValueError(f"{tag!r} is no language tag such as en or zh-CN")
         return value
 
@@ -66,7 +66,7 @@ class NewsletterSettings(Section):
             raise ValueError("default_language is not among languages")
         for key in ("names", "postal_addresses"):
             for tag in getattr(self, key):
-                if not any(_primary(tag) == _primary(language) for language in self.languages):
+                if not any(language_tag.same(tag, language) for language in self.languages):
                     raise ValueError(f"{key} has a text for {tag!r}, which is not among languages")
         return self
 
@@ -121,7 +121,3 @@ class LegalSettings(Section):
 
     _addresses = field_validator("refusal_address")(mailable)
     _header = field_validator("label")(one_line)
-
-
-def _primary(tag: str) -> str:
-    return tag.partition("-")[0].lower()

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, literal, or_, select, true, update
 
 from mailer.model.delivery import State
+from mailer.model.language_tag import primary
 from mailer.model.subscriber import State as Standing
 from mailer.store.bulk import make_room
 from mailer.store.schema import Instant, deliveries, exclusions, issues, subscribers
@@ -146,11 +147,7 @@ def _edition_for(by_language: Mapping[str, int], default_language: str) -> Colum
     as_written = [(chosen == "", default), *((chosen == tag, literal(edition)) for tag, edition in by_language.items())]
     exact = [(language == tag.lower(), literal(edition)) for tag, edition in by_language.items()]
     same = [
-        (or_(language == _primary(tag), language.startswith(_primary(tag) + "-")), literal(edition))
+        (or_(language == primary(tag), language.startswith(primary(tag) + "-")), literal(edition))
         for tag, edition in by_language.items()
     ]
     return case(*as_written, *exact, *same, else_=default)
-
-
-def _primary(tag: str) -> str:
-    return tag.lower().partition("-")[0]

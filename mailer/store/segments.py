@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, false, func, not_,
 
 from mailer.errors import AddressError
 from mailer.mail.address import parse
+from mailer.model import language_tag
 from mailer.model import segment as model
 from mailer.model.segment import Segment
-from mailer.model.subscriber import language_tag, tag_name
+from mailer.model.subscriber import tag_name
 from mailer.store import attributes
 from mailer.store.attributes import Position
 from mailer.store.schema import subscribers, to_lines
@@ -102,7 +103,7 @@ class _Translation:
         column = subscribers.c.language
         if op == "contains":
             return _text(column, op, [value])
-        wanted = language_tag(value) or value
+        wanted = language_tag.read(value) or value
         found = or_(column == wanted, Position(column, wanted + "-") == 1)
         default = self._default_language
         return or_(found, column == "") if default == wanted or default.startswith(wanted + "-") else found

@@ -11,7 +11,6 @@ from mailer.model.subscriber import (
     attribute_name,
     fault_in_text,
     first_name,
-    language_tag,
     split_tags,
     tombstone,
     tombstones,
@@ -66,11 +65,6 @@ def test_a_text_that_could_break_a_header_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "Alice O'Doe", "张小明", "José", "😀", "a=?b", "x" * 1024])
 def test_an_ordinary_text_is_kept(text: str) -> None:
     assert fault_in_text(text) == ""
-
-
-def test_language_tags_are_written_one_way() -> None:
-    assert [language_tag(text) for text in ("ZH_cn", "zh-hans-cn", "EN", "")] == ["zh-CN", "zh-Hans-CN", "en", ""]
-    assert language_tag("English!") is None
 
 
 def test_tags_and_attribute_names_are_written_one_way() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from mailer.errors import SourceError
-from mailer.rendering import canonical, language, markdown, paste, source
+from mailer.model import language_tag
+from mailer.rendering import canonical, markdown, paste, source
 from mailer.rendering.finding import spoken
 from mailer.rendering.translation import translator
 
@@ -44,7 +45,7 @@ def differences(expected: dict[str, Any], reading: paste.Reading) -> list[str]:
         compare("issue", expected, "newsletter", issue.newsletter)
     if not issue.date.isoformat().endswith(expected["date"] or ""):
         found.append(f"date: {issue.date}, expected {expected['date']}")
-    if not language.same(issue.lang, expected["lang"]):
+    if not language_tag.same(issue.lang, expected["lang"]):
         found.append(f"lang: {issue.lang}, expected {expected['lang']}")
     leads = [number for number, item in enumerate(issue.items, 1) if item.lead is not None]
     compare("issue", expected, "title_leads", leads)
@@ -61,7 +62,7 @@ def differences(expected: dict[str, Any], reading: paste.Reading) -> list[str]:
         compare(f"item {number}", wanted, "paragraphs", paragraphs(item.body))
         compare(f"item {number}", wanted, "source", item.source.name if item.source else None)
         compare(f"item {number}", wanted, "source_url", (item.source.url or None) if item.source else None)
-        if not language.same(item.lang, wanted["lang"]):
+        if not language_tag.same(item.lang, wanted["lang"]):
             found.append(f"item {number} lang: {item.lang}")
     return found
 

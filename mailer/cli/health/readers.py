@@ -10,8 +10,9 @@ from mailer.cli.health.finding import Bad, Finding, loopback, made_up, on_trial
 from mailer.errors import MailerError, SettingsError
 from mailer.intake import imap
 from mailer.model.application import in_language
-from mailer.rendering.language import detect, same
-from mailer.rendering.translation import available, primary, slips
+from mailer.model.language_tag import primary, same
+from mailer.rendering.language import detect
+from mailer.rendering.translation import available, slips
 
 if TYPE_CHECKING:
     from mailer.wiring import Club

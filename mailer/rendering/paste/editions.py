@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 from dataclasses import replace
 
+from mailer.model import language_tag
 from mailer.rendering import language
 from mailer.rendering.paste import enumerators
 from mailer.rendering.paste.line import Line
@@ -26,7 +27,7 @@ def choose(lines: list[Line], found: Outline, end: int, lang: str, report: Repor
     Where neither is wanted (`lang` is ""), both stay, and the report says how to read one.
     """
     ordered = sorted(found.starts)
-    tags = [language.primary(language.detect(found.starts[start], "en")) for start in ordered]
+    tags = [language_tag.primary(language.detect(found.starts[start], "en")) for start in ordered]
     both = [*dict.fromkeys(tags)]
     if (
         len(both) != 2
@@ -39,7 +40,7 @@ def choose(lines: list[Line], found: Outline, end: int, lang: str, report: Repor
             report.drop(lines[index].number, "name of a language dropped", lines[index].text)
             lines[index] = replace(lines[index], text="")
             found.titles.pop(index, None)
-    wanted = next((tag for tag in both if lang and language.same(lang, tag)), "")
+    wanted = next((tag for tag in both if lang and language_tag.same(lang, tag)), "")
     one, other = sorted(both, key=lambda tag: tag != wanted)
     what = (
         "every item is there in two languages; %(one)s alone is read: import again with --lang %(other)s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
+from mailer.model import language_tag
 from mailer.model.columns import width
 from mailer.model.issue import CallToAction, Issue, Item, Section
 from mailer.rendering import language
@@ -123,7 +124,7 @@ class Maker:
         words = "\n".join([*headlines, *(text for item in items.values() for text in item.paragraphs)])
         default = next(iter(self.defaults.languages), "zh" if language.han_share(words) > 0.5 else "en")
         found = language.detect(links.strip(words)[0], default)
-        return next((tag for tag in self.defaults.languages if language.same(tag, found)), found)
+        return next((tag for tag in self.defaults.languages if language_tag.same(tag, found)), found)
 
     def _day(self, head: Head) -> date:
         if self.day:
