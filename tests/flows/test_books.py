@@ -69,20 +69,20 @@ def _claimed(books: Books, limit: int, quotas: tuple[Window, ...] = ()) -> Count
     return Counter(row.domain for row in _batch(books, limit, quotas).deliveries)
 
 
-def _answered(books: Books, batch: Batch, reply: Reply, *slowdowns: Slowdown) -> None:
-    """The relay has said the same to every message of a batch."""
+def _answered(books: Books, batches: list[Batch], reply: Reply, *slowdowns: Slowdown) -> None:
+    """The relay has said the same to every message of some batches."""
     page = Page(slowdowns={one.key: one for one in slowdowns})
     state = State.ACCEPTED if reply.positive else State.DEFERRED
-    for row in batch.deliveries:
+    for batch, row in [(each, row) for each in batches for row in each.deliveries]:
         outcome = Outcome(row, state, later(seconds=301), "relay", Phase.DOT, reply.code, due_at=later(days=1))
         refusal = None if reply.positive else Refusal(row, reply, Phase.RCPT)
         page.entries.append(Entry(batch, outcome, refusal))
-    books.write(page, {batch.id: batch})
+    books.write(page, {each.id: each for each in batches})
 
 
 def _defer(books: Books, domain: str, count: int = 1) -> None:
     """A provider has told some of its readers to come back later; a day is long here."""
-    _answered(books, _batch(books, count, way=Route(only=frozenset({domain}))), LATER)
+    _answered(books, [_batch(books, count, way=Route(only=frozenset({domain})))], LATER)
 
 
 def _slow(db: Database, *domains: str) -> dict[str, int]:
@@ -147,19 +147,19 @@ def test_what_was_answered_counts_against_its_relay_and_its_provider_whatever_th
 ) -> None:
     key = PROVIDER + "qq.com"
     batch = _batch(books, 6, PLENTY, Route(only=frozenset({"qq.com"})))
-    _answered(books, batch, LATER, Slowdown(key, 60, 10.0, "450 slow down"))
+    _answered(books, [batch], LATER, Slowdown(key, 60, 10.0, "450 slow down"))
     now = later(seconds=301 + 11)
     may = db.run(budgets.allowance, "relay", PLENTY, now)
     assert (may.relay, may.providers) == (994, {"qq.com": 24 - 6})
-    _answered(books, _batch(books, 4, PLENTY, Route(only=frozenset({"163.com"}))), TAKEN)
+    _answered(books, [_batch(books, 4, PLENTY, Route(only=frozenset({"163.com"})))], TAKEN)
     assert db.run(budgets.allowance, "relay", PLENTY, now).relay == 990
 
 
 def test_what_is_written_again_because_its_commit_was_not_heard_of_is_charged_once(db: Database, books: Books) -> None:
-    batch = _batch(books, 6, PLENTY)
-    for _ in range(2):
-        _answered(books, batch, TAKEN)
-    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 994
+    first, second = _batch(books, 6, PLENTY), _batch(books, 4, PLENTY)
+    _answered(books, [first], TAKEN)
+    _answered(books, [first, second], TAKEN)
+    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 990
 
 
 def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Database, books: Books) -> None:
@@ -167,12 +167,12 @@ def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Data
     taken, refused = (_batch(books, 6, PLENTY, Route(only=frozenset({"qq.com"}))) for _ in range(2))
     db.run(budgets.settle, {}, [Slowdown(key, 30, 60.0, "450 slow down")], later(seconds=300))
     books.claim(Lane(SimpleNamespace(name="relay"), 1, str), 1, ANYBODY)  # type: ignore[arg-type]
-    _answered(books, taken, TAKEN)
-    _answered(books, refused, LATER)
+    _answered(books, [taken], TAKEN)
+    _answered(books, [refused], LATER)
     (seen,) = db.read(budgets.slowed, later(seconds=360))
     assert seen.per_minute == 36
 
 
 def test_where_nothing_is_limited_nothing_is_charged(db: Database, books: Books) -> None:
-    _answered(books, _batch(books, 6), TAKEN)
+    _answered(books, [_batch(books, 6)], TAKEN)
     assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 1000

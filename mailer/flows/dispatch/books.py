@@ -207,7 +207,7 @@ class Books:
         with self._db.transaction() as conn:
             now = self._set_clock(conn)
             ours = leases.renew(conn, batches, now + LEASE)
-            new = [ledger.record(conn, claim_id, ended, now) for claim_id, ended in outcomes.items()]
+            new = {claim_id for claim_id, ended in outcomes.items() if ledger.record(conn, claim_id, ended, now)}
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
             paused = {
@@ -222,9 +222,10 @@ class Books:
                 ledger.repeat_uncertain(conn, now)
             leases.end_claims(conn, done, now)
             self._metered.update(page.slowdowns)
-            charges = self._charges(entry.outcome for entry in page.entries) if any(new) else Counter()
+            fresh = [entry.outcome for entry in page.entries if entry.batch.id in new]
+            charges = self._charges(fresh)
             if charges or page.slowdowns:
-                taken = self._charges(entry.outcome for entry in page.entries if entry.outcome.state is State.ACCEPTED)
+                taken = self._charges(one for one in fresh if one.state is State.ACCEPTED)
                 budgets.settle(conn, charges, list(page.slowdowns.values()), now, taken)
             return Written(ours, paused)
 

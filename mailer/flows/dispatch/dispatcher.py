@@ -172,12 +172,12 @@ class Dispatcher:
                 self.tally.error = next((lane.trouble for lane in self._lanes), None)
                 return
             page, now, claimed = self._desk.page, self._monotonic(), False
-            if page.pauses:  # before anything more of the issue is claimed
+            due = now - last_flush >= FLUSH_SECONDS
+            if due or page.pauses or page.slowdowns:  # before anything more of the issue, or for them, is claimed
                 await self._flush()
-            if now - last_flush >= FLUSH_SECONDS or page.slowdowns:
-                await self._flush()
+            if due:
                 for lane in self._lanes:
-                    lane.measure(now - last_flush or FLUSH_SECONDS)
+                    lane.measure(now - last_flush)
                 last_flush = now
             await self._sign_in()
             for lane in self._lanes:
