@@ -57,14 +57,15 @@ ROOMS = (
     *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
     *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "books")),
 )
-QUICK = f"{SQLITE} and (restarts or greylisting_costs or is_away or together and 1)"  # of what shows the pace
+QUICK = f"{SQLITE} and (promptness or restarts or greylisting_costs or is_away or together and 1)"  # of the pace
 PROMPT = f"{SQLITE} and not takes_two and not leaving_during"  # all but two that wait long
 DISPATCH = ("tests/flows/test_dispatch.py", "tests/flows/test_dispatch_faults.py")  # they wait more than they work
 Stage = tuple[str, tuple[str, ...]]  # name, command
 PATIENCE = 4  # times as long as without a change; who takes longer has one more try, of three times as long
 SIMULATION: Stage = ("simulation", (sys.executable, "-m", "support.play", "0:30"))
 TRANSPORT: Stage = ("transport", (*PYTEST, "-n", "2", "tests/transport"))
-PACING: Stage = ("pacing", (*PYTEST, "-k", QUICK, "tests/flows/test_pacing_simulation.py"))
+PACED = ("tests/flows/test_promptness.py", "tests/flows/test_pacing_simulation.py")
+PACING: Stage = ("pacing", (*PYTEST, "-k", QUICK, *PACED))
 SENDING: tuple[Stage, ...] = (
     ("dispatch", (*PYTEST, "-n", "4", "-k", PROMPT, *DISPATCH)),
     ("worker", (*PYTEST, "-n", "4", "-k", SQLITE, "tests/cli/test_worker.py")),

@@ -1,8 +1,10 @@
 """What the tests of the dispatcher stand on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.pacing_world import MakeWorld, PacedWorld
 from support.stage import Stage
 
 from mailer.store.engine import Database
@@ -19,3 +21,17 @@ def short_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
 def stage(db: Database, tmp_path: Path) -> Stage:
     """An issue for twelve readers: once on SQLite, once on PostgreSQL."""
     return Stage(db, tmp_path)
+
+
+@pytest.fixture
+def make_world(sqlite_url: str, tmp_path: Path) -> Iterator[MakeWorld]:
+    """Makes a world of relays with limits, for so many readers by domain."""
+    worlds = []
+
+    def make(readers: dict[str, int], seed: int = 1) -> PacedWorld:
+        worlds.append(PacedWorld(tmp_path, sqlite_url, readers, seed))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.db.close()

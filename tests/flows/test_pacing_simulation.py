@@ -1,12 +1,9 @@
 """Pacing as a whole: no limit is ever exceeded, and a send takes at most a tenth longer than it must."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 from support import virtual
-from support.pacing_world import PacedWorld, Provider
+from support.pacing_world import MakeWorld, Provider
 
 from mailer.flows.dispatch import dispatcher
 from mailer.mail.reply import Reply
@@ -14,21 +11,6 @@ from mailer.store.schema import claims
 
 MINUTE, HOUR = 60.0, 3600.0
 NEAR_BEST = 1.1
-
-MakeWorld = Callable[..., PacedWorld]
-
-
-@pytest.fixture
-def make_world(sqlite_url: str, tmp_path: Path) -> Iterator[MakeWorld]:
-    worlds = []
-
-    def make(readers: dict[str, int], seed: int = 1) -> PacedWorld:
-        worlds.append(PacedWorld(tmp_path, sqlite_url, readers, seed))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.db.close()
 
 
 def _best(readers: int, limits: dict[float, int]) -> float:

@@ -91,11 +91,13 @@ class PacedRelay:
     down: Callable[[float], bool] = lambda now: False
     taken: Counter[str] = field(default_factory=Counter)  # by recipient domain
     exceeded: int = 0
+    sessions: int = 0  # open now
 
     async def open(self) -> PacedSession:
-        await asyncio.sleep(self.latency)
+        await asyncio.sleep(min(self.latency, 1.0))
         if self.down(self.world.now):
             raise RelayError("connection refused", phase="connect")
+        self.sessions += 1
         return PacedSession(self)
 
 
@@ -108,6 +110,7 @@ class PacedSession:
 
     async def close(self) -> None:
         self.usable = False
+        self.relay.sessions -= 1
 
     async def send(
         self,
@@ -208,11 +211,15 @@ class PacedWorld:
             hop=hop,
         )
 
-    async def play(self, workers: int = 1, restart_every: float = 0.0) -> float:
-        """Send until everybody has been accepted; `restart_every` seconds each worker is stopped for another."""
+    def begin(self) -> None:
+        """Publish the issue."""
         self.done = asyncio.Event()
         (self.folder / "journal").mkdir(exist_ok=True)
         self.prepare()
+
+    async def play(self, workers: int = 1, restart_every: float = 0.0) -> float:
+        """Send until everybody has been accepted; `restart_every` seconds each worker is stopped for another."""
+        self.begin()
 
         async def work(number: int) -> None:
             turn = 0
@@ -232,3 +239,6 @@ class PacedWorld:
         assert set(self.accepted.values()) == {1}
         assert not sum(relay.exceeded for relay, _ in self.relays)
         return self.last
+
+
+MakeWorld = Callable[..., PacedWorld]
