@@ -233,7 +233,7 @@ class Club:
         settings = self.settings
         return Alerts(
             db=self.db,
-            write_letter=lambda *letter: self.write_letter(*letter),  # what it needs takes 20 MB: not before its time
+            write_letter=lambda *letter: self.write_letter(*letter),  # what it needs takes 8 MB: not before its time
             clock=self.clock,
             to=settings.alerts.to,
             language=settings.newsletter.language,

@@ -138,7 +138,7 @@ def test_what_was_claimed_while_its_relay_went_away_goes_back_at_once(table: Tab
     work = table.work("a.example", "b.example")
     table.lane.failed(1000.0, DOWN)
     table.lane.ready.extend(work)
-    table.desk.look_over(table.lane)
+    table.desk.give_back_waiting(table.lane)
     assert table.desk.page.released == work
     assert not table.lane.ready
 
@@ -279,9 +279,9 @@ def test_who_was_refused_a_log_in_does_not_try_again_for_five_minutes(table: Tab
 def test_what_is_put_back_is_all_that_is_ready_unless_some_is_chosen(table: Table) -> None:
     first, second = table.work("a.example", "b.example")
     table.lane.ready.extend([first, second])
-    table.desk.put_back(table.lane, lambda row: row.domain == "b.example")
+    table.desk.give_back_ready(table.lane, lambda row: row.domain == "b.example")
     assert (table.desk.page.released, list(table.lane.ready)) == ([second], [first])
-    table.desk.put_back(table.lane)
+    table.desk.give_back_ready(table.lane)
     assert (table.desk.page.released, list(table.lane.ready)) == ([second, first], [])
 
 
@@ -349,7 +349,7 @@ def test_what_was_being_claimed_when_a_throttle_or_a_refusal_of_ours_came_goes_b
     slowed, free = table.work("foxmail.com", "example.com", issue=8)
     (paused,) = table.work("example.com", issue=7)
     table.lane.ready.extend([slowed, free, paused])
-    table.desk.look_over(table.lane)
+    table.desk.give_back_waiting(table.lane)
     assert table.desk.page.released == [slowed, paused]
     assert list(table.lane.ready) == [free]
 
@@ -360,6 +360,6 @@ def test_what_was_being_claimed_for_a_relay_that_throttles_goes_back_whole(table
     late = table.work("example.com", "example.org")
     for lane in (table.lane, table.other):
         lane.ready.extend(late)
-        table.desk.look_over(lane)
+        table.desk.give_back_waiting(lane)
     assert table.desk.page.released == late
     assert (list(table.lane.ready), list(table.other.ready)) == ([], late)

@@ -70,13 +70,13 @@ class Connection:
             session = self._session
             usable = session is not None and session.usable
             if not usable:
-                self.let_go()
+                self.give_back()
             if session and (prepared is None or not usable or self._sent >= lane.messages_per_connection):
                 await self._close(session)
         if self._session is not None:
             await self._close(self._session)
 
-    def let_go(self) -> None:
+    def give_back(self) -> None:
         """Give back what was not handed over."""
         if self._held is not None:
             self._desk.give_back(self._held.work)
@@ -132,7 +132,7 @@ class Connection:
         session, started = self._session or await self._open(), self._now()
         if session is None or (not announced and self._is_stale(prepared.work, started)):  # opening took long
             self._lane.not_sent()
-            self.let_go()
+            self.give_back()
         else:
             await self._send(session, prepared, announced, started)
             self._sent += 1

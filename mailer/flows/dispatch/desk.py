@@ -122,14 +122,14 @@ class Desk:
         """Work that nothing was done with."""
         self.page.released.append(work)
 
-    def put_back(self, lane: Lane, chosen: Callable[[Claimed], bool] = lambda row: True) -> None:
+    def give_back_ready(self, lane: Lane, chosen: Callable[[Claimed], bool] = lambda row: True) -> None:
         """Give back what is ready of a lane and was chosen."""
         waiting = list(lane.ready)
         lane.ready.clear()
         for work in waiting:
             (self.page.released if chosen(work.row) else lane.ready).append(work)
 
-    def look_over(self, lane: Lane) -> None:
+    def give_back_waiting(self, lane: Lane) -> None:
         """Give back what is ready of a lane and has to wait: its issue is to pause, its relay is away or slowed, or the
         provider is."""
         pauses, slowed = self.page.pauses, self.page.slowdowns
@@ -140,14 +140,14 @@ class Desk:
             )
 
         if not lane.is_up(self.monotonic()):
-            self.put_back(lane)
+            self.give_back_ready(lane)
         elif pauses or slowed:
-            self.put_back(lane, waits)
+            self.give_back_ready(lane, waits)
 
-    def hold_back(self, issue_id: int) -> None:
+    def give_back_issue(self, issue_id: int) -> None:
         """Give back what is ready of an issue."""
         for lane in self.lanes:
-            self.put_back(lane, lambda row: row.issue_id == issue_id)
+            self.give_back_ready(lane, lambda row: row.issue_id == issue_id)
 
     def stop(self) -> None:
         """Have the dispatcher claim nothing more and end in good order."""
@@ -165,7 +165,7 @@ class Desk:
         if lane.is_open(self.monotonic()):
             lane.failed(self.monotonic(), error)
             if not lane.sessions:
-                self.put_back(lane)
+                self.give_back_ready(lane)
             self.observer.relay_down(lane.name, error)
             self.changed.set()
 
@@ -231,11 +231,11 @@ class Desk:
             self.page.slowdowns[key] = Slowdown(key, taken, throttle.pause, cause[:500])
             self.observer.slowed(name, throttle.pause, cause)
         for one in self.lanes:
-            self.look_over(one)
+            self.give_back_waiting(one)
         self.changed.set()
 
     def _pause(self, issue_id: int, cause: str) -> None:
         """The relay refuses us: nothing more of this issue."""
         self.page.pauses[issue_id] = cause
         self.changed.set()
-        self.hold_back(issue_id)
+        self.give_back_issue(issue_id)

@@ -213,7 +213,7 @@ class Dispatcher:
     async def _end(self) -> None:
         self._desk.ended.set()
         for lane in self._lanes:
-            self._desk.put_back(lane)
+            self._desk.give_back_ready(lane)
             lane.arrived.set()
         await self._let_finish()
         await self._flush()
@@ -236,7 +236,7 @@ class Dispatcher:
                 await self._record(self._hop)
         await asyncio.gather(*self._connections, return_exceptions=True)
         for connection in self._connections.values():
-            connection.let_go()
+            connection.give_back()
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class Dispatcher:
             self._observer.overdue(slug, count)
         lane.part = allowance.part
         if lane.part == 0:
-            self._desk.put_back(lane)
+            self._desk.give_back_ready(lane)
         lane.within_limits = allowance.relay != 0 and allowance.part != 0
         if batch is None:
             wait = POLL_SECONDS if lane.within_limits else min(max(allowance.wait, FLUSH_SECONDS), LIMIT_SECONDS)
@@ -261,7 +261,7 @@ class Dispatcher:
         lane.ready.extend(Work(batch, position, row) for position, row in enumerate(batch.deliveries))
         lane.claimed(len(batch.deliveries))
         lane.wake_at = lane.low_water(AHEAD_SECONDS, MAX_CLAIM)
-        self._desk.look_over(lane)  # much may have been heard while this was being claimed
+        self._desk.give_back_waiting(lane)  # much may have been heard while this was being claimed
         lane.arrived.set()
         return True
 
@@ -307,7 +307,7 @@ class Dispatcher:
         for issue_id, cause in written.paused.items():
             self.tally.paused += 1
             self._observer.paused(issue_id, cause)
-            self._desk.hold_back(issue_id)
+            self._desk.give_back_issue(issue_id)
 
     async def _persist(self, step: Callable[..., T], *args: Any) -> T:
         """Do a step in the database, again and again while it is away. Raises StoreError when patience ends.
