@@ -206,12 +206,13 @@ def freeze(
     return flow.publish(club.db, new, draft.editions, club.settings.newsletter.language, segment, actor, now)
 
 
-def post_test(club: Club, draft: Draft, address: str, now: datetime) -> int:
-    """Put a copy of each edition, its Subject marked [TEST], into the outbox for one address; returns how many."""
+def post_test(club: Club, draft: Draft, address: str, now: datetime) -> list[int]:
+    """Put a copy of each edition, its Subject marked [TEST], into the outbox for one address; their deliveries' ids."""
     from mailer.mail.address import parse
 
     recipient = parse(address)
     facts = replace(club.facts, label_prefix=f"[TEST] {club.facts.label_prefix}".strip())
-    for issue in draft.issues:
+    return [
         flow.post_test(club.db, club.keyring, club.render(issue, now, facts), recipient.address, now)
-    return len(draft.issues)
+        for issue in draft.issues
+    ]

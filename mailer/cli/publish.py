@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -198,12 +199,18 @@ def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
     from mailer.cli import drafts
     from mailer.cli.output import talk
     from mailer.cli.sending import exit_code, say, send
+    from mailer.model.delivery import UNFINISHED, State
+    from mailer.store import outbox
 
     copies = drafts.post_test(club, draft, address, now)
     tally = send(club)
     say(club, tally)
-    talk(f"{copies} test cop{'y' if copies == 1 else 'ies'} sent")
-    return exit_code(tally)
+    became = Counter(club.db.read(outbox.became, copies))
+    for (state, cause), count in became.items():
+        what = "sent" if state is State.ACCEPTED else f"{state.value}: {cause}" if cause else state.value
+        later = "; 'mailer dispatch' sends it" if state in UNFINISHED else ""
+        talk(f"{count} test cop{'y' if count == 1 else 'ies'} {what}{later}")
+    return max(exit_code(tally), int(any(state is not State.ACCEPTED for state, _ in became)))
 
 
 def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:

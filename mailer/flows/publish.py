@@ -143,8 +143,8 @@ def _is_another(text: str, published: str) -> bool:
     return {item.headline for item in new.items}.isdisjoint(item.headline for item in old.items)
 
 
-def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> None:
-    """Put one copy of an edition into the outbox for an editor to look at; no reader is touched."""
+def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, now: datetime) -> int:
+    """Put one copy of an edition into the outbox for an editor to look at; its delivery's id. No reader is touched."""
     frozen = Frozen(edition.program, keyring.current)
 
     def compose(delivery_id: int) -> bytes:
@@ -153,7 +153,7 @@ def post_test(db: Database, keyring: Keyring, edition: Edition, address: str, no
 
     with db.transaction() as conn:
         images.keep(conn, edition.images, now)
-        post_letter(
+        return post_letter(
             conn,
             kind="test",
             address=address,

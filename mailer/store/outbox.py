@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Update, func, select, update
@@ -62,6 +62,13 @@ def post_letter(
 @rendered
 def _fill(database: str) -> Update:
     return update(letters).where(letters.c.id == given("this")).values(content=given("message"))
+
+
+def became(conn: Connection, delivery_ids: Sequence[int]) -> Sequence[tuple[State, str]]:
+    """What has become of letters: a state and its cause each."""
+    d = deliveries.c
+    rows = conn.execute(select(d.state, d.cause).where(d.id.in_(delivery_ids)).order_by(d.id))
+    return [(State(state), cause) for state, cause in rows]
 
 
 def posted_since(conn: Connection, kind: str, moment: datetime, limit: int) -> int:

@@ -76,6 +76,21 @@ def test_a_test_copy_goes_to_one_address_and_to_nobody_else(club: Path, relay: R
     assert data(club, "status")["issues"] == []
 
 
+def test_a_test_copy_that_did_not_leave_is_not_called_sent(
+    club: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (club / "one.md").write_text((EXAMPLES / "issue-en.md").read_text(encoding="utf-8"), encoding="utf-8")
+    refused = mailer(club, "publish", "one.md", "--test", "dave@example.org", code=1)
+    assert "1 test copy failed: 550 5.1.1 No such user" in refused.stderr
+    with Relay(refuse("rcpt", "451 4.3.0 Come back", recipient="editor@*")).in_thread() as busy:
+        monkeypatch.setenv("MAILER_RELAY__URL", busy.url)
+        waiting = mailer(club, "publish", "one.md", "--test", "editor@example.org", code=1)
+    assert "1 test copy deferred: 451 4.3.0 Come back; 'mailer dispatch' sends it" in waiting.stderr
+    away = mailer(club, "publish", "one.md", "--test", "other@example.org", code=1)
+    assert "1 test copy pending; 'mailer dispatch' sends it" in away.stderr
+    assert "sent" not in refused.stderr + away.stderr.replace("could be sent", "")
+
+
 def test_what_was_sent_can_be_shown_byte_for_byte(club: Path, relay: Relay) -> None:
     (club / "one.md").write_text((EXAMPLES / "issue-en.md").read_text(encoding="utf-8"), encoding="utf-8")
     mailer(club, "publish", "one.md", "--yes")
