@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.cli.output import stdout_for_dash
 from mailer.rendering.finding import LANGUAGES, Sentence, how_many
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ def issue() -> None:
 
 @issue.command("import")
 @click.argument("text", metavar="TEXT")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    callback=stdout_for_dash,
+    help="File to write; default: stdout.",
+)
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="The issue's date; default: the one in the digest.")
 @click.option("--number", type=click.IntRange(0), help="The issue's number.")
 @click.option(
@@ -91,7 +98,12 @@ def import_(
 
 
 @issue.command()
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="File to write; - is stdout.",
+)
 @click.option("--lang", help="Language of the edition; default: the last issue's.")
 @click.pass_context
 def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
@@ -113,6 +125,9 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
     for made, name in shelf.following(folder, _today(club), club, lang or "", alone=output is not None):
         text = canonical.write(made).rstrip("\n") + shelf.skeleton(made.lang)
         started[output or folder / name] = text
+    if output == Path("-"):
+        click.echo("".join(started.values()), nl=False)
+        return
     for path in started:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():

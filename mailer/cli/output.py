@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def stdout_for_dash(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """For an option that names a file to write, and without which stdout is written: `-` is stdout, too."""
+    return None if file == Path("-") else file
+
+
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """One JSON value on stdout, on one line with `indent` None; moments in ISO 8601, what a terminal obeys escaped."""
     written = json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)

@@ -15,7 +15,9 @@ from mailer.cli import open_club
 @click.argument("issue")
 @click.argument("address")
 @click.option(
-    "--eml", type=click.Path(path_type=Path, dir_okay=False), help="Write the message, byte for byte, to FILE."
+    "--eml",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the message, byte for byte, to FILE; - is stdout, and nothing else is printed then.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
@@ -35,6 +37,9 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
     zone = club.settings.newsletter.zone
     found = flow.receipt(club.db, club.keyring, published(club, issue), match_key(address), club.signer)
     row, message = found.delivery, found.message
+    if eml == Path("-"):
+        click.echo(message.content, nl=False)
+        return
     if eml is not None:
         eml.write_bytes(message.content)
     facts = {

@@ -33,7 +33,13 @@ subscribers.add_command(import_)
 @subscribers.command("export")
 @click.option("--segment", metavar="SEGMENT", help="Only readers in this segment: a name or an expression.")
 @click.option(
-    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of stdout."
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    callback=output.stdout_for_dash,
+    help="Write to FILE instead of stdout.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
 @click.pass_context

@@ -40,6 +40,8 @@ def test_a_paste_on_stdin_becomes_an_issue_on_stdout_and_a_report_on_stderr(fold
     assert out.startswith("---\nnewsletter: Pier News\ndate: 2026-05-21\nlang: en\n")
     assert "stdin:9: line of strokes or stray punctuation dropped: ," in err
     assert "1 section, 2 items, 2 sources, 2 leads, 0 call to action" in err
+    assert run("issue", "import", "-", "-o", "-", "--date", "2026-05-21", stdin=PASTE)[1] == out
+    assert not (folder / "-").exists()
 
 
 def test_the_issue_is_written_to_a_file_and_never_over_another(folder: Path) -> None:
@@ -123,8 +125,10 @@ def test_new_is_the_next_number_on_the_next_working_day(folder: Path) -> None:
     Path("issues").mkdir()
     friday = "---\nnewsletter: x\nnumber: 41\ndate: 2026-05-22\nlang: zh-Hans\n---\n### 一\n"
     Path("issues/2026-05-22.md").write_text(friday, encoding="utf-8")
+    shown = run("issue", "new", "-o", "-")[1]
     code, out, _ = run("issue", "new")
     assert (code, out.strip()) == (0, "issues/2026-05-25.md")
+    assert shown == Path("issues/2026-05-25.md").read_text(encoding="utf-8")
     text = Path("issues/2026-05-25.md").read_text(encoding="utf-8")
     assert "number: 42\ndate: 2026-05-25\nlang: zh-Hans" in text
 

@@ -136,6 +136,9 @@ def test_an_export_to_a_file_is_for_its_owner_only_and_says_what_stdout_says(clu
     assert run(club, "subscribers", "export", "--json", "-o", str(file)).exit_code == 0
     assert file.read_text(encoding="utf-8") == run(club, "subscribers", "export", "--json").stdout
     assert not list(club.glob(".out.csv*"))
+    dash = run(club, "subscribers", "export", "-o", "-")
+    assert dash.stdout == run(club, "subscribers", "export").stdout
+    assert not (club / "-").exists()
 
 
 def test_an_export_that_breaks_off_leaves_the_old_file_alone(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:

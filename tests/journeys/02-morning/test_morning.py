@@ -97,6 +97,9 @@ def test_what_was_sent_can_be_shown_byte_for_byte(club: Path, relay: Relay) -> N
     mailer(club, "receipt", "one.md", "ZOE@example.com", "--eml", "zoe.eml")
     sent = next(one for one in relay.transactions if one.recipients == ["zoe@example.com"])
     assert (club / "zoe.eml").read_bytes() == sent.content
+    assert mailer(club, "receipt", "one.md", "zoe@example.com", "--eml", "-").stdout.encode() == sent.content.replace(
+        b"\r\n", b"\n"
+    )
     told = data(club, "receipt", "one.md", "zoe@example.com")
     assert [consent["source"] for consent in told["consents"]] == ["fair"]
     assert told["attempts"][-1]["code"] == 250
