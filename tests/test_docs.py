@@ -10,6 +10,7 @@ from types import ModuleType
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from mailer.cli import COMMANDS, main
 from mailer.settings import Settings
@@ -70,6 +71,14 @@ def test_commands_in_the_docs_exist_with_their_options(page: Path) -> None:
         known = {option for parameter in [*found.params, *main.params] for option in parameter.opts} | {"--help"}
         for option in (word for word in rest if word.startswith("--")):
             assert option.rstrip(".,]").lstrip("[") in known, f"{page.name}: mailer {words}"
+
+
+@pytest.mark.parametrize("page", ["issue-format.md", "editors.zh.md"])
+def test_the_issue_that_a_page_shows_has_no_error(page: str, tmp_path: Path) -> None:
+    (shown,) = re.findall(r"(?s)```markdown\n(---\n.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    (tmp_path / "issue.md").write_text(shown, encoding="utf-8")
+    checked = CliRunner().invoke(main, ["check", str(tmp_path / "issue.md")])
+    assert checked.exit_code == 0, checked.output
 
 
 def test_make_targets_in_the_docs_exist() -> None:
