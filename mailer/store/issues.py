@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishError
@@ -235,9 +235,14 @@ def correct(conn: Connection, issue_id: int, by_language: Mapping[str, int], now
                 deliveries.c.issue_id == issue_id,
                 deliveries.c.edition_id.in_(older),
                 deliveries.c.state == State.PENDING,
-                deliveries.c.tries == 0,
-                deliveries.c.repeats == 0,
+                never_tried(),
             )
             .values(edition_id=edition_id, changed_at=now)
         ).rowcount
     return changed
+
+
+def never_tried() -> ColumnElement[bool]:
+    """Whether no relay can have seen a delivery's bytes: who was put off by a throttle has no try, and was tried."""
+    d = deliveries.c
+    return and_(d.tries == 0, d.repeats == 0, d.deferred_at.is_(None))

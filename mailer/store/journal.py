@@ -27,7 +27,7 @@ class Mark(IntEnum):
     COMPOSING = 1  # being rendered; nothing has left
     HANDED_OVER = 2  # the final dot may have left
     ACCEPTED = 3  # 2yz to the final dot was read
-    ANSWERED = 4  # provably not taken
+    ANSWERED = 4  # tried, and provably not taken
 
 
 class Journal:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, Update, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, Update, and_, case, func, insert, literal, or_, select, update
 
 from mailer.model.delivery import Phase, State
 from mailer.store.bulk import among, append, batch, one_of
 from mailer.store.healing import heal_heard_of
 from mailer.store.holdings import held
+from mailer.store.issues import never_tried
 from mailer.store.journal import Mark
 from mailer.store.leases import end_claim
 from mailer.store.picking import Claimed
@@ -45,25 +46,34 @@ class Outcome(NamedTuple):
 def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> bool:
     """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
 
-    An accepted outcome also counts when the row has become uncertain meanwhile (the answer was seen after all);
-    every other outcome counts only while the row is still this claim's. False when all had been written before.
+    An accepted outcome also counts when the row has become uncertain meanwhile, or waits again since (the answer was
+    seen after all); every other outcome counts only while the row is still this claim's, and as accepted where an
+    earlier claim has seen such an answer. False when all had been written before.
     """
     if not outcomes:
         return False
     d = deliveries.c
-    gone = emptied(conn, [outcome.delivery.id for outcome in outcomes if outcome.state is not State.ACCEPTED])
+    others = [outcome.delivery.id for outcome in outcomes if outcome.state is not State.ACCEPTED]
+    gone, taken = emptied(conn, others), _accepted_before(conn, others)
     if gone:
         outcomes = [one._replace(text="") if one.delivery.id in gone else one for one in outcomes]
     accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
-        _accept(conn).run(conn, ids=batch(conn, accepted), claim=claim_id, now=to_millis(now))
+        values: dict[str, Any] = {"ids": batch(conn, accepted), "claim": claim_id, "now": to_millis(now)}
+        if _accept(conn).run(conn, **values).rowcount < len(accepted):
+            _take_back(conn, claim_id, accepted)
+            _accept(conn).run(conn, **values)
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
-            counts = outcome.state in {State.DEFERRED, State.FAILED, State.UNCERTAIN} and not outcome.throttled
-            values: dict[str, Any] = {
-                "state": outcome.state,
+            counts = outcome.state in {State.FAILED, State.UNCERTAIN} or (
+                outcome.state is State.DEFERRED and not outcome.throttled
+            )
+            said = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
+            known = outcome.delivery.id in taken
+            values = {
+                "state": State.ACCEPTED if known else outcome.state,
                 "changed_at": now,
-                "cause": f"{outcome.code} {outcome.text}" if outcome.code else outcome.text,
+                "cause": "" if known else said,
                 "tries": d.tries + (1 if counts else 0),
             }
             if outcome.due_at is not None:
@@ -102,6 +112,27 @@ def emptied(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
     return set(conn.execute(select(d.id).where(among(conn, delivery_ids), d.address == "")).scalars())
 
 
+def _accepted_before(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
+    """Of these deliveries those whose acceptance stands in the log: by a claim that nobody had waited for."""
+    if not delivery_ids:
+        return set()
+    a = attempts.c
+    ids = batch(conn, delivery_ids)
+    mine = one_of(conn.dialect.name, a.delivery_id, literal(ids, Text))
+    return set(conn.execute(select(a.delivery_id).where(mine, a.state == State.ACCEPTED)).scalars())
+
+
+def _take_back(conn: Connection, claim_id: int, delivery_ids: Sequence[int]) -> None:
+    """Put what waits to be sent again, or was refused then, under the claim that has seen the relay take it."""
+    d, mine = deliveries.c, among(conn, delivery_ids)
+    conn.execute(update(deliveries).where(mine, d.state == State.FAILED).values(state=State.PENDING))
+    conn.execute(
+        update(deliveries)
+        .where(mine, d.state.in_((State.PENDING, State.DEFERRED)))
+        .values(state=State.ATTEMPTING, claim_id=claim_id)
+    )
+
+
 _LINE = ("delivery_id", "claim_id", "at", "relay", "phase", "state", "code", "status", "text", "millis")
 
 
@@ -126,12 +157,14 @@ def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: d
     knows better.
     """
     if delivery_ids:
-        _release(conn).run(conn, ids=batch(conn, delivery_ids), claim=claim_id, now=to_millis(now))
+        _release(conn, False).run(conn, ids=batch(conn, delivery_ids), claim=claim_id, now=to_millis(now))
 
 
 @rendered
-def _release(database: str) -> Update:
+def _release(database: str, tried: bool) -> Update:
+    """`tried`: the relay has answered, nobody knows what but that it was no; the bytes stay those it was given."""
     d = deliveries.c
+    after = {"tries": d.tries + 1} if tried else {"edition_id": _edition_now()}
     running = select(issues.c.id).where(issues.c.state.in_(("sending", "paused")))
     return (
         update(deliveries)
@@ -140,7 +173,7 @@ def _release(database: str) -> Update:
             d.claim_id == given("claim"),
             or_(d.state == State.ATTEMPTING, and_(d.state == State.UNCERTAIN, d.issue_id.in_(running))),
         )
-        .values(state=State.PENDING, changed_at=given("now", Instant), cause="", edition_id=_edition_now())
+        .values(state=State.PENDING, changed_at=given("now", Instant), cause="", **after)
     )
 
 
@@ -153,7 +186,7 @@ def _edition_now() -> ColumnElement[int]:
         .correlate(deliveries)
         .scalar_subquery()
     )
-    return case((and_(d.tries == 0, d.repeats == 0), newest), else_=d.edition_id)
+    return case((never_tried(), newest), else_=d.edition_id)
 
 
 def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
@@ -178,7 +211,9 @@ def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, ca
     _settle(conn, claim_id, relay, groups[Mark.ACCEPTED], State.ACCEPTED, by_journal, now)
     _settle(conn, claim_id, relay, groups[Mark.HANDED_OVER], State.UNCERTAIN, cause, now)
     heal_heard_of(conn, groups[Mark.HANDED_OVER], now)
-    release(conn, claim_id, groups[Mark.UNTOUCHED] + groups[Mark.ANSWERED], now)
+    release(conn, claim_id, groups[Mark.UNTOUCHED], now)
+    if answered := groups[Mark.ANSWERED]:
+        _release(conn, True).run(conn, ids=batch(conn, answered), claim=claim_id, now=to_millis(now))
     _lose(conn, claim_id, groups[Mark.COMPOSING], now)
     return True
 

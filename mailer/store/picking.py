@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Text, Update, and_, case, cast, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, Update, and_, case, cast, not_, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.model.routing import ANYBODY, Route
@@ -50,8 +50,9 @@ def pick(conn: Connection, issue: Sendable, limit: int, now: datetime, route: Ro
     """Up to `limit` due deliveries of one issue, or of the letters, locked until the transaction ends.
 
     `route` says to which domains.
-    Readers who left, were suppressed or erased since the freeze are set aside as suppressed instead, and letters whose
-    links have expired as cancelled. On PostgreSQL rows that another worker is claiming at this moment are skipped.
+    Readers who left, were suppressed or erased since the freeze, or since a letter was written, are set aside as
+    suppressed instead, and letters whose links have expired as cancelled. On PostgreSQL rows that another worker is
+    claiming at this moment are skipped.
     """
     only, without = route.only, route.without
     values: dict[str, Any] = {"now": to_millis(now), "most": limit}
@@ -80,7 +81,7 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
     source = deliveries.outerjoin(subscribers, s.id == d.subscriber_id)
     if of_letters:
         source = source.outerjoin(letters, letters.c.id == d.letter_id)
-        gone = or_(d.address == "", and_(s.id.is_not(None), s.state == "erased"))
+        gone = or_(d.address == "", s.state == "erased", _gone_since(now))
         aside = case((gone, State.SUPPRESSED.value), (letters.c.expires_at <= now, State.CANCELLED.value), else_="")
     else:
         gone = or_(d.address == "", s.state != "active", is_suppressed(s.match_key, now))
@@ -112,6 +113,12 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
         .with_for_update(skip_locked=True, of=deliveries)
     )
     return in_one(database, due)
+
+
+def _gone_since(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a letter's reader left or was suppressed after it was written; what he asked for since then he gets."""
+    s, written = subscribers.c, letters.c.created_at
+    return or_(and_(s.state == "unsubscribed", s.left_at >= written), is_suppressed(s.match_key, now, since=written))
 
 
 def _set_aside(conn: Connection, rows: Iterable[tuple[str, int]], now: datetime) -> None:

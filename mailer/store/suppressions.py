@@ -36,9 +36,15 @@ class Suppression:
     state: str = ACTIVE
 
 
-def is_suppressed(match_key: ColumnElement[str], now: Moment) -> ColumnElement[bool]:
-    """A condition for SELECT and UPDATE: the address with this match key must not be mailed at `now`."""
-    return select(true()).where(suppressions.c.match_key == match_key, in_force(now)).exists()
+def is_suppressed(match_key: ColumnElement[str], now: Moment, since: Moment | None = None) -> ColumnElement[bool]:
+    """A condition for SELECT and UPDATE: the address with this match key must not be mailed at `now`.
+
+    `since`: only because of what came then or later.
+    """
+    which = [suppressions.c.match_key == match_key, in_force(now)]
+    if since is not None:
+        which.append(suppressions.c.at >= since)
+    return select(true()).where(*which).exists()
 
 
 def suppressed_keys(now: datetime) -> Select[tuple[str]]:

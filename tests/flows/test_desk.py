@@ -314,7 +314,7 @@ def test_the_journal_says_whose_answer_was_heard(table: Table) -> None:
     table.desk.not_composed(table.lane, broken, ValueError("no name"))
     found = read(taken.batch.journal.path, taken.batch.id)
     assert found is not None
-    assert [found[work.row.id] for work in works] == [Mark.ACCEPTED, Mark.ANSWERED, Mark.HANDED_OVER, Mark.ANSWERED]
+    assert [found[work.row.id] for work in works] == [Mark.ACCEPTED, Mark.ANSWERED, Mark.HANDED_OVER, Mark.UNTOUCHED]
 
 
 def test_a_throttle_of_the_relay_itself_sends_back_all_that_is_ready_for_it_and_nothing_of_another(

@@ -9,7 +9,7 @@ from support.cast import NOW, claim, later, new_edition, publish, reader
 
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.store import bounces, issues, leases, ledger, reports, running, suppressions
+from mailer.store import bounces, issues, leases, ledger, reports, running, signups, suppressions
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
@@ -109,6 +109,49 @@ def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Datab
     assert _states(db) == ["accepted"]
     with db.reading() as conn:
         assert conn.execute(select(deliveries.c.cause)).scalar_one() == ""
+
+
+@pytest.mark.parametrize("after", ["retried", "deferred", "failed"])
+def test_an_answer_seen_after_all_counts_although_the_operator_had_it_sent_again(db: Database, after: str) -> None:
+    """A worker stood still with the answer in its hands: who has the issue is never attempted again."""
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    db.run(issues.retry, issue_id, State.UNCERTAIN, NOW)
+    if after != "retried":
+        newer, again = _claim(db, issue_id)
+        _record(db, newer, [_outcome(again[0], State(after), due_at=NOW, code=450)])
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
+    assert _claim(db, issue_id)[1] == []
+    with db.reading() as conn:
+        assert conn.execute(select(deliveries.c.cause)).scalar_one() == ""
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.FAILED, State.UNCERTAIN])
+def test_what_an_earlier_claim_saw_accepted_is_accepted_however_the_attempt_after_it_ends(
+    db: Database, state: State
+) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    db.run(issues.retry, issue_id, State.UNCERTAIN, NOW)
+    newer, again = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["attempting"]  # what is under way cannot be called back
+    _record(db, newer, [_outcome(again[0], state, due_at=NOW, code=450, text="later")])
+    assert _states(db) == ["accepted"]
+
+
+def test_a_letter_whose_answer_was_seen_after_all_does_not_go_out_once_more(db: Database) -> None:
+    with db.transaction() as conn:
+        post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
+    claim_id, rows = _claim(db, None)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    db.run(ledger.repeat_uncertain, NOW)
+    assert _states(db) == ["pending"]
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
 
 
 @pytest.mark.parametrize(("via", "state"), [("log", "accepted"), ("lmtp", "accepted"), ("smtp", "uncertain")])
@@ -237,6 +280,27 @@ def test_a_letter_goes_to_whoever_has_not_been_erased(db: Database, state: str, 
         post_letter(conn, kind="left", address=address, subscriber_id=bob, now=NOW, compose=lambda _: b"letter")
     _, rows = _claim(db, None)
     assert [row.address for row in rows] == [address] * wanted
+    assert _states(db) == ["attempting" if wanted else "suppressed"]
+
+
+@pytest.mark.parametrize("deed", ["left", "suppressed"])
+@pytest.mark.parametrize(("minutes", "wanted"), [(-1, True), (1, False)])
+def test_a_letter_under_way_when_its_reader_left_is_not_tried_again(
+    db: Database, deed: str, minutes: float, wanted: bool
+) -> None:
+    """Who left before it was written asked for it since."""
+    with db.transaction() as conn:
+        bob = reader(conn, "bob@example.com")
+        post_letter(conn, kind="welcome", address="bob@example.com", subscriber_id=bob, now=NOW, compose=lambda _: b"x")
+    claim_id, rows = _claim(db, None)
+    with db.transaction() as conn:
+        if deed == "left":
+            signups.depart(conn, bob, later(minutes=minutes))
+        else:
+            entry = Suppression(match_key="bob@example.com", reason="manual")
+            suppressions.suppress(conn, [entry], later(minutes=minutes))
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=NOW)])
+    assert [row.address for row in _claim(db, None, minutes=2)[1]] == ["bob@example.com"] * wanted
     assert _states(db) == ["attempting" if wanted else "suppressed"]
 
 
@@ -385,6 +449,39 @@ def test_a_correction_reaches_also_who_was_claimed_meanwhile_and_given_back_unse
         tried.id: tried.edition_id,  # every attempt sends the same bytes
         composing.id: edition,
     }
+
+
+def test_who_was_throttled_keeps_his_text_in_a_correction_though_it_cost_him_no_try(db: Database) -> None:
+    """The relay may have seen all of it before it said so: every attempt sends the same bytes."""
+    issue_id = _publish(db, 3)
+    claim_id, rows = _claim(db, issue_id)
+    back, given_up, lost = rows
+    throttled = [_outcome(row, State.DEFERRED, due_at=NOW, throttled=True) for row in (back, lost)]
+    _record(db, claim_id, [*throttled, _outcome(given_up, State.FAILED, throttled=True)])
+    claim_id, _ = _claim(db, issue_id)
+    with db.transaction() as conn:
+        assert issues.retry(conn, issue_id, State.FAILED, NOW) == 1
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
+    db.run(ledger.release, claim_id, [back.id], NOW)
+    db.run(ledger.take_over, claim_id, {lost.id: Mark.COMPOSING}, "died", NOW)
+    with db.transaction() as conn:
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
+    _, again = _claim(db, issue_id)
+    assert {row.id: row.edition_id for row in again} == {row.id: row.edition_id for row in rows}
+
+
+def test_who_was_answered_when_the_worker_died_keeps_his_text_in_a_correction(db: Database) -> None:
+    issue_id = _publish(db, 2)
+    claim_id, (answered, untouched) = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, {answered.id: Mark.ANSWERED, untouched.id: Mark.UNTOUCHED}, "died", NOW)
+    with db.transaction() as conn:
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 1
+        tries = dict(conn.execute(select(deliveries.c.id, deliveries.c.tries)).all())
+    assert tries == {answered.id: 1, untouched.id: 0}
+    _, again = _claim(db, issue_id)
+    assert {row.id: row.edition_id for row in again} == {answered.id: answered.edition_id, untouched.id: edition}
 
 
 def test_a_throttle_costs_the_reader_no_try_and_a_refusal_one(db: Database) -> None:

@@ -52,6 +52,7 @@ class Row:
     edition: int | None = None
     issue: int | None = None
     attempted: bool = False
+    sent: int | None = None  # the edition that a relay was given whole
     again: int = 0  # how often it went from uncertain back to pending
     attempts: dict[int, Attempt] = field(default_factory=dict)
     ended: list[tuple[int, str]] = field(default_factory=list)  # (claim, state) that an attempt came to
@@ -175,6 +176,9 @@ class Witness:
         if process is None:  # reconcile names what may have gone out
             return
         assert claim is not None
+        if (before := row.attempts.get(claim)) is not None and before.answered and before.process == process.name:
+            row.claim = claim  # it was to be sent again, and the answer was seen after all
+            return
         self._demand(
             claim > max(row.attempts, default=0), f"{delivery}: claim {claim} is no greater than an earlier one"
         )
@@ -233,6 +237,9 @@ class Witness:
         attempt = row.attempts[row.claim]
         attempt.handed_over = True
         if self.restored_at < 0:
+            again = f"{delivery} was sent with edition {row.sent}, and now with {edition}"
+            self._demand(row.sent in {None, edition}, again)
+            row.sent = edition
             owner = attempt.process
             self._demand(row.state == State.ATTEMPTING, f"{process} handed over {delivery}, which is {row.state}")
             self._demand(owner == process, f"{process} handed over {delivery}, which {owner} holds")

@@ -212,8 +212,8 @@ class Desk:
             self._pause(work.row.issue_id, pause)
 
     def not_composed(self, lane: Lane, work: Work, error: Exception) -> None:
-        """Whatever one reader's values break must not stop the others."""
-        work.mark(Mark.ANSWERED)
+        """Whatever one reader's values break must not stop the others. No relay has seen anything of it."""
+        work.mark(Mark.UNTOUCHED)
         self._enter(lane, work, quarantined(work.row, error, self.now()), None)
 
     def _enter(self, lane: Lane, work: Work, outcome: Outcome, refusal: Refusal | None) -> None:
