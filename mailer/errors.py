@@ -9,7 +9,8 @@ MailerError                     one sentence for a person: what is wrong, where,
 ├── AddressError                not an address we would mail
 ├── PublishError                the issue must not or cannot be published (exit 1)
 ├── NotFound                    no such issue, subscriber, application (exit 2)
-├── StoreError                  the database is away, locked, read-only or full
+├── StoreError                  the database is locked, read-only or full, or not ours to use
+│   ├── AwayError               the database does not answer at this moment, and may do so later
 │   ├── SchemaError             the database is of another version (exit 2)
 │   └── RestoredError           the database is older than what was sent (exit 1)
 └── RelayError                  the relay cannot be used; carries phase and reply
@@ -80,6 +81,10 @@ class NotFound(MailerError):
 
 class StoreError(MailerError):
     """The database cannot do what was asked: away, locked, read-only or full."""
+
+
+class AwayError(StoreError):
+    """The database does not answer at this moment; who waits may find it there again."""
 
 
 class SchemaError(StoreError):

@@ -7,15 +7,18 @@ import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli.output import at, clock_behind, counted, slowdown, span, talk
-from mailer.errors import MailerError
+from mailer.errors import AwayError, MailerError
 from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
+from mailer.flows.dispatch.dispatcher import TELL_AGAIN_SECONDS
 from mailer.model.delivery import State
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from mailer.wiring import Club
 
 TELL_SECONDS = 5.0
+REACH_SECONDS = 1.0  # between two looks whether the database is there
 
 
 class Talk(Observer):
@@ -187,13 +191,44 @@ class Alerting(Observer):
             asyncio.get_running_loop().run_in_executor(None, self._club.ping)
 
 
+def reach(club: Club, observer: Observer) -> bool:
+    """Wait for a database that is away, saying so now and then; False when a signal ended that.
+
+    Raises SettingsError, and StoreError for what waiting does not mend: a wrong password, another version.
+    """
+    stopped, tell_at = threading.Event(), -inf
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stopped.set()) for number in numbers]
+    try:
+        while not stopped.is_set():
+            try:
+                club.db  # noqa: B018 - opened, and looked at
+            except AwayError as error:
+                if time.monotonic() >= tell_at:
+                    observer.store_down(error)
+                    tell_at = time.monotonic() + TELL_AGAIN_SECONDS
+            else:
+                return True
+            stopped.wait(REACH_SECONDS)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    return False
+
+
 def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | None = None) -> Tally:
-    """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order. Raises SettingsError, StoreError."""
+    """Dispatch what is due and show it; SIGINT and SIGTERM end it in good order. Raises SettingsError, StoreError.
+
+    `forever` waits for a database that is away, at the start as well.
+    """
+    talker = Talk(total)
+    observer = Journal(metrics) if forever else talker
     if not forever:  # else a wait of an hour would look like a hang
         for each in report.slowed(club.db, club.clock()):
             talk(slowdown(each, club.clock()))
-    talker = Talk(total)
-    dispatcher = club.dispatcher(Alerting(club, Journal(metrics) if forever else talker))
+    elif not reach(club, observer):
+        return Tally()
+    dispatcher = club.dispatcher(Alerting(club, observer))
 
     async def run() -> Tally:
         loop = asyncio.get_running_loop()
@@ -211,8 +246,13 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    now, due, zone = club.db.read(club.db.now) or club.clock(), tally.next_due, club.settings.newsletter.zone
     done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
+    try:
+        now = club.db.read(club.db.now) or club.clock()
+    except AwayError as error:  # a worker that stays may be stopped while it waits for that
+        talk(f"{done or 'nothing was sent'}; {error}")
+        return
+    due, zone = tally.next_due, club.settings.newsletter.zone
     if done or not (tally.error or due or tally.overdue):
         talk(done or "nothing was due")
     for slug in [] if done else report.paused(club.db):

@@ -35,12 +35,16 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     import contextlib
 
     from mailer import logs
+    from mailer.cli.sending import Alerting, Journal, reach
     from mailer.web.app import create_app, warm_up
     from mailer.web.server import bind, make_server
 
     club = open_club(ctx)
     logs.setup()
     club.ping_url  # noqa: B018 - a mistake in it is told now
+    journal = Journal() if worker else None
+    if journal and not reach(club, journal):
+        return
     app = create_app(club, club.write_letter)
     warm_up(app)
     listening = bind(listen or club.settings.web.listen)
@@ -51,12 +55,10 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
         click.echo(f"{base}/{path}  {what}")
     server = make_server(app)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
-        if not worker:
+        if journal is None:
             server.run(sockets=[listening])
             return
-        from mailer.cli.sending import Alerting, Journal
-
-        observer = Alerting(club, Journal())
+        observer = Alerting(club, journal)
         asyncio.run(_serve_and_send(server, listening, lambda: club.dispatcher(observer)))
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
-from mailer.errors import ReplacedError, SettingsError, StoreError
+from mailer.errors import AwayError, ReplacedError, SettingsError, StoreError
 from mailer.store.packing import packed
 
 P = ParamSpec("P")
@@ -294,12 +294,29 @@ def _translated() -> Iterator[None]:
     except exc.DatabaseError as error:
         if "no such table" in str(error.orig):
             raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
-        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
+        kind = AwayError if _may_pass(error) else StoreError
+        raise kind(f"the database cannot do this now: {_first_line(error.orig)}") from error
     except exc.InterfaceError as error:
         raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
 
 
+_SETTINGS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+
+def _may_pass(error: exc.DatabaseError) -> bool:
+    """Whether the database may do by itself later what it cannot do now: nobody has to change the settings first."""
+    said = str(error.orig)
+    if isinstance(error.orig, sqlite3.Error):
+        return "locked" in said
+    return isinstance(error, exc.OperationalError) and not any(sign in said for sign in _SETTINGS)
+
+
 ADVICE = (
+    ("authentication failed", "are the user and the password in [database] url right?"),
+    ("no password supplied", "put the password into [database] url, or the environment"),
+    ("FATAL:  role", "is the user in [database] url right?"),
+    ("FATAL:  database", "is the name in [database] url right?"),
+    ("no pg_hba.conf entry", "the server lets nobody in from here: see its pg_hba.conf"),
     ("lock timeout", "another session holds it: see who in pg_stat_activity"),
     ("locked", "another process holds it: wait for it to end, or see who it is with 'fuser'"),
     ("readonly", "this user may not write it, or its folder"),

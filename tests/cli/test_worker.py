@@ -1,11 +1,13 @@
 """A worker that stays: it sends what becomes due, logs without addresses, counts, and ends in good order."""
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import insert
+from sqlalchemy import insert, make_url
 from support.command import data, mailer
 from support.relay import Relay, hang_up, refuse
 
@@ -222,3 +224,77 @@ def test_who_is_slowed_and_why_is_said_before_anybody_waits_for_it(tmp_path: Pat
     said = mailer(tmp_path / "club", command).stderr
     assert "qq.com is slowed: nothing for" in said
     assert "550 Connection frequency limited" in said
+
+
+@contextlib.contextmanager
+def _listening(port: int, address: str) -> Iterator[None]:
+    """Have what comes to a port of this machine go on to a server's socket."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(address)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async def serve() -> None:
+        async with await asyncio.start_server(carry, "127.0.0.1", port):
+            await asyncio.to_thread(done.wait)
+
+    done = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.fixture
+def elsewhere(scheduled: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Has the club's database be at a port of this machine where nobody listens yet."""
+    with bind("127.0.0.1:0") as free:
+        port: int = free.getsockname()[1]
+    monkeypatch.setenv("MAILER_DATABASE__URL", f"postgresql://postgres@127.0.0.1:{port}/nowhere")
+    return port
+
+
+@pytest.mark.parametrize("command", [("dispatch", "--forever"), ("serve", "--worker", "--listen", "127.0.0.1:0")])
+def test_a_worker_that_stays_waits_for_a_database_that_is_not_there_yet(
+    scheduled: Path, elsewhere: int, command: tuple[str, ...]
+) -> None:
+    program = [sys.executable, "-m", "mailer", *command]
+    worker = subprocess.Popen(program, cwd=scheduled, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert worker.stderr is not None
+    said = json.loads(worker.stderr.readline())
+    assert said["event"] == "dispatch.database_away"
+    assert f"port {elsewhere} failed: Connection refused" in said["cause"]
+    worker.send_signal(signal.SIGTERM)
+    _, rest = worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    assert [line for line in rest.splitlines() if line.startswith("{")] == []  # it is told once
+
+
+def test_a_run_that_need_not_stay_ends_with_a_line_when_the_database_is_not_there(
+    scheduled: Path, elsewhere: int
+) -> None:
+    said = mailer(scheduled, "dispatch", code=2).stderr
+    assert said.startswith("mailer: the database cannot do this now: connection failed")
+
+
+@pytest.mark.postgres
+def test_a_worker_goes_on_when_the_database_comes_and_ends_when_it_knows_no_such_name(
+    scheduled: Path, elsewhere: int, postgres_url: str
+) -> None:
+    folder = make_url(postgres_url).query["host"]
+    with _staying(scheduled) as worker:
+        assert worker.stderr is not None
+        assert "Connection refused" in worker.stderr.readline()
+        with _listening(elsewhere, f"{folder}/.s.PGSQL.5432"):
+            assert worker.wait(30) == 2
+        assert 'database "nowhere" does not exist; is the name in [database] url right?' in worker.stderr.read()

@@ -666,6 +666,60 @@ async def test_a_database_that_stays_away_ends_the_run_and_the_journal_keeps_the
     other.close()
 
 
+async def test_a_worker_that_stays_waits_for_a_database_that_stays_away_and_says_so_now_and_then(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "STORE_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(dispatching, "TELL_AGAIN_SECONDS", 0.3)
+    monkeypatch.setattr(dispatching, "FLUSH_SECONDS", 0.01)
+
+    async def hop(step: Callable[..., Any], *args: Any) -> Any:
+        if away:
+            raise StoreError("the database is away")
+        return step(*args)
+
+    away, gate = False, stall("dot", times=1)
+    async with Relay(gate) as relay:
+        dispatcher = stage.dispatcher(relay, connections=1, hop=hop)
+        run = asyncio.create_task(dispatcher.run(forever=True))
+        async with asyncio.timeout(20):
+            await gate.reached()
+            away = True
+            gate.let_go()
+            started = asyncio.get_running_loop().time()
+            await stage.seen.until(lambda: len(stage.seen.store) == 3)
+            assert 0.6 <= asyncio.get_running_loop().time() - started < 5
+            away = False
+            await relay.until(lambda: sum(relay.accepted.values()) == stage.readers)
+            dispatcher.stop()
+            await run
+        assert stage.counts() == {"accepted": stage.readers}
+        stage.agree(relay)
+
+
+@pytest.mark.parametrize("connections", [0, 1])
+async def test_a_worker_stopped_while_the_database_is_away_goes_when_nothing_is_to_be_recorded(
+    stage: Stage, connections: int
+) -> None:
+    async def hop(step: Callable[..., Any], *args: Any) -> Any:
+        if away:
+            raise StoreError("the database is away")
+        return step(*args)
+
+    away = not connections
+    async with Relay() as relay:
+        dispatcher = stage.dispatcher(relay, connections=connections, hop=hop)
+        run = asyncio.create_task(dispatcher.run(forever=True))
+        async with asyncio.timeout(10):  # STORE_PATIENCE_SECONDS would be a minute
+            if connections:
+                await _until(lambda: stage.lines() == stage.readers)
+                away = True
+            await stage.seen.until(lambda: bool(stage.seen.store))
+            dispatcher.stop()
+            tally = await run
+        assert tally.next_due is None
+
+
 async def test_a_database_whose_file_was_replaced_ends_the_run_at_once_even_of_a_worker_that_stays(
     sqlite_url: str, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -33,6 +34,7 @@ FLUSH_SECONDS = 0.15
 POLL_SECONDS = 1.0
 LIMIT_SECONDS = 10.0  # at most, before a relay whose limits are used up is asked for again
 STORE_PATIENCE_SECONDS = 60.0
+TELL_AGAIN_SECONDS = 600.0  # that the database is still away
 RENEW_SECONDS = 10.0
 SIGN_IN_SECONDS = 15.0  # between two notes that this worker is there
 SIGN_IN_AFTER_SECONDS = 1.0  # a run that ends sooner is not worth one
@@ -134,26 +136,29 @@ class Dispatcher:
     async def run(self, *, forever: bool = False) -> Tally:
         """Send until nothing is due (or `forever`, until stopped). Raises StoreError when the database stays away.
 
-        What is away at the start ends a run at once, unless it is to stay `forever`.
+        What is away at the start ends a run at once; one that is to stay `forever` waits as long as it takes.
         """
-        self._patience = STORE_PATIENCE_SECONDS if forever else 0.0
+        self._patience = inf if forever else 0.0
         with _rare_collections():
             return await self._run(forever)
 
     async def _run(self, forever: bool) -> Tally:
         for connection in [Connection(lane, self._desk) for lane in self._lanes for _ in range(lane.connections)]:
             self._connections[asyncio.create_task(connection.run())] = connection
+        complete = False
         try:
             with suppress(_Stopped):
                 await self._feed(forever)
+            complete = not self._desk.stopping
         finally:
             self._desk.stop()
+            self._patience = min(self._patience, STORE_PATIENCE_SECONDS)
             try:
                 await self._end()
             finally:
                 for batch in self._batches.values():
                     batch.journal.close()
-        self.tally.next_due = await self._persist(self._books.next_due)
+            await self._sign_off(complete)
         return self.tally
 
     def stop(self) -> None:
@@ -217,11 +222,17 @@ class Dispatcher:
             lane.arrived.set()
         await self._let_finish()
         await self._flush()
-        self._observer.finished(await self._persist(self._books.finish_issues))
-        if any(lane.part for lane in self._lanes):
-            await self._persist(self._books.leave)
-        if self._signed_in is not None:
-            await self._persist(self._books.sign_out)
+
+    async def _sign_off(self, complete: bool) -> None:
+        """Leave in order; a run that was stopped, or failed, has recorded what it must and tries the rest once."""
+        self._patience = self._patience if complete else 0.0
+        with suppress(*[] if complete else [StoreError]):
+            self._observer.finished(await self._persist(self._books.finish_issues))
+            if any(lane.part for lane in self._lanes):
+                await self._persist(self._books.leave)
+            if self._signed_in is not None:
+                await self._persist(self._books.sign_out)
+            self.tally.next_due = await self._persist(self._books.next_due)
 
     async def _let_finish(self) -> None:
         """Wait for the connections and record meanwhile; take back, after a while, what was not handed over."""
@@ -243,7 +254,7 @@ class Dispatcher:
     async def _claim(self, lane: Lane) -> bool:
         limit = lane.most(AHEAD_SECONDS, MAX_CLAIM)
         batch, allowance = await self._persist(self._books.claim, lane, limit, self._route(lane), self._wish(lane))
-        self._patience = STORE_PATIENCE_SECONDS
+        self._patience = max(self._patience, STORE_PATIENCE_SECONDS)
         while self._books.overdue:
             slug, count = self._books.overdue.popitem()
             self.tally.overdue += count
@@ -315,16 +326,16 @@ class Dispatcher:
         A worker that is stopped has patience only to record, when it ends. One whose database's file was replaced has
         none: that one does not come back.
         """
-        give_up_at, told = self._monotonic() + self._patience, False
+        give_up_at, tell_at = self._monotonic() + self._patience, -inf
         while True:
             try:
                 return cast(T, await self._hop(step, *args))
             except (ReplacedError, RestoredError):
                 raise
             except StoreError as error:
-                if not told:
+                if self._monotonic() >= tell_at:
                     self._observer.store_down(error)
-                    told = True
+                    tell_at = self._monotonic() + TELL_AGAIN_SECONDS
                 if self._desk.stopping and not self._desk.ended.is_set():
                     raise _Stopped from error
                 if self._monotonic() >= give_up_at:
