@@ -324,7 +324,7 @@ def _end(
                 process.wait()
         said.seek(0)
         words = [line.partition(" - ")[0].strip().partition(" ") for line in said]
-    return ended, [test for what, _, test in words if what in {"FAILED", "ERROR"}]
+    return ended, [test for what, _, test in words if what in {"FAILED", "ERROR"} and test.startswith("tests/")]
 
 
 def difference(mutant: Mutant, text: str) -> str:

@@ -104,9 +104,7 @@ def expire_overdue(conn: Connection, now: datetime) -> dict[str, int]:
 
 def cut_off(conn: Connection, issue_id: int) -> int:
     """How many readers of an issue its deadline cut off."""
-    d = deliveries.c
-    ended = (State.CANCELLED, State.FAILED)
-    query = select(func.count()).where(d.issue_id == issue_id, d.state.in_(ended), d.cause == OVERDUE)
+    query = select(func.count()).where(deliveries.c.issue_id == issue_id, deliveries.c.cause == OVERDUE)
     return conn.execute(query).scalar_one()
 
 
@@ -145,13 +143,13 @@ def finish_issues(conn: Connection, now: datetime) -> list[str]:
         .values(state=State.CANCELLED, changed_at=now, cause="the operator cancelled the issue")
     )
     # Locked first, in the order of claims: nobody claims of an issue meanwhile, and what comes back is seen to wait.
-    ready = (issues.c.state == "sending", issues.c.send_at <= now)
-    locked = select(issues.c.id).where(*ready).order_by(issues.c.send_at, issues.c.id).with_for_update()
+    ready = select(issues.c.id).where(issues.c.state == "sending", issues.c.send_at <= now)
+    locked = ready.order_by(issues.c.send_at, issues.c.id).with_for_update()
     sending = set(conn.execute(locked).scalars())
     sending -= set(conn.execute(select(d.issue_id).where(under_way(conn)).distinct()).scalars())
     rows = conn.execute(
         update(issues)
-        .where(issues.c.id.in_(sending), *ready, not_(_waits_of_it()))
+        .where(issues.c.id.in_(sending), not_(_waits_of_it()))
         .values(state="finished", finished_at=now)
         .returning(issues.c.slug)
     )

@@ -22,7 +22,7 @@ LEAST_PACE = 1.0  # messages a second; slower, and what was known is forgotten
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Lane:
     """One relay as the dispatcher uses it; times are seconds of a monotonic clock.
 
@@ -44,10 +44,10 @@ class Lane:
     failures: int = 0
     retry_at: float = 0.0
     trouble: RelayError | None = None  # why no connection stands
-    ready: deque[Any] = field(default_factory=deque, repr=False)  # claimed work that no connection has taken yet
-    arrived: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    door: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)  # while none stands, one connection tries
+    ready: deque[Any] = field(default_factory=deque)  # claimed work that no connection has taken yet
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)  # while none stands, one connection tries
     wake_at: int = 0  # so many ready, and the dispatcher is to look
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
@@ -56,9 +56,9 @@ class Lane:
     unheard: int = 0  # messages it took in a row without an answer
     _pace: float = 0.0
     _claimed: int = 0  # by the last claim, while no pace is known
-    _next_slot: float = field(default=0.0, repr=False)
-    _begun: int = field(default=0, repr=False)
-    _answered: deque[float] = field(default_factory=deque, repr=False)
+    _next_slot: float = 0.0
+    _begun: int = 0
+    _answered: deque[float] = field(default_factory=deque)
     _first_unheard: float = 0.0  # known since
     _last_begun: float = 0.0  # of the unheard
 
