@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import event, func, select, update
 from support.cast import NOW, claim, later, new_edition, publish, reader
 
+from mailer.errors import StoreError
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.store import bounces, issues, leases, ledger, reports, running, signups, suppressions
+from mailer.store import bounces, issues, leases, ledger, picking, reports, running, signups, suppressions
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
@@ -24,6 +25,7 @@ from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
 LEASE = timedelta(seconds=120)
+ON_POSTGRES = pytest.mark.parametrize("db_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 
 
 def _publish(db: Database, count: int, **values: object) -> int:
@@ -627,3 +629,31 @@ def test_a_claim_says_who_holds_it_and_where_its_journal_is(db: Database) -> Non
     with db.reading() as conn:
         assert conn.execute(select(claims.c.ended_at)).scalar_one() == later(seconds=1)
     assert not db.run(leases.end_claim, number, NOW)
+
+
+@ON_POSTGRES
+def test_who_claims_at_the_same_moment_gets_others_and_waits_for_nobody(db: Database, db_url: str) -> None:
+    issue_id = _publish(db, 4)
+    impatient = Database(db_url, still_seconds=0.3)
+    with db.transaction() as one, impatient.transaction() as other:
+        found = [
+            (running.sendable(conn, NOW), picking.pick(conn, Sendable(issue_id), limit, NOW))
+            for conn, limit in ((one, 2), (other, 9))
+        ]
+    impatient.close()
+    assert [[issue.id for issue in issues] for issues, _ in found] == [[None, issue_id]] * 2
+    assert [len(rows) for _, rows in found] == [2, 2]
+    assert len({row.id for _, rows in found for row in rows}) == 4
+
+
+@ON_POSTGRES
+def test_a_pause_waits_for_a_claim_that_is_being_made(db: Database, db_url: str) -> None:
+    """So that no intent comes after it."""
+    issue_id = _publish(db, 1)
+    impatient = Database(db_url, still_seconds=0.1)
+    with db.transaction() as conn:
+        running.sendable(conn, NOW)
+        with pytest.raises(StoreError):
+            impatient.run(running.pause, issue_id, "", NOW)
+    assert impatient.run(running.pause, issue_id, "", NOW)
+    impatient.close()

@@ -31,6 +31,7 @@ async def outcome(way: Way, rule: Rule, content: bytes = CONTENT, **timeouts: fl
             result = await session.send(to(content=content), nothing)
             if result.reply is None:
                 assert not session.usable
+                assert (await session.send(to(), nothing)).phase is Phase.MAIL  # nothing more is begun on it
         rule.let_go()
         await relay.visits[0].closed.wait()
         return result, relay.accepted["alice@example.com"]

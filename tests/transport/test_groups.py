@@ -152,4 +152,8 @@ async def test_a_relay_that_takes_a_recipient_after_it_refused_mail_never_gets_a
     rule = second(refuse, "mail", "550 5.7.1 You may not")
     async with plain.relay(rule, careless=True) as relay, plain.session(relay) as session:
         assert states(await in_turn(session, to(ALICE), to(BOB))) == [State.ACCEPTED, State.PENDING]
+        third = await session.send(to(ERIN), nothing)  # it waits for content, and gets nothing more at all
+        assert (third.phase, third.reply) == (Phase.MAIL, None)
+        assert third.cause == "the relay takes a message it has refused"
+        assert not session.usable
     assert relay.accepted == {ALICE: 1}
