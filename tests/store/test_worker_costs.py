@@ -20,7 +20,7 @@ from mailer.store.ledger import Outcome
 from mailer.store.outbox import post_letter
 from mailer.store.running import LETTERS, Sendable
 
-BOUNDED = r"PRIMARY KEY|ix_deliveries_due|^SEARCH attempts$"  # by numbers, of what waits, or the greatest number
+BOUNDED = r"PRIMARY KEY|delivery_id=|ix_deliveries_due|^SEARCH attempts$"  # by numbers, what waits, the greatest number
 WORKER, LEASE, QUOTAS = Worker("w1", "host", 1, "boot"), timedelta(seconds=120), (Window(10, 60.0),)
 
 
