@@ -56,7 +56,7 @@ ROOMS = (
     *(f"tests/transport/test_{name}.py" for name in ("lane", "pace")),
     *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
     "tests/store/test_worker_costs.py",
-    *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "books")),
+    *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "connection", "books")),
 )
 QUICK = f"{SQLITE} and (promptness or restarts or greylisting_costs or is_away or together and 1)"  # of the pace
 PROMPT = f"{SQLITE} and not takes_two and not leaving_during"  # all but two that wait long
