@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from sqlalchemy import select
 from support import virtual
 from support.pacing_world import MakeWorld, PacedWorld, Provider
 
-from mailer.flows.dispatch import Dispatcher
+from mailer.errors import StoreError
+from mailer.flows.dispatch import Dispatcher, Observer
 from mailer.flows.dispatch.dispatcher import GRACE_SECONDS
 from mailer.mail.reply import Reply
 from mailer.store import budgets, leases, ledger, roll
@@ -239,3 +240,65 @@ def test_who_is_stopped_waits_a_few_seconds_for_what_was_not_handed_over(make_wo
     assert took < (0.5 if latency < 1 else GRACE_SECONDS + 0.5)
     counts = world.db.read(ledger.counts, world.issue_id)
     assert counts["accepted" if latency < 1 else "pending"] == 2
+
+
+class Told(Observer):
+    """When it was told that the database is away."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def store_down(self, error: StoreError) -> None:
+        self.at.append(asyncio.get_running_loop().time())
+
+
+def test_a_worker_that_stays_waits_for_the_database_and_says_so_every_ten_minutes(make_world: MakeWorld) -> None:
+    world, told = make_world({"example.com": 30}), Told()
+    world.relay()
+    world.away = lambda now: now < 1700
+
+    async def play() -> None:
+        world.begin()
+        dispatcher = world.dispatcher("w1", observer=told)
+        run = asyncio.create_task(dispatcher.run(forever=True))
+        await world.done.wait()
+        dispatcher.stop()
+        await run
+
+    virtual.run(play())
+    assert told.at == pytest.approx([0, 600, 1200], abs=1)
+    assert 1700 < world.last < 1702
+
+
+@pytest.mark.parametrize(("away", "ends"), [(57.0, False), (63.0, True)])
+def test_a_run_waits_a_minute_for_a_database_that_goes_away(make_world: MakeWorld, away: float, ends: bool) -> None:
+    world, told = make_world({"example.com": 60}), Told()
+    world.relay(limits={1.0: 10})
+    world.away = lambda now: 2.0 <= now < 2.0 + away
+
+    async def play() -> float:
+        world.begin()
+        with pytest.raises(StoreError) if ends else nullcontext():
+            await world.dispatcher("w1", observer=told).run()
+        return world.now
+
+    ended = virtual.run(play())
+    assert ended > 62
+    assert world.done.is_set() is not ends
+    assert 2.0 <= told.at[0] < 2.2
+
+
+def test_who_is_stopped_while_the_database_is_away_and_has_nothing_to_record_goes_at_once(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world({"example.com": 1})
+    world.relay()
+    world.away = lambda now: now > 20
+
+    async def play() -> float:
+        async with working(world) as dispatcher:
+            await asyncio.sleep(30.0)
+            dispatcher.stop()
+        return world.now - 30.0
+
+    assert virtual.run(play()) < 1.0

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import event, insert
 
-from mailer.errors import RelayError
+from mailer.errors import RelayError, StoreError
 from mailer.flows.dispatch import Dispatcher
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result
@@ -154,6 +154,7 @@ class PacedWorld:
         self.relays: list[tuple[PacedRelay, dict[str, Any]]] = []
         self.accepted: Counter[str] = Counter()
         self.last = 0.0
+        self.away: Callable[[float], bool] = lambda now: False  # whether no worker can get at the database
         self.db = Database(url)
         if self.db.is_sqlite:  # no power is lost here, so nothing needs to reach the disk
             event.listen(self.db.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
@@ -191,9 +192,11 @@ class PacedWorld:
             )
             audiences.freeze(conn, self.issue_id, {"en": edition_id}, "en", None, START, START)
 
-    def dispatcher(self, name: str) -> Dispatcher:
+    def dispatcher(self, name: str, **options: Any) -> Dispatcher:
         async def hop(function: Callable[..., Any], *args: Any) -> Any:
             await asyncio.sleep(self.random.uniform(0.0, 0.01))
+            if self.away(self.now):
+                raise StoreError("the database is away")
             return function(*args)
 
         return Dispatcher(
@@ -209,6 +212,7 @@ class PacedWorld:
             journal_folder=self.folder / "journal",
             monotonic=lambda: self.now,
             hop=hop,
+            **options,
         )
 
     def begin(self) -> None:
