@@ -208,12 +208,12 @@ def reach(club: Club, observer: Observer) -> bool:
                     observer.store_down(error)
                     tell_at = time.monotonic() + TELL_AGAIN_SECONDS
             else:
-                return True
+                break
             stopped.wait(REACH_SECONDS)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-    return False
+    return not stopped.is_set()
 
 
 def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | None = None) -> Tally:

@@ -198,6 +198,14 @@ def test_what_is_lost_together_when_a_relay_is_restarted_pauses_nothing_but_the_
     assert table.desk.page.pauses == {7: f"main took {2 * UNANSWERED + 1} messages in a row without an answer"}
 
 
+def test_a_relay_that_hangs_up_between_those_it_swallows_has_answered_nothing(table: Table) -> None:
+    for work in table.work(*["a.example"] * UNANSWERED):
+        table.now += 0.01
+        table.answer(work, NOT_HEARD)
+        table.answer(table.work("a.example")[0], Result(Phase.MAIL, None, "connection lost"))
+    assert table.desk.page.pauses == {7: f"main took {UNANSWERED} messages in a row without an answer"}
+
+
 def test_letters_without_an_answer_pause_nothing(table: Table) -> None:
     for work in table.work(*["a.example"] * UNANSWERED, issue=None):
         table.now += 0.01

@@ -91,6 +91,14 @@ def test_what_would_come_more_than_two_days_after_the_first_deferral_is_given_up
         assert conclude(row, "main", late, Retry(), NOW, elsewhere=False, millis=5).outcome.state is state
 
 
+@pytest.mark.parametrize("tries", [0, 3])
+def test_a_message_the_relay_hung_up_before_goes_over_another_connection_at_once_and_costs_no_try(tries: int) -> None:
+    row, lost = claimed(tries=tries), Result(Phase.MAIL, None, "421 4.3.2 Closing")
+    found = conclude(row, "main", lost, Retry(), NOW, elsewhere=False, millis=5, begun=False)
+    assert (found.outcome.state, found.outcome.due_at, found.outcome.text) == (State.PENDING, NOW, "421 4.3.2 Closing")
+    assert (found.refusal, found.throttle, found.pause) == (None, None, "")
+
+
 def test_what_was_taken_is_written_down_as_the_relay_said_it() -> None:
     row, said = claimed(), Reply(250, ("2.0.0 queued as ABC",))
     outcome = taken(row, "main", Result(Phase.DOT, said), NOW, 5)

@@ -160,7 +160,8 @@ class Connection:
             result = self._over_this_connection(result)
         self._prompt = now - started <= PROMPT_SECONDS
         self._lane.answered(now)
-        self._desk.answered(self._lane, work, result, now, round((now - started) * 1000))
+        begun = not self._sent or result.phase is not Phase.MAIL or result.reply is not None
+        self._desk.answered(self._lane, work, result, now, round((now - started) * 1000), begun=begun)
 
     def _over_this_connection(self, result: Result) -> Result:
         """What is said to MAIL on a connection that has had messages may be about it alone: then it is as if the relay

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from mailer.errors import RelayError, StoreError
 from mailer.flows.dispatch.batch import Entry, Page, Refusal, Work
@@ -171,12 +172,12 @@ class Desk:
 
     # --- answers ---------------------------------------------------------------------------------------------
 
-    def answered(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
-        """What one transaction came to, at this moment of the monotonic clock."""
+    def answered(self, lane: Lane, work: Work, result: Result, now: float, millis: int, *, begun: bool = True) -> None:
+        """What one transaction came to, at this moment of the monotonic clock; `begun` as in `conclude`."""
         if result.accepted:
             self._accepted(lane, work, result, now, millis)
         else:
-            self._refused(lane, work, result, now, millis)
+            self._refused(lane, work, result, now, millis, begun)
 
     def _accepted(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         work.mark(Mark.ACCEPTED)
@@ -194,9 +195,10 @@ class Desk:
             self._read_at, self._read = now, self.now()
         return self._read
 
-    def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
+    def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int, begun: bool) -> None:
         elsewhere = any(name != lane.name for name in self.able())
-        ending = conclude(work.row, lane.name, result, self._retry, self.now(), elsewhere=elsewhere, millis=millis)
+        how: dict[str, Any] = {"elsewhere": elsewhere, "millis": millis, "begun": begun}
+        ending = conclude(work.row, lane.name, result, self._retry, self.now(), **how)
         state = ending.outcome.state
         if state is not State.UNCERTAIN:
             work.mark(Mark.ANSWERED)
@@ -204,9 +206,9 @@ class Desk:
         if ending.throttle:
             self._slow_down(lane, ending.throttle, str(result.reply), now)
         pause = ending.pause
-        if state is not State.UNCERTAIN:
+        if result.reply is not None:
             lane.unheard = 0
-        elif (unheard := lane.not_heard(now - millis / 1000, now)) >= UNANSWERED:
+        elif state is State.UNCERTAIN and (unheard := lane.not_heard(now - millis / 1000, now)) >= UNANSWERED:
             pause = f"{lane.name} took {unheard} messages in a row without an answer"
         if pause and work.row.issue_id is not None:
             self._pause(work.row.issue_id, pause)

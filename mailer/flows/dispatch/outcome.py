@@ -39,9 +39,18 @@ def taken(row: Claimed, relay: str, result: Result, now: datetime, millis: int) 
 
 
 def conclude(
-    row: Claimed, relay: str, result: Result, retry: Retry, now: datetime, *, elsewhere: bool, millis: int
+    row: Claimed,
+    relay: str,
+    result: Result,
+    retry: Retry,
+    now: datetime,
+    *,
+    elsewhere: bool,
+    millis: int,
+    begun: bool = True,
 ) -> Conclusion:
-    """Judge one transaction, whatever it ended with. `elsewhere`: whether another relay could take it at once."""
+    """Judge one transaction, whatever it ended with. `elsewhere`: whether another relay could take it at once; not
+    `begun`: the relay hung up between two messages, so it goes over another connection."""
     verdict, reply = rules.judge(result), result.reply
     state, due_at, pause = verdict.state, None, ""
     throttle = throttle_of(reply, result.phase, row.domain) if reply else None
@@ -52,6 +61,8 @@ def conclude(
         due_at = now + _wait(row, verdict, result, throttle, retry, elsewhere)
         if (row.deferred_at or now) + retry.give_up_after <= due_at:
             state = State.FAILED
+    if not begun:
+        state, due_at = State.PENDING, now
     elif state is State.PENDING:
         due_at = now + retry.steps[0]
         if about_us:
@@ -87,8 +98,8 @@ def _outcome(
 def _wait(
     row: Claimed, verdict: Verdict, result: Result, throttle: Throttle | None, retry: Retry, elsewhere: bool
 ) -> timedelta:
-    """As long as the throttle says; not at all, once, where another relay can try or this one only hung up between
-    two messages; else longer after each try."""
+    """As long as the throttle says; not at all, once, where another relay can try or this one only hung up; else longer
+    after each try."""
     if throttle:
         return timedelta(seconds=throttle.pause)
     before_data = verdict.blame is Blame.RELAY and result.phase in {Phase.MAIL, Phase.RCPT}
