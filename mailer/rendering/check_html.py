@@ -15,6 +15,7 @@ from mailer.rendering import merge_tags
 from mailer.rendering.edition import Edition
 from mailer.rendering.finding import Finding, Sentence, ended, error, warning
 from mailer.rendering.inline import css_mistakes, css_slips
+from mailer.rendering.layout import INNER
 from mailer.rendering.theme import CONTRAST, contrast
 
 CLIPPED = 102_400  # bytes at which Gmail cuts a mail off
@@ -234,7 +235,7 @@ def _unused(edition: Edition) -> Iterator[Finding]:
     """Classes of the stylesheets that neither the page nor its template ever gives to anything."""
     styles = edition.css + "".join(_STYLE_BLOCK.findall(edition.html))
     template = edition.template.read_text(encoding="utf-8") if edition.template else ""
-    given = set(re.findall(r"[\w-]+", template + " ".join(_CLASS.findall(edition.html))))
+    given = {INNER, *re.findall(r"[\w-]+", template + " ".join(_CLASS.findall(edition.html)))}
     for name in sorted(set(re.findall(r"\.([A-Za-z_][\w-]*)(?=[^{}]*\{)", styles)) - given):
         fix = "Delete the rule, or correct its name."
         yield warning("H23", 0, "The class %(name)s is styled and never used.", fix, name=name)

@@ -25,6 +25,8 @@ from mailer.rendering.translation import direction
 CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 LEADS_FROM = 3  # items; fewer are seen at a glance
+INNER = "i"  # the class of a text's heading that has the level of headlines elsewhere, and not their size
+_HEADING = re.compile(r"<(/?)h([1-6])>")
 _HAN_RUN = re.compile(
     r"(<[^>]*>)|([\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff](?:[ ·\u3000-\u303f\uff00-\uffef“”]*"
     r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])*)"
@@ -39,15 +41,17 @@ def lay_out(
     place = partial(_place, pictures=issue.images, base_url=club.base_url, domain=club.domain)
     writer = _Writer(issue.lang, slots, place)
     numbered = dict(zip((id(item) for item in issue.items), range(1, 1_000_000), strict=False))
-    sections: list[dict[str, Any]] = [
-        {
-            "title": section.title,
-            "lang": writer.mark(section.title),
-            "heading_tag": "h3" if section.title else "h2",
-            "stories": [_item(item, numbered[id(item)], writer) for item in section.items],
-        }
-        for section in issue.sections
-    ]
+    sections: list[dict[str, Any]] = []
+    for section in issue.sections:
+        level = 3 if section.title else 2
+        sections.append(
+            {
+                "title": section.title,
+                "lang": writer.mark(section.title),
+                "heading_tag": f"h{level}",
+                "stories": [_item(item, numbered[id(item)], level, writer) for item in section.items],
+            }
+        )
     total = len(numbered)
     named = [section for section in sections if section["title"] and section["stories"]]
     widest = max((len(str(numbered[id(item)])) for item in issue.leads), default=0)
@@ -63,7 +67,7 @@ def lay_out(
         "number": words["number"].format(number=issue.number) if issue.number is not None else "",
         "date": _date(issue.date, words),
         "corrected": words["corrected"].format(date=_date(corrected_on, words)) if corrected_on else "",
-        "intro": writer.block(issue.intro, issue.lines.get("intro", 1)),
+        "intro": writer.block(issue.intro, issue.lines.get("intro", 1), below=1),
         "leads": [
             {
                 "number": numbered[id(item)],
@@ -118,13 +122,13 @@ def _begun(lead: str) -> str:
     return lead[:1].upper() + lead[1:] if re.match(r"[a-z]+(?![^\s,:'’-])", lead) else lead
 
 
-def _item(item: Item, number: int, writer: _Writer) -> dict[str, Any]:
+def _item(item: Item, number: int, level: int, writer: _Writer) -> dict[str, Any]:
     return {
         "number": number,
         "headline": writer.inline(item.headline),
         "plain": item.headline,
         "lang": writer.mark(item.headline, item.lang),
-        "body": writer.block(item.body, item.line + 1),
+        "body": writer.block(item.body, item.line + 1, below=level),
         "source": _source(item.source, writer) if item.source else None,
     }
 
@@ -146,7 +150,7 @@ def _call(
     label = issue.cta.label or usual.label or words["apply"]
     return {
         "title": markdown.plain_text(slots.replace(issue.cta.title or usual.title or words["apply_title"])),
-        "text": writer.block(issue.cta.text or usual.text or words["apply_text"], issue.cta.line + 1),
+        "text": writer.block(issue.cta.text or usual.text or words["apply_text"], issue.cta.line + 1, below=2),
         "label": markdown.plain_text(slots.replace(label, issue.cta.line)),
         "url": markdown.address(slots.replace(url, issue.cta.line)),
     }
@@ -161,12 +165,12 @@ class _Writer:
         self._slots = slots
         self._place = place
 
-    def block(self, source: str, line: int) -> Markup:
-        """CommonMark with merge tags as HTML."""
+    def block(self, source: str, line: int, *, below: int) -> Markup:
+        """CommonMark with merge tags as HTML, for a place below a heading of that level."""
         if not source.strip():
             return Markup("")
         lang = self._other(source)
-        made = markdown.to_html(self._slots.replace(source, line), self._place)
+        made = _lowered(markdown.to_html(self._slots.replace(source, line), self._place), below)
         return Markup(f'<div lang="{lang}">{made}</div>') if lang else Markup(self._runs(made))  # noqa: S704 - nh3 cleaned
 
     def inline(self, source: str) -> Markup:
@@ -197,6 +201,23 @@ class _Writer:
         return _HAN_RUN.sub(
             lambda match: match[1] or f'<span lang="{language.han_tag(match[2])}">{match[2]}</span>', made
         )
+
+
+def _lowered(made: str, below: int) -> str:
+    """A text whose headings begin one level below the one it stands under, and skip none among themselves."""
+    above: list[int] = []
+
+    def lower(heading: re.Match[str]) -> str:
+        if not heading[1]:
+            written = int(heading[2])
+            while above and above[-1] >= written:
+                above.pop()
+            above.append(written)
+        level = min(below + len(above), 6)
+        named = f' class="{INNER}"' if level < 4 and not heading[1] else ""
+        return f"<{heading[1]}h{level}{named}>"
+
+    return _HEADING.sub(lower, made)
 
 
 def _date(day: date, words: Mapping[str, Any]) -> str:

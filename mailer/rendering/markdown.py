@@ -20,7 +20,8 @@ from markdown_it.token import Token
 from mdit_py_plugins.attrs import attrs_plugin
 
 TAGS = frozenset(
-    ["p", "br", "strong", "em", "a", "ul", "ol", "li", "blockquote", "code", "pre", "hr", "h4", "h5", "h6", "img"]
+    ["p", "br", "strong", "em", "a", "ul", "ol", "li", "blockquote", "code", "pre", "hr", "img"]
+    + [f"h{level}" for level in range(1, 7)]
 )
 ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}}
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})

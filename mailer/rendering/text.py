@@ -168,7 +168,7 @@ class _Reader:
         if not text:
             return
         quote = "> " * self._quotes
-        indent = "  " * max(0, len(self._lists) - 1)
+        indent = "".join(" " * (len(f"{number - 1}. ") if number else 2) for number in self._lists[:-1])
         first = quote + indent + self._bullet
         rest = quote + indent + " " * (len(self._bullet) if self._lists else 0)
         if self._lists and not self._bullet:

@@ -10,6 +10,7 @@ import pytest
 from mailer.errors import SourceError, TemplateError
 from mailer.model.issue import Issue, Item, Section, Source
 from mailer.rendering import check_message, edition, source
+from mailer.rendering.check_html import check_page
 from mailer.rendering.edition import SAMPLE, Edition, subject_of
 from mailer.rendering.message import Personal
 
@@ -71,6 +72,37 @@ def test_items_above_the_first_section_title_skip_no_heading_level(issue, club, 
     parted = (Section("", (Item("Alone", "Text."),)), Section("Town", (Item("Below", "Text."),)))
     page = edition.render(replace(issue, sections=parted), club=club, theme=theme, templates=templates).html
     assert [int(level) for level in re.findall(r"<h([1-6])", page)][:4] == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("title", ["", "Town"])
+def test_headings_inside_texts_skip_no_level_and_are_smaller_than_headlines(title, issue, club, theme, templates):
+    text = "#### One\n\n###### Two\n\n#### Three\n\nFour\n----\n\nText."
+    parted = (Section(title, (Item("A headline", text),)),)
+    made = edition.render(replace(issue, intro=text, sections=parted), club=club, theme=theme, templates=templates)
+    assert "H06" not in {found.id for found in check_page(issue, made)}
+    styles = {match[2]: match[1] for match in re.finditer(r'<h[1-6][^>]*style="([^"]*)"[^>]*>([^<]*)', made.html)}
+    assert {"One", "Two", "Three", "Four"} <= set(styles)
+    assert all("font-size:16px" in styles[name] for name in ("One", "Two", "Three", "Four"))
+
+
+@pytest.mark.parametrize(("lang", "side", "other"), [("en", "left", "right"), ("ar", "right", "left")])
+def test_a_quotation_has_its_bar_where_lines_begin(lang, side, other, issue, club, theme, templates):
+    parted = (Section("", (Item("A headline", "> Said."),)),)
+    made = edition.render(replace(issue, lang=lang, sections=parted), club=club, theme=theme, templates=templates)
+    quote = re.search(r'<blockquote style="([^"]*)">\s*<p style="([^"]*)"', made.html)
+    assert quote
+    assert f"border-{side}:" in quote[1]
+    assert f"border-{other}:" not in quote[1]
+    assert f"margin-{side}:16px" in quote[2]
+
+
+def test_a_list_inside_a_list_leaves_no_gap(issue, club, theme, templates):
+    parted = (Section("", (Item("A headline", "- a\n  - b\n- c"),)),)
+    made = edition.render(replace(issue, sections=parted), club=club, theme=theme, templates=templates)
+    assert [re.search(r"margin-bottom:(\d+)", style)[1] for style in re.findall(r'<ul style="([^"]*)"', made.html)] == [
+        "10",
+        "0",
+    ]
 
 
 def test_what_is_in_the_other_language_says_so(made):

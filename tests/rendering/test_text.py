@@ -70,6 +70,7 @@ def test_a_chinese_paragraph_breaks_between_characters_without_blanks():
         ("    x = 1\n    y", "    x = 1\n    y"),
         ("a\n\n---\n\nb", "a\n\n* * *\n\nb"),
         ("* a\n  * b\n* c", "- a\n  - b\n- c"),
+        ("9. a\n10. b\n    * c\n      * d", "9. a\n10. b\n    - c\n      - d"),
         ("R&D < 5", "R&D < 5"),
     ],
 )
