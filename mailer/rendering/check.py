@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from mailer.model import language_tag
 from mailer.model.columns import width
 from mailer.model.issue import Issue, Item
-from mailer.rendering import markdown, merge_tags, source
+from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
 from mailer.rendering.check_marks import check_marks
 from mailer.rendering.finding import NOT_SILENCED, Finding, ended, error, warning
@@ -34,6 +34,8 @@ _BROKEN_TAG = re.compile(
 )
 _TABLE = re.compile(r"^.*\|.*\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.MULTILINE)
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_MARKED = re.compile(r"(\*\*|__)(?=\S)[^*_]+(?<=\S)\1|`[^`]+`|!?\[[^\[\]]+\]\([^\s()]*\)")  # in a plain field
+_ADDRESS = re.compile(r"https?://[^\s<>)）]+")
 _STARS = re.compile(r"\*\*|(?<!\w)__(?=\w)")
 _UNREAD = re.compile(r"~~(?=\S)[^~\n]+~~|==(?=[^\s=])[^=\n]*[^\s=]==(?!\w)|\[\^\w+\]|^\[[ xX]\] ", re.MULTILINE)
 _STRAY = re.compile(r"[\s,.;:!?，。；：！？、'\"’”]+")
@@ -228,7 +230,10 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
                 fix = "Write ，；：？！（） between Chinese characters."
                 yield warning("I12", number, "half-width punctuation between Chinese characters.", fix)
         plain = markdown.plain_text(passage.text) if passage.markdown else ""
-        if _STARS.search(plain):
+        if not passage.markdown and (marked := _MARKED.search(passage.text)):
+            message = "'%(text)s' is shown with its signs: this is plain text, without bold, links or code."
+            yield warning("I11", passage.line, message, "Write the words alone.", text=marked[0][:60])
+        elif _STARS.search(plain):
             fix = "Put the stars directly at the words: **bold**."
             yield warning("I11", _line_of(_STARS, passage), "** or __ stays in the text and is shown.", fix)
         elif unread := _UNREAD.search(plain):
@@ -282,14 +287,21 @@ def _box(line: str) -> str:
 
 
 def _quotes(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
-    kinds: dict[str, int] = {}
-    for passage in [*passages, *_headings(issue)]:
-        plain = re.sub(r"\{\{.*?\}\}", "", passage.text)
+    """Two kinds of quotes in one language: an English quotation in a Chinese issue may have its own."""
+    kinds: dict[str, dict[str, int]] = {}
+    for number, line in _numbered([*passages, *_headings(issue)]):
+        plain = re.sub(r"\{\{.*?\}\}", "", line)
         for kind, signs in (("straight", r"\"|(?<=[a-z])'(?=[a-z])"), ("curly", r"[“”]|(?<=[a-z])’(?=[a-z])")):
             if re.search(signs, plain):
-                kinds.setdefault(kind, passage.line)
-    if len(kinds) == 2:
-        yield warning("I13", max(kinds.values()), "straight and curly quotes in one issue.", "Keep to one kind.")
+                kinds.setdefault(language.detect(plain, issue.lang), {}).setdefault(kind, number)
+    if mixed := [max(found.values()) for found in kinds.values() if len(found) == 2]:
+        yield warning("I13", min(mixed), "straight and curly quotes in one issue.", "Keep to one kind.")
+
+
+def _numbered(passages: list[Passage]) -> Iterator[tuple[int, str]]:
+    """The lines of passages with their numbers in the file."""
+    for passage in passages:
+        yield from enumerate(passage.text.split("\n"), passage.line)
 
 
 def _call(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
@@ -366,12 +378,12 @@ def _names(
                 yield warning("I04", item.source.line, message, fix, name=item.source.name, right=right)
     if glossary is None:
         return
-    for passage in [*passages, *_headings(issue)]:
-        for alias, entry in glossary.misspelt(passage.text, issue.lang):
+    for number, line in _numbered([*passages, *_headings(issue)]):
+        for alias, entry in glossary.misspelt(_ADDRESS.sub("", line), issue.lang):
             right = entry.in_language(issue.lang)
             message = "'%(alias)s' is '%(right)s' in glossary.yaml."
             fix = "Write %(right)s."
-            yield warning("I17", passage.line, message, fix, alias=alias, right=right)
+            yield warning("I17", number, message, fix, alias=alias, right=right)
 
 
 _RULES: tuple[Callable[[Issue, list[Passage]], Iterator[Finding]], ...] = (

@@ -146,7 +146,7 @@ def _elements(page: HtmlElement) -> Iterator[Finding]:
 
 
 def _preheader(page: HtmlElement, issue: Issue, edition: Edition) -> Iterator[Finding]:
-    line = issue.lines.get("preheader", 0)
+    line = issue.lines.get("preheader", 1)
     if not issue.preheader:
         yield warning(
             "H11", line, "There is no preheader; inboxes will show the first words instead.", "Add preheader:."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from mailer.model.issue import Issue
-from mailer.rendering import images, markdown
+from mailer.rendering import images, markdown, merge_tags
 from mailer.rendering.finding import Finding, Sentence, error, warning
 from mailer.rendering.markdown import Link
 from mailer.rendering.passages import Passage
@@ -24,7 +24,7 @@ def check_links(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
         yield from _link(link)
     for passage in passages:
         if passage.markdown:
-            for url, line in markdown.bare_addresses(passage.text, line=passage.line):
+            for url, line in markdown.bare_addresses(merge_tags.as_words(passage.text), line=passage.line):
                 fix = "Put it between angle brackets: <https://...>."
                 yield warning("L10", line, "the address '%(url)s' is no link that readers can open.", fix, url=url[:60])
 
@@ -46,7 +46,7 @@ def links_of(passages: list[Passage]) -> Iterator[Link]:
     """Every link and picture in the text, with its line."""
     for passage in passages:
         if passage.markdown:
-            yield from markdown.links(passage.text, line=passage.line)
+            yield from markdown.links(merge_tags.as_words(passage.text), line=passage.line)
 
 
 def _picture(link: Link) -> Iterator[Finding]:

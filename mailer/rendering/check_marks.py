@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mailer.model.issue import Issue, Source
+from mailer.rendering import merge_tags
 from mailer.rendering.finding import Finding, Sentence, error
 from mailer.rendering.passages import Passage
 
@@ -79,9 +80,10 @@ def _line(line: str, number: int) -> Iterator[Finding]:
         )
     elif _BLOCK.match(line):
         yield error("I24", number, "'%(text)s' begins no block.", "Write: ::: cta NAME", text=line.strip()[:40])
-    for half in _half_links(line):
+    filled = merge_tags.as_words(line)
+    for half in _half_links(filled):
         yield _half_link(half, number)
-    for picture in _PICTURE.finditer(line):
+    for picture in _PICTURE.finditer(filled):
         address = picture["apart"] or f"<{picture['blank']}>"
         message = "the picture '%(text)s' has a blank in its name or before it, and would be shown as text."
         yield error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -34,6 +34,9 @@ class _Wrong(ValueError):
 
     def __init__(self, what: str, fix: str, /, **values: object) -> None:
         self.what, self.fix = Sentence(what, **values), Sentence(fix, **values)
+
+    def finding(self, key: str, line: int) -> Finding:
+        return error("I02" if key == "date" else "I01", line, "%(key)s: %(what)s.", self.fix, key=key, what=self.what)
 
 
 @dataclass(slots=True)
@@ -71,12 +74,13 @@ def read(text: str, first_line: int) -> tuple[FrontMatter, list[Finding]]:
         elif key in _TEXTS and (lost := _behind_a_sharp(text, node, line - first_line)):
             message = "%(key)s: '%(lost)s' is left out, because YAML takes # behind a blank for a comment."
             findings.append(error("I01", line, message, "Put the value in double quotes.", key=key, lost=lost))
+        elif key == "silence" and isinstance(node, yaml.MappingNode):
+            head.silenced = _silenced(node, first_line, findings)
         elif not _is_empty(node):
             try:
-                setattr(head, "silenced" if key == "silence" else key, reader(node, first_line))
+                setattr(head, key, reader(node, first_line))
             except _Wrong as problem:
-                rule = "I02" if key == "date" else "I01"
-                findings.append(error(rule, line, "%(key)s: %(what)s.", problem.fix, key=key, what=problem.what))
+                findings.append(problem.finding(key, line))
     last_line = first_line + text.count("\n") + 1
     for key in REQUIRED:
         if head.lines and (key not in head.lines or _empty_value(head, key, findings)):
@@ -239,23 +243,35 @@ def _tags(node: yaml.Node, line: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
 
-def _silence(node: yaml.Node, first_line: int) -> tuple[Silence, ...]:
-    if not isinstance(node, yaml.MappingNode):
-        raise _Wrong("must name a rule and its reason", "Write, on a line below it:   I03: our own story.")
+def _silence(node: yaml.Node, line: int) -> None:
+    raise _Wrong("must name a rule and its reason", "Write, on a line below it:   I03: our own story.")
+
+
+def _silenced(node: yaml.MappingNode, first_line: int, findings: list[Finding]) -> tuple[Silence, ...]:
+    """The rules that are switched off; what is wrong with one is told on its own line."""
     silenced: dict[str, Silence] = {}
     for key, value in node.value:
-        rule, reason, line = _text(key), _text(value), first_line + key.start_mark.line
-        if rule not in RULES:
-            raise _Wrong("'%(rule)s' is not a rule's id", "Write, for example:   I03: our own story.", rule=rule)
-        if rule in NOT_SILENCED:
-            raise _Wrong("rule %(rule)s cannot be silenced", "Correct what it finds.", rule=rule)
-        if not reason or reason == "~":
-            fix = "Write, for example:   %(rule)s: our own story."
-            raise _Wrong("rule %(rule)s is silenced without a reason", fix, rule=rule)
-        if rule in silenced:
-            raise _Wrong("rule %(rule)s is silenced twice", "Keep one.", rule=rule)
-        silenced[rule] = Silence(rule, reason, line)
+        line = first_line + key.start_mark.line
+        try:
+            rule, reason = _text(key), _text(value)
+            _refuse_silence(rule, reason, silenced)
+        except _Wrong as problem:
+            findings.append(problem.finding("silence", line))
+        else:
+            silenced[rule] = Silence(rule, reason, line)
     return tuple(silenced.values())
+
+
+def _refuse_silence(rule: str, reason: str, silenced: Container[str]) -> None:
+    if rule not in RULES:
+        raise _Wrong("'%(rule)s' is not a rule's id", "Write, for example:   I03: our own story.", rule=rule)
+    if rule in NOT_SILENCED:
+        raise _Wrong("rule %(rule)s cannot be silenced", "Correct what it finds.", rule=rule)
+    if not reason or reason == "~":
+        fix = "Write, for example:   %(rule)s: our own story."
+        raise _Wrong("rule %(rule)s is silenced without a reason", fix, rule=rule)
+    if rule in silenced:
+        raise _Wrong("rule %(rule)s is silenced twice", "Keep one.", rule=rule)
 
 
 _OTHER_NAMES = {

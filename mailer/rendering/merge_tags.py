@@ -98,6 +98,12 @@ def for_nobody(text: str) -> str:
     return "".join(piece.text if isinstance(piece, Mistake) else piece for piece in seen)
 
 
+def as_words(text: str) -> str:
+    """`text` with each tag as one word, `{{name}}`, which Markdown takes for part of an address as it is when filled."""
+    pieces = (f"{{{{{piece.field}}}}}" if isinstance(piece, MergeTag) else piece for piece in scan(text))
+    return "".join(piece.text if isinstance(piece, Mistake) else piece for piece in pieces)
+
+
 def is_known(field: str) -> bool:
     """Whether a field may stand in a merge tag."""
     return field in FIELDS or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE))

@@ -93,6 +93,10 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
         (NORMAL.replace("Monday", "Monday[^1]"), ("I11", "warning", 9)),
         (NORMAL.replace("It opened", "- [ ] It opened"), ("I11", "warning", 9)),
         (NORMAL.replace("It opened", '"It" “opened”'), ("I13", "warning", 9)),
+        (NORMAL.replace("It opened", 'It\nopened. "One"\nand\n“two”'), ("I13", "warning", 12)),
+        (NORMAL + "### **Two** ferries\n\nSource: P\n", ("I11", "warning", 13)),
+        (NORMAL + "### The `two` ferries\n\nSource: P\n", ("I11", "warning", 13)),
+        (NORMAL + "## [Two](https://x.example) ferries\n\n### A\n\nSource: P\n", ("I11", "warning", 13)),
         (NORMAL + "::: cta club\n**Join**\n\n[Apply](ftp://example.com)\n:::\n", ("I14", "error", 13)),
         (NORMAL + "::: cta club\n**Join**\n\n[Click here](https://example.com)\n:::\n", ("I14", "warning", 13)),
         (NORMAL.replace("Monday", "[x](javascript:alert)"), ("L01", "error", 9)),
@@ -190,6 +194,23 @@ def test_a_merge_tag_in_title_or_subject_is_found_on_its_line(key: str) -> None:
     assert ids(NORMAL, more=f"{key}: For {{{{ first_name }}}}\n") == [("P01", "error", 6)]
 
 
+@pytest.mark.parametrize("headline", ["M*A*S*H is back", "5 * 3 * 2", "A [sic] letter (again)", "snake__case and x__y"])
+def test_a_headline_may_hold_signs_that_mark_nothing(headline: str) -> None:
+    assert found(NORMAL.replace("Ferries run again", headline)) == []
+
+
+def test_an_english_quotation_in_a_chinese_issue_keeps_its_own_quotes() -> None:
+    body = '### 渡口“重开” {lead}\n\nThe office said "ferries run again".\n\n来源：江报\n'
+    assert ids(body, lang="zh-Hans") == []
+
+
+@pytest.mark.parametrize("address", ["(https://x.example/?n={{ %s }})", "(<https://x.example/?n={{ %s }}>)"])
+def test_a_merge_tag_may_stand_in_the_address_of_a_link(address: str) -> None:
+    written = "[your page]" + address % 'name ?? "no body"'
+    assert ids(NORMAL.replace("Monday", written)) == []
+    assert ids(NORMAL.replace("Monday", written.replace("https:", "http:"))) == [("L02", "warning", 9)]
+
+
 def test_half_width_punctuation_between_chinese_letters_is_found() -> None:
     body = "### 一季度新开小店 {lead}\n\n湖北,广西居前。\n\n来源：江报\n"
     assert ids(body, lang="zh-Hans") == [("I12", "warning", 9)]
@@ -238,6 +259,8 @@ def test_a_source_named_by_its_host_is_known_by_its_home_page() -> None:
 def test_one_company_under_two_spellings_is_found() -> None:
     glossary = registry.read("Walmart:\n  zh: 沃尔玛\n  aliases: [Wal-Mart]\n", "glossary.yaml")
     assert ids(NORMAL.replace("Monday", "Monday at Wal-Mart"), glossary=glossary) == [("I17", "warning", 9)]
+    later = NORMAL.replace("Monday", "Monday, [they](https://wal.example/Wal-Mart) say:\n\n- at Wal-Mart")
+    assert ids(later, glossary=glossary) == [("I17", "warning", 11)]
 
 
 def test_a_missing_translation_is_found() -> None:

@@ -134,6 +134,12 @@ def test_a_call_to_action_may_be_only_named() -> None:
     assert source.read(text).cta == CallToAction("club", line=6)
 
 
+def test_everything_wrong_with_what_is_silenced_is_told_on_its_own_line() -> None:
+    text = HEAD.replace("lang: en\n", "lang: en\nsilence:\n  I03:\n  Z99: x\n  I05: ours\n  I01: y\n") + "### One\n"
+    _, findings = source.examine(text)
+    assert [(finding.line, finding.id) for finding in findings] == [(7, "I01"), (8, "I01"), (10, "I01")]
+
+
 def test_a_rule_is_silenced_with_a_reason() -> None:
     text = HEAD.replace("lang: en\n", "lang: en\nsilence:\n  I03: our own story\n") + "### One\n"
     assert source.read(text).silenced == (Silence("I03", "our own story", 7),)
@@ -154,10 +160,11 @@ def test_a_rule_is_silenced_with_a_reason() -> None:
         (f"newsletter: x\ndate: 2026-05-21\nlang: en\nnumber: No. {'1' * 5000}", 5, "for example: number: 214."),
         ("newsletter: x\ndate: 2026-05-21\nlang: en\ntitle: [a]", 5, "one text"),
         ("newsletter: x\nnewsletter: y\ndate: 2026-05-21\nlang: en", 3, "given twice"),
-        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I03:", 5, "without a reason"),
-        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  leads: no", 5, "not a rule's id"),
-        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I08: no such rule", 5, "not a rule's id"),
-        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  P01: never", 5, "cannot be silenced"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I03:", 6, "without a reason"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  leads: no", 6, "not a rule's id"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  I08: no such rule", 6, "not a rule's id"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence:\n  P01: never", 6, "cannot be silenced"),
+        ("newsletter: x\ndate: 2026-05-21\nlang: en\nsilence: I03", 5, "must name a rule"),
         ("newsletter: a: b", 2, 'newsletter: "a: b"'),
         ("newsletter: 'x", 2, 'newsletter: "x"'),
         ("newsletter: x\nnumber： 301\ndate: 2026-05-21\nlang: en", 3, "Write: number: 301"),
