@@ -99,7 +99,7 @@ def for_nobody(text: str) -> str:
 
 
 def as_words(text: str) -> str:
-    """`text` with each tag as one word, `{{name}}`, which Markdown takes for part of an address as it is when filled."""
+    """`text` with each tag as one word, `{{name}}`, which Markdown takes for part of an address."""
     pieces = (f"{{{{{piece.field}}}}}" if isinstance(piece, MergeTag) else piece for piece in scan(text))
     return "".join(piece.text if isinstance(piece, Mistake) else piece for piece in pieces)
 
