@@ -13,6 +13,7 @@ from support.relay import Rule, closing, drip, flood, hang_up, refuse, say, stal
 from support.ways import CONTENT, Way, nothing, to, unusable
 
 from mailer.model.delivery import Phase, Result, State, judge
+from mailer.transport.protocol import Timeouts
 
 SHORT = {"command": 0.1, "data": 0.1, "dot": 0.1}
 LARGE = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 120_000  # 8 MB: no kernel takes it at once
@@ -146,6 +147,11 @@ async def test_each_phase_has_its_own_time_out(plain: Way) -> None:
             result, _ = await outcome(plain, stall(at), **limits)
         assert result.phase is Phase(at)
         assert "0.05 s" in result.cause
+
+
+def test_by_itself_a_session_waits_as_long_as_rfc_5321_wants_and_not_at_all_long_to_say_goodbye() -> None:
+    """Section 4.5.3.2, but for the connection, which another relay may take at once."""
+    assert Timeouts() == Timeouts(connect=30.0, command=300.0, data=120.0, dot=600.0, quit=3.0)
 
 
 async def test_the_dots_time_counts_from_the_moment_it_left(way: Way) -> None:
