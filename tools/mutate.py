@@ -49,7 +49,7 @@ FILES = (
     "mailer/transport/session.py",
 )
 SESSION = ("pipelining", "protocol", "replies", "session")  # what a transaction is made of, without the dispatcher
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "30")  # none takes that
 SQLITE = "not postgresql"
 ROOMS = (
     *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),

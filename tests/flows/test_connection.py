@@ -271,6 +271,23 @@ def test_what_cannot_be_composed_is_passed_over(tmp_path: Path) -> None:
     assert bytes(line.desk.page.entries[0].batch.journal.marks) == bytes([Mark.UNTOUCHED, Mark.ACCEPTED])
 
 
+def test_the_journal_says_of_whom_the_message_was_being_composed_and_whose_was_handed_over(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    seen: list[int] = []
+
+    async def scene() -> None:
+        batch = line.batch(1, compose=lambda row: seen.append(marks[0]) or Outgoing(str(row.id), "token", ()))
+        marks = batch.journal.marks
+        line.give(batch)
+        await asyncio.sleep(0.04)
+        seen.append(marks[0])
+        await asyncio.sleep(0.04)
+        seen.append(marks[0])
+
+    line.play(scene)
+    assert seen == [Mark.COMPOSING, Mark.UNTOUCHED, Mark.HANDED_OVER]
+
+
 @pytest.mark.parametrize(
     ("place", "result", "waits"),
     [
