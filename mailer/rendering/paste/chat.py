@@ -25,6 +25,9 @@ _STAMP = re.compile(
     r"|[A-Z]\S{0,20}(?: [A-Z]\S{0,20}){0,2} \d{1,2}:\d{2} ?[AP]M"  # Slack
     r"|\[?\d{4}[-/]\d{1,2}[-/]\d{1,2}[ ,]+\d{1,2}:\d{2}(?::\d{2})?\]?\s*[^\s:：]{0,20}[:：]?"
 )
+_FORWARDED = re.compile(
+    r"(?:forwarded from|转发自|轉發自)\s*[:：]?\s*(\S.{1,40}?)(?:\s*[(（][^()（）]{2,20}[)）])?", re.IGNORECASE
+)
 _POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30}")
 _SPEAKER = re.compile(
     r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
@@ -167,6 +170,10 @@ def is_stamp(line: Line, forward: Forward, report: Report) -> bool:
     if _POSTED.fullmatch(line.text):
         forward.sent, forward.date_line = forward.sent or line.text, forward.date_line or line.number
         report.drop(line.number, "time of a post dropped", line.text)
+        return True
+    if forwarded := _FORWARDED.fullmatch(line.text):
+        forward.channel = forward.channel or forwarded[1]
+        report.drop(line.number, "line of the forwarding mail dropped", line.text)
         return True
     named = WORDS.search(fold(line.text)) is not None and not forward.sent  # a digest's head: `Morning News 08:00`
     if line.text and len(line.text) < 70 and not named and (match := _STAMP.fullmatch(line.text)):

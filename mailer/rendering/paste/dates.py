@@ -12,7 +12,8 @@ SOME_DAY = date(2000, 1, 1)  # to look for a day, whichever it is
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
 _WEEKDAY = (
-    r"(?:[\s,，|·/]*[（(]?(?:星期|周|礼拜)[一二三四五六日天][)）]?|\s*[（(][一二三四五六日][)）]|\s+[一二三四五六日](?=[)）])"
+    r"(?:[\s,，|·/]*[（(]?(?:星 ?期|周|礼拜) ?[一二三四五六日天][)）]?"
+    r"|\s*[（(][一二三四五六日][)）]|\s+[一二三四五六日](?=[)）])"
     r"|[\s,，|·/]*\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?)?"
 )
 _BEFORE = r"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s+)?"
@@ -35,6 +36,7 @@ _FORMS = [
         r"(?<![\d/])(?P<m>0?[1-9]|1[0-2])/(?P<d>1[3-9]|2\d|3[01])/(?P<yy>\d{2})(?![\d/])",
         r"(?P<cy>[〇零一二三四五六七八九]{4})年(?P<cm>[一二三四五六七八九十]{1,2})月(?P<cd>[一二三四五六七八九十廿卅]{1,3})[日号]",
         rf"\b(?P<d>\d{{1,2}})-?{_MONTH}-?(?P<y>20\d\d)\b",
+        rf"\b(?P<d>\d{{1,2}})-{_MONTH}-(?P<yy>\d{{2}})\b",
         rf"(?<!#)\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO}(?:\s+of)?\s+{_MONTH},?\s+(?P<y>20\d\d)\b",
         rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_TO},?\s+(?P<y>20\d\d)\b",
         r"(?<!\d)(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日号]" + _TO_HAN,

@@ -15,6 +15,7 @@ from mailer.rendering.paste import (
     between,
     call,
     clipboard,
+    counters,
     editions,
     encoding,
     ending,
@@ -33,6 +34,7 @@ from mailer.rendering.paste import (
     sections,
     spoken,
     strays,
+    tellers,
     writers,
 )
 from mailer.rendering.paste.forwards import Forward
@@ -122,6 +124,7 @@ class _Reader:
     def reading(self) -> Reading:
         self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
+        self.lines = counters.plain(counters.read_again(self.lines, self.report), self.report)
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)
         self.lines = between.name(between.by_counters(self.lines, self.report), self.report)
@@ -137,6 +140,9 @@ class _Reader:
         if found is not None and alone.name(self.lines, found.starts, self.report, bracketed=bracketed):
             found = outline.find(self.lines)
         if found is not None and (parted := fields.to_sections(self.lines, found, self.report)):
+            self.lines = parted
+            found = outline.find(self.lines)
+        if found is not None and (parted := tellers.name(self.lines, found, self.report)):
             self.lines = parted
             found = outline.find(self.lines)
         if found is None:

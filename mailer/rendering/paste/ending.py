@@ -51,7 +51,7 @@ class _Ending:
                 and not self._is_above_text(start, index)
             ):
                 rest = [i for i in range(index + 1, len(self.lines)) if self.lines[i].text]
-                if not rest or not self._more_text(rest):
+                if not rest or not (self._more_text(rest) or self._is_usual_remark(start, rest[0])):
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
             foot = foot or (text and self._is_told(start, index) and _is_colophon(text))
@@ -163,6 +163,16 @@ class _Ending:
         """Whether lines after a source still belong to the item: another source or address follows at once."""
         text = self.lines[rest[0]].text
         return sources.source_line(text) is not None and not grammar.is_call(text)
+
+    def _is_usual_remark(self, last: int, index: int) -> bool:
+        """Whether a line directly below begins with the word and colon of remarks below other items (`点评：`)."""
+        text = self.lines[index].text
+        label = re.match(r"[^:：]*[:：]", text)
+        told = self.lines[min(self.found.starts) : last]
+        direct = self.lines[index - 1].text != ""
+        return bool(label and direct and grammar.is_remark(text)) and any(
+            line.text.startswith(label[0]) for line in told if label
+        )
 
     def _is_call_line(self, text: str, index: int) -> bool:
         contact = not self.lines[index - 1].text and grammar.is_contact(text)

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import sources
+from mailer.rendering.paste import enumerators, sources
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.report import Report
@@ -89,6 +89,7 @@ def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]
         or found.titles
         or not 2 <= len(runs) == len(set(runs))
         or (len(runs) == len(fields) and any(match[1] or width(match[2]) > SECTOR for match in parted.values()))
+        or (len(runs) == len(fields) and all(re.match(enumerators.SIGN, lines[i].text) for i in parted))
         or any(width(field) > WIDEST or sources.is_medium(field) or _CRY.search(field) for field in fields)
         or any(not lines[index].text.endswith(found.starts[index]) for index in parted)
     ):

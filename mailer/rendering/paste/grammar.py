@@ -19,8 +19,8 @@ _KEPT_STOP = re.compile(
     r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
 )
 _CTA = re.compile(
-    r"报名|(?<![新已])加入(?!了)|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
-    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|咨询|联系人|(?:留下|填写).{0,6}邮箱"
+    r"报名|(?<![新已])加入(?!了)|(?:可|接受|开放|欢迎).{0,4}申请|招新|私我|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
+    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|(?<!投资)咨询(?!执业|公司|机构|费)|联系人|(?:留下|填写).{0,6}邮箱"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -28,6 +28,10 @@ _JOIN = re.compile(
     r"报名|加入|申请|入会|入群|进群|成为会员|订阅"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|member(?:ship)?|enrol)\b",
     re.I,
+)
+_JOINING = re.compile(
+    r"申请|报名|入会|会员|招新|招募|\b(?:apply(?:ing)?|applications?|members?(?:hip)?|subscribers?|enrol\w*|seats?)\b",
+    re.IGNORECASE,
 )
 _TO_READERS = re.compile(r"[您你]|我们|我們|欢迎|歡迎|\b(?:you|your|us)\b", re.IGNORECASE)
 _MEMBER = re.compile(r"入会|加入|申请|入群|进群|(?:join|apply|become)\b", re.IGNORECASE)
@@ -57,7 +61,8 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
-    r"(?<!\d)(?:\d{3,4}-\d{7,8}|1\d{10}|\+\d[\d -]{8,})(?!\d)|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.\w+"
+    r"(?<!\d)(?:\d{3,4} ?- ?\d{7,8}|\d{3,4}[- ]\d{3,4}[- ]\d{3,4}|1\d{10}|\+\d[\d -]{8,})(?!\d)"
+    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.\w+"
     r"|(?<=加)(?:微信|[vV]信?)号?\s*[\w-]{5,}"
     r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
     re.IGNORECASE,
@@ -65,6 +70,7 @@ _CONTACT = re.compile(
 # “Words,” and who said them.
 _SAYING = re.compile(r"[“\"「『][^“”\"「」『』]+[”\"」』]\s*(?:[—–-]{1,2}|\n|[(（])\s*\S.{1,30}")
 _ADVERTISEMENT = re.compile(r"\W{0,3}[【\[(（](?:广告|廣告|推广|赞助|福利|AD|Sponsored)[】\]）)]", re.IGNORECASE)
+DATELINE = 24  # columns of a place and day before a text
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
@@ -80,8 +86,11 @@ def is_picture(text: str) -> bool:
 
 def is_call(text: str) -> bool:
     """Whether a line asks to join, apply or register."""
-    plain = fold(links.strip(text)[0])
-    return _CTA.search(plain) is not None and re.match(r"\W*(?:分享|转发|来源?)自", plain) is None
+    plain, url = links.strip(fold(text))
+    if re.match(r"\W*(?:分享|转发|来源?)自", plain):
+        return False
+    reached = _JOINING.search(plain) is not None and (bool(url) or has_contact(plain))
+    return reached or _CTA.search(plain) is not None
 
 
 def is_join(text: str) -> bool:
@@ -135,7 +144,7 @@ def dashed(text: str, *, sourced: bool, colons: bool = False) -> tuple[str, str,
     plain = links.strip(text)[0]
     for pattern, colon in ((_DASHED, False), (_COLON, True)):
         match = pattern.fullmatch(plain)
-        if match is None or _DATELINE.fullmatch(match[1]):
+        if match is None or (_DATELINE.fullmatch(match[1]) and width(match[1]) <= DATELINE):
             continue
         before, behind = width(match[1]), width(match[3])
         sentence = re.search(r"[.!?。！？]$", match[3]) is not None
@@ -223,6 +232,11 @@ def is_edition(text: str) -> bool:
 def is_dateline(text: str) -> bool:
     """Whether a line tells when, where or by whom the page was put up."""
     return page_words.DATELINE.match(fold(text)) is not None
+
+
+def is_remark(text: str) -> bool:
+    """Whether a text begins with a word or two and a colon that say what it adds: `点评：`, `Why it matters:`."""
+    return re.match(r"(?:\*\*)?(?:[\u3400-\u9fff]{2,6}|[A-Z][a-z]+(?: [a-z]+){0,3})(?:\*\*)?[:：]", text) is not None
 
 
 def is_byline(text: str) -> bool:

@@ -70,6 +70,10 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
         reader.masthead.take_name(*plainest)
         report.keep(plainest[1].number, plainest[0])
+    elif worded := naming.worded_below(lines, head.newsletter):
+        report.drop(lines[0].number, "line of the head dropped", head.newsletter)
+        reader.masthead.take_name(*worded)
+        report.keep(worded[1].number, worded[0])
     head_words = " ".join([*(line.text for line in lines), forward.subject])
     head.worded = WORDS.search(fold(_WRITTEN.sub(" ", head_words))) is not None
     if forward.subject:
@@ -202,6 +206,7 @@ class _Reader:
         if (
             entry
             and not leads.SEPARATOR.search(text)
+            and len(leads.split(entry, self.headlines)) < 2
             and not leads.PREFIX.match(entry)
             and dates.find(text, self.today) is None
         ):
@@ -251,6 +256,9 @@ class _Reader:
             and not self._are_leads(text, behind_name=False)
         ):
             text = self._without_motto(text, first[1], first[2], line)
+        if leads.is_same(text, head.newsletter):
+            self.report.drop(line.number, "the newsletter's name again dropped", text)
+            return
         behind = head.newsletter != "" and (head.leads_line == 0)
         if not head.leads and self._are_leads(text, behind_name=behind):
             self._take_leads(text, line, listed=behind)
@@ -261,8 +269,6 @@ class _Reader:
         ):
             self.masthead.take_name(text.strip(EDGE), line)
             head.named = bool(WORDS.search(fold(text))) or head.day is not None
-        elif leads.is_same(text, head.newsletter):
-            self.report.drop(line.number, "the newsletter's name again dropped", text)
         elif re.search(r"[。.!！?？]$", text) and width(text) > 20:
             head.intro.append(whole)
             self.report.found(line.number, "intro", "taken as the introduction", whole)

@@ -107,9 +107,10 @@ class Gatherer:
         if not item.paragraphs and item.source is None:
             text = self._headline_source(item, text)
         else:
-            further = item.paragraphs.pop() if self._leads_on(item) else ""  # `延伸阅读：...` below the source
+            below = tails.below_source(item.paragraphs, lenient=self.habits.lenient) if item.source is None else []
+            del item.paragraphs[len(item.paragraphs) - len(below) :]
             self._closing_source(item)
-            item.paragraphs += [further] if further else []
+            item.paragraphs += below
         if url and (item.source is None or not item.source.url):
             item.source = Source(item.source.name if item.source else links.host(url), url, item.line)
         host = item.source is not None and item.source.name == links.host(item.source.url)
@@ -199,7 +200,7 @@ class Gatherer:
                 self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
             elif grammar.is_picture(line.text):
                 self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
-            elif found := sources.source_line(line.text):
+            elif (found := sources.source_line(line.text)) or (found := self._noted_source(line.text)):
                 named.append((*found, line.number))
             elif (named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))) and grammar.asks_to_join(
                 line.text
@@ -220,17 +221,18 @@ class Gatherer:
                 if other and other != name:
                     self.report.drop(at, "second source of one item dropped", other)
 
+    def _noted_source(self, text: str) -> tuple[str, str] | None:
+        """A line that holds only a source and the number of a footnote, as (name, address)."""
+        bare, (name, url) = self._note(text)
+        found = sources.source_line(bare) if bare != text else None
+        return (found[0] or name, found[1] or url) if found else None
+
     def _unlabelled(self, line: Line) -> str:
         """A text without a word before it that only says so."""
         label = _LABEL.match(line.text)
         if label:
             self.report.add(line.number, "label", "word that only says that a text follows left out", label[0])
         return line.text[label.end() :] if label else line.text
-
-    def _leads_on(self, item: Gathered) -> bool:
-        """Whether the last of several paragraphs only leads to further reading, and names no source itself."""
-        last = item.paragraphs[-1] if len(item.paragraphs) > 1 and item.source is None else ""
-        return grammar.is_foot(last) and links.LINK in last
 
     def _closing_source(self, item: Gathered) -> None:
         if not item.paragraphs or item.source:

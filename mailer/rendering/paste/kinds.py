@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from statistics import median
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
@@ -14,6 +15,7 @@ from mailer.rendering.paste.masthead import WORDS, Head
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.shared import Gathered
 
+WORD = 8  # columns of a headline that tells nothing
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
     r"|合同编号|违约责任|本(?:合同|协议)(?:一式|的条款|由)|不承担责任|法律(?:责任|效力)"
@@ -78,6 +80,18 @@ _LETTER = re.compile(
     r"|^尊敬的[^，,：:]{1,8}(?:先生|女士|经理|老师|主任)[:：]|^(?:此致|敬礼|您?来信(?:收到|已收))",
     re.IGNORECASE,
 )
+_JOURNEY = re.compile(
+    r"^\W*(?:day|第)\s*[\d一二三四五六七八九十]{1,2}\s*(?:天|日)?\W.*\d|^\W*\d{1,2}:\d{2}\s*(?:depart|arrive|check|flight|train|bus|出发|抵达|乘|集合|入住)"
+    r"|\bcheck-?(?:in|out)\b|\bbooking ref",
+    re.IGNORECASE,
+)
+_PRODUCT = re.compile(
+    r"^\W*(?:about this item|product (?:details|description|information)|in the box"
+    r"|(?:item |package )?(?:dimensions|weight)"
+    r"|item model|colou?r|sold by|date first available|best sellers? rank|\S+ out of 5 stars|add to (?:cart|basket|bag)"
+    r"|商品(?:详情|参数|名称)|规格(?:参数)?|材质|净含量|产地|保质期|型号|尺寸|重量|包装清单|售后)\b\s*(?:[:：]|$|.*\d)",
+    re.IGNORECASE,
+)
 _EXERCISES = re.compile(
     r"[(（]\s+[)）]|_{4,}|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
 )
@@ -107,6 +121,8 @@ _KINDS = (
     (Sentence("a list of vacancies"), _VACANCY, 3),
     (Sentence("a work report"), _WORK, 2),
     (Sentence("exercises"), _EXERCISES, 2),
+    (Sentence("a plan of a journey"), _JOURNEY, 3),
+    (Sentence("what a shop sells"), _PRODUCT, 3),
     (Sentence("an order or a bill"), _ORDER, 3),
     (Sentence("a list of changes"), _CHANGES, 3),
     (Sentence("a test report"), _TESTED, 4),
@@ -148,6 +164,9 @@ def refuse_others(
     kind = other_kind(lines, named)
     headlines = [item.headline for item in items.values()]
     matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
+    wordless = not head.worded and named * 2 < len(items) and bodies * 2 < len(items)
+    if wordless and median(map(width, headlines)) <= WORD:
+        kind = Sentence("a list of words")
     if kind:
         raise SourceError(Sentence("this is no digest but %(kind)s; paste the digest alone", kind=kind), where=where)
     sections = len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"

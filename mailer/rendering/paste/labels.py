@@ -18,10 +18,10 @@ LEAST = 3  # items that end so
 _LABELLED = re.compile(
     r"(?P<label>\W{0,4}(?:"
     r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨]\s*"  # a word and a sign
-    r"|[\u3400-\u9fff]{2,4}\s+"  # a Chinese word and a blank
-    r"|[A-Z][a-z]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
+    r"|[\u3400-\u9fff]{2,6}\s+"  # a Chinese word and a blank
+    r"|[A-Z][a-z'’]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
     r")|-\s+|>{1,3}\s*|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
-    r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)",
+    r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)(?:(?<=[A-Za-z])\.)?",
 )
 # A name without a label behind the last full stop.
 BARE = re.compile(
@@ -75,6 +75,7 @@ class _End:
     before: str
     label: str
     name: str
+    known: bool  # the grammar of all digests finds it, too
 
 
 def name_labelled(lines: list[Line], report: Report) -> list[Line]:
@@ -181,8 +182,9 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             continue  # a sign before an address is before a headline, too
         if match and match["behind"].strip() and match["behind"].strip() == match["label"].strip():
             continue  # the same sign on both sides is a title's
-        if match and _is_name(match["name"]) and not _is_known(line.text, match["label"]):
-            found.append(_End(index, before, match["label"], match["name"].strip()))
+        if match and _is_name(match["name"]):
+            known = _is_known(line.text, match["label"])
+            found.append(_End(index, before, match["label"], match["name"].strip(), known))
     return found
 
 
@@ -217,7 +219,7 @@ def _is_last(lines: list[Line], index: int) -> bool:
         not below
         or below.startswith("#")
         or grammar.is_rule(below)
-        or grammar.is_foot(below)
+        or grammar.is_foot_or_call(below)
         or _BETWEEN_SIGNS.fullmatch(below) is not None
         or enumerators.is_numbered(below)
         or enumerators.bullet(below) is not None
@@ -229,8 +231,15 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
     """Whether names stand behind this label as the sources of items: in most, at the end, and once in each."""
     label = group[0].label
     ends = {end.index for end in group}
+    sign = label.strip()
+    if (
+        sign
+        and not re.search(r"\w", sign)
+        and any(line.text.startswith(sign) for i, line in enumerate(lines) if i not in ends)
+    ):
+        return False  # a bullet, which begins other lines, too
     other = _OTHER.search(fold(label)) or enumerators.is_numbered(f"{label.strip()} x")
-    if other or len(group) < LEAST or len({end.name for end in group}) < 2:
+    if other or all(end.known for end in group) or len(group) < LEAST or len({end.name for end in group}) < 2:
         return False
     begun = (enumerators.is_numbered, enumerators.bullet)
     marked = [i for i, line in enumerate(lines) if i not in ends and not grammar.is_foot_or_call(line.text)]
@@ -240,7 +249,7 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
     inside = range(numbered[0], len(lines)) if len(numbered) >= LEAST else range(1, len(lines))
     if group[0].index not in inside or (numbered and len(numbered) > len(group) * 2):
         return False
-    if len(numbered) >= LEAST and group[-1].index < numbered[-1]:
+    if len(numbered) >= LEAST and group[-1].index < numbered[-1] and not _in_all_but_last(lines, group, numbered):
         return False
     if not label and len(group) * 5 < 4 * sum(_is_told(lines, i) for i in range(group[0].index, len(lines))):
         return False
@@ -249,6 +258,14 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
         for one, two in itertools.pairwise(group)
     )
     return apart and all(end.before or _is_below_text(lines, end.index) for end in group)
+
+
+def _in_all_but_last(lines: list[Line], group: list[_End], numbered: list[int]) -> bool:
+    """Whether every item but the last ends so, and nothing above the first one does, as a section's title would."""
+    above = next((lines[i].text for i in range(numbered[0] - 1, -1, -1) if lines[i].text), "")
+    ends = [end.index for end in group]
+    each = all(any(one <= end < two for end in ends) for one, two in itertools.pairwise(numbered))
+    return each and len(ends) == len(numbered) - 1 and not above.startswith(group[0].label.strip() or above)
 
 
 def _is_told(lines: list[Line], index: int) -> bool:

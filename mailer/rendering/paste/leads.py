@@ -11,7 +11,7 @@ from mailer.model.columns import width
 
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+")
 PREFIX = re.compile(
-    r"^\W*(?:今日|本期|一句话)?(?:头条|要闻|导读|看点|要点|提要|速览|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
+    r"^\W*(?:今日|本期|一句话)?(?:头条|要闻|导读|看点|要点|提要|[速快]读|[速快一]览|聚焦|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
     r"|^(?:today|headlines?|top stories|in (?:this|today['’]s) (?:issue|edition)|in brief|inside"
     r"|leads?|also)\s*[:：]\s*",
     re.IGNORECASE,
@@ -23,6 +23,7 @@ _LABEL = re.compile(
     r"|(?:in|inside) (?:this|today['’]s) (?:issue|edition|newsletter))\W*",
     re.IGNORECASE,
 )
+_LABEL_FIRST = re.compile(r"\W*[\u3400-\u9fff]{2,6}[:：]\s*")  # a word of the digest's own before its leads
 # Weaker signs between leads: they are one only where what they part looks like leads.
 _WEAKER = (re.compile(r"\s*[|｜丨]\s*"), re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+|\s*／\s*"))
 # Signs that headlines have themselves: they part leads only where every part matches a headline.
@@ -44,6 +45,10 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
     leads (`listed`), where there are three parts or more.
     """
     text = PREFIX.sub("", text.strip())
+    if headlines and (label := _LABEL_FIRST.match(text)):
+        behind = split(text[label.end() :], headlines, listed=listed)
+        if _most_match(behind, headlines):
+            return behind
     parts = _parts(text, SEPARATOR)
     for separator in _WEAKER if len(parts) < 2 else ():
         finer = _parts(text, separator)

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import chat, forwards, pages
+from mailer.rendering.paste import chat, forwards, indents, pages
 from mailer.rendering.paste.clipboard import NESTED, direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
@@ -27,6 +27,8 @@ _SPACED = re.compile(r"(?=.{0,120}[\u3400-\u9fff])\S(?: \S){3,60}")  # as a pict
 _BEFORE_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d]) (?=[，。、；：！？）](?:\s|[\u3400-\u9fff\d]|$))")
 _BEHIND_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d][，。；：]) (?=[\u3400-\u9fff\d])")
 _WIRE_END = re.compile(r"(?<=[。！？”])\s*[(（]完[)）]$")
+_NUMBER_CODE = re.compile(r"^:(?:one|two|three|four|five|six|seven|eight|nine|keycap_ten): *")
+_NUMBERS = "one two three four five six seven eight nine keycap_ten".split()  # noqa: SIM905
 _EMOJI_CODE = re.compile(r"^(?::[a-z][a-z0-9_]{2,30}:\s*)+")  # :newspaper:, as Slack copies it
 _CALLED = re.compile(r"^\[?@[^\s\]@]{1,20}(?:\]\s*|\s+)(?=\S)")  # `[@all] ...`, as chats call their members
 _FOLDED = re.compile(
@@ -72,7 +74,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean = [line for line in clean if not chat.is_stamp(line, forward, report)]
     clean = chat.without_clocks(chat.without_buttons(clean, report), forward, report)
     if not html:
-        clean = unwrap(clean, report, narrowest)
+        clean = unwrap(indents.join(clean, dict(lines), report), report, narrowest)
         clean = [replace(line, text=_mark_links(line, report)) for line in clean]
     return [_undecorated(line) for line in clean], forward
 
@@ -87,7 +89,8 @@ def _clean(text: str, number: int, report: Report) -> str:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
     plain = _without_tags(plain, number, report)
-    bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", plain))))
+    coded = _NUMBER_CODE.sub(lambda match: f"{_NUMBERS.index(match[0].strip(': ')) + 1}. ", plain)
+    bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", coded))))
     if bare != plain:
         report.add(number, "invisible", "name of a pictograph, of who is called or of a button removed", plain)
     return bare
@@ -149,7 +152,7 @@ def _indent(text: str) -> int:
 
 def _unquote(lines: list[Line], report: Report) -> list[Line]:
     quoted = [line for line in lines if line.text.startswith(">")]
-    if len(quoted) < 3 or len(quoted) * 3 < sum(bool(line.text) for line in lines):
+    if len(quoted) < 3 or len(quoted) * 4 < sum(bool(line.text) for line in lines):
         return lines
     report.add(quoted[0].number, "quoted", "quote marks > removed from %(count)s lines", count=len(quoted))
     return [replace(line, text=_QUOTE.sub("", line.text, count=1).strip()) for line in lines]

@@ -48,7 +48,7 @@ NUMBER = re.compile(
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
-_OF_YEAR = re.compile(r"\s+(\d{1,3})/20\d\d$")  # `Circular 9/2026`
+_OF_YEAR = re.compile(r"\s+(?:no\.?|nr\.?)?\s*(\d{1,3})/20\d\d$", re.IGNORECASE)  # `Circular 9/2026`
 _MOTTO = re.compile(  # `Quay News · five minutes a day`
     r"(?<=\w{2})\s*[^\w\s]\s*每(?:[天日周早晚]|个工作日)[早晚]?上?(?:[\d一二三四五六七八九十两]+\s*[点分:：条]|见).*$"
 )
@@ -118,7 +118,11 @@ class Masthead:
         """Note the name, without signs around it; a number at its end is the issue's."""
         name = re.sub(r"(?<!\b[A-Z])\s*[.。]$|^【转发?】\s*", "", name)
         name = re.sub(
-            r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})|^it['’]s .*\bthis is (?=[A-Z])", "", name, flags=re.IGNORECASE
+            r"^(?:以下|下面|这里|这)(?:是|为)(?=.{3})"
+            r"|^(?:it['’]s .*)?\b(?:(?:and|here) )?(?:this is|welcome to) (?=the [A-Z]|[A-Z])",
+            "",
+            name,
+            flags=re.IGNORECASE,
         )
         name = re.sub(
             r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name

@@ -17,13 +17,20 @@ _ENDS = re.compile(
     rf"(?:{KIND}|日报|晨报|digest|brief(?:ing)?|news(?:letter)?|daily|weekly|post|bulletin|gazette)$", re.I
 )
 _ARRIVES = re.compile(r"^(?:您的)?(?:今日份|今天)的?(?=.{3})|(?:已?经?(?:送达|更新)|[来到][了啦])\W*$")
-_NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION}", re.IGNORECASE)
+_NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION}(?:/20\d\d)?", re.IGNORECASE)
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
     r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
     r"|(?:the |your |today's |daily |morning |(?:mon|tues|wednes|thurs|fri|satur|sun)day )*"
     r"(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update"
     r"|daily|weekly)",
+    re.IGNORECASE,
+)
+
+# Whose newsletter it is.
+_BODY = re.compile(
+    r"(?:会|社|局|处|科|部|委|院|所|公司|集团|中心|联盟)$"
+    r"|\b(?:association|chamber|club|society|council|guild|federation|union|league|institute|ltd|inc|group)\b",
     re.IGNORECASE,
 )
 
@@ -42,7 +49,7 @@ def numbered(lines: list[Line]) -> Line | None:
     for line in lines:
         text = links.strip(line.text)[0]
         match = _NUMBERED.fullmatch(fold(text))
-        name = text[: match.end(1)].strip(EDGE) if match else ""
+        name = re.sub(r"\s(?:no|vol)\.?$", "", text[: match.end(1)], flags=re.IGNORECASE).strip(EDGE) if match else ""
         if (
             4 <= width(name) <= 40
             and not _ANY.fullmatch(fold(name))
@@ -50,6 +57,28 @@ def numbered(lines: list[Line]) -> Line | None:
             and not grammar.is_greeting(name)
         ):
             return line
+    return None
+
+
+def worded_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
+    """A name such as newsletters have below one that is none (`For members only`), with the day or the number near.
+
+    None where the name taken has such a word itself, or stands in a line with the day.
+    """
+    filled = [line for line in lines if line.text]
+    at = next((i for i, line in enumerate(filled) if name in links.strip(line.text)[0]), len(filled))
+    if (
+        WORDS.search(fold(name))
+        or _BODY.search(fold(name))
+        or dates.find(filled[at].text if at < len(filled) else "1 May", dates.SOME_DAY)
+    ):
+        return None
+    for index, line in enumerate(filled[at + 1 : at + 3], at + 1):
+        near = [links.strip(one.text)[0] for one in filled[index : index + 2]]
+        told = any(is_day(text) or re.search(grammar.EDITION, text, re.IGNORECASE) for text in near)
+        other = _name(near[0])
+        if told and other and not grammar.is_greeting(near[0]):
+            return other, line
     return None
 
 

@@ -198,12 +198,19 @@ def _are_sections(
 def _are_items(
     lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
 ) -> bool:
-    """Whether small letters stand before items: short numbered titles directly above each first one, sources in all."""
-    firsts = {index - 1 for index, mark in chain if mark.number == 1}
-    titled = {index for index, mark in chains.get("arabic", []) if width(mark.rest) <= entries.WIDEST_TITLE}
+    """Whether small letters stand before items: sources in all, a title with a number above each first one."""
+    filled = [index for index, line in enumerate(lines) if line.text]
+    above = {two: one for one, two in itertools.pairwise(filled)}
+    firsts = {above.get(index, -1) for index, mark in chain if mark.number == 1}
+    titled = {i for family, other in chains.items() if family != "small" for i, mark in other if _is_short(mark.rest)}
     ends = [*(index for index, _ in chain), max(index for index, _ in chain) + MOST_LINES if chain else 0]
     named = [any(tails.names_one(line.text) for line in lines[one:two]) for one, two in itertools.pairwise(ends)]
-    return len(firsts) > 1 and firsts == titled and all(named)
+    return len(firsts) > 1 and firsts <= titled and all(named)
+
+
+def _is_short(text: str) -> bool:
+    title = titles.heading(text) if text else None
+    return title is not None and width(title[0]) <= 2 * entries.WIDEST_TITLE
 
 
 def hold_several(lines: list[Line], indices: list[int]) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from mailer.model.columns import width
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
 FIRST = 6  # lines of the head
+HALF = 30  # columns of a line that is no title
 _PAGE = re.compile(
     r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$"
     r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$",
@@ -46,7 +48,7 @@ def without_edges(lines: list[Line], report: Report) -> list[Line]:
         if bare and (page or turned) and bare in names:
             report.drop(line.number, "head of a page dropped", bare)
         elif bare:
-            _go_on(kept, turned=turned)
+            _go_on(kept, bare, turned=turned)
             kept.append(replace(line, text=bare))
         elif not page:
             kept.append(line)
@@ -63,10 +65,13 @@ def _end_page(kept: list[Line], names: set[str], report: Report) -> None:
         del kept[last]
 
 
-def _go_on(kept: list[Line], *, turned: bool) -> None:
-    """Drop the blank lines at the turn of a page where a sentence had not ended."""
+def _go_on(kept: list[Line], text: str, *, turned: bool) -> None:
+    """Drop the blank lines at the turn of a page where a sentence had not ended, and the next line goes on."""
     last = _last(kept)
-    if turned and last and not _STOPPED.search(kept[last].text):
+    if not (turned and last):
+        return
+    goes_on = text[0].islower() if text[0].isascii() else width(kept[last].text) >= HALF
+    if goes_on and not _STOPPED.search(kept[last].text):
         del kept[last + 1 :]
 
 

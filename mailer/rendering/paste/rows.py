@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 
-from mailer.rendering.paste import tables
+from mailer.rendering.paste import separated, tables
 from mailer.rendering.paste.report import Report
 
 _COLUMNS = {
@@ -35,7 +36,7 @@ def _columns(cells: list[str]) -> list[str]:
     Words that end in a known name mean it, if none else does: `内容摘要` is the text, `Article title` the headline.
     """
     names = [cell.strip(" *").lower() for cell in cells]
-    columns = [_KNOWN.get(name, "") for name in names]
+    columns = [_KNOWN.get(name, "") or _in_two_languages(name) for name in names]
     for index, name in enumerate(names):
         known = [end for end in _KNOWN if len(end) > 1 and name.endswith(end if end > "z" else f" {end}")]
         column = _KNOWN[max(known, key=len)] if known and not columns[index] and len(name) <= LONGEST else ""
@@ -43,12 +44,32 @@ def _columns(cells: list[str]) -> list[str]:
     return columns
 
 
+def _in_two_languages(name: str) -> str:
+    """What a name such as `Source 来源` means: both its words the same, or the only one that is known."""
+    parts = [_KNOWN.get(part, "") for part in re.split(r"[\s/／|()（）]+", name) if part]
+    known = {part for part in parts if part}
+    return known.pop() if len(parts) == 2 and len(known) == 1 and re.search(r"[a-z]", name) else ""
+
+
+def _told_by_cells(columns: list[str], lines: list[tuple[int, str]], below: int) -> list[str]:
+    """The columns below a head that names some but not the headlines': the others are told by their cells."""
+    if len([*filter(None, columns)]) < 2 or "headline" in columns:
+        return []
+    cells = [text.split("\t") for _, text in lines[below:]]
+    at = columns.index("number") if "number" in columns else -1
+    whole = itertools.takewhile(lambda row: len(row) == len(columns), cells)
+    rows = list(itertools.takewhile(lambda row: at < 0 or row[at].strip(" .、").isdecimal(), whole))
+    found = tables.columns(rows)
+    agree = all(not name or name == told for name, told in zip(columns, found, strict=False))
+    return found if found and agree else []
+
+
 def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
-    lines = [(number, _cells(text)) for number, text in lines]
+    lines = separated.to_cells([(number, _cells(text)) for number, text in lines], is_head)
     for start, (number, text) in enumerate(lines):
-        if is_head(text.split("\t")):
-            columns = _columns(text.split("\t"))
+        columns = _columns(text.split("\t")) if "\t" in text else []
+        if is_head(text.split("\t")) or (columns := _told_by_cells(columns, lines, start + 1)):
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
     return _headless(lines, report) or _cards(lines, report)
@@ -108,8 +129,8 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
     for number, text in rows:
         cells = [cell.strip().strip('"') for cell in text.split("\t")]
         row = dict(zip(columns, cells, strict=False))
-        if len(cells) < 2 or not row.get("headline"):
-            made.append((number, text))
+        if len(cells) < 2 or not row.get("headline") or (count and not re.search(r"\d|^$", row.get("number", ""))):
+            made.append((number, " ".join(filter(None, cells))))
             continue
         for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
             if cell and not name:

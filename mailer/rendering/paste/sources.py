@@ -11,11 +11,11 @@ from mailer.rendering.paste.links import LINK, LINK_END
 
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|摘自|转自|稿源|信源|来自|供稿)(?:于|自|於)?"
+    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|[摘转引译][载录编发]?自|稿源|信源|来自|供稿|原载|首发|刊)(?:于|自|於)?"
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/@]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
@@ -44,7 +44,7 @@ _MEDIUM = re.compile(
     r"|weekly|monthly|ledger|review|examiner|mirror|chronicle|press|reporter|bulletin)",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"[>＞↪↳]\s*(\S{2,20})")
+_QUOTED = re.compile(r"[>＞↪↳]\s*([^\s。！？，；]{2,20})")
 _FROM = re.compile(r"(?:from|by)\s+(.{2,44}?)\s*[,:：(（–-]*", re.IGNORECASE)
 _BY = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+(?:,| [|/–-])\s+(\S.{1,38})", re.IGNORECASE)
 _SOURCE_DASH = re.compile(rf"(?:[—―–]{{1,6}}|-{{2,6}})\s*({NAME})(?<![\s—–―-])")
@@ -67,7 +67,7 @@ _WRITER = re.compile(
     r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜\d]|$))"
     r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
-_GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供)$")
+_GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供|报送|上报|投稿|推送|推荐)$")
 _OWN = re.compile(
     r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?(?:\s*(?:记者|通讯员)\s*[\u3400-\u9fff]{2,4})?"
     r"|(?:见习|实习)?(?:记者|通讯员)(?:\s*[:：]?\s*[\u3400-\u9fff]{2,4})?"
@@ -163,7 +163,7 @@ def source_line(text: str) -> tuple[str, str] | None:
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
             name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
-            name = _VIA_FIRST.sub("", name) or name
+            name = without_label(name)
             if (said := _SOURCE_SAYS.fullmatch(fold(name))) and pattern is not _SOURCE_SAYS:  # `——摘自《Paper》`
                 name = name[said.start(1) : said.end(1)]
             if pattern is _SOURCE_LINE and re.match(r"\W*文\s*[/／:：]", plain):
@@ -237,6 +237,11 @@ def writers(text: str) -> list[str]:
     """The names of those who wrote it, behind what they are ("记者 X", "By X, Paper")."""
     found = (match.span(match.lastindex or 0) for match in _WRITER.finditer(fold(text)))
     return [text[one:two] for one, two in found]
+
+
+def without_label(name: str) -> str:
+    """A name without the word that led to it behind a dash: `— via Dock Post`."""
+    return _VIA_FIRST.sub("", name) or name
 
 
 def without_day(text: str) -> str:

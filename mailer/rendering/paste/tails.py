@@ -29,7 +29,8 @@ _END_VIA = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _END_SAYS = re.compile(
-    rf"^(.*[。！？…”])\s*(?:据(?!了解|悉|统计|介绍|称)|(?:消息|新闻|信息)(?:来自|来源于|出自))({NAME})(?:报道|消息)?[。]?$",
+    r"^(.*[。！？…”])\s*(?:据(?!了解|悉|统计|介绍|称)|(?:消息|新闻|信息)(?:来自|来源于|出自))"
+    r"([^\s，,。！？；;()（）]{2,24}?)(?:报道|消息)?[。]?$",
     re.DOTALL,
 )
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
@@ -89,7 +90,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
             continue  # a headline is longer than its source
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
-            name = re.sub(r"^《([^《》]+)》$", r"\1", name)
+            name = re.sub(r"^《([^《》]+)》$", r"\1", sources.without_label(name))
             if sources.is_name(name):
                 return links.cut(text, match[1]).rstrip(" |｜丨～~"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)
@@ -107,6 +108,17 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         ):
             return links.cut(text, match[1]), name, tail_url, match[2]
     return None
+
+
+def below_source(paragraphs: Sequence[str], *, lenient: bool) -> list[str]:
+    """The paragraphs below the one that names the source: what only leads on, or what one thinks of it."""
+    if len(paragraphs) > 1 and grammar.is_foot(paragraphs[-1]) and LINK in paragraphs[-1]:  # `延伸阅读：...`
+        return [paragraphs[-1]]
+    at = len(paragraphs)
+    while at > 1 and grammar.is_remark(paragraphs[at - 1]) and not names_one(paragraphs[at - 1]):
+        at -= 1
+    named = 0 < at < len(paragraphs) and source_known(paragraphs[at - 1], lenient=lenient) is not None
+    return [*paragraphs[at:]] if named else []
 
 
 def source_known(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:

@@ -86,6 +86,7 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             and above < before
             and (bullet := enumerators.bullet(lines[before].text))
             and (enumerators.bullet(lines[above].text) or ("",))[0] == bullet[0]
+            and not lines[before].text.endswith(bullet[0])
         ):
             continue  # the last of a list of leads
         entry = next((mark.rest for mark in enumerators.marks(lines[before].text)), found[0])
@@ -93,6 +94,9 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
             leads.is_same(words, text) for text in starts.values() for words in (found[0], entry)
         ):
             continue  # an entry of a table of contents
+        labelled = enumerators.bracketed(lines[before].text)
+        if previous is None and labelled and labelled[1] and leads.names_item(labelled[1], list(starts.values())):
+            continue  # a lead behind a word in brackets
         only_line = before == above and re.search(r"[】\]][【\[]", lines[before].text) is not None
         if previous is None and (dated := dates.find(found[0], dates.SOME_DAY)) and (dated[1] or only_line):
             continue  # the day of the issue

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width, width_of
+from mailer.rendering.paste import grammar
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
@@ -17,6 +18,7 @@ LEAST = 4  # lines that break at one column
 LONGER = 3  # lines that may be longer than the column
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
+_DANGLING = re.compile(r"\b(?:in|of|the|to|and|for|an?|at|by|with|from|on|or|as|its|their)$")  # ends no headline
 _HYPHEN = re.compile(r"[A-Za-z][a-z]+-$")
 _SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
@@ -182,6 +184,12 @@ def _was_full(text: str, previous: int, widest: int) -> bool:
 
 def _runs_on(last: str, text: str, previous: int, narrowest: int) -> bool:
     """Whether a line ends in the middle of a sentence that goes on in small letters."""
+    if grammar.is_foot(text):
+        return False
     small = text[0].isascii() and text[0].islower() and not re.match(r"via\b|source\b|https?:", text)
-    narrowest = min(narrowest, NARROWEST) if is_numbered(last) else narrowest
+    numbered = is_numbered(last) or re.match(r"\d{1,2} [A-Z]", last) is not None
+    narrowest = min(narrowest, NARROWEST) if numbered else narrowest
+    rest = not _WRAP_END.search(text) and width(text) < previous and not is_numbered(text)
+    if numbered and rest and _DANGLING.search(last) and previous >= NARROWEST:
+        return True
     return small and narrowest <= previous <= 100 and last[-1].isascii() and last[-1].isalnum()
