@@ -158,8 +158,11 @@ def test_a_relay_that_goes_away_and_comes_back_is_told_of_in_the_roll_at_once(ma
     virtual.run(play())
 
 
-def test_a_busy_worker_settles_what_a_dead_one_of_its_host_left_within_half_a_minute(make_world: MakeWorld) -> None:
-    world = make_world({"example.com": 700})
+@pytest.mark.parametrize(("readers", "most"), [(700, 31.0), (1, 1.5)], ids=["busy", "idle"])
+def test_what_a_dead_worker_of_the_host_left_is_settled_within_half_a_minute_or_at_once_by_who_is_idle(
+    make_world: MakeWorld, readers: int, most: float
+) -> None:
+    world = make_world({"example.com": readers})
     world.relay(limits={1.0: 10})
 
     async def play() -> float:
@@ -171,7 +174,25 @@ def test_a_busy_worker_settles_what_a_dead_one_of_its_host_left_within_half_a_mi
             Journal(world.folder / "journal", number, [1]).close()
             return await until(lambda: all(claim.id != number for claim in open_claims(world)))
 
-    assert virtual.run(play()) < 31
+    assert virtual.run(play()) < most
+
+
+def test_a_journal_is_gone_a_moment_after_the_last_outcome_of_its_claim(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 200})
+    world.relay(limits={1.0: 20})
+
+    async def play() -> int:
+        most = 0
+        async with working(world):
+            while not world.done.is_set():
+                most = max(most, len(list((world.folder / "journal").glob("*.journal"))))
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
+            assert open_claims(world) == []
+            assert list((world.folder / "journal").glob("*.journal")) == []
+        return most
+
+    assert 0 < virtual.run(play()) < 9
 
 
 def test_what_the_relay_refuses_us_for_stops_the_issue_before_anybody_more_is_claimed(make_world: MakeWorld) -> None:

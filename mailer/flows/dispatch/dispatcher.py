@@ -151,7 +151,6 @@ class Dispatcher:
                 await self._feed(forever)
             complete = not self._desk.stopping
         finally:
-            self._desk.stop()
             self._patience = min(self._patience, STORE_PATIENCE_SECONDS)
             try:
                 await self._end()
