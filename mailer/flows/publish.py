@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement
 
-from mailer.errors import PublishError, RestoredError
+from mailer.errors import PublishedBefore, PublishError, RestoredError
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring
 from mailer.rendering import source
@@ -57,13 +57,30 @@ def publish(
     """Freeze an issue, its editions and its audience. Raises PublishError when it was published before or nobody
     would get it; then nothing has changed."""
     with db.transaction() as conn:
-        issue_id, slug = issues.add(conn, issue, now)
+        try:
+            issue_id, slug = issues.add(conn, issue, now)
+        except PublishedBefore as known:
+            raise PublishError(_nobody_twice(issue, known.slug)) from None
         by_language = {edition.language: issues.add_edition(conn, issue_id, edition, now) for edition in editions}
         audience = audiences.freeze(conn, issue_id, by_language, default_language, segment, issue.send_at, now)
         if not audience.readers:
             raise PublishError(Sentence("nobody would get this issue: %(why)s", why=_explain(audience)))
         issues.note(conn, "published", issue_id, actor, {"readers": audience.readers}, now)
     return Published(issue_id, slug, audience)
+
+
+def _nobody_twice(issue: NewIssue, known: str) -> Sentence:
+    if known != issues.slug_of(issue.date, issue.number):
+        what = (
+            "issue %(issue)s was published before, as %(slug)s, and this one is dated %(day)s; give it a number of its"
+            " own; to mend the date of the one that went out use 'mailer publish --correct'"
+        )
+        return Sentence(what, issue=issue.identity, slug=known, day=issue.date)
+    what = (
+        "issue %(issue)s was published before, as %(slug)s; nobody gets it twice. To mend its text for those still"
+        " waiting use 'mailer publish --correct'; another issue of the same day needs a number of its own"
+    )
+    return Sentence(what, issue=issue.identity, slug=known)
 
 
 def _explain(audience: Audience) -> Sentence:
