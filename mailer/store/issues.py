@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishedBefore, PublishError
@@ -234,7 +234,22 @@ def correct(conn: Connection, issue_id: int, by_language: Mapping[str, int], now
     return changed
 
 
-def never_tried() -> ColumnElement[bool]:
-    """Whether no relay can have seen a delivery's bytes: who was put off by a throttle has no try, and was tried."""
+def never_tried(counted: int = 0) -> ColumnElement[bool]:
+    """Whether no relay can have seen a delivery's bytes: who was put off by a throttle has no try, and was tried.
+
+    `counted`: so many tries were counted without one.
+    """
     d = deliveries.c
-    return and_(d.tries == 0, d.repeats == 0, d.deferred_at.is_(None))
+    return and_(d.tries <= counted, d.repeats == 0, d.deferred_at.is_(None))
+
+
+def edition_now(counted: int = 0) -> ColumnElement[int]:
+    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before."""
+    d, had, newer = deliveries.c, editions.alias("had"), editions.alias("newer")
+    newest = (
+        select(func.max(newer.c.id))
+        .where(had.c.id == d.edition_id, newer.c.issue_id == had.c.issue_id, newer.c.language == had.c.language)
+        .correlate(deliveries)
+        .scalar_subquery()
+    )
+    return case((never_tried(counted), newest), else_=d.edition_id)
