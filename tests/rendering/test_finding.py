@@ -23,6 +23,7 @@ FILES = [
     *(
         Path(mailer.__file__).parent / name
         for name in (
+            "cli/audit.py",
             "cli/check.py",
             "cli/issue.py",
             "cli/preview.py",

@@ -60,6 +60,7 @@ def test_a_morning_is_told_in_chinese_where_the_terminal_is(
         mailer(club, "pause", "one.md"),
         mailer(club, "resume", "one.md"),
         mailer(club, "report", "one.md"),
+        mailer(club, "audit", "one.md"),
         mailer(club, "publish", "one.md", "--correct"),
         mailer(club, "cancel", "one.md", "--yes"),
         mailer(club, "retry", "one.md", "--failed"),
