@@ -67,6 +67,8 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     club = open_club(ctx)
     slug = published(club, issue)
     if not yes:
+        if control.find(club.db, slug).state not in ("sending", "paused"):
+            raise UsageError(_not_sent(slug))
         if not is_terminal():
             raise UsageError(Sentence("say --yes to cancel without being asked"))
         confirm(Sentence("Cancel %(slug)s? Who has not been sent it yet will not get it.", slug=slug))
@@ -99,7 +101,7 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
     now = club.clock()
     count = control.retry(club.db, slug, State(which), getpass.getuser(), now)
     if not count:
-        talk(Sentence("no reader of %(slug)s is %(state)s", slug=slug, state=which))
+        talk(Sentence("no reader of %(slug)s is %(state)s", slug=slug, state=Sentence(which)))
         return
     paused = control.find(club.db, slug).state == "paused"
     if paused:

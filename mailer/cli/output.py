@@ -155,7 +155,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns on stdout, as wide as their widest cell."""
     from mailer.model.columns import width
 
-    cells = [[said(name) for name in header], *([one_line(cell) for cell in row] for row in rows)]
+    cells = [[said(name) for name in header], *([one_line(said(cell)) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
         padded = (cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True))

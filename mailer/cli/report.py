@@ -49,20 +49,30 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
     click.echo(f"{audit.issue.slug}  {audit.issue.title}")
     frozen = audit.issue.frozen
     what = "%(state)s; frozen for %(readers)s at %(time)s"
-    show(Sentence(what, state=audit.issue.state, readers=readers(frozen), time=at(audit.issue.frozen_at, zone)))
+    show(
+        Sentence(what, state=Sentence(audit.issue.state), readers=readers(frozen), time=at(audit.issue.frozen_at, zone))
+    )
     if found.first_accepted and found.last_accepted:
         first, last = at(found.first_accepted, zone), at(found.last_accepted, zone)
         show(Sentence("accepted from %(first)s to %(last)s", first=first, last=last))
     click.echo()
     table(
         (Sentence("state"), Sentence("readers"), Sentence("share")),
-        ((state, f"{count:,}", f"{count / max(1, frozen):.1%}") for state, count in audit.counts.items() if count),
+        (
+            (Sentence(state), f"{count:,}", f"{count / max(1, frozen):.1%}")
+            for state, count in audit.counts.items()
+            if count
+        ),
     )
     number, answer, domain = Sentence("readers"), Sentence("answer"), Sentence("domain")
     count, kind, reason = Sentence("count"), Sentence("kind"), Sentence("reason")
     for title, header, rows in (
-        (Sentence("Left out"), (reason, number), list(audit.excluded.items())),
-        (Sentence("Not accepted"), (Sentence("state"), Sentence("cause"), number), audit.causes),
+        (Sentence("Left out"), (reason, number), [(Sentence(why), count) for why, count in audit.excluded.items()]),
+        (
+            Sentence("Not accepted"),
+            (Sentence("state"), Sentence("cause"), number),
+            [(Sentence(state), Sentence(cause), count) for state, cause, count in audit.causes],
+        ),
         (Sentence("Bounces"), (kind, reason, count), found.bounces),
         (Sentence("Bounces by day"), (Sentence("day"), count), list(found.bounce_days.items())),
         (Sentence("Bounces by domain"), (domain, count), list(found.bounce_domains.items())),

@@ -252,7 +252,11 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
+    done = said(Sentence(", ")).join(
+        said(Sentence("%(count)s %(state)s", count=f"{tally[state]:,}", state=Sentence(state.value)))
+        for state in State
+        if tally[state]
+    )
     try:
         now = club.db.read(club.db.now) or club.clock()
     except AwayError as error:  # a worker that stays may be stopped while it waits for that

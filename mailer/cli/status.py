@@ -92,7 +92,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         (
             (
                 entry.issue.slug,
-                entry.issue.state,
+                Sentence(entry.issue.state),
                 f"{entry.issue.frozen:,}",
                 f"{entry.counts[State.ACCEPTED]:,}",
                 f"{entry.counts[State.PENDING] + entry.counts[State.ATTEMPTING]:,}",
@@ -150,7 +150,8 @@ def _of_issue(entry: Progress, workers: int, zone: ZoneInfo, now: datetime) -> I
 
     issue, counts = entry.issue, entry.counts
     if issue.state_cause:
-        yield Sentence("%(slug)s is %(state)s: %(cause)s", slug=issue.slug, state=issue.state, cause=issue.state_cause)
+        state, cause = Sentence(issue.state), Sentence(issue.state_cause)
+        yield Sentence("%(slug)s is %(state)s: %(cause)s", slug=issue.slug, state=state, cause=cause)
     if issue.state == "sending" and issue.send_at > now:
         running = how_many(workers, "1 worker running", "%(count)s workers running")
         what = "%(slug)s is due at %(time)s; %(running)s"

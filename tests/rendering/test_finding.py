@@ -33,6 +33,7 @@ FILES = [
             "cli/drafts.py",
             "cli/output.py",
             "cli/publish.py",
+            "cli/render.py",
             "cli/report.py",
             "cli/sending.py",
             "cli/status.py",
