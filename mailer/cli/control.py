@@ -57,7 +57,7 @@ def resume(ctx: click.Context, issue: str) -> None:
 def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     """Give up what is left of an issue.
 
-    Who has it keeps it; who has not been sent it yet will not get it.
+    Who has it keeps it; who has not been sent it yet will not get it. It cannot be undone; 'mailer pause' can.
     """
     from mailer.cli.output import confirm, is_terminal, readers, talk
     from mailer.cli.references import published
@@ -71,7 +71,8 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
             raise UsageError(_not_sent(slug))
         if not is_terminal():
             raise UsageError(Sentence("say --yes to cancel without being asked"))
-        confirm(Sentence("Cancel %(slug)s? Who has not been sent it yet will not get it.", slug=slug))
+        what = "Cancel %(slug)s for good? Who has not been sent it yet will not get it; 'mailer pause' can be undone."
+        confirm(Sentence(what, slug=slug))
     claim = HighWater(club.journal_folder).claim
     count = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
     if count is None:
