@@ -8,7 +8,6 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
-from mailer.rendering.finding import Sentence
 
 
 @click.command()
@@ -26,8 +25,8 @@ def pause(ctx: click.Context, issue: str) -> None:
     club = open_club(ctx)
     slug = published(club, issue)
     if not control.pause(club.db, slug, getpass.getuser(), club.clock()):
-        raise UsageError(_not_sent(slug))
-    talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=slug))
+        raise UsageError(f"{slug} is not being sent; 'mailer status' shows its state")
+    talk(f"{slug} is paused; 'mailer resume {slug}' goes on")
 
 
 @click.command()
@@ -42,12 +41,11 @@ def resume(ctx: click.Context, issue: str) -> None:
     club = open_club(ctx)
     slug, now = published(club, issue), club.clock()
     if not control.resume(club.db, slug, getpass.getuser(), now):
-        raise UsageError(Sentence("%(slug)s is not paused; 'mailer status' shows its state", slug=slug))
+        raise UsageError(f"{slug} is not paused; 'mailer status' shows its state")
     if control.is_overdue(club.db, slug, now):
-        late = "%(slug)s is not paused any more, but its deadline has passed: who still waits will not get it"
-        talk(Sentence(late, slug=slug))
+        talk(f"{slug} is not paused any more, but its deadline has passed: who still waits will not get it")
     else:
-        talk(Sentence("%(slug)s goes on; 'mailer dispatch' sends it unless a worker is running", slug=slug))
+        talk(f"{slug} goes on; 'mailer dispatch' sends it unless a worker is running")
 
 
 @click.command()
@@ -57,9 +55,9 @@ def resume(ctx: click.Context, issue: str) -> None:
 def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     """Give up what is left of an issue.
 
-    Who has it keeps it; who has not been sent it yet will not get it. It cannot be undone; 'mailer pause' can.
+    Who has it keeps it; who has not been sent it yet will not get it.
     """
-    from mailer.cli.output import confirm, is_terminal, readers, talk
+    from mailer.cli.output import counted, is_terminal, talk
     from mailer.cli.references import published
     from mailer.flows import control
     from mailer.store.highwater import HighWater
@@ -67,17 +65,14 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     club = open_club(ctx)
     slug = published(club, issue)
     if not yes:
-        if control.find(club.db, slug).state not in ("sending", "paused"):
-            raise UsageError(_not_sent(slug))
         if not is_terminal():
-            raise UsageError(Sentence("say --yes to cancel without being asked"))
-        what = "Cancel %(slug)s for good? Who has not been sent it yet will not get it; 'mailer pause' can be undone."
-        confirm(Sentence(what, slug=slug))
+            raise UsageError("say --yes to cancel without being asked")
+        click.confirm(f"Cancel {slug}? Who has not been sent it yet will not get it.", abort=True, err=True)
     claim = HighWater(club.journal_folder).claim
     count = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
     if count is None:
-        raise UsageError(_not_sent(slug))
-    talk(Sentence("%(slug)s is cancelled; %(readers)s will not get it", slug=slug, readers=readers(count)))
+        raise UsageError(f"{slug} is not being sent; 'mailer status' shows its state")
+    talk(f"{slug} is cancelled; {counted(count, 'reader')} will not get it")
 
 
 @click.command()
@@ -90,29 +85,22 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
 
     Puts them back into the outbox. An uncertain reader who has the issue already gets a second copy.
     """
-    from mailer.cli.output import readers, talk
+    from mailer.cli.output import counted, talk
     from mailer.cli.references import published
     from mailer.flows import control
     from mailer.model.delivery import State
 
     if which is None:
-        raise UsageError(Sentence("say which: --failed or --uncertain"))
+        raise UsageError("say which: --failed or --uncertain")
     club = open_club(ctx)
     slug = published(club, issue)
     now = club.clock()
     count = control.retry(club.db, slug, State(which), getpass.getuser(), now)
     if not count:
-        talk(Sentence("no reader of %(slug)s is %(state)s", slug=slug, state=Sentence(which)))
+        talk(f"no reader of {slug} is {which}")
         return
     paused = control.find(club.db, slug).state == "paused"
-    if paused:
-        what = "%(readers)s back in the outbox; the issue is paused: 'mailer resume %(slug)s' goes on"
-        talk(Sentence(what, readers=readers(count), slug=slug))
-    else:
-        talk(Sentence("%(readers)s back in the outbox; 'mailer dispatch' sends them", readers=readers(count)))
+    to_do = f"the issue is paused: 'mailer resume {slug}' goes on" if paused else "'mailer dispatch' sends them"
+    talk(f"{counted(count, 'reader')} back in the outbox; {to_do}")
     if left := control.left_out(club.db, slug, now):
-        talk(Sentence("%(readers)s of the waiting left or are suppressed and will not get it", readers=readers(left)))
-
-
-def _not_sent(slug: str) -> Sentence:
-    return Sentence("%(slug)s is not being sent; 'mailer status' shows its state", slug=slug)
+        talk(f"{counted(left, 'reader')} of the waiting left or are suppressed and will not get it")

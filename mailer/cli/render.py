@@ -34,11 +34,9 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     from mailer.errors import UsageError
     from mailer.rendering import images, picture
     from mailer.rendering.edition import ARCHIVED, SAMPLE
-    from mailer.rendering.finding import Sentence
 
     if png and picture.find_chromium() is None:
-        what = "--png needs Chromium; install it (Debian: apt install chromium) or leave the option out"
-        raise UsageError(Sentence(what))
+        raise UsageError("--png needs Chromium; install it (Debian: apt install chromium) or leave the option out")
     club = open_club(ctx)
     text, where = read_text(club, issue)
     edition = club.examine(text, where).rendered(where)
@@ -61,9 +59,8 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
             (folder / file).write_bytes(content)
             click.echo(folder / file)
     except OSError as error:
-        what = Sentence("cannot be written: %(why)s", why=error.strerror or error)
-        raise UsageError(what, where=str(folder)) from None
+        raise UsageError(f"cannot be written: {error.strerror or error}", where=str(folder)) from None
     if png:
         for path in picture.take_all(folder / "issue.html", folder):
             click.echo(path)
-    talk(Sentence("Subject: %(subject)s", subject=edition.subject))
+    talk(f"Subject: {edition.subject}")

@@ -59,7 +59,7 @@ def page(lang: str, _: Translate) -> str:
     )
     words = {
         "line": _("line %(number)s", number="{}"),
-        "whole": _("whole issue"),
+        "whole": _("issue"),
         "error": _("error"),
         "warning": _("warning"),
         "none": _("None."),

@@ -52,6 +52,7 @@ def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
     ends = [i for i in marked if texts[i] and texts[i + 1] and (not texts[i + 3] or begins[i + 3])]
     if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:
         return lines
+    ends = [i for i in marked if texts[i + 1] and (not texts[i + 3] or begins[i + 3])]  # below a single line, too
     what = "%(count)s names in brackets at the ends of blocks taken as sources"
     report.add(lines[ends[0]].number, "guess", what, count=len(ends))
     written = {i: replace(lines[i], text=f"来源：{lines[i].text[1:-1].strip()}") for i in ends}

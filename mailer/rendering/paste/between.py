@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import shapes, sources
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.labels import BARE
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 LEAST = 3  # items
@@ -34,6 +35,8 @@ def name(lines: list[Line], report: Report) -> list[Line]:
         and shapes.is_text(lines[three].text)
     ]
     media = {i for i in found if sources.is_medium(lines[i].text)}
+    if _in_every_block(lines, found):
+        media = {*found}
     if len(media) < LEAST or len(media) * 3 < len(found) * 2:
         return lines
     what = "%(count)s names between headline and text taken as sources"
@@ -45,6 +48,20 @@ def name(lines: list[Line], report: Report) -> list[Line]:
         written += [Line(line.number, "")] if index in headlines else []
         written.append(replace(line, text=f"来源：{line.text}", bold=False) if index in media else line)
     return written
+
+
+def _in_every_block(lines: list[Line], found: list[int]) -> bool:
+    """Whether such a name, in capitals or Chinese, is the second line of nearly every block of three lines and more."""
+    blocks = [block for block in blocks_of(lines) if found and min(found) <= block[-1] and block[0] <= max(found)]
+    blocks = [block for block in blocks if len(block) > 2]
+    seconds = {block[1] for block in blocks} & {*found}
+    named = all(BARE.fullmatch(lines[i].text) for i in seconds)
+    return (
+        named
+        and len(seconds) >= LEAST
+        and len(seconds) * 5 >= len(blocks) * 4
+        and len({lines[i].text for i in seconds}) > 1
+    )
 
 
 def by_counters(lines: list[Line], report: Report) -> list[Line]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from mailer.model.columns import width
 from mailer.rendering.paste.enumerators import SIGN, bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
+from mailer.rendering.paste.grammar import is_foot
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS
@@ -46,6 +47,9 @@ _SPEAKER_DASH = re.compile(r"\d[\d/.-]+,? \d{1,2}:\d{2}(?: ?[AP]M)? [-–] ([^:�
 _YEAR = re.compile(r"\d{4}[-/.年]\d|\d[-/.]\d{4}")
 # QQ, which writes a number behind the name.
 _SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} (\S.{0,20}?)[(<（]\S{4,40}[)>）]()")
+_COLUMNS = re.compile(
+    r"(?:[上下中]午\s?|[AP]M\s?)?(\d{1,2}:\d{2})(?: ?[AP]M)?\t([^\t]{1,30})\t(.*)"
+)  # as LINE saves them
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
 _BUTTONS = re.compile(rf"(?:{SIGN}\s?\w{{1,12}}(?:\s+|$)){{2,6}}")
@@ -53,6 +57,23 @@ _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
 _CLOCK = re.compile(
     r"\W{0,3}(?:((?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?)\s+)?(?:[01]?\d|2[0-3])[:：][0-5]\d(?:[:：][0-5]\d)?(?:\s*[|｜丨】\])）]\s*|\s+|(?=【))(?!\d{1,2}[:：]|[-–—~至])(\S.{3,})"
 )
+
+
+def from_columns(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines of a chat saved with time, name and message in columns, messages of several lines quoted, as others."""
+    if sum(_COLUMNS.fullmatch(text) is not None for _, text in lines) < 2:
+        return lines
+    written: list[tuple[int, str]] = []
+    quoted = False
+    for number, text in lines:
+        if match := _COLUMNS.fullmatch(text):
+            quoted = match[3].startswith('"') and (len(match[3]) < 2 or not match[3].endswith('"'))
+            said = match[3][1:] if quoted else match[3]
+            text = f"[{match[1]}] {match[2].strip()}: {said}"
+        elif quoted and text.endswith('"'):
+            quoted, text = False, text[:-1]
+        written.append((number, text))
+    return written
 
 
 def unquoted(lines: list[Line], report: Report) -> list[Line]:
@@ -151,9 +172,17 @@ def without_clocks(lines: list[Line], forward: Forward, report: Report) -> list[
     if match[1] and not forward.sent:
         forward.sent, forward.date_line = match[1], first.number
     report.add(first.number, "chat", "time of day removed from %(count)s lines", count=len(timed))
-    bracketed = all(re.match(r"\W*[【\[]", line.text) for line in timed)
+    bracketed = all(re.match(r"\W*[【\[(（]", line.text) for line in timed)
     mark = "● " if bracketed or _are_alone(lines, timed) else ""  # times in brackets, or nothing else, begin items
-    return [replace(line, text=mark + timed[line][2]) if line in timed else line for line in lines]
+    kept = [replace(line, text=timed[line][2]) if line in timed else line for line in lines]
+    for line, bare in zip(lines, kept, strict=True):
+        if line in timed and is_foot(bare.text):
+            report.drop(line.number, "line of the page dropped", bare.text)
+    return [
+        replace(bare, text=mark + bare.text) if line in timed else line
+        for line, bare in zip(lines, kept, strict=True)
+        if not (line in timed and is_foot(bare.text))
+    ]
 
 
 def _are_alone(lines: list[Line], timed: dict[Line, re.Match[str]]) -> bool:

@@ -44,6 +44,11 @@ class _Counted:
 def plain(lines: list[Line], report: Report) -> list[Line]:
     """The lines with such a word and its number written as `1.`; numbers of pages among items are dropped."""
     for before, counted in _groups(lines):
+        if [one.number for one in counted] == list(range(len(counted), 0, -1)):  # counted down
+            counted = [replace(one, number=number) for number, one in enumerate(counted, 1)]
+            if _are_items(lines, counted, alone=False, known=False):
+                return _numbered(lines, counted, report, alone=False)
+            continue
         first = counted[0].number
         if [one.number for one in counted] != list(range(first, first + len(counted))) or _NO_NEWS.search(before):
             continue
@@ -103,11 +108,11 @@ def _value(text: str) -> int:
     return next((mark.number for mark in marks if mark.family in ("spelled", "roman", "han")), 0)
 
 
-def _are_items(lines: list[Line], counted: list[_Counted], *, alone: bool) -> bool:
+def _are_items(lines: list[Line], counted: list[_Counted], *, alone: bool, known: bool = True) -> bool:
     """Whether such numbers mark items: nothing else does, and below each is no more than one of them."""
     chosen = [one.index for one in counted]
     sure = sum(enumerators.is_numbered(lines[i].text) for i in chosen)
-    if (sure * 2 > len(chosen) and not alone) or numbers.hold_several(lines, chosen):
+    if (known and sure * 2 > len(chosen) and not alone) or numbers.hold_several(lines, chosen):
         return False
     between = [i for i in range(chosen[0] + 1, len(lines)) if i not in chosen and lines[i].text]
     marked = sum(enumerators.is_numbered(lines[i].text) for i in between)

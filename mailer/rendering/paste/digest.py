@@ -14,8 +14,10 @@ from mailer.rendering.paste import (
     alone,
     between,
     call,
+    chat,
     clipboard,
     counters,
+    edges,
     editions,
     encoding,
     ending,
@@ -26,10 +28,12 @@ from mailer.rendering.paste import (
     kinds,
     labels,
     links,
+    markup,
     ordinals,
     outline,
     page,
     rows,
+    rubrics,
     running,
     sections,
     spoken,
@@ -85,8 +89,8 @@ def read(
         report.add(0, "html", "read as HTML from a clipboard")
         numbered = clipboard.to_lines(text, report)
     else:
-        numbered = list(enumerate(text.split("\n"), 1))
-    numbered = rows.to_lines(numbered, report)
+        numbered = markup.to_markdown(list(enumerate(text.split("\n"), 1)), report)
+    numbered = edges.name(rows.to_lines(chat.from_columns(numbered), report), report)
     if sum(len(line) for _, line in numbered) > TEXT_LIMIT:
         what = "the text has more than %(most)s characters; that is no digest"
         raise SourceError(Sentence(what, most=f"{TEXT_LIMIT:,}"), where=name)
@@ -124,6 +128,7 @@ class _Reader:
     def reading(self) -> Reading:
         self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
+        self.lines = rubrics.plain(self.lines, self.report)
         self.lines = counters.plain(counters.read_again(self.lines, self.report), self.report)
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)

@@ -165,14 +165,16 @@ class _Ending:
         return sources.source_line(text) is not None and not grammar.is_call(text)
 
     def _is_usual_remark(self, last: int, index: int) -> bool:
-        """Whether a line directly below begins with the word and colon of remarks below other items (`点评：`)."""
-        text = self.lines[index].text
-        label = re.match(r"[^:：]*[:：]", text)
-        told = self.lines[min(self.found.starts) : last]
-        direct = self.lines[index - 1].text != ""
-        return bool(label and direct and grammar.is_remark(text)) and any(
-            line.text.startswith(label[0]) for line in told if label
-        )
+        """Whether a line directly below the last source is such a remark or translation as other items have there."""
+        pairs = list(itertools.pairwise(self.lines[min(self.found.starts) : index + 1]))
+        others, above = pairs[: last - min(self.found.starts)], self.lines[index - 1].text
+        usual = any(two.text and self._adds(one.text, two.text) for one, two in others)
+        return above != "" and usual and self._adds(above, self.lines[index].text)
+
+    def _adds(self, above: str, text: str) -> bool:
+        named = tails.source_at_end(above, lenient=False) is not None
+        call = grammar.is_foot_or_call(text) or enumerators.is_numbered(text) or titles.heading(text) is not None
+        return named and not call and tails.adds(above, text)
 
     def _is_call_line(self, text: str, index: int) -> bool:
         contact = not self.lines[index - 1].text and grammar.is_contact(text)

@@ -27,7 +27,7 @@ _FORWARD = re.compile(
     r"|begin forwarded message:",
     re.I,
 )
-_WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
+WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 REPLY = 25  # lines of an answer above what it quotes
 _HEADER = re.compile(
     r"(from|sent|to|cc|date|subject|re|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
@@ -40,11 +40,11 @@ _SUBJECTS, _DATES = ("subject", "re", "主题", "主旨"), ("date", "日期")
 def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward]:
     """The lines below the head of a forwarded mail, and what it told; all of them where there is none."""
     forward = Forward()
-    if lines and (wrote := _WROTE.fullmatch(lines[0].text)):
+    if lines and (wrote := WROTE.fullmatch(lines[0].text)):
         forward.sent, forward.date_line = lines[0].text, lines[0].number
         report.drop(lines[0].number, "line of the forwarding mail dropped", wrote[0])
         return lines[1:], forward
-    replied = next((i for i, line in enumerate(lines[:REPLY]) if _WROTE.fullmatch(line.text)), 0)
+    replied = next((i for i, line in enumerate(lines[:REPLY]) if WROTE.fullmatch(line.text)), 0)
     if replied and len(lines) - replied > replied:  # what was answered is the longer part
         for line in lines[: replied + 1]:
             if line.text:

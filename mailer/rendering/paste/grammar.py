@@ -19,7 +19,7 @@ _KEPT_STOP = re.compile(
     r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
 )
 _CTA = re.compile(
-    r"报名|(?<![新已])加入(?!了)|(?:可|接受|开放|欢迎).{0,4}申请|招新|私我|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
+    r"报名|(?<![新已])加入(?!了)|(?:可|接受|开放|欢迎).{0,4}申请|招新|私我|[想愿].{0,2}[进入加].{0,12}[群会圈社]|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
     r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|(?<!投资)咨询(?!执业|公司|机构|费)|联系人|(?:留下|填写).{0,6}邮箱"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
@@ -61,10 +61,11 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
+    r"\b(?:[a-z0-9-]{1,40}\.){1,4}[a-z]{2,10}/[\w-]|"
     r"(?<!\d)(?:\d{3,4} ?- ?\d{7,8}|\d{3,4}[- ]\d{3,4}[- ]\d{3,4}|1\d{10}|\+\d[\d -]{8,})(?!\d)"
     r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.\w+"
     r"|(?<=加)(?:微信|[vV]信?)号?\s*[\w-]{5,}"
-    r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)号?\s*[:：]\s*@?[\w.+-]{4,}",
+    r"|(?:微信|[vV]信|wechat|whatsapp|telegram|QQ群?|line)(?:号|\s?id)?\s*[:：\s]\s*@?(?=[\w.+-]*[a-z\d])[\w.+-]{4,}",
     re.IGNORECASE,
 )
 # “Words,” and who said them.
@@ -237,6 +238,13 @@ def is_dateline(text: str) -> bool:
 def is_remark(text: str) -> bool:
     """Whether a text begins with a word or two and a colon that say what it adds: `点评：`, `Why it matters:`."""
     return re.match(r"(?:\*\*)?(?:[\u3400-\u9fff]{2,6}|[A-Z][a-z]+(?: [a-z]+){0,3})(?:\*\*)?[:：]", text) is not None
+
+
+def closes(text: str) -> bool:
+    """Whether a line below a blank one ends what is above: words between strokes, a call that says how to answer."""
+    return re.fullmatch(r"([-=—*~_])\1{2,}[^-=—*~_]{2,40}\1{3,}", text) is not None or (
+        is_call(text) and has_contact(text) and width(text) <= 60
+    )
 
 
 def is_byline(text: str) -> bool:

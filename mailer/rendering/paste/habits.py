@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from mailer.model.columns import width
 from mailer.rendering.paste import enumerators, grammar, links, sources, tails
@@ -15,6 +17,7 @@ _ASIDE = re.compile(r"\s*[(（][^()（）]{2,24}[)）](?=\s*(?:\[\^?\d+\])?$)")
 _TIME = re.compile(
     r".*[(（](?:约|about )?\s*\d{1,3}[ -]?(?:min(?:ute)?s?(?: read)?|分钟(?:阅读|读完)?)[)）](?:\s*\[\^?\d+\])?", re.I
 )
+CLAUSE = 14  # columns of words that tell something
 WIDEST = 24  # columns of a name behind a linked headline
 _SIGNS = re.compile(rf"(?:{enumerators.SIGN}\s*)+(?=\S)")
 
@@ -32,6 +35,7 @@ class Habits:
     names_linked: bool = False  # headlines end in a name that is a link
     columns: bool = False  # headline, text and source are parted by bars
     colons: bool = False  # items are one line of headline, colon, and a sentence
+    colon_lines: bool = False  # and so are nearly all, with nothing below: the colon parts them, sentence or not
     sentences: bool = False  # items are several sentences on one line
     signs: bool = False  # a picture stands before the headlines
     timed: bool = False  # most headlines end in the minutes they take to read, the others in what kind of page it is
@@ -64,12 +68,29 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         columns=_most(texts, lambda text: len(re.split(r"[|｜丨]", text)) > 2)
         or _most(bare, _is_headline_and_sentence),
         colons=_most(bare, grammar.has_colon),
+        colon_lines=_are_colon_lines(bare, lines, sorted(found.starts)),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts)
         or _most(texts, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
         signs=_have_signs(texts),
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def parted_by_colon(text: str) -> tuple[str, str] | None:
+    """A line that its only colon parts into a few words and more of them, as (headline, text)."""
+    match = re.fullmatch(
+        r"((?:《[^《》]*》|[^:：。！？!?，,；;《》【】]){2,32})(?:：\s*|:\s+)([^:：]{6,}|[^:：]*\d[:：]\d[^:：]*)", text
+    )
+    return (match[1].strip(), match[2].strip()) if match and width(match[2]) >= width(match[1]) * 0.8 else None
+
+
+def _are_colon_lines(texts: list[str], lines: list[Line], starts: list[int]) -> bool:
+    """Whether nearly all items are one line of a few words, a colon, and a text."""
+    below = sum(any(lines[i].text for i in range(one + 1, two)) for one, two in itertools.pairwise(starts))
+    told = [parts[0] for text in texts if (parts := parted_by_colon(links.strip(text)[0]))]
+    clauses = bool(told) and median(map(width, told)) >= CLAUSE  # what is shorter is whom or what it is about
+    return len(texts) > 3 and not below and clauses and len(told) * 5 >= len(texts) * 4
 
 
 def _is_headline_and_sentence(text: str) -> bool:

@@ -265,7 +265,9 @@ class _Reader:
         elif (
             not head.newsletter
             and width(text) <= 60
-            and not re.search(r"[。！？!?；;]$|^[a-z]+ .*\.$|(?: \S+){3} [a-z]{4,}\.$", text)
+            and not re.search(
+                r"(?<!开播啊)(?<!开播了)(?<!开播啦)[。！？!?；;]$|^[a-z]+ .*\.$|(?: \S+){3} [a-z]{4,}\.$", text
+            )
         ):
             self.masthead.take_name(text.strip(EDGE), line)
             head.named = bool(WORDS.search(fold(text))) or head.day is not None

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, numbers, shapes, titles
+from mailer.rendering.paste import enumerators, numbers, shapes, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -57,10 +57,22 @@ def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
     found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
     below = dict(itertools.pairwise(filled))
     if len(found) < LEAST or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
+        found = _behind_sources(lines, found, begins)
+    if not found:
         return lines
     what = "%(count)s words in brackets above items taken as titles"
     report.add(lines[min(found)].number, "guess", what, count=len(found))
     return [replace(line, text=f"## {found[i]}") if i in found else line for i, line in enumerate(lines)]
+
+
+def _behind_sources(lines: list[Line], found: dict[int, str], begins: set[int]) -> dict[int, str]:
+    """Such words that can name no source: the item above has one, or a blank line stands above and an item below."""
+    told = {
+        i: name
+        for i, name in found.items()
+        if i + 1 in begins and (not lines[i - 1].text or tails.names_one(lines[i - 1].text)) and i
+    }
+    return told if len(told) > 1 and any(lines[i - 1].text for i in told) and [*told.values()] else {}
 
 
 def _below_numbers(lines: list[Line], report: Report) -> list[Line]:

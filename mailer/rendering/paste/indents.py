@@ -42,18 +42,21 @@ def join(lines: list[Line], pasted: Mapping[int, str], report: Report) -> list[L
 
 def _within_blocks(lines: list[Line], indents: list[int], widths: list[int], widest: int, first: int) -> set[int]:
     """Lines as far in as the full line above them, which ends within a sentence, where no line begins a paragraph."""
-    inner = [indent for indent in indents[first:] if indent > 0]
+    inner = [
+        one for one, line in zip(indents[first:], lines[first:], strict=True) if one > 0 and not _begins(line.text)
+    ]
     if len(inner) < LEAST or len({*inner}) > 1 or inner[0] < FIRST:
         return set()
-    return {
+    full = {
         two
         for one, two in itertools.pairwise(range(first, len(lines)))
         if indents[one] == indents[two] == inner[0]
         and widths[one] >= FULL * widest >= 30
-        and not _END.search(lines[one].text)
         and not _begins(lines[two].text)
         and not tails.names_one(lines[one].text)
     }
+    within = {two for two in full if not _END.search(lines[two - 1].text)}
+    return full if len(within) >= LEAST else within
 
 
 def _indent(text: str) -> int:
@@ -63,7 +66,7 @@ def _indent(text: str) -> int:
 
 def _begins(text: str) -> bool:
     """Whether a line begins an item, a title or a source: it goes on from no other."""
-    return bool(marks(text) or bullet(text) or bracketed(text) or _OTHER.match(text))
+    return bool((marks(text) and not re.match(r"\d{3}", text)) or bullet(text) or bracketed(text) or _OTHER.match(text))
 
 
 def _written(lines: list[Line], joined: set[int], report: Report) -> list[Line]:

@@ -19,7 +19,6 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
-_TAGS_BEHIND = re.compile(r"(?<=[。！？.!?”）)])\s*(?:#[^\s#\d][^\s#]{0,19}\s*)+$")
 WIDEST_TAG = 12  # columns of an item's field in brackets
 
 Note = tuple[str, str]
@@ -56,6 +55,7 @@ class Gatherer:
             gathered[start] = self._item(found, start, stop)
         shared.in_sections(found, gathered, self.report)
         shared.without_signs([*gathered.values()], self.report)
+        shared.without_tags([*gathered.values()], self.report)
         shared.by_all(self.lines, [*gathered.values()], self.report)
         return gathered
 
@@ -129,7 +129,6 @@ class Gatherer:
             item.source = Source(name, url, item.line)
         if item.source is None:
             self._wire(item, told[0] if told else "")
-        self._untagged(item)
         if item.source is None:
             self._linked_name(item)
         if item.source and sources.is_own(item.source.name):
@@ -155,13 +154,6 @@ class Gatherer:
         if name:
             self.report.add(item.line, "guess", "agency at the beginning of the text taken as the source", name)
             item.source = Source(name, "", item.line)
-
-    def _untagged(self, item: Gathered) -> None:
-        """Leave out words behind `#` that stand behind the last sentence."""
-        last = item.paragraphs[-1] if item.paragraphs else ""
-        if match := _TAGS_BEHIND.search(last):
-            self.report.drop(item.line, "tags behind the text dropped", match[0].strip())
-            item.paragraphs[-1] = last[: match.start()]
 
     def _linked_name(self, item: Gathered) -> None:
         """Take the only link in an item, whose words are a paper's name or who says it, as its source."""
@@ -192,9 +184,16 @@ class Gatherer:
 
     def _paragraphs(self, item: Gathered, body: list[int]) -> None:
         named: list[tuple[str, str, int]] = []
+        closed = False  # the page's foot, or the head of another part, stands between this item and the next
         for index in body:
             line = self.lines[index]
             if not line.text:
+                continue
+            told = named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))
+            closed = closed or (bool(told) and not self.lines[index - 1].text and grammar.closes(line.text))
+            if closed:
+                self.report.drop(line.number, "line between two items dropped", line.text)
+                self.calls += [line] if grammar.is_call(line.text) else []
                 continue
             if grammar.is_rule(line.text):
                 self.report.drop(line.number, "line of strokes or stray punctuation dropped", line.text)
@@ -202,9 +201,7 @@ class Gatherer:
                 self.report.drop(line.number, "line about a picture dropped", links.strip(line.text)[0])
             elif (found := sources.source_line(line.text)) or (found := self._noted_source(line.text)):
                 named.append((*found, line.number))
-            elif (named or (item.paragraphs and tails.names_one(item.paragraphs[-1]))) and grammar.asks_to_join(
-                line.text
-            ):
+            elif told and grammar.asks_to_join(line.text):
                 self.calls.append(line)
             elif named and grammar.is_tag(line.text):
                 self.report.drop(line.number, "tag below the source dropped", line.text)

@@ -18,6 +18,7 @@ from mailer.rendering.paste.shared import Gathered
 WORD = 8  # columns of a headline that tells nothing
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
+    r"|用户(?:服务)?协议|隐私(?:政策|保护)|争议解决|账号(?:及|和|与)密码|本协议(?:适用|自|所)|\bterms of service\b"
     r"|合同编号|违约责任|本(?:合同|协议)(?:一式|的条款|由)|不承担责任|法律(?:责任|效力)"
     r"|\b(?:hereinafter|witnesseth|whereas|the parties agree|governing law)\b",
     re.IGNORECASE,
@@ -92,6 +93,10 @@ _PRODUCT = re.compile(
     r"|商品(?:详情|参数|名称)|规格(?:参数)?|材质|净含量|产地|保质期|型号|尺寸|重量|包装清单|售后)\b\s*(?:[:：]|$|.*\d)",
     re.IGNORECASE,
 )
+_PROGRAMME = re.compile(
+    r"^\W*(?:\d{1,2}[.、]\s*)?\d{1,2}[:：]\d{2}\s*(?:[—–~～至-]+\s*\d{1,2}[:：]\d{2})?\s+\S|会议议程|\bagenda\b",
+    re.IGNORECASE,
+)
 _EXERCISES = re.compile(
     r"[(（]\s+[)）]|_{4,}|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
 )
@@ -123,6 +128,7 @@ _KINDS = (
     (Sentence("exercises"), _EXERCISES, 2),
     (Sentence("a plan of a journey"), _JOURNEY, 3),
     (Sentence("what a shop sells"), _PRODUCT, 3),
+    (Sentence("a programme"), _PROGRAMME, 4),
     (Sentence("an order or a bill"), _ORDER, 3),
     (Sentence("a list of changes"), _CHANGES, 3),
     (Sentence("a test report"), _TESTED, 4),

@@ -17,7 +17,7 @@ LEAST = 3  # items that end so
 
 _LABELLED = re.compile(
     r"(?P<label>\W{0,4}(?:"
-    r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨]\s*"  # a word and a sign
+    r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨·・／/]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,6}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z'’]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
     r")|-\s+|>{1,3}\s*|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
@@ -59,7 +59,7 @@ _QUOTED = re.compile(
 _SENTENCES = re.compile(r"(.*[.!?。！？…”\"』」)）])\s*(\S.{1,48})", re.DOTALL)
 # What else may stand behind each item: when, where and by whom, what it is about, what one thinks of it.
 _OTHER = re.compile(
-    r"时间|日期|发布|更新|作者|记者|编辑|撰|关键词|标签|价格|地[点址]|电话|联系|点评|短评|评[论语]|影响|解读|提示|备注"
+    r"时间|日期|更新|作者|记者|编辑|撰|关键词|标签|价格|地[点址]|电话|联系|点评|短评|评[论语]|影响|解读|提示|备注"
     r"|注[:：]|数据|阅读|分类|类别|栏目|板块|版块"
     r"|\b(?:tags?|topics?|date|time|author|byline|price|where|when|who|what|why|note|our take|section|category"
     r"|phone)\b",
@@ -182,7 +182,7 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             continue  # a sign before an address is before a headline, too
         if match and match["behind"].strip() and match["behind"].strip() == match["label"].strip():
             continue  # the same sign on both sides is a title's
-        if match and _is_name(match["name"]):
+        if match and _is_name(match["name"], match["label"]):
             known = _is_known(line.text, match["label"])
             found.append(_End(index, before, match["label"], match["name"].strip(), known))
     return found
@@ -202,13 +202,14 @@ def _is_known(text: str, label: str) -> bool:
     return bool(found[0]) and not (word and found[0].startswith(word))
 
 
-def _is_name(name: str) -> bool:
+def _is_name(name: str, label: str) -> bool:
+    worded = re.search(r"\w", label) is not None  # then words that lead on elsewhere may begin a name: `直播圈`
     return (
         sources.is_name(name)
         and "://" not in name
         and width(name) <= 36
         and not re.search(r"[.。，,]$", name)
-        and not sources.is_pointer(name)
+        and (worded or not sources.is_pointer(name))
     )
 
 
@@ -249,7 +250,7 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
     inside = range(numbered[0], len(lines)) if len(numbered) >= LEAST else range(1, len(lines))
     if group[0].index not in inside or (numbered and len(numbered) > len(group) * 2):
         return False
-    if len(numbered) >= LEAST and group[-1].index < numbered[-1] and not _in_all_but_last(lines, group, numbered):
+    if len(numbered) >= LEAST and group[-1].index < numbered[-1] and not _in_most(lines, group, numbered):
         return False
     if not label and len(group) * 5 < 4 * sum(_is_told(lines, i) for i in range(group[0].index, len(lines))):
         return False
@@ -260,12 +261,12 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
     return apart and all(end.before or _is_below_text(lines, end.index) for end in group)
 
 
-def _in_all_but_last(lines: list[Line], group: list[_End], numbered: list[int]) -> bool:
-    """Whether every item but the last ends so, and nothing above the first one does, as a section's title would."""
+def _in_most(lines: list[Line], group: list[_End], numbered: list[int]) -> bool:
+    """Whether most items end so, if not the last, and nothing above the first one does, as a section's title would."""
     above = next((lines[i].text for i in range(numbered[0] - 1, -1, -1) if lines[i].text), "")
     ends = [end.index for end in group]
-    each = all(any(one <= end < two for end in ends) for one, two in itertools.pairwise(numbered))
-    return each and len(ends) == len(numbered) - 1 and not above.startswith(group[0].label.strip() or above)
+    told = sum(any(one <= end < two for end in ends) for one, two in itertools.pairwise(numbered))
+    return told * 3 >= (len(numbered) - 1) * 2 and not above.startswith(group[0].label.strip() or above)
 
 
 def _is_told(lines: list[Line], index: int) -> bool:

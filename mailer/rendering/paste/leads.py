@@ -31,6 +31,7 @@ _WEAKEST = (re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42
+SHORTEST = 10  # columns of a lead behind a word of the digest's own
 MOST = 12  # parts of a line that may be leads
 FEWEST, LONGEST = 4, 24  # characters of a lead that is matched by its characters
 MOST_HEADLINES = 60
@@ -47,7 +48,7 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
     text = PREFIX.sub("", text.strip())
     if headlines and (label := _LABEL_FIRST.match(text)):
         behind = split(text[label.end() :], headlines, listed=listed)
-        if _most_match(behind, headlines):
+        if min(map(width, behind), default=0) >= SHORTEST and _most_match(behind, headlines):
             return behind
     parts = _parts(text, SEPARATOR)
     for separator in _WEAKER if len(parts) < 2 else ():

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import chat, forwards, indents, pages
+from mailer.rendering.paste import chat, forwards, indents, levels, pages, quotes
 from mailer.rendering.paste.clipboard import NESTED, direct
 from mailer.rendering.paste.enumerators import bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
@@ -36,7 +36,6 @@ _FOLDED = re.compile(
 )  # where Weibo folds a post
 _VIDEO = re.compile(r"(?<=\S)\s+L?\S{2,20}的微博视频$")  # which Weibo writes behind a post
 _TAG = re.compile(r"</?(?:font|span|mark|small|u)(?:\s[^<>]{0,120})?>", re.IGNORECASE)
-_QUOTE = re.compile(r"^(?:>[ ]?)+")
 _ADVERTISEMENT = re.compile(
     r"[^\w\s]*\s*(?:广告|廣告|推广|赞助商?(?:内容)?"
     r"|ad|ads|advertisements?|sponsor(?:ed)?(?: message| content)?|广告(?:开始|结束))\s*[^\w\s]*",
@@ -64,16 +63,18 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
         if text or index < 2 or lines[index - 1][1] or lines[index - 2][1]  # two empty lines say as much as a thousand
     ]
     clean = _nested(_listed(clean, report), dict(lines), report)
-    unquoted = _unquote(clean, report)
+    unquoted = quotes.without_marks(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
     unquoted = pages.without_leaders(unquoted, report)
     clean = pages.without_edges(_without_underlines(_without_lines_between(unquoted, report), report), report)
+    clean = pages.without_repeats(clean, report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
     clean = [line for line in clean if not chat.is_stamp(line, forward, report)]
     clean = chat.without_clocks(chat.without_buttons(clean, report), forward, report)
     if not html:
+        clean = levels.mark(clean, dict(lines), report)
         clean = unwrap(indents.join(clean, dict(lines), report), report, narrowest)
         clean = [replace(line, text=_mark_links(line, report)) for line in clean]
     return [_undecorated(line) for line in clean], forward
@@ -88,7 +89,7 @@ def _clean(text: str, number: int, report: Report) -> str:
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
-    plain = _without_tags(plain, number, report)
+    plain = _without_tags(re.sub(r"^\[ (.+) \]$", r"[\1]", plain), number, report)
     coded = _NUMBER_CODE.sub(lambda match: f"{_NUMBERS.index(match[0].strip(': ')) + 1}. ", plain)
     bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", coded))))
     if bare != plain:
@@ -148,14 +149,6 @@ def _indent(text: str) -> int:
     """How far in a line begins; a tab is as much as four blanks."""
     expanded = text.expandtabs(4).replace("\u3000", "  ")
     return len(expanded) - len(expanded.lstrip())
-
-
-def _unquote(lines: list[Line], report: Report) -> list[Line]:
-    quoted = [line for line in lines if line.text.startswith(">")]
-    if len(quoted) < 3 or len(quoted) * 4 < sum(bool(line.text) for line in lines):
-        return lines
-    report.add(quoted[0].number, "quoted", "quote marks > removed from %(count)s lines", count=len(quoted))
-    return [replace(line, text=_QUOTE.sub("", line.text, count=1).strip()) for line in lines]
 
 
 def _without_underlines(lines: list[Line], report: Report) -> list[Line]:
@@ -245,7 +238,7 @@ def _undecorated(line: Line) -> Line:
         return replace(
             line, text=f"{single[1] or ''}{single[3]}{single[4] or ''}", bold=single[2] == "*" and not single[4]
         )
-    match = re.fullmatch(r"(\S{1,6}\s*)(?:\*\*)(.+?)(?:\*\*)", text)
+    match = re.fullmatch(r"(\S{1,6}\s*)(?:\*\*|__)(\S.*?)(?:\*\*|__)", text)
     if match and re.match(r"[\d(（①-⑳]", match[1]):
         return replace(line, text=match[1] + match[2].strip(), bold=True)
     return line

@@ -48,6 +48,8 @@ NUMBER = re.compile(
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
+_HAIL = re.compile(r"(?:们儿?|大家|各位|诸位|朋友)[，,]?\s*[早好]$")
+_ON_AIR = re.compile(r"(?<=[报讯闻息知茶餐参])(?:开播|开讲|上线|送到|送达|奉上)[\u3400-\u9fff]?[。！!]?$")
 _OF_YEAR = re.compile(r"\s+(?:no\.?|nr\.?)?\s*(\d{1,3})/20\d\d$", re.IGNORECASE)  # `Circular 9/2026`
 _MOTTO = re.compile(  # `Quay News · five minutes a day`
     r"(?<=\w{2})\s*[^\w\s]\s*每(?:[天日周早晚]|个工作日)[早晚]?上?(?:[\d一二三四五六七八九十两]+\s*[点分:：条]|见).*$"
@@ -128,7 +130,7 @@ class Masthead:
             r"^(?:转自|摘自|来自)\s*[:：]?\s*[“「《\"]?(.{2,24}?)[”」》\"]?\s*(?:微信)?(?:公众号|微博)?$", r"\1", name
         )
         name = re.sub(r"^[「『《〖]([^「」『』《》〖〗]+)[」』》〗]$", r"\1", name)
-        name = _MOTTO.sub("", name)
+        name = _ON_AIR.sub("", _MOTTO.sub("", name))
         name = re.sub(r"(?<=\w)[,，]\s*(?:for the )?week(?: of| ending)?$", "", name, flags=re.IGNORECASE)
         name = re.sub(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则則篇件]\s*[)）]$", "", name)
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
@@ -199,7 +201,7 @@ class Masthead:
         before, after = parted
         tail = _AT_START.sub("", after) if _AT_START.match(after) else after
         name = self.edition(before, line).strip(EDGE)
-        if not name:
+        if not name or _HAIL.search(name):
             return after
         touching = text[len(before) : len(before) + 1].isalnum()
         if re.search(r"\w", tail) and self.may_be_name(name) and (WORDS.search(fold(name)) or not touching):

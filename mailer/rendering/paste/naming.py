@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads, links
 from mailer.rendering.paste.letters import fold
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.masthead import DOING, EDGE, KIND, WORDS
 
 _MARKED = re.compile(r"[【「『《〖]([^【】「」『』《》〖〗]{2,24})[】」』》〗]|#([^#]{2,24})#")
@@ -21,7 +21,7 @@ _NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
     r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
-    r"|(?:the |your |today's |daily |morning |(?:mon|tues|wednes|thurs|fri|satur|sun)day )*"
+    r"|(?:the |your |today's |daily |morning |in |(?:mon|tues|wednes|thurs|fri|satur|sun)day )*"
     r"(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update"
     r"|daily|weekly)",
     re.IGNORECASE,
@@ -65,6 +65,8 @@ def worded_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
 
     None where the name taken has such a word itself, or stands in a line with the day.
     """
+    if below := _dated_below(lines, name):
+        return below
     filled = [line for line in lines if line.text]
     at = next((i for i, line in enumerate(filled) if name in links.strip(line.text)[0]), len(filled))
     if (
@@ -79,6 +81,27 @@ def worded_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
         other = _name(near[0])
         if told and other and not grammar.is_greeting(near[0]):
             return other, line
+    return None
+
+
+def _dated_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
+    """A name directly before a day with its year, in a block below the one in which the name taken stands undated."""
+    blocks = [[lines[i] for i in block] for block in blocks_of(lines)]
+    if len(blocks) < 2 or not any(name in links.strip(line.text)[0] for line in blocks[0]) or WORDS.search(fold(name)):
+        return None
+    if any(dates.find(line.text, dates.SOME_DAY) for line in blocks[0]):
+        return None
+    for line in blocks[1][:1]:
+        text = links.strip(line.text)[0]
+        found = dates.find(text, dates.SOME_DAY)
+        day = re.match(r"\W*(?:[A-Z][\w’'&-]* ){1,3}(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?=,)", text)
+        before = re.sub(r"^\W+", "", day[0] if day else text[: found[2]]).strip(EDGE) if found and found[1] else ""
+        if (
+            6 <= width(before) <= 40
+            and not grammar.is_greeting(before)
+            and not re.search(r"[。！？!?；;：:]|[编办版]$", before)
+        ):
+            return before, line
     return None
 
 

@@ -16,7 +16,7 @@ MOST_ITEMS = 1000
 MOST_LINES = 4  # of an item behind a small letter
 SHORTEST = 4  # columns of a word that can only be a title
 
-_FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
+_FIRST = re.compile(r"(?:今天的?|首先|先来?看?)?[，,]?(?:头一?条|首条)(?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 _LAST = re.compile(r"最后一[条则个](?:消息|新闻)?\s*[:：，,]\s*(\S.{5,})")
 # A second enumerator in the same line: a run of leads, not an item.
 _SEVERAL = re.compile(

@@ -181,6 +181,10 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     }
     filled = [index for index, line in enumerate(lines) if line.text]
     below = dict(itertools.pairwise(filled))
+    above = {two: one for one, two in itertools.pairwise(filled)}
+    texts = [i for i in found if (title := above.get(i)) is not None and enumerators.bullet(lines[title].text)]
+    if len(texts) == len(found) and all((enumerators.bracketed(text) or ("", ""))[1] for text in found.values()):
+        return {}, ""  # each is the text of a marked headline directly above
     bare = (i for i, text in found.items() if not (enumerators.bracketed(text) or ("", ""))[1])
     over = [i for i in bare if enumerators.bullet(lines[below.get(i, 0)].text) or below.get(i) in found]
     named = [i for i in over if sources.is_marked_name(lines[i].text)]

@@ -27,7 +27,7 @@ FOOT = re.compile(
     r"|(?:cheers|best(?: wishes| regards)?|(?:kind |warm )?regards|yours(?: \w+)?|sincerely"
     r"|until (?:tomorrow|next \w+))\W*$|made with \W{1,4} by\b"
     r"|(?:today['’]s )?(?:quote|word|thought|joke)(?: of the (?:day|week)\b|\W*$)"
-    r"|\S{0,16}聊天记录\W*$|(?:关键词|标签|keywords?|tags?)\s*[:：]"
+    r"|\S{0,16}聊天记录\W*$|(?:(?:监测|检索|搜索)?关键词|标签|keywords?|tags?)\s*[:：]"
     r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|(?:(?:managing |chief |duty )?editors?(?:-in-chief)?|proofread(?:er|ing))\s*[:：]"
@@ -36,7 +36,7 @@ FOOT = re.compile(
     r"|manage (?:your )?pref|you (?:get|are receiving|received) this|do not reply"
     r"|(?:[抄呈]?报|[抄报呈]?送|印发)\s*[:：]|发\s*[:：]\s*各|投票\s*[:：]|(?:感谢|谢谢)(?:您|你|大家)?的?(?:收听|收看|聆听|倾听|阅读|观看|关注)"
     r"|thank(?:s| you)\W*$"
-    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsored(?: by)?|advertisement|ad)\s*[:：|｜】\]]"
+    r"|退订|取消订阅|(?:广告|廣告|推广|赞助商?|sponsor(?:ed)?(?: by)?|advertisement|ad)\s*[:：|｜】\]]"
     r"|(?:本期)?(?:编辑|视觉|统筹|主笔|值班|编排|设计)\s*[:：|｜/]"
     r"|this (?:mail|e-?mail|message|newsletter|update (?:is|will be))|thank(?:s| you) for (?:being|reading|subscribing)"
     r"|that['’]s (?:it|all|the \w+)(?: for|[.!])|follow (?:me|us|for more)\b"
@@ -58,6 +58,7 @@ FOOT = re.compile(
     r"|(?:全部)?标[记為为]+(?:全部)?已读\W*$|mark (?:all )?as read\W*$"
     r"|(?:\d+ )?(?:likes?|repl(?:y|ies)|reactions?|comments?|views?)(?: \d+)?(?: last reply.*)?\W*$"
     r"|\S+\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|txt|md|eml)$|[(（\[【][^()（）]*\d{1,2}:\d{2}[^()（）]*[)）\]】]$"
+    r"|\[(?:语音|图片|视频|表情|动画表情|voice|audio|image|video|sticker)\]"
     r"|(?:全部|所有)?(?:未读|收件箱|unread|inbox|all)\s*[(（]\d+[)）]$|(?:消息|信息|messages).{0,24}(?:端到端|end-to-end)"
     r"|(?:条数|数量|总数|字数|共计|阅读量|浏览量?)\s*[:：]\s*\d+"
     r"|\d{1,2}[ -]min(?:ute)?s?[ -]read\W*$|标记为不相关|flag as irrelevant|(?:查看|显示)?更多结果\W*$"
@@ -87,7 +88,7 @@ CLOSING = re.compile(
 TAGS = re.compile(r"(?:#[^\s#]{1,20}\s+)+#[^\s#]{1,20}")
 TAG = re.compile(r"#[^\s#\d][^\s#]{0,19}")
 ALMANAC = re.compile(
-    r"\W*(?:(?:今[日天]|明[日天])?天气(?:预报)?\s*[:：]|(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
+    r"\W*(?:(?:尾号)?限行\s*[:：]|(?:今[日天]|明[日天])?天气(?:预报)?\s*[:：]|(?:今日|黄历)?[宜忌]\s*[:：]|冲\S{1,3}煞|空气(?:质量)?[优良轻中重])|.*\d{1,2}\s*(?:℃|°C?|度)?\s*[~～/—–-]\s*-?\d{1,2}\s*(?:℃|°)"
 )
 BYLINE = re.compile(r"by (?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+\s*(?:[•·|,–-].{0,40})?$", re.IGNORECASE)
 DATELINE = re.compile(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste import enumerators
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 FIRST = 6  # lines of the head
 HALF = 30  # columns of a line that is no title
 _PAGE = re.compile(
     r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$"
-    r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$",
+    r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$"
+    r"|(?<=\w)\s*[·・|｜—-]\s*第\s*\d{1,3}\s*[页版]$"
+    r"|^[(（]\s*(?:下转|上接|转|续|接|continued (?:on|from)|see|from)\s*(?:第|p\.?|page)?\s*\w{1,4}\s*[版页]?\s*[)）]$",
     re.IGNORECASE,
 )
-LEAST = 2  # entries of contents
+LEAST = 2  # entries of contents, words of a row of buttons
+BLOCKS = 3  # that end in the same row
 _LEADER = re.compile(r"(?<=\S)\s*(?:…|[.·．]{3})[….·．\s]*\d{1,3}$")
 _STOPPED = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 
@@ -55,6 +60,26 @@ def without_edges(lines: list[Line], report: Report) -> list[Line]:
         turned = page is not None or (turned and (not bare or bare in names))
         names |= {bare} if bare and len(names) < FIRST else set()
     return kept
+
+
+def without_repeats(lines: list[Line], report: Report) -> list[Line]:
+    """The lines without what stands, word by word, at the end of nearly every block: buttons of a page."""
+    blocks = [block for block in blocks_of(lines) if len(block) > 1]
+    counts = Counter(lines[block[-1]].text for block in blocks)
+    text, count = counts.most_common(1)[0] if counts else ("", 0)
+    labelled = re.match(r"\w{1,8}\s*[:：]", text) or enumerators.is_numbered(text) or "://" in text
+    if (
+        count < BLOCKS
+        or count * 5 < len(blocks) * 3
+        or labelled
+        or len(text.split()) < LEAST
+        or re.search(r"[。.!！?？]$", text)
+    ):
+        return lines
+    gone = {block[-1] for block in blocks if lines[block[-1]].text == text}
+    for index in sorted(gone):
+        report.drop(lines[index].number, "row of buttons dropped", text)
+    return [line for index, line in enumerate(lines) if index not in gone]
 
 
 def _end_page(kept: list[Line], names: set[str], report: Report) -> None:

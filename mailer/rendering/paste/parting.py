@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from mailer.rendering.finding import Sentence
-from mailer.rendering.paste import grammar, tails
-from mailer.rendering.paste.habits import Habits
+from mailer.rendering.paste import grammar, links, tails
+from mailer.rendering.paste.habits import Habits, parted_by_colon
 
 # In Chinese: headline, blank, text that ends as a sentence does.
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")
@@ -22,6 +22,8 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
     clause = habits.names_linked and re.search(r"[:：]\*\*|\*\*[:：]", text) and not re.search(r"[.!?。！？]$", text)
     if not clause and (bold := grammar.bold_first(text)):
         return bold[0], bold[1], ""
+    if habits.colon_lines and links.LINK not in text and (lines := parted_by_colon(text)):
+        return *lines, ""
     if parted := _PARTED.fullmatch(text):
         return parted[1], parted[2], Sentence("words before the blank taken as the headline")
     if dashed := grammar.dashed(text, sourced=named, colons=habits.colons):

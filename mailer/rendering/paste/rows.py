@@ -25,6 +25,8 @@ _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
 def is_head(cells: list[str]) -> bool:
     """Whether cells are the known names of columns, one of them the headlines'."""
+    if len(cells) < 2:
+        return False
     columns = _columns(cells)
     plain = any(_KNOWN.get(cell.strip(" *").lower()) == "headline" for cell in cells) or sum(map(bool, columns)) > 1
     return len(columns) > 1 and plain and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1

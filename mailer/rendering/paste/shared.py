@@ -13,6 +13,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.report import Report
 
+_TAGS_BEHIND = re.compile(r"(?<=[。！？.!?”）)])\s*(?:#[^\s#\d][^\s#]{0,19}\s*)+$")
 _SIGN = re.compile(rf"{enumerators.SIGN}\s*(?=\w)")
 
 
@@ -68,3 +69,12 @@ def without_signs(items: list[Gathered], report: Report) -> None:
     report.add(told[0].line, "label", "sign that every text begins with left out", sign.strip())
     for item in told:
         item.paragraphs[0] = item.paragraphs[0].removeprefix(sign)
+
+
+def without_tags(items: list[Gathered], report: Report) -> None:
+    """Leave out words behind `#` that stand behind the last sentence of an item."""
+    for item in items:
+        last = item.paragraphs[-1] if item.paragraphs else ""
+        if match := _TAGS_BEHIND.search(last):
+            report.drop(item.line, "tags behind the text dropped", match[0].strip())
+            item.paragraphs[-1] = last[: match.start()]

@@ -15,7 +15,7 @@ LABELS = (
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・]|-?>)|[\]】〕][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
@@ -86,7 +86,7 @@ NO_SOURCE = re.compile(
     r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_")
+_MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_|/[^/\s][^/]{1,40}/")
 _DATED = re.compile(
     r"20\d\d[-./年]\d|^(?:updated|posted)\b"
     r"|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$|\d{1,2}[./-]\d{1,2}[./-]20\d\d"

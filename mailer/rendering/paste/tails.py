@@ -104,7 +104,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         if (
             sources.is_name(name)
             and (sure or (lenient and not NO_SOURCE.match(name)))
-            and not (NO_SOURCE.match(name) and not labelled and not _known_shape(name))
+            and not (NO_SOURCE.match(name) and not labelled and not _known_shape(name) and not (sure and lenient))
         ):
             return links.cut(text, match[1]), name, tail_url, match[2]
     return None
@@ -115,10 +115,16 @@ def below_source(paragraphs: Sequence[str], *, lenient: bool) -> list[str]:
     if len(paragraphs) > 1 and grammar.is_foot(paragraphs[-1]) and LINK in paragraphs[-1]:  # `延伸阅读：...`
         return [paragraphs[-1]]
     at = len(paragraphs)
-    while at > 1 and grammar.is_remark(paragraphs[at - 1]) and not names_one(paragraphs[at - 1]):
+    while at > 1 and adds(paragraphs[at - 2], paragraphs[at - 1]) and not names_one(paragraphs[at - 1]):
         at -= 1
     named = 0 < at < len(paragraphs) and source_known(paragraphs[at - 1], lenient=lenient) is not None
     return [*paragraphs[at:]] if named else []
+
+
+def adds(above: str, text: str) -> bool:
+    """Whether a paragraph is a remark on the one above, or what it says in another language."""
+    han = [re.search("[\u3400-\u9fff]", one) is not None for one in (above, text)]
+    return grammar.is_remark(text) or (han[0] and not han[1]) or (han[1] and not han[0] and LINK not in text)
 
 
 def source_known(text: str, *, lenient: bool) -> tuple[str, str, str, str] | None:

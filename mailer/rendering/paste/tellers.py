@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import enumerators, sources, tails
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
@@ -18,10 +19,11 @@ WIDEST = 26  # columns of a name
 NARROWEST = 6  # columns of one in brackets; what is shorter is the item's field
 
 _BEFORE_TEXT = re.compile(
-    r"(?:[\[【(（](?P<held>[^\[\]【】()（）]{2,26})[\]】)）]\s*|(?P<name>[^\s—–:：|｜丨。，,][^—–:：|｜丨。，]{1,28}?)"
+    r"(?:[\[【(（‹«〈<](?P<held>[^\[\]【】()（）‹›«»〈〉<>]{2,30})[\]】)）›»〉>]\s*|(?P<name>[^\s—–:：|｜丨。，,][^—–:：|｜丨。，]{1,28}?)"
     r"(?:\s+(?:[—–]|--)\s+|——|\s*[|｜丨]\s*|[:：]\s*))(?P<text>\S.{7,})"
 )
 _BEFORE_HEADLINE = re.compile(r"[\[【](?P<held>[^\[\]【】]{2,26})[\]】]\s*(?P<text>\S.{5,})")
+_PLACE = re.compile(r"\s*[／/]\s*[\u3400-\u9fff]{2,6}(?:报[导道]|電|电)$")  # `Paper／where it was reported`
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[^a-z\u3400-\u9fff]+")
 _CRY = re.compile(r"突发|重磅|独家|最新|头条新闻|热搜|关注|图解|视频|breaking|exclusive|update|watch", re.IGNORECASE)
 
@@ -65,7 +67,9 @@ def _told(found: dict[int, re.Match[str] | None], items: int) -> dict[int, re.Ma
 
 def _name(match: re.Match[str]) -> str:
     groups = match.groupdict()
-    return str(groups.get("held") or groups.get("name")).strip()
+    name = str(groups.get("held") or groups.get("name")).strip()
+    place = _PLACE.search(fold(name))
+    return name[: place.start()] if place else name
 
 
 def _is_name(match: re.Match[str]) -> bool:

@@ -17,6 +17,7 @@ _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  #
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
 QUESTION = 16  # columns of a title that asks something, behind a sign
+SHORT = 16  # columns of a title that stands again in another language
 SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
@@ -70,6 +71,10 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         if before is None or before in starts or grammar.is_rule(lines[before].text):
             continue
         found = heading(lines[before].text)
+        if found and before and _is_in_both(lines, before, starts):
+            report.drop(lines[before].number, "title in the other language dropped", lines[before].text)
+            before -= 1
+            found = heading(lines[before].text)
         if found is None and (barred := _BARRED.fullmatch(lines[before].text)) and (position == 0 or bars):
             found, bars = (barred[1].strip(), True), True  # above the first item no source stands, so these are titles
         if found is None or is_of_the_page(lines[before].text) or is_date(found[0]) or naming.is_day(found[0]):
@@ -167,6 +172,18 @@ def _numbered(text: str, number: int) -> str:
         rests = [text[1:].strip()]
     found = heading(rests[0]) if rests else None
     return found[0] if found else ""
+
+
+def _is_in_both(lines: list[Line], index: int, starts: dict[int, str]) -> bool:
+    """Whether a title stands directly below the same one in Chinese, or the other way round, which has a mark."""
+    above, text = lines[index - 1].text, lines[index].text
+    title = heading(above)
+    chinese = [re.search("[\u3400-\u9fff]", one) is not None for one in (above, text)]
+    shown = title is not None and title[1] and above[0] != "#" and width(title[0]) <= SHORT
+    shown = (
+        shown and not is_date(title[0] if title else "") and re.search(r"[A-Za-z]{3}", f"{above} {text}") is not None
+    )
+    return shown and index - 1 not in starts and chinese[0] != chinese[1] and width(text) <= 2 * SHORT
 
 
 def is_of_the_page(text: str) -> bool:

@@ -15,6 +15,7 @@ from mailer.rendering.paste.report import Report
 
 _PARTED_NUMBER = re.compile(r"[\u3400-\u9fff]\d+$")  # Chinese has no blank inside a number
 LEAST = 4  # lines that break at one column
+HALF_PAGE = 44  # columns of a printed column of Chinese
 LONGER = 3  # lines that may be longer than the column
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
@@ -38,7 +39,13 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     ]
     capitals = sum(two.text[0].isupper() for two in broken)  # few words inside a sentence have one
     blank = sum(not line.text for line in lines)
-    full = _full_lines(lines, widest, quoted=narrowest < 45) if narrowest <= widest <= 100 else set()
+    stops = sum(re.search("[。！？]$", line.text) is not None for line in lines)
+    narrow = min(narrowest, HALF_PAGE) if stops >= LEAST else narrowest
+    numbered = [i for i, line in enumerate(lines) if _NUMBERED.match(line.text)]
+    inside = lines[numbered[0] : numbered[-1] + 2] if numbered else lines
+    printed = max((width(line.text) for line in inside), default=0)
+    full = _full_lines(lines, widest, quoted=narrowest < 45) if narrow <= widest <= 100 else set()
+    full = full or (_full_lines(inside, printed, quoted=narrowest < 45) if narrow <= printed < widest else set())
     full = full or _broken_words(lines, quoted=narrowest < 45)
     full = full or (_narrow_lines(lines, column) if NARROWEST <= column < 60 else set())
     wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
