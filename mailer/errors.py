@@ -75,6 +75,14 @@ class PublishError(MailerError):
     exit_code = 1
 
 
+class PublishedBefore(PublishError):
+    """The issue was published before, and is called `slug`."""
+
+    def __init__(self, identity: str, slug: str) -> None:
+        super().__init__(f"issue {identity} was published before, as {slug}")
+        self.slug = slug
+
+
 class NotFound(MailerError):
     """What was asked for does not exist."""
 

@@ -10,6 +10,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
+from mailer.rendering.finding import Sentence
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are
     named: handed over, answer never seen.
     """
-    from mailer.cli.output import counted, print_json, table, talk, to_the_second
+    from mailer.cli.output import print_json, readers, show, table, talk, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
 
@@ -48,7 +49,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
         _reconcile(club)
         return
     if issue is None:
-        raise UsageError("say which issue; 'mailer status' lists them")
+        raise UsageError(Sentence("say which issue; 'mailer status' lists them"))
     reference = published(club, issue)
     found = flow.audit(club.db, reference)
     if csv_file is not None:
@@ -80,30 +81,32 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
         click.echo(f"{found.issue.slug}  {found.issue.title}")
         terms = " + ".join(f"{count:,} {state}" for state, count in found.counts.items() if count)
         sign = "=" if found.balanced else "≠"
-        click.echo(f"{found.issue.frozen:,} frozen {sign} {terms or 0}")
+        what = "%(count)s frozen %(sign)s %(terms)s"
+        show(Sentence(what, count=f"{found.issue.frozen:,}", sign=sign, terms=terms or 0))
         for reason, count in found.excluded.items():
-            click.echo(f"{count:,} left out: {reason}")
+            show(Sentence("%(count)s left out: %(reason)s", count=f"{count:,}", reason=Sentence(reason)))
         if found.causes:
-            click.echo("\nNot accepted")
-            table(("state", "cause", "readers"), found.causes)
+            click.echo()
+            show(Sentence("Not accepted"))
+            table((Sentence("state"), Sentence("cause"), Sentence("readers")), found.causes)
         if found.uncertain:
-            click.echo("\nUncertain: handed over, answer never seen")
+            click.echo()
+            show(Sentence("Uncertain: handed over, answer never seen"))
             table(
-                ("reader", "at", "worker", "relay", "cause"),
+                (Sentence("reader"), Sentence("at"), Sentence("worker"), Sentence("relay"), Sentence("cause")),
                 (
                     (one.address, to_the_second(one.at, zone), one.worker, one.relay, one.cause)
                     for one in found.uncertain
                 ),
             )
     if not found.balanced:
-        talk("the counts do not add up: stop sending, keep the database as it is, and report this as a bug")
+        what = "the counts do not add up: stop sending, keep the database as it is, and report this as a bug"
+        talk(Sentence(what))
     elif found.uncertain and not found.issue.is_overdue(club.clock()):
-        talk(
-            f"{counted(len(found.uncertain), 'reader')} uncertain:"
-            f" 'mailer retry {found.issue.slug} --uncertain' may give them a second copy"
-        )
+        what = "%(readers)s uncertain: 'mailer retry %(slug)s --uncertain' may give them a second copy"
+        talk(Sentence(what, readers=readers(len(found.uncertain)), slug=found.issue.slug))
     elif not found.finished:
-        talk("the send has not finished; 'mailer status' shows what is waited for")
+        talk(Sentence("not finished yet: 'mailer status' shows what is waited for"))
     ctx.exit(0 if found.balanced else 1)
 
 
@@ -121,20 +124,21 @@ def _write_proof(rows: Iterable[Iterable[Any]], path: Path, zone: ZoneInfo) -> N
 
 
 def _reconcile(club: Club) -> None:
-    from mailer.cli.output import counted, talk
+    from mailer.cli.output import readers, talk
     from mailer.flows import control
     from mailer.store.highwater import HighWater
 
     mark = HighWater(club.journal_folder)
     if mark.claim and not control.is_behind(club.db, mark.claim):
-        talk("nothing to reconcile: the database knows all that was sent from this host")
+        talk(Sentence("nothing to reconcile: the database knows all that was sent from this host"))
         return
     found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock(), sent=mark.issues)
     for slug, count in found.items():
-        talk(
-            f"{slug}: {counted(count, 'reader')} uncertain, because the backup does not tell whether they were sent it"
-        )
+        what = "%(slug)s: %(readers)s uncertain, because the backup does not tell whether they were sent it"
+        talk(Sentence(what, slug=slug, readers=readers(count)))
     missing = [slug for slug in mark.issues if not control.knows(club.db, slug)]
     for slug in missing:
-        talk(f"{slug} was sent from here and is not in the database; publishing it again is refused")
-    talk("the database may send again; 'mailer bounces log' and 'mailer retry ISSUE --uncertain' settle the uncertain")
+        what = "%(slug)s was sent from here and is not in the database; publishing it again is refused"
+        talk(Sentence(what, slug=slug))
+    what = "the database may send again; 'mailer bounces log' and 'mailer retry ISSUE --uncertain' settle the uncertain"
+    talk(Sentence(what))

@@ -8,6 +8,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
+from mailer.rendering.finding import Sentence
 
 
 @click.command()
@@ -25,8 +26,8 @@ def pause(ctx: click.Context, issue: str) -> None:
     club = open_club(ctx)
     slug = published(club, issue)
     if not control.pause(club.db, slug, getpass.getuser(), club.clock()):
-        raise UsageError(f"{slug} is not being sent; 'mailer status' shows its state")
-    talk(f"{slug} is paused; 'mailer resume {slug}' goes on")
+        raise UsageError(_not_sent(slug))
+    talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=slug))
 
 
 @click.command()
@@ -41,11 +42,12 @@ def resume(ctx: click.Context, issue: str) -> None:
     club = open_club(ctx)
     slug, now = published(club, issue), club.clock()
     if not control.resume(club.db, slug, getpass.getuser(), now):
-        raise UsageError(f"{slug} is not paused; 'mailer status' shows its state")
+        raise UsageError(Sentence("%(slug)s is not paused; 'mailer status' shows its state", slug=slug))
     if control.is_overdue(club.db, slug, now):
-        talk(f"{slug} is not paused any more, but its deadline has passed: who still waits will not get it")
+        late = "%(slug)s is not paused any more, but its deadline has passed: who still waits will not get it"
+        talk(Sentence(late, slug=slug))
     else:
-        talk(f"{slug} goes on; 'mailer dispatch' sends it unless a worker is running")
+        talk(Sentence("%(slug)s goes on; 'mailer dispatch' sends it unless a worker is running", slug=slug))
 
 
 @click.command()
@@ -55,9 +57,9 @@ def resume(ctx: click.Context, issue: str) -> None:
 def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     """Give up what is left of an issue.
 
-    Who has it keeps it; who has not been sent it yet will not get it.
+    Who has it keeps it; who has not been sent it yet will not get it. It cannot be undone; 'mailer pause' can.
     """
-    from mailer.cli.output import counted, is_terminal, talk
+    from mailer.cli.output import confirm, is_terminal, readers, talk
     from mailer.cli.references import published
     from mailer.flows import control
     from mailer.store.highwater import HighWater
@@ -65,14 +67,17 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     club = open_club(ctx)
     slug = published(club, issue)
     if not yes:
+        if control.find(club.db, slug).state not in ("sending", "paused"):
+            raise UsageError(_not_sent(slug))
         if not is_terminal():
-            raise UsageError("say --yes to cancel without being asked")
-        click.confirm(f"Cancel {slug}? Who has not been sent it yet will not get it.", abort=True, err=True)
+            raise UsageError(Sentence("say --yes to cancel without being asked"))
+        what = "Cancel %(slug)s for good? Who has not been sent it yet will not get it; 'mailer pause' can be undone."
+        confirm(Sentence(what, slug=slug))
     claim = HighWater(club.journal_folder).claim
     count = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
     if count is None:
-        raise UsageError(f"{slug} is not being sent; 'mailer status' shows its state")
-    talk(f"{slug} is cancelled; {counted(count, 'reader')} will not get it")
+        raise UsageError(_not_sent(slug))
+    talk(Sentence("%(slug)s is cancelled; %(readers)s will not get it", slug=slug, readers=readers(count)))
 
 
 @click.command()
@@ -85,22 +90,29 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
 
     Puts them back into the outbox. An uncertain reader who has the issue already gets a second copy.
     """
-    from mailer.cli.output import counted, talk
+    from mailer.cli.output import readers, talk
     from mailer.cli.references import published
     from mailer.flows import control
     from mailer.model.delivery import State
 
     if which is None:
-        raise UsageError("say which: --failed or --uncertain")
+        raise UsageError(Sentence("say which: --failed or --uncertain"))
     club = open_club(ctx)
     slug = published(club, issue)
     now = club.clock()
     count = control.retry(club.db, slug, State(which), getpass.getuser(), now)
     if not count:
-        talk(f"no reader of {slug} is {which}")
+        talk(Sentence("no reader of %(slug)s is %(state)s", slug=slug, state=Sentence(which)))
         return
     paused = control.find(club.db, slug).state == "paused"
-    to_do = f"the issue is paused: 'mailer resume {slug}' goes on" if paused else "'mailer dispatch' sends them"
-    talk(f"{counted(count, 'reader')} back in the outbox; {to_do}")
+    if paused:
+        what = "%(readers)s back in the outbox; the issue is paused: 'mailer resume %(slug)s' goes on"
+        talk(Sentence(what, readers=readers(count), slug=slug))
+    else:
+        talk(Sentence("%(readers)s back in the outbox; 'mailer dispatch' sends them", readers=readers(count)))
     if left := control.left_out(club.db, slug, now):
-        talk(f"{counted(left, 'reader')} of the waiting left or are suppressed and will not get it")
+        talk(Sentence("%(readers)s of the waiting left or are suppressed and will not get it", readers=readers(left)))
+
+
+def _not_sent(slug: str) -> Sentence:
+    return Sentence("%(slug)s is not being sent; 'mailer status' shows its state", slug=slug)

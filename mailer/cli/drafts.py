@@ -95,7 +95,8 @@ def _refuse_errors(club: Club, texts: Sequence[tuple[str, str]]) -> list[Issue]:
 def _refuse_unlawful(club: Club) -> None:
     missing = club.missing_by_law()
     if missing:
-        raise PublishError(f"[legal] profile {club.settings.legal.profile} demands: {'; '.join(missing)}")
+        what = "[legal] profile %(profile)s demands: %(missing)s"
+        raise PublishError(Sentence(what, profile=club.settings.legal.profile, missing="; ".join(missing)))
 
 
 def audience(club: Club, include: str | None, exclude: str | None, now: datetime) -> ColumnElement[bool] | None:
@@ -114,11 +115,11 @@ def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) 
     """When to start and when to stop. Raises UsageError."""
     send_at = now if at_text is None else _moment(club, at_text, now)
     if at_text is not None and send_at < now - timedelta(minutes=1):
-        raise UsageError(f"--at {at_text} is past")
+        raise UsageError(Sentence("--at %(time)s is past", time=at_text))
     if deadline is not None:
         stop_at = _moment(club, deadline, send_at)
         if stop_at <= send_at:
-            raise UsageError(f"--deadline {deadline} is before the send starts")
+            raise UsageError(Sentence("--deadline %(time)s is before the send starts", time=deadline))
         return send_at, stop_at
     if at_text is None:
         return send_at, None
@@ -142,10 +143,10 @@ def tell_doubts(club: Club, draft: Draft, send_at: datetime) -> None:
     """Say what looks like a slip in the number or the date; whether it is one only the editor knows."""
     sent_on = send_at.astimezone(club.settings.newsletter.zone).date()
     for doubt in flow.doubts(club.db, draft.issue.number, draft.issue.date, sent_on):
-        talk(f"note: {doubt}")
+        talk(Sentence("note: %(what)s", what=doubt))
     if asked := _attributes(draft):
         for name in sorted(asked - set(segments.attribute_names(club.db))):
-            talk(f"note: no reader has an attribute {name!r}; all see what stands for it")
+            talk(Sentence("note: no reader has an attribute '%(name)s'; all see what stands for it", name=name))
 
 
 def _attributes(draft: Draft) -> set[str]:
@@ -163,7 +164,8 @@ def _moment(club: Club, text: str, now: datetime) -> datetime:
             return _there_is(moment if moment >= now - timedelta(minutes=1) else moment + timedelta(days=1), zone)
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a time; write 08:00 or 2026-05-22 08:00") from None
+        what = "'%(text)s' is not a time; write 08:00 or 2026-05-22 08:00"
+        raise UsageError(Sentence(what, text=text)) from None
     return _there_is(moment if moment.tzinfo else moment.replace(tzinfo=zone), zone)
 
 
@@ -188,10 +190,11 @@ def freeze(
     if control.is_behind(club.db, mark.claim):
         raise RestoredError
     if slug in mark.issues and not club.db.read(issues.exists, slug):
-        raise PublishError(
-            f"issue {issue.identity} was sent from here, and the database does not know it: a backup was restored."
-            f" If you are sure that nobody got it, take {slug} out of {club.journal_folder / FILES}"
+        what = (
+            "issue %(issue)s was sent from here, and the database does not know it: a backup was restored. If you are"
+            " sure that nobody got it, take %(slug)s out of %(file)s"
         )
+        raise PublishError(Sentence(what, issue=issue.identity, slug=slug, file=club.journal_folder / FILES))
     new = NewIssue(
         newsletter=club.settings.newsletter.name,
         identity=issue.identity,

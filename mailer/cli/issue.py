@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mailer.rendering.translation import Translate
     from mailer.wiring import Club
 
+_UNREAD = Sentence("(cannot be read: see mailer check)")
+
 
 @click.group()
 def issue() -> None:
@@ -118,24 +120,24 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
     from mailer.rendering import canonical
 
     if lang and not language_tag.is_tag(lang):
-        raise UsageError(f"--lang {lang!r} is not a language tag such as en or zh-Hans")
+        raise UsageError(Sentence("--lang '%(lang)s' is not a language tag such as en or zh-Hans", lang=lang))
     club = _club(ctx)
     folder = _folder(club)
     started = {}
     for made, name in shelf.following(folder, _today(club), club, lang or "", alone=output is not None):
         text = canonical.write(made).rstrip("\n") + shelf.skeleton(made.lang)
-        started[output or folder / name] = text
+        started[output or Path(os.path.relpath(folder / name))] = text
     if output == Path("-"):
         click.echo("".join(started.values()), nl=False)
         return
     for path in started:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            raise UsageError("is there already; name another file with -o", where=str(path))
+            raise UsageError(Sentence("is there already; name another file with -o"), where=str(path))
     for path, text in started.items():
         _write(path, text, force=False)
         click.echo(path)
-    talk("fill in the items, then: mailer check " + " ".join(map(str, started)))
+    talk(Sentence("fill in the items, then: mailer check %(files)s", files=" ".join(map(str, started))))
 
 
 @issue.command("list")
@@ -144,7 +146,7 @@ def new(ctx: click.Context, output: Path | None, lang: str | None) -> None:
 def list_(ctx: click.Context, as_json: bool) -> None:
     """List the issue files in issues/, newest first."""
     from mailer.cli import shelf
-    from mailer.cli.output import print_json, table
+    from mailer.cli.output import print_json, said, table
 
     found = shelf.issues(_folder(_club(ctx)))
     rows = [
@@ -154,7 +156,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
             "date": made.date.isoformat() if made else None,
             "lang": made.lang if made else None,
             "items": len(list(made.items)) if made else 0,
-            "title": made.digest_title if made else "(cannot be read: see mailer check)",
+            "title": made.digest_title if made else _UNREAD if as_json else said(_UNREAD),
         }
         for path, made in sorted(found, key=lambda pair: (pair[1].date if pair[1] else date.min, pair[0]), reverse=True)
     ]
@@ -162,7 +164,9 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         print_json(rows)
     else:
         shown = [["" if value is None else str(value) for value in row.values()] for row in rows]
-        table(["file", "number", "date", "lang", "items", "title"], [[*row[:-1], row[-1][:60]] for row in shown])
+        number, items = Sentence("number"), Sentence("items")
+        header = (Sentence("file"), number, Sentence("date"), Sentence("lang"), items, Sentence("title"))
+        table(header, [[*row[:-1], row[-1][:60]] for row in shown])
 
 
 @issue.command()
@@ -171,7 +175,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, reference: str, as_json: bool) -> None:
     """Show what the program reads in ISSUE (a file, -, a slug or a number): sections, items, leads, sources."""
-    from mailer.cli.output import print_json
+    from mailer.cli.output import print_json, said
     from mailer.cli.references import read_text
     from mailer.rendering import source
 
@@ -180,8 +184,9 @@ def show(ctx: click.Context, reference: str, as_json: bool) -> None:
     if as_json:
         print_json(_as_data(made))
         return
-    number = f"number {made.number}, " if made.number is not None else ""
-    click.echo(f"{made.newsletter}, {number}{made.date.isoformat()}, {made.lang}\n{made.digest_title}")
+    number = [said(Sentence("number %(number)s", number=made.number))] if made.number is not None else []
+    comma = said(Sentence(", "))
+    click.echo(comma.join([made.newsletter, *number, made.date.isoformat(), made.lang]) + f"\n{made.digest_title}")
     count = 0
     for section in made.sections:
         click.echo(f"\n{section.title}" if section.title else "")
@@ -191,7 +196,7 @@ def show(ctx: click.Context, reference: str, as_json: bool) -> None:
             named = f"  [{item.source.name}]" if item.source else ""
             click.echo(f"{mark}{count:3}. {item.headline}{named}")
     if made.cta:
-        click.echo(f"\ncall to action: {made.cta.title or made.cta.name}")
+        click.echo("\n" + said(Sentence("call to action: %(title)s", title=made.cta.title or made.cta.name)))
 
 
 @issue.command()
@@ -200,7 +205,7 @@ def show(ctx: click.Context, reference: str, as_json: bool) -> None:
 @click.pass_context
 def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
     """Write ISSUE files in canonical form, in place; - reads stdin and writes stdout."""
-    from mailer.cli.output import talk
+    from mailer.cli.output import said, talk
     from mailer.cli.references import read_text
     from mailer.rendering import canonical, front_matter, source
 
@@ -213,8 +218,9 @@ def fmt(ctx: click.Context, files: tuple[str, ...], only_check: bool) -> None:
         elif written != text:
             changed += 1
             for line, comment in front_matter.comments(text):
-                talk(f"{name}:{line}: a comment, which the canonical form has not: {comment}")
-            talk(f"{name}: {'not in canonical form' if only_check else 'formatted'}")
+                what = Sentence("a comment, which the canonical form has not: %(comment)s", comment=comment)
+                talk(f"{name}:{line}: {said(what)}")
+            talk(f"{name}: {said(Sentence('not in canonical form') if only_check else Sentence('formatted'))}")
             if not only_check:
                 _write(Path(name), written, force=True)
     if only_check and changed:

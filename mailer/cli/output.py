@@ -18,6 +18,7 @@ import click
 
 from mailer.cli import TONGUE
 from mailer.model.formula import guarded
+from mailer.rendering.finding import Sentence, how_many
 
 if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
@@ -68,11 +69,26 @@ def tongue(wanted: str | None = None) -> Translate:
     return translator(choose(LANGUAGES, wanted or locale))
 
 
+def said(text: str) -> str:
+    """A sentence in the language of the terminal; any other text as it is."""
+    return text.said(tongue()) if isinstance(text, Sentence) else text
+
+
+def show(text: str) -> None:
+    """A line of what was asked for, on stdout."""
+    click.echo(said(text))
+
+
 def talk(text: str) -> None:
     """A line for the person at the terminal; never part of the data. One that cannot be written stops nothing."""
     sys.stdout.flush()  # where both go to one file, they stay in order
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(said(text), err=True)
+
+
+def confirm(question: str) -> None:
+    """Ask the person at the terminal; a no ends the command."""
+    click.confirm(said(question), abort=True, err=True)
 
 
 def is_terminal() -> bool:
@@ -80,29 +96,35 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> str:
+def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> Sentence:
     """A moment in the newsletter's zone, with how far away it is: `08:00 Asia/Shanghai, in 23 min`."""
     local = moment.astimezone(zone)
     today = now.astimezone(zone).date() if now else None
-    text = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M") + f" {zone.key}"
+    time = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M") + f" {zone.key}"
     if now is None:
-        return text
+        return Sentence("%(time)s", time=time)
     seconds = (moment - now).total_seconds()
-    return f"{text}, in {span(seconds)}" if seconds > 0 else f"{text}, {span(-seconds)} ago"
+    pattern = "%(time)s, in %(span)s" if seconds > 0 else "%(time)s, %(span)s ago"
+    return Sentence(pattern, time=time, span=span(abs(seconds)))
 
 
-def slowdown(slowed: Slowed, now: datetime) -> str:
+def slowdown(slowed: Slowed, now: datetime) -> Sentence:
     """What is not sent to a relay or a provider, or how slowly, and why."""
     pause = slowed.until - now.timestamp()
-    rate = f"{slowed.per_minute:.0f} a minute"
-    pace = f"nothing for {span(pause)}, then {rate}" if pause > 0 else f"at most {rate}"
-    return f"{slowed.key} is slowed: {pace}; it answered: {slowed.cause}"
+    pattern = "nothing for %(span)s, then %(rate)s a minute" if pause > 0 else "at most %(rate)s a minute"
+    values = {"span": span(pause)} if pause > 0 else {}
+    pace = Sentence(pattern, rate=f"{slowed.per_minute:.0f}", **values)
+    return Sentence(
+        "%(name)s is slowed: %(pace)s; it answered: %(cause)s", name=slowed.key, pace=pace, cause=slowed.cause
+    )
 
 
-def clock_behind(last: datetime, zone: ZoneInfo, now: datetime) -> str:
+def clock_behind(last: datetime, zone: ZoneInfo, now: datetime) -> Sentence:
     """That the clock was set back since the last attempt, and what to do."""
-    shown, then = to_the_second(now, zone), to_the_second(last, zone)
-    return f"the clock shows {shown}, the last attempt was at {then}: it was set back; set it right, or wait until then"
+    what = (
+        "the clock shows %(now)s, the last attempt was at %(last)s: it was set back; set it right, or wait until then"
+    )
+    return Sentence(what, now=to_the_second(now, zone), last=to_the_second(last, zone))
 
 
 def to_the_second(moment: datetime, zone: ZoneInfo) -> str:
@@ -110,12 +132,15 @@ def to_the_second(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"
 
 
-def span(seconds: float) -> str:
+def span(seconds: float) -> Sentence:
     """A length of time for people: `40 s`, `23 min`, `5 h`, `3 d`."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (unit == "min" and seconds >= 90):
-            return f"{round(seconds / size)} {unit}"
-    return f"{round(seconds)} s"
+    if seconds >= 2 * 86400:
+        return Sentence("%(count)s d", count=round(seconds / 86400))
+    if seconds >= 2 * 3600:
+        return Sentence("%(count)s h", count=round(seconds / 3600))
+    if seconds >= 90:
+        return Sentence("%(count)s min", count=round(seconds / 60))
+    return Sentence("%(count)s s", count=round(seconds))
 
 
 def one_line(value: Any) -> str:
@@ -130,11 +155,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns on stdout, as wide as their widest cell."""
     from mailer.model.columns import width
 
-    cells = [list(header), *([one_line(cell) for cell in row] for row in rows)]
+    cells = [[said(name) for name in header], *([one_line(said(cell)) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
         padded = (cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
+
+
+def readers(number: int) -> Sentence:
+    """`1 reader`, `2 readers`, `12,000 readers`, to be said in another language too."""
+    return how_many(number, "1 reader", "%(count)s readers")
 
 
 def counted(number: int, noun: str) -> str:

@@ -42,6 +42,7 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     from mailer.errors import UsageError
     from mailer.rendering import source
     from mailer.rendering.examine import GLOSSARY, SOURCES
+    from mailer.rendering.finding import Sentence
     from mailer.web.preview import Preview, create_app
 
     club = open_club(ctx)
@@ -68,10 +69,13 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
         listener.bind(("127.0.0.1", port))
         listener.listen()  # a browser opened now waits for the first rendering
     except OSError as error:
-        raise UsageError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
+        what = Sentence(
+            "port %(port)s cannot be used (%(why)s); choose another with --port", port=port, why=error.strerror
+        )
+        raise UsageError(what) from None
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     app = create_app(Preview(lambda: [sheet(club, each) for each in (file, *source.sisters(file))]), changes)
-    talk(f"Preview of {file} at {address} (Ctrl-C ends it)")
+    talk(Sentence("Preview of %(file)s at %(address)s (Ctrl-C ends it)", file=file, address=address))
     if browse:
         click.launch(address)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club
+from mailer.rendering.finding import Sentence, how_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -87,12 +88,12 @@ def _dry_run(
     from datetime import timedelta
 
     from mailer.cli import drafts
-    from mailer.cli.output import at, counted, print_json, span
+    from mailer.cli.output import at, print_json, readers, said, show, span
     from mailer.flows import publish as flow
 
     audience = flow.preview(club.db, segment, now)
     languages = [edition.language for edition in draft.editions]
-    readers = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
+    spread = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
     untranslated = drafts.without_edition(club, languages, segment, now)
     pace = club.pace
     send_at, stop_at = times
@@ -105,7 +106,7 @@ def _dry_run(
                 "subject": draft.editions[0].subject,
                 "languages": languages,
                 "readers": audience.readers,
-                "readers_by_language": readers,
+                "readers_by_language": spread,
                 "readers_without_edition": untranslated,
                 "excluded": audience.excluded,
                 "send_at": send_at,
@@ -116,70 +117,82 @@ def _dry_run(
         return
     zone = club.settings.newsletter.zone
     click.echo(f"{draft.issue.identity}  {draft.editions[0].subject}")
-    click.echo(f"from {draft.sender}")
-    shares = ", ".join(f"{count:,} in {language}" for language, count in readers.items()) if len(languages) > 1 else ""
-    click.echo(f"{counted(audience.readers, 'reader')} would get it" + (f": {shares}" if shares else ""))
-    for language, count in untranslated.items():
-        click.echo(f"{count:,} of them read {language}, and there is no edition in it")
-    for reason, count in audience.excluded.items():
-        click.echo(f"{count:,} left out: {reason}")
-    click.echo(f"it would start at {at(send_at, zone, now)}" if send_at > now else "it would start now")
-    if end is None or seconds is None:
-        click.echo("it would go as fast as the relay answers ([relay] sets no limit)")
+    show(Sentence("from %(sender)s", sender=draft.sender))
+    if len(languages) > 1:
+        shares = [Sentence("%(count)s in %(language)s", count=f"{n:,}", language=tag) for tag, n in spread.items()]
+        listed = ", ".join(map(said, shares))
+        show(Sentence("%(readers)s would get it: %(shares)s", readers=readers(audience.readers), shares=listed))
     else:
-        click.echo(f"it would be finished at {at(end, zone, now)}, after {span(seconds)} at the relay's pace")
+        show(Sentence("%(readers)s would get it", readers=readers(audience.readers)))
+    for line in _left_out(audience, untranslated):
+        show(line)
+    starts = Sentence("it would start at %(time)s", time=at(send_at, zone, now))
+    show(starts if send_at > now else Sentence("it would start now"))
+    if end is None or seconds is None:
+        show(Sentence("it would go as fast as the relay answers ([relay] sets no limit)"))
+    else:
+        what = "it would be finished at %(time)s, after %(span)s at the relay's pace"
+        show(Sentence(what, time=at(end, zone, now), span=span(seconds)))
     for line in _until(club, times, audience.readers, now):
-        click.echo(line)
+        show(line)
 
 
-def _until(club: Club, times: Times, readers: int, now: datetime) -> Iterator[str]:
+def _left_out(audience: Audience, untranslated: Mapping[str, int]) -> Iterator[Sentence]:
+    """Who reads a language without an edition, and who gets none and why."""
+    for language, count in untranslated.items():
+        what = "%(count)s of them read %(language)s, and there is no edition in it"
+        yield Sentence(what, count=f"{count:,}", language=language)
+    for reason, count in audience.excluded.items():
+        yield Sentence("%(count)s left out: %(reason)s", count=f"{count:,}", reason=Sentence(reason))
+
+
+def _until(club: Club, times: Times, number: int, now: datetime) -> Iterator[Sentence]:
     """Until when it may leave, and how many cannot get it by then at the relay's pace."""
-    from mailer.cli.output import at, counted
+    from mailer.cli.output import at, readers
 
     start, stop = times
     if stop is None:
         return
-    yield f"nothing of it leaves after {at(stop, club.settings.newsletter.zone, now)}"
-    late = readers - int((stop - start).total_seconds() * club.pace)
+    yield Sentence("nothing of it leaves after %(time)s", time=at(stop, club.settings.newsletter.zone, now))
+    late = number - int((stop - start).total_seconds() * club.pace)
     if club.pace and late > 0:
-        yield f"at the relay's pace {counted(late, 'reader')} would not get it by then; give a later --deadline"
+        what = "at the relay's pace %(readers)s would not get it by then; give a later --deadline"
+        yield Sentence(what, readers=readers(late))
 
 
 def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:
     from mailer.cli import drafts
-    from mailer.cli.output import counted, is_terminal, talk
+    from mailer.cli.output import confirm, is_terminal, readers, talk
     from mailer.errors import UsageError
     from mailer.flows import publish as flow
 
     if not is_terminal():
-        raise UsageError("say --yes to publish without being asked, or --dry-run to see who would get it")
+        raise UsageError(Sentence("say --yes to publish without being asked, or --dry-run to see who would get it"))
     audience: Audience = flow.preview(club.db, segment, now)
     talk(f"{draft.sender}: {draft.editions[0].subject}")
     languages = [edition.language for edition in draft.editions]
-    for language, count in drafts.without_edition(club, languages, segment, now).items():
-        talk(f"{count:,} of them read {language}, and there is no edition in it")
-    for reason, count in audience.excluded.items():
-        talk(f"{count:,} left out: {reason}")
-    click.confirm(f"Send it to {counted(audience.readers, 'reader')}?", abort=True, err=True)
+    for line in _left_out(audience, drafts.without_edition(club, languages, segment, now)):
+        talk(line)
+    confirm(Sentence("Send it to %(readers)s?", readers=readers(audience.readers)))
 
 
 def _send(club: Club, published: Published, times: Times, queue_only: bool, as_json: bool) -> int:
-    from mailer.cli.output import at, counted, print_json, talk
+    from mailer.cli.output import at, print_json, readers, talk
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import report
 
-    readers = published.audience.readers
-    talk(f"{published.slug} is frozen for {counted(readers, 'reader')}")
+    number = published.audience.readers
+    talk(Sentence("%(slug)s is frozen for %(readers)s", slug=published.slug, readers=readers(number)))
     code, (send_at, _) = 0, times
-    for line in _until(club, times, readers, club.clock()):
+    for line in _until(club, times, number, club.clock()):
         talk(line)
     if send_at > club.clock():
         when = at(send_at, club.settings.newsletter.zone, club.clock())
-        talk(f"due at {when}; a 'mailer dispatch --forever' must be running then")
+        talk(Sentence("due at %(time)s; a 'mailer dispatch --forever' must be running then", time=when))
     elif queue_only:
-        talk("in the outbox; 'mailer dispatch' sends it")
+        talk(Sentence("in the outbox; 'mailer dispatch' sends it"))
     else:
-        tally = send(club, total=readers)
+        tally = send(club, total=number)
         say(club, tally)
         code = exit_code(tally)
     if as_json:
@@ -187,7 +200,7 @@ def _send(club: Club, published: Published, times: Times, queue_only: bool, as_j
         print_json(
             {
                 "issue": published.slug,
-                "frozen": readers,
+                "frozen": number,
                 "counts": audit.counts,
                 "excluded": published.audience.excluded,
             }
@@ -207,14 +220,19 @@ def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
     say(club, tally)
     became = Counter(club.db.read(outbox.became, copies))
     for (state, cause), count in became.items():
-        what = "sent" if state is State.ACCEPTED else f"{state.value}: {cause}" if cause else state.value
-        later = "; 'mailer dispatch' sends it" if state in UNFINISHED else ""
-        talk(f"{count} test cop{'y' if count == 1 else 'ies'} {what}{later}")
+        number = how_many(count, "1 test copy", "%(count)s test copies")
+        if state is State.ACCEPTED:
+            talk(Sentence("%(copies)s sent", copies=number))
+        elif state in UNFINISHED:
+            what = "%(copies)s not sent yet: %(why)s; 'mailer dispatch' sends it"
+            talk(Sentence(what, copies=number, why=cause or state.value))
+        else:
+            talk(Sentence("%(copies)s not sent: %(why)s", copies=number, why=cause or state.value))
     return max(exit_code(tally), int(any(state is not State.ACCEPTED for state, _ in became)))
 
 
 def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
-    from mailer.cli.output import at, counted, talk
+    from mailer.cli.output import at, readers, talk
     from mailer.cli.sending import exit_code, say, send
     from mailer.flows import control
     from mailer.flows import publish as flow
@@ -222,16 +240,19 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
 
     claim = HighWater(club.journal_folder).claim
     done = flow.correct(club.db, draft.issue.identity, draft.editions, getpass.getuser(), now, claim)
-    talk(f"{done.slug} is corrected in {' and '.join(done.languages)}; the archive says so")
-    talk(f"{counted(done.readers, 'reader')} not yet attempted will get the corrected text; the others keep theirs")
+    tags = ", ".join(done.languages)
+    talk(Sentence("%(slug)s is corrected in %(languages)s; the archive says so", slug=done.slug, languages=tags))
+    what = "%(readers)s not yet attempted will get the corrected text; the others keep theirs"
+    talk(Sentence(what, readers=readers(done.readers)))
     if done.under_way:
-        who = counted(done.under_way, "reader")
-        talk(f"{who} under way: if the old text does not leave after all, they get the corrected one")
+        what = "%(readers)s under way: if the old text does not leave after all, they get the corrected one"
+        talk(Sentence(what, readers=readers(done.under_way)))
     known = control.find(club.db, done.slug)
     if known.state == "paused":
-        talk(f"{done.slug} is paused; 'mailer resume {done.slug}' goes on")
+        talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=done.slug))
     elif known.send_at > now:
-        talk(f"{done.slug} is due at {at(known.send_at, club.settings.newsletter.zone, now)}")
+        when = at(known.send_at, club.settings.newsletter.zone, now)
+        talk(Sentence("%(slug)s is due at %(time)s", slug=done.slug, time=when))
     if queue_only or not done.readers or known.state == "paused" or known.send_at > now:
         return 0
     tally = send(club, total=done.readers)

@@ -25,7 +25,7 @@ def published(club: Club, reference: str) -> str:
     issue = source.read(text, name)
     known = club.db.read(issues.find_identity, issue.identity)
     if known is None:
-        raise NotFound(f"issue {issue.identity} has not been published", where=name)
+        raise NotFound(Sentence("issue %(issue)s has not been published", issue=issue.identity), where=name)
     return known.slug
 
 

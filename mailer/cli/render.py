@@ -34,9 +34,11 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     from mailer.errors import UsageError
     from mailer.rendering import images, picture
     from mailer.rendering.edition import ARCHIVED, SAMPLE
+    from mailer.rendering.finding import Sentence
 
     if png and picture.find_chromium() is None:
-        raise UsageError("--png needs Chromium; install it (Debian: apt install chromium) or leave the option out")
+        what = "--png needs Chromium; install it (Debian: apt install chromium) or leave the option out"
+        raise UsageError(Sentence(what))
     club = open_club(ctx)
     text, where = read_text(club, issue)
     edition = club.examine(text, where).rendered(where)
@@ -59,8 +61,9 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
             (folder / file).write_bytes(content)
             click.echo(folder / file)
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror or error}", where=str(folder)) from None
+        what = Sentence("cannot be written: %(why)s", why=error.strerror or error)
+        raise UsageError(what, where=str(folder)) from None
     if png:
         for path in picture.take_all(folder / "issue.html", folder):
             click.echo(path)
-    talk(f"Subject: {edition.subject}")
+    talk(Sentence("Subject: %(subject)s", subject=edition.subject))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mailer.cli import open_club
+from mailer.rendering.finding import Sentence
 
 
 @click.command()
@@ -16,7 +17,7 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
 
     States, refusals, bounces, the biggest domains, and who left.
     """
-    from mailer.cli.output import at, print_json, table, talk
+    from mailer.cli.output import at, print_json, readers, show, table, talk
     from mailer.cli.references import published
     from mailer.flows import report as flow
 
@@ -46,30 +47,44 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
         )
         return
     click.echo(f"{audit.issue.slug}  {audit.issue.title}")
-    click.echo(f"{audit.issue.state}; frozen for {audit.issue.frozen:,} readers at {at(audit.issue.frozen_at, zone)}")
+    frozen = audit.issue.frozen
+    what = "%(state)s; frozen for %(readers)s at %(time)s"
+    show(
+        Sentence(what, state=Sentence(audit.issue.state), readers=readers(frozen), time=at(audit.issue.frozen_at, zone))
+    )
     if found.first_accepted and found.last_accepted:
-        click.echo(f"accepted from {at(found.first_accepted, zone)} to {at(found.last_accepted, zone)}")
+        first, last = at(found.first_accepted, zone), at(found.last_accepted, zone)
+        show(Sentence("accepted from %(first)s to %(last)s", first=first, last=last))
     click.echo()
     table(
-        ("state", "readers", "share"),
+        (Sentence("state"), Sentence("readers"), Sentence("share")),
         (
-            (state, f"{count:,}", f"{count / max(1, audit.issue.frozen):.1%}")
+            (Sentence(state), f"{count:,}", f"{count / max(1, frozen):.1%}")
             for state, count in audit.counts.items()
             if count
         ),
     )
+    number, answer, domain = Sentence("readers"), Sentence("answer"), Sentence("domain")
+    count, kind, reason = Sentence("count"), Sentence("kind"), Sentence("reason")
     for title, header, rows in (
-        ("Left out", ("reason", "readers"), list(audit.excluded.items())),
-        ("Not accepted", ("state", "cause", "readers"), audit.causes),
-        ("Bounces", ("kind", "reason", "count"), found.bounces),
-        ("Bounces by day", ("day", "count"), list(found.bounce_days.items())),
-        ("Bounces by domain", ("domain", "count"), list(found.bounce_domains.items())),
-        ("What the receiving servers told the relay", ("answer", "readers"), list(found.destinations.items())),
-        ("Biggest domains", ("domain", "readers", "accepted"), found.domains),
+        (Sentence("Left out"), (reason, number), [(Sentence(why), count) for why, count in audit.excluded.items()]),
+        (
+            Sentence("Not accepted"),
+            (Sentence("state"), Sentence("cause"), number),
+            [(Sentence(state), Sentence(cause), count) for state, cause, count in audit.causes],
+        ),
+        (Sentence("Bounces"), (kind, reason, count), found.bounces),
+        (Sentence("Bounces by day"), (Sentence("day"), count), list(found.bounce_days.items())),
+        (Sentence("Bounces by domain"), (domain, count), list(found.bounce_domains.items())),
+        (Sentence("What the receiving servers told the relay"), (answer, number), list(found.destinations.items())),
+        (Sentence("Biggest domains"), (domain, number, Sentence("accepted")), found.domains),
     ):
         if rows:
-            click.echo(f"\n{title}")
+            click.echo()
+            show(title)
             table(header, rows)
-    click.echo(f"\n{found.left} left the list by a link of this issue" if found.left else "\nnobody left the list")
+    click.echo()
+    left = Sentence("%(count)s left the list by a link of this issue", count=found.left)
+    show(left if found.left else Sentence("nobody left the list"))
     if not audit.finished:
-        talk("not finished yet: 'mailer status' shows what is waited for")
+        talk(Sentence("not finished yet: 'mailer status' shows what is waited for"))

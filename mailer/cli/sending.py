@@ -14,12 +14,13 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli.output import at, clock_behind, counted, slowdown, span, talk
+from mailer.cli.output import at, clock_behind, readers, said, slowdown, span, talk
 from mailer.errors import AwayError, MailerError
 from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
 from mailer.flows.dispatch.dispatcher import TELL_AGAIN_SECONDS
 from mailer.model.delivery import State
+from mailer.rendering.finding import Sentence
 
 if TYPE_CHECKING:
     from mailer.errors import RelayError, StoreError
@@ -52,7 +53,7 @@ class Talk(Observer):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("sending"),
+            TextColumn(said(Sentence("sending"))),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -69,7 +70,7 @@ class Talk(Observer):
             self._bar.update(self._task, advance=1, rate=f"{self._bar.tasks[0].speed or 0:.0f}/s")
         elif self._total and time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told_at = time.monotonic()
-            talk(f"{self._done:,} of {self._total:,}")
+            talk(Sentence("%(done)s of %(total)s", done=f"{self._done:,}", total=f"{self._total:,}"))
 
     def relay_down(self, name: str, error: RelayError) -> None:
         if str(error) != self._told:
@@ -77,20 +78,25 @@ class Talk(Observer):
             talk(self._told)
 
     def store_down(self, error: StoreError) -> None:
-        talk(f"{error}; nothing more is sent until it answers")
+        talk(Sentence("%(what)s; nothing more is sent until it answers", what=error))
 
     def paused(self, issue_id: int, cause: str) -> None:
-        talk(f"paused: {cause}; mend it, then 'mailer resume'")
+        talk(Sentence("paused: %(cause)s; mend it, then 'mailer resume'", cause=cause))
 
     def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
-        left = f": {counted(uncertain, 'reader')} uncertain; 'mailer audit ISSUE' names them" if uncertain else ""
-        talk(f"settled what {worker} left open{left}")
+        if uncertain:
+            what = "settled what %(worker)s left open: %(readers)s uncertain; 'mailer audit ISSUE' names them"
+            talk(Sentence(what, worker=worker, readers=readers(uncertain)))
+        else:
+            talk(Sentence("settled what %(worker)s left open", worker=worker))
 
     def overdue(self, slug: str, count: int) -> None:
-        talk(f"the deadline of {slug} has passed: {counted(count, 'reader')} did not get it")
+        what = "the deadline of %(slug)s has passed: %(readers)s did not get it"
+        talk(Sentence(what, slug=slug, readers=readers(count)))
 
     def slowed(self, name: str, pause: float, cause: str) -> None:
-        talk(f"{name} asks us to go slower: nothing goes there for {span(pause)}; it answered: {cause}")
+        what = "%(name)s asks us to go slower: nothing goes there for %(span)s; it answered: %(cause)s"
+        talk(Sentence(what, name=name, span=span(pause), cause=cause))
 
 
 class Journal(Observer):
@@ -185,7 +191,7 @@ class Alerting(Observer):
         try:
             well = self._club.alerts.look()
         except MailerError as error:
-            talk(f"the operators could not be told: {error}")
+            talk(Sentence("the operators could not be told: %(why)s", why=error))
             return
         if well:
             asyncio.get_running_loop().run_in_executor(None, self._club.ping)
@@ -246,7 +252,11 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    done = ", ".join(f"{tally[state]:,} {state.value}" for state in State if tally[state])
+    done = said(Sentence(", ")).join(
+        said(Sentence("%(count)s %(state)s", count=f"{tally[state]:,}", state=Sentence(state.value)))
+        for state in State
+        if tally[state]
+    )
     try:
         now = club.db.read(club.db.now) or club.clock()
     except AwayError as error:  # a worker that stays may be stopped while it waits for that
@@ -254,18 +264,18 @@ def say(club: Club, tally: Tally) -> None:
         return
     due, zone = tally.next_due, club.settings.newsletter.zone
     if done or not (tally.error or due or tally.overdue):
-        talk(done or "nothing was due")
+        talk(done or Sentence("nothing was due"))
     for slug in [] if done else report.paused(club.db):
-        talk(f"{slug} is paused; 'mailer resume {slug}' goes on")
+        talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=slug))
     if tally.error:
-        talk(f"nothing more could be sent: {tally.error}")
+        talk(Sentence("nothing more could be sent: %(why)s", why=tally.error))
     if due and due <= now:
-        talk("there is more to send; 'mailer dispatch' goes on where this stopped")
+        talk(Sentence("there is more to send; 'mailer dispatch' goes on where this stopped"))
     elif due:
         if last := report.set_back(club.db, now):
             talk(clock_behind(last, zone, now))
-        when = at(due, zone, now)
-        talk(f"the next delivery is due at {when}; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'")
+        what = "the next delivery is due at %(time)s; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'"
+        talk(Sentence(what, time=at(due, zone, now)))
 
 
 def exit_code(tally: Tally) -> int:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mailer.cli import open_club
+from mailer.rendering.finding import Sentence, how_many
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from mailer.flows.report import Progress
 
 
 @click.command()
@@ -18,7 +28,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     import socket
     from dataclasses import asdict
 
-    from mailer.cli.output import at, clock_behind, counted, print_json, slowdown, span, table, talk
+    from mailer.cli.output import clock_behind, print_json, readers, slowdown, span, table, talk
     from mailer.flows import control, report
     from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
@@ -65,14 +75,24 @@ def status(ctx: click.Context, as_json: bool) -> None:
         )
         return
     if not issues:
-        talk("nothing has been published yet; 'mailer publish ISSUE' does")
+        talk(Sentence("nothing has been published yet; 'mailer publish ISSUE' does"))
         return
     table(
-        ("issue", "state", "readers", "accepted", "waiting", "deferred", "failed", "uncertain", "rate"),
+        (
+            Sentence("issue"),
+            Sentence("state"),
+            Sentence("readers"),
+            Sentence("accepted"),
+            Sentence("waiting"),
+            Sentence("deferred"),
+            Sentence("failed"),
+            Sentence("uncertain"),
+            Sentence("rate"),
+        ),
         (
             (
                 entry.issue.slug,
-                entry.issue.state,
+                Sentence(entry.issue.state),
                 f"{entry.issue.frozen:,}",
                 f"{entry.counts[State.ACCEPTED]:,}",
                 f"{entry.counts[State.PENDING] + entry.counts[State.ATTEMPTING]:,}",
@@ -85,45 +105,76 @@ def status(ctx: click.Context, as_json: bool) -> None:
         ),
     )
     for entry in issues:
-        if entry.issue.state_cause:
-            talk(f"{entry.issue.slug} is {entry.issue.state}: {entry.issue.state_cause}")
-        if entry.issue.state == "sending" and entry.issue.send_at > now:
-            start = at(entry.issue.send_at, zone, now)
-            talk(f"{entry.issue.slug} is due at {start}; {counted(number, 'worker')} running")
-        elif entry.finish_at:
-            talk(f"{entry.issue.slug} would be through at {at(entry.finish_at, zone, now)}")
-        if entry.issue.deadline and entry.waits:
-            verb, stop = "stops" if entry.issue.deadline > now else "stopped", at(entry.issue.deadline, zone, now)
-            talk(f"{entry.issue.slug} {verb} at {stop}: who still waits then does not get it")
-        if entry.next_try:
-            deferred = counted(entry.counts[State.DEFERRED], "reader")
-            talk(f"{entry.issue.slug} has {deferred} deferred, the next is due at {at(entry.next_try, zone, now)}")
-        if missed := entry.counts[State.CANCELLED] + entry.counts[State.SUPPRESSED]:
-            talk(f"{entry.issue.slug} did not go to {counted(missed, 'reader')}: 'mailer audit' says why")
-        if uncertain := entry.counts[State.UNCERTAIN]:
-            who = counted(uncertain, "reader")
-            talk(f"{entry.issue.slug} may or may not have reached {who}: 'mailer audit' names them")
+        for line in _of_issue(entry, number, zone, now):
+            talk(line)
     for each in slowed:
         talk(slowdown(each, now))
     for worker in workers:
         left = (worker.leased_until - now).total_seconds()
-        who = f"worker {worker.name} on {worker.host} (process {worker.pid})"
-        if worker.name in lost or left <= 0:
-            why = "died" if worker.name in lost else "let its lease run out"
-            talk(f"{who} {why}; 'mailer dispatch' settles the {counted(worker.holds, 'reader')} it held")
+        values = {"worker": worker.name, "host": worker.host, "pid": worker.pid, "readers": readers(worker.holds)}
+        if worker.name in lost:
+            what = (
+                "worker %(worker)s on %(host)s (process %(pid)s) died; 'mailer dispatch' settles the"
+                " %(readers)s it held"
+            )
+            talk(Sentence(what, **values))
+        elif left <= 0:
+            what = (
+                "worker %(worker)s on %(host)s (process %(pid)s) let its lease run out; 'mailer dispatch' settles the"
+                " %(readers)s it held"
+            )
+            talk(Sentence(what, **values))
         else:
-            talk(f"{who} holds {counted(worker.holds, 'reader')}, lease for {span(left)} more")
+            what = "worker %(worker)s on %(host)s (process %(pid)s) holds %(readers)s, lease for %(span)s more"
+            talk(Sentence(what, **values, span=span(left)))
     for one in there.values():
         if one.trouble:
-            talk(f"worker {one.name} is kept from sending: {one.trouble}")
+            talk(Sentence("worker %(worker)s is kept from sending: %(why)s", worker=one.name, why=one.trouble))
         elif one in waiting:
-            talk(f"worker {one.name} on {one.host} (process {one.pid}) is there and waits")
+            what = "worker %(worker)s on %(host)s (process %(pid)s) is there and waits"
+            talk(Sentence(what, worker=one.name, host=one.host, pid=one.pid))
     due = report.next_due(club.db)
     if due and (last := report.set_back(club.db, now)):
         talk(clock_behind(last, zone, now))
     if locked:
-        talk("a backup was restored: nothing is sent until 'mailer audit --reconcile'")
+        talk(Sentence("a backup was restored: nothing is sent until 'mailer audit --reconcile'"))
     elif due and not number:
-        later, soon = "a 'mailer dispatch --forever' must be running then", "run 'mailer dispatch'"
-        to_do = later if due > now else soon
-        talk(f"nobody is working; {to_do}")
+        later = Sentence("nobody is working; a 'mailer dispatch --forever' must be running then")
+        talk(later if due > now else Sentence("nobody is working; run 'mailer dispatch'"))
+
+
+def _of_issue(entry: Progress, workers: int, zone: ZoneInfo, now: datetime) -> Iterator[Sentence]:
+    """What is to be said of an issue beside its figures."""
+    from mailer.cli.output import at, readers
+    from mailer.model.delivery import State
+
+    issue, counts = entry.issue, entry.counts
+    if issue.state_cause:
+        state, cause = Sentence(issue.state), Sentence(issue.state_cause)
+        yield Sentence("%(slug)s is %(state)s: %(cause)s", slug=issue.slug, state=state, cause=cause)
+    if issue.state == "sending" and issue.send_at > now:
+        running = how_many(workers, "1 worker running", "%(count)s workers running")
+        what = "%(slug)s is due at %(time)s; %(running)s"
+        yield Sentence(what, slug=issue.slug, time=at(issue.send_at, zone, now), running=running)
+    elif entry.finish_at:
+        yield Sentence("%(slug)s would be through at %(time)s", slug=issue.slug, time=at(entry.finish_at, zone, now))
+    if issue.deadline and entry.waits:
+        stop = at(issue.deadline, zone, now)
+        if issue.deadline > now:
+            yield Sentence(
+                "%(slug)s stops at %(time)s: who still waits then does not get it", slug=issue.slug, time=stop
+            )
+        else:
+            yield Sentence(
+                "%(slug)s stopped at %(time)s: who still waits then does not get it", slug=issue.slug, time=stop
+            )
+    if entry.next_try:
+        what = "%(slug)s has %(readers)s deferred, the next is due at %(time)s"
+        due = at(entry.next_try, zone, now)
+        yield Sentence(what, slug=issue.slug, readers=readers(counts[State.DEFERRED]), time=due)
+    if missed := counts[State.CANCELLED] + counts[State.SUPPRESSED]:
+        what = "%(slug)s did not go to %(readers)s: 'mailer audit' says why"
+        yield Sentence(what, slug=issue.slug, readers=readers(missed))
+    if uncertain := counts[State.UNCERTAIN]:
+        what = "%(slug)s may or may not have reached %(readers)s: 'mailer audit' names them"
+        yield Sentence(what, slug=issue.slug, readers=readers(uncertain))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mailer.errors import RestoredError, UsageError
 from mailer.model.delivery import State
+from mailer.rendering.finding import Sentence
 from mailer.store import issues, reports, restored
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
@@ -46,7 +47,9 @@ def retry(db: Database, reference: str, state: State, actor: str, now: datetime)
     with db.transaction() as conn:
         issue = issues.find(conn, reference)
         if issue.is_overdue(now):
-            raise UsageError(f"the deadline of {issue.slug} has passed: nothing more of it leaves")
+            raise UsageError(
+                Sentence("the deadline of %(slug)s has passed: nothing more of it leaves", slug=issue.slug)
+            )
         count = issues.retry(conn, issue.id, state, now)
         issues.note(conn, f"retried {state}", issue.id, actor, {"readers": count}, now)
         return count

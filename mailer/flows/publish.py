@@ -8,11 +8,12 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement
 
-from mailer.errors import PublishError, RestoredError
+from mailer.errors import PublishedBefore, PublishError, RestoredError
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring
 from mailer.rendering import source
 from mailer.rendering.edition import Edition
+from mailer.rendering.finding import Sentence
 from mailer.rendering.outgoing import Frozen, compose_issue
 from mailer.store import archive, audiences, images, issues, ledger, restored
 from mailer.store.audiences import Audience
@@ -56,34 +57,57 @@ def publish(
     """Freeze an issue, its editions and its audience. Raises PublishError when it was published before or nobody
     would get it; then nothing has changed."""
     with db.transaction() as conn:
-        issue_id, slug = issues.add(conn, issue, now)
+        try:
+            issue_id, slug = issues.add(conn, issue, now)
+        except PublishedBefore as known:
+            raise PublishError(_nobody_twice(issue, known.slug)) from None
         by_language = {edition.language: issues.add_edition(conn, issue_id, edition, now) for edition in editions}
         audience = audiences.freeze(conn, issue_id, by_language, default_language, segment, issue.send_at, now)
         if not audience.readers:
-            raise PublishError("nobody would get this issue: " + _explain(audience))
+            raise PublishError(Sentence("nobody would get this issue: %(why)s", why=_explain(audience)))
         issues.note(conn, "published", issue_id, actor, {"readers": audience.readers}, now)
     return Published(issue_id, slug, audience)
 
 
-def _explain(audience: Audience) -> str:
+def _nobody_twice(issue: NewIssue, known: str) -> Sentence:
+    if known != issues.slug_of(issue.date, issue.number):
+        what = (
+            "issue %(issue)s was published before, as %(slug)s, and this one is dated %(day)s; give it a number of its"
+            " own; to mend the date of the one that went out use 'mailer publish --correct'"
+        )
+        return Sentence(what, issue=issue.identity, slug=known, day=issue.date)
+    what = (
+        "issue %(issue)s was published before, as %(slug)s; nobody gets it twice. To mend its text for those still"
+        " waiting use 'mailer publish --correct'; another issue of the same day needs a number of its own"
+    )
+    return Sentence(what, issue=issue.identity, slug=known)
+
+
+def _explain(audience: Audience) -> Sentence:
     if not audience.excluded:
-        return "there are no subscribers; add some with 'mailer subscribers import'"
-    return "all are left out (" + ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items()) + ")"
+        return Sentence("there are no subscribers; add some with 'mailer subscribers import'")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in audience.excluded.items())
+    return Sentence("all are left out (%(reasons)s)", reasons=reasons)
 
 
-def doubts(db: Database, number: int | None, day: date, sent_on: date) -> list[str]:
+def doubts(db: Database, number: int | None, day: date, sent_on: date) -> list[Sentence]:
     """What looks like a slip in an issue's number or date, beside the day it goes out and the last one published."""
     found = []
     days = (day - sent_on).days
     if abs(days) > A_WEEK:
-        found.append(f"it is dated {day}, {abs(days):,} days {'after' if days > 0 else 'before'} it goes out")
+        if days > 0:
+            what = "it is dated %(day)s, %(days)s days after it goes out"
+        else:
+            what = "it is dated %(day)s, %(days)s days before it goes out"
+        found.append(Sentence(what, day=day, days=f"{abs(days):,}"))
     last = next(iter(db.read(issues.latest, 1)), None)
     if last is None:
         return found
     if number is not None and last.number is not None and number not in (last.number, last.number + 1):
-        found.append(f"its number is {number}, and {last.number} was the last one published")
+        what = "its number is %(number)s, and %(last)s was the last one published"
+        found.append(Sentence(what, number=number, last=last.number))
     if last.slug.startswith(day.isoformat()) and number != last.number:
-        found.append(f"there is an issue of {day} already, {last.slug}")
+        found.append(Sentence("there is an issue of %(day)s already, %(slug)s", day=day, slug=last.slug))
     return found
 
 
@@ -114,19 +138,23 @@ def correct(
             raise RestoredError
         known = issues.find_identity(conn, identity)
         if known is None:
-            raise PublishError(f"issue {identity} has not been published yet; leave out --correct")
+            what = "issue %(issue)s has not been published yet; leave out --correct"
+            raise PublishError(Sentence(what, issue=identity))
         before = archive.written(conn, [known.id])[known.id]
         first, *others = editions
         if first.language not in before:
-            raise PublishError(
-                f"issue {identity} was published in {', '.join(sorted(before))}, not in {first.language};"
+            what = (
+                "issue %(issue)s was published in %(languages)s, not in %(language)s;"
                 " a correction cannot add an edition"
             )
+            tags = ", ".join(sorted(before))
+            raise PublishError(Sentence(what, issue=identity, languages=tags, language=first.language))
         if _is_another(first.source, before[first.language]):
-            raise PublishError(
-                f"this is not the issue that was published as {known.slug}: it has another date, and none of its"
-                " headlines; give it a number of its own"
+            what = (
+                "this is not the issue that was published as %(slug)s: it has another date, and none of its headlines;"
+                " give it a number of its own"
             )
+            raise PublishError(Sentence(what, slug=known.slug))
         differing = [other for other in others if before.get(other.language, other.source) != other.source]
         new = {edition.language: issues.add_edition(conn, known.id, edition, now) for edition in (first, *differing)}
         count = issues.correct(conn, known.id, new, now)

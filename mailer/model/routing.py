@@ -34,14 +34,14 @@ def with_providers(domains: Iterable[str]) -> frozenset[str]:
     return frozenset(each for domain in domains for each in domains_of(group_of(domain.lower())))
 
 
-def route(own: frozenset[str], others: Collection[frozenset[str]]) -> Route:
-    """What a relay takes whose domains are `own`, beside other relays that work at this moment and theirs.
+def route(own: frozenset[str], working: Collection[frozenset[str]]) -> Route:
+    """What a relay takes whose domains are `own`, beside those of all relays that work at this moment.
 
     A relay with domains takes those; what no working relay names goes to those without domains, or, when none of
     these works, to every one.
     """
-    named = frozenset().union(*others) - own
-    if own and not all(others):
+    named = frozenset().union(*working) - own
+    if own and not all(working):
         return Route(only=own)
     return Route(without=named)
 

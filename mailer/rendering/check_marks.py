@@ -26,6 +26,8 @@ _HALF_LINK = re.compile(
 _PICTURE = re.compile(
     r"!\[(?P<text>[^\[\]]*)\](?:\s+\((?P<apart>[^()\s]+)\)|\((?!<)(?P<blank>[^()<>\"'\s]+[ \t]+[^()<>\"']*\.\w{3,4})\))"
 )
+_WIDTH = re.compile(r"[{｛]\s*width\s*=[^{}｛｝]*[}｝]?", re.IGNORECASE)
+_SIZED = re.compile(r'(?<=\))\{[^{}]*\bwidth=(?:[\w-]+|"[^"{}]*")(?=[\s}])[^{}]*\}')  # as the Markdown takes it
 _CLOSED = re.compile(r"\)|\s+(?:\"[^\"]*\"|'[^']*')\s*\)")
 _ATTRIBUTE = re.compile(r"[{｛]\s*(?:lead|lang)\b.*$", re.IGNORECASE)
 
@@ -89,6 +91,9 @@ def _line(line: str, number: int) -> Iterator[Finding]:
         yield error(
             "I24", number, message, "Write: ![%(text)s](%(address)s)", text=_short(picture["text"]), address=address
         )
+    if width := _WIDTH.search(_SIZED.sub("", line)):
+        fix = "Write it directly behind the picture, in pixels: ![...](...){width=400}"
+        yield error("I24", number, "'%(text)s' would be shown beside the picture.", fix, text=_short(width[0]))
     yield from _tags(line, number)
 
 

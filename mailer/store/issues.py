@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailer.errors import NotFound, PublishError
+from mailer.errors import NotFound, PublishedBefore, PublishError
 from mailer.model.delivery import State
 from mailer.model.issue import Image
 from mailer.store import images
@@ -49,7 +49,8 @@ class NewEdition:
 
 
 def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
-    """Register an issue; returns its id and slug. Raises PublishError when this issue was published before."""
+    """Register an issue; returns its id and slug. Raises PublishedBefore, and PublishError when somebody else
+    is publishing it."""
     known = find_identity(conn, issue.identity)
     if known is None:
         values = {
@@ -72,16 +73,7 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
         except IntegrityError:
             raise PublishError(f"issue {issue.identity} is being published by somebody else at this moment") from None
         return row.id, row.slug
-    if known.slug != slug_of(issue.date, issue.number):
-        raise PublishError(
-            f"issue {issue.identity} was published before, as {known.slug}, and this one is dated {issue.date};"
-            " give it a number of its own; to mend the date of the one that went out use 'mailer publish --correct'"
-        )
-    raise PublishError(
-        f"issue {issue.identity} was published before, as {known.slug}; nobody gets it twice."
-        " To mend its text for those still waiting use 'mailer publish --correct';"
-        " another issue of the same day needs a number of its own"
-    )
+    raise PublishedBefore(issue.identity, known.slug)
 
 
 def slug_of(day: date, number: int | None) -> str:
@@ -242,7 +234,22 @@ def correct(conn: Connection, issue_id: int, by_language: Mapping[str, int], now
     return changed
 
 
-def never_tried() -> ColumnElement[bool]:
-    """Whether no relay can have seen a delivery's bytes: who was put off by a throttle has no try, and was tried."""
+def never_tried(counted: int = 0) -> ColumnElement[bool]:
+    """Whether no relay can have seen a delivery's bytes: who was put off by a throttle has no try, and was tried.
+
+    `counted`: so many tries were counted without one.
+    """
     d = deliveries.c
-    return and_(d.tries == 0, d.repeats == 0, d.deferred_at.is_(None))
+    return and_(d.tries <= counted, d.repeats == 0, d.deferred_at.is_(None))
+
+
+def edition_now(counted: int = 0) -> ColumnElement[int]:
+    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before."""
+    d, had, newer = deliveries.c, editions.alias("had"), editions.alias("newer")
+    newest = (
+        select(func.max(newer.c.id))
+        .where(had.c.id == d.edition_id, newer.c.issue_id == had.c.issue_id, newer.c.language == had.c.language)
+        .correlate(deliveries)
+        .scalar_subquery()
+    )
+    return case((never_tried(counted), newest), else_=d.edition_id)

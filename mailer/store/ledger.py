@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, Update, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, Update, case, func, insert, or_, select, update
 
 from mailer.model.delivery import Phase, State
 from mailer.store.bulk import among, append, batch, one_of
 from mailer.store.healing import heal_heard_of
 from mailer.store.holdings import held
-from mailer.store.issues import never_tried
+from mailer.store.issues import edition_now
 from mailer.store.journal import Mark
+from mailer.store.late import accepted_before, give_back, go_on, take_back_taken, take_back_uncertain
 from mailer.store.leases import end_claim
 from mailer.store.picking import Claimed
 from mailer.store.rendered import given, rendered
-from mailer.store.schema import Instant, attempts, claims, deliveries, editions, issues, to_millis
+from mailer.store.schema import Instant, attempts, claims, deliveries, issues, to_millis
 
 MAX_LOSSES = 3
 
@@ -46,22 +47,22 @@ class Outcome(NamedTuple):
 def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: datetime) -> bool:
     """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
 
-    An accepted outcome also counts when the row has become uncertain meanwhile, or waits again since (the answer was
-    seen after all); every other outcome counts only while the row is still this claim's, and as accepted where an
-    earlier claim has seen such an answer. False when all had been written before.
+    An answer that was seen after all counts although the row has become uncertain meanwhile, and an accepted outcome
+    also when it waits again since; every other outcome counts only while the row is still this claim's, and as accepted
+    where an earlier claim has seen such an answer. False when all had been written before.
     """
     if not outcomes:
         return False
     d = deliveries.c
     others = [outcome.delivery.id for outcome in outcomes if outcome.state is not State.ACCEPTED]
-    gone, taken = emptied(conn, others), _accepted_before(conn, others)
+    gone, taken = emptied(conn, others), accepted_before(conn, others)
     if gone:
         outcomes = [one._replace(text="") if one.delivery.id in gone else one for one in outcomes]
     accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
         values: dict[str, Any] = {"ids": batch(conn, accepted), "claim": claim_id, "now": to_millis(now)}
         if _accept(conn).run(conn, **values).rowcount < len(accepted):
-            _take_back(conn, claim_id, accepted)
+            take_back_taken(conn, claim_id, accepted)
             _accept(conn).run(conn, **values)
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
@@ -80,11 +81,15 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 values["due_at"] = outcome.due_at
             if outcome.state is State.DEFERRED:
                 values["deferred_at"] = outcome.delivery.deferred_at or outcome.at
-            conn.execute(
+            change = (
                 update(deliveries)
                 .where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)
                 .values(**values)
             )
+            late = not conn.execute(change).rowcount and outcome.state is not State.UNCERTAIN
+            if late and take_back_uncertain(conn, claim_id, outcome.delivery.id):
+                conn.execute(change)
+                go_on(conn, [outcome.delivery.id])
     heal_heard_of(conn, [outcome.delivery.id for outcome in outcomes if outcome.state is State.UNCERTAIN], now)
     lines = [
         (
@@ -112,27 +117,6 @@ def emptied(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
     return set(conn.execute(select(d.id).where(among(conn, delivery_ids), d.address == "")).scalars())
 
 
-def _accepted_before(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
-    """Of these deliveries those whose acceptance stands in the log: by a claim that nobody had waited for."""
-    if not delivery_ids:
-        return set()
-    a = attempts.c
-    ids = batch(conn, delivery_ids)
-    mine = one_of(conn.dialect.name, a.delivery_id, literal(ids, Text))
-    return set(conn.execute(select(a.delivery_id).where(mine, a.state == State.ACCEPTED)).scalars())
-
-
-def _take_back(conn: Connection, claim_id: int, delivery_ids: Sequence[int]) -> None:
-    """Put what waits to be sent again, or was refused then, under the claim that has seen the relay take it."""
-    d, mine = deliveries.c, among(conn, delivery_ids)
-    conn.execute(update(deliveries).where(mine, d.state == State.FAILED).values(state=State.PENDING))
-    conn.execute(
-        update(deliveries)
-        .where(mine, d.state.in_((State.PENDING, State.DEFERRED)))
-        .values(state=State.ATTEMPTING, claim_id=claim_id)
-    )
-
-
 _LINE = ("delivery_id", "claim_id", "at", "relay", "phase", "state", "code", "status", "text", "millis")
 
 
@@ -146,47 +130,41 @@ def _accept(database: str) -> Update:
             d.claim_id == given("claim"),
             d.state.in_((State.ATTEMPTING, State.UNCERTAIN)),
         )
-        .values(state=State.ACCEPTED, changed_at=given("now", Instant), tries=d.tries + 1, cause="")
+        .values(state=State.ACCEPTED, changed_at=given("now", Instant), tries=d.tries + _unless_uncertain(), cause="")
     )
+
+
+def _unless_uncertain() -> ColumnElement[int]:
+    """One try more; none where it was counted when somebody took over."""
+    return case((deliveries.c.state == State.UNCERTAIN, 0), else_=1)
 
 
 def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
     """Give back claimed deliveries that nothing was done with.
 
-    Also those that became uncertain when somebody took over, as long as their issue is being sent: who held them
-    knows better.
+    Also those of an issue that became uncertain when somebody took over: who held them knows better.
     """
-    if delivery_ids:
-        _release(conn, False).run(conn, ids=batch(conn, delivery_ids), claim=claim_id, now=to_millis(now))
+    if not delivery_ids:
+        return
+    values = {"ids": batch(conn, delivery_ids), "claim": claim_id, "now": to_millis(now)}
+    if _release(conn, False).run(conn, **values).rowcount < len(delivery_ids):
+        give_back(conn, claim_id, delivery_ids, now)
 
 
 @rendered
 def _release(database: str, tried: bool) -> Update:
     """`tried`: the relay has answered, nobody knows what but that it was no; the bytes stay those it was given."""
     d = deliveries.c
-    after = {"tries": d.tries + 1} if tried else {"edition_id": _edition_now()}
-    running = select(issues.c.id).where(issues.c.state.in_(("sending", "paused")))
+    after = {"tries": d.tries + 1} if tried else {"edition_id": edition_now()}
     return (
         update(deliveries)
         .where(
             one_of(database, d.id, given("ids", Text)),
             d.claim_id == given("claim"),
-            or_(d.state == State.ATTEMPTING, and_(d.state == State.UNCERTAIN, d.issue_id.in_(running))),
+            d.state == State.ATTEMPTING,
         )
         .values(state=State.PENDING, changed_at=given("now", Instant), cause="", **after)
     )
-
-
-def _edition_now() -> ColumnElement[int]:
-    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before."""
-    d, had, newer = deliveries.c, editions.alias("had"), editions.alias("newer")
-    newest = (
-        select(func.max(newer.c.id))
-        .where(had.c.id == d.edition_id, newer.c.issue_id == had.c.issue_id, newer.c.language == had.c.language)
-        .correlate(deliveries)
-        .scalar_subquery()
-    )
-    return case((never_tried(), newest), else_=d.edition_id)
 
 
 def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
@@ -252,7 +230,7 @@ def _lose(conn: Connection, claim_id: int, ids: Sequence[int], now: datetime) ->
         .where(among(conn, ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
         .values(
             state=case((last, State.FAILED.value), else_=State.PENDING.value),
-            edition_id=_edition_now(),
+            edition_id=edition_now(),
             cause=case((last, f"quarantined: {MAX_LOSSES} workers were lost while composing it"), else_=""),
             losses=d.losses + 1,
             changed_at=now,

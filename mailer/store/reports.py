@@ -70,7 +70,7 @@ def uncertain(conn: Connection, issue_id: int) -> list[Uncertain]:
         select(d.id, d.address, func.coalesce(a.at, d.changed_at), c.worker, a.relay, d.cause)
         .select_from(
             deliveries.outerjoin(claims, c.id == d.claim_id).outerjoin(
-                attempts, (a.delivery_id == d.id) & (a.claim_id == d.claim_id)
+                attempts, (a.delivery_id == d.id) & (a.claim_id == d.claim_id) & (a.state == State.UNCERTAIN)
             )
         )
         .where(d.issue_id == issue_id, d.state == State.UNCERTAIN)

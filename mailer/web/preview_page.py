@@ -59,7 +59,7 @@ def page(lang: str, _: Translate) -> str:
     )
     words = {
         "line": _("line %(number)s", number="{}"),
-        "whole": _("issue"),
+        "whole": _("whole issue"),
         "error": _("error"),
         "warning": _("warning"),
         "none": _("None."),

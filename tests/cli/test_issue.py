@@ -95,6 +95,28 @@ def test_a_chinese_terminal_reads_the_report_in_chinese_and_a_program_in_english
     assert run("issue", "import", "nowhere.txt")[2].startswith("mailer: nowhere.txt: 没有这个文件")
 
 
+def test_a_chinese_terminal_starts_lists_shows_and_formats_issues_in_chinese(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "issues").mkdir(exist_ok=True)
+    (folder / "issues" / "broken.md").write_text("no front matter", encoding="utf-8")
+    plain = run("issue", "list", "--json")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    code, made, err = run("issue", "new")
+    assert (code, err) == (0, f"请填写各条内容，然后运行：mailer check {made}")
+    assert run("issue", "new", "--lang", "x")[2].startswith("mailer: --lang“x”不是语言代码")
+    assert "这个文件已经有了" in run("issue", "new", "-o", made.strip())[2]
+    header, *rows = run("issue", "list")[1].splitlines()
+    assert header.split() == ["文件", "期号", "日期", "语言", "条数", "标题"]
+    assert any("无法读取" in row for row in rows)
+    assert "第 1 期" in run("issue", "show", made.strip())[1]
+    Path(made.strip()).write_text(
+        Path(made.strip()).read_text(encoding="utf-8").replace("###", "###  "), encoding="utf-8"
+    )
+    assert "不是规范格式" in run("issue", "fmt", "--check", made.strip())[2]
+    assert "cannot be read" in plain[1]
+
+
 @pytest.mark.parametrize("arguments", [["import", "missing.txt"], ["show", "missing.md"], ["fmt", "missing.md"]])
 def test_a_missing_file_is_one_line(folder: Path, arguments: list[str]) -> None:
     code, _, err = run("issue", *arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,6 +69,37 @@ def test_an_empty_word_such_as_a_variable_nobody_set_is_refused_and_never_means_
     refused = publish(club, option, "", "--yes")
     assert refused.exit_code == 2, refused.output
     assert isinstance(refused.exception, SystemExit)
+
+
+def test_an_editor_who_reads_chinese_is_told_in_chinese(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+
+    def run(*command: str) -> str:
+        done = CliRunner().invoke(main, ["--config", str(club / "mailer.toml"), *command])
+        return done.output.replace(slug, "SLUG")
+
+    slug = "2026-05-21-86"
+    shown = [
+        *(publish(club, *options).output for options in (["--dry-run"], ["--dry-run", "--at", "2030-01-01 08:00"], [])),
+        publish(club, "--at", "8 am").output,
+        publish(club, "--at", "2030-01-01 08:00", "--yes").output,
+        *(run(*command.split()) for command in ("status", f"pause {slug}", f"pause {slug}", f"resume {slug}")),
+        publish(club, "--correct").output,
+        *(run(*command.split()) for command in (f"retry {slug} --failed", f"cancel {slug}", f"cancel {slug} --yes")),
+        *(run(*command.split()) for command in (f"report {slug}", "status", f"cancel {slug}", "dispatch")),
+    ]
+    kept = r"mailer [a-z]+( --[a-z]+)?|Boathouse .*|--[a-z]+|from .* <|example.com|\[relay\]"
+    for text in shown:
+        assert re.search("[\u4e00-\u9fff]", text), text
+        assert not re.search(r"[a-z]{2,} [a-z]{2,} ", re.sub(kept, "", text)), text
+
+
+def test_what_is_not_being_sent_is_not_asked_to_be_cancelled(club: Path) -> None:
+    publish(club, "--yes", "--queue-only")
+    config = ["--config", str(club / "mailer.toml")]
+    CliRunner().invoke(main, [*config, "cancel", "2026-05-21-86", "--yes"])
+    again = CliRunner().invoke(main, [*config, "cancel", "2026-05-21-86"])
+    assert (again.exit_code, "is not being sent" in again.output) == (2, True)
 
 
 def test_an_attribute_nobody_has_is_named(club: Path) -> None:

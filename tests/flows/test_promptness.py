@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from support import virtual
 from support.pacing_world import MakeWorld, PacedWorld, Provider
 
 from mailer.errors import StoreError
-from mailer.flows.dispatch import Dispatcher, Observer
+from mailer.flows.dispatch import Dispatcher, Observer, Refusal
 from mailer.flows.dispatch.dispatcher import GRACE_SECONDS
 from mailer.mail.reply import Reply
-from mailer.store import budgets, leases, ledger, roll
+from mailer.store import budgets, leases, ledger, roll, running
 from mailer.store.budgets import Wish
 from mailer.store.journal import Journal
 from mailer.store.leases import Worker
@@ -29,10 +29,10 @@ ELSEWHERE = Worker("other", "elsewhere", 1, "boot")
 
 
 @asynccontextmanager
-async def working(world: PacedWorld) -> AsyncIterator[Dispatcher]:
+async def working(world: PacedWorld, **options: Any) -> AsyncIterator[Dispatcher]:
     """A worker that stays, until the block ends."""
     world.begin()
-    dispatcher = world.dispatcher("w1")
+    dispatcher = world.dispatcher("w1", **options)
     run = asyncio.create_task(dispatcher.run(forever=True))
     yield dispatcher
     dispatcher.stop()
@@ -158,8 +158,11 @@ def test_a_relay_that_goes_away_and_comes_back_is_told_of_in_the_roll_at_once(ma
     virtual.run(play())
 
 
-def test_a_busy_worker_settles_what_a_dead_one_of_its_host_left_within_half_a_minute(make_world: MakeWorld) -> None:
-    world = make_world({"example.com": 700})
+@pytest.mark.parametrize(("readers", "most"), [(700, 31.0), (1, 1.5)], ids=["busy", "idle"])
+def test_what_a_dead_worker_of_the_host_left_is_settled_within_half_a_minute_or_at_once_by_who_is_idle(
+    make_world: MakeWorld, readers: int, most: float
+) -> None:
+    world = make_world({"example.com": readers})
     world.relay(limits={1.0: 10})
 
     async def play() -> float:
@@ -171,7 +174,25 @@ def test_a_busy_worker_settles_what_a_dead_one_of_its_host_left_within_half_a_mi
             Journal(world.folder / "journal", number, [1]).close()
             return await until(lambda: all(claim.id != number for claim in open_claims(world)))
 
-    assert virtual.run(play()) < 31
+    assert virtual.run(play()) < most
+
+
+def test_a_journal_is_gone_a_moment_after_the_last_outcome_of_its_claim(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 200})
+    world.relay(limits={1.0: 20})
+
+    async def play() -> int:
+        most = 0
+        async with working(world):
+            while not world.done.is_set():
+                most = max(most, len(list((world.folder / "journal").glob("*.journal"))))
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
+            assert open_claims(world) == []
+            assert list((world.folder / "journal").glob("*.journal")) == []
+        return most
+
+    assert 0 < virtual.run(play()) < 9
 
 
 def test_what_the_relay_refuses_us_for_stops_the_issue_before_anybody_more_is_claimed(make_world: MakeWorld) -> None:
@@ -193,6 +214,30 @@ def test_what_the_relay_refuses_us_for_stops_the_issue_before_anybody_more_is_cl
 
     virtual.run(play())
     assert covered(world) == before[0] < 100
+
+
+def test_an_issue_that_is_paused_for_its_many_refusals_begins_with_nobody_more(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 500})
+    paused: list[float] = []
+
+    class Refusing(Provider):
+        def answer(self, address: str, now: float) -> Reply | None:
+            return Reply(550, ("5.1.1 No such user",))
+
+    def pause(conn: Connection, refusals: Sequence[Refusal], now: datetime) -> None:
+        if running.pause(conn, world.issue_id, "too many are unknown", now):
+            paused.append(world.now)
+
+    world.providers["example.com"] = Refusing()
+    relay = world.relay(latency=0.2)
+
+    async def play() -> None:
+        async with working(world, record_refusals=pause):
+            await asyncio.sleep(5.0)
+
+    virtual.run(play())
+    assert 0 < paused[0] < 1.0
+    assert relay.begun_at < paused[0] + 0.02
 
 
 def test_a_relay_whose_second_others_use_up_keeps_nothing_from_the_others(make_world: MakeWorld) -> None:

@@ -12,13 +12,15 @@ def test_a_route_by_one_domain_means_its_whole_provider() -> None:
 
 
 def test_a_relay_with_domains_takes_those_and_the_others_leave_them_to_it() -> None:
-    assert route(QQ, [NONE]) == Route(only=QQ)
-    assert route(NONE, [QQ, NONE]) == Route(without=QQ)
+    assert route(QQ, [NONE]) == route(QQ, [QQ, NONE]) == Route(only=QQ)
+    assert route(NONE, [QQ]) == route(NONE, [QQ, NONE]) == Route(without=QQ)
 
 
 def test_when_a_relay_is_away_the_others_take_what_was_its() -> None:
     assert route(NONE, [NONE]) == Route()
-    assert route(QQ, [with_providers(["163.com"])]) == Route(without=with_providers(["163.com"]))
+    netease = with_providers(["163.com"])
+    assert route(QQ, [netease]) == route(QQ, [QQ, netease]) == Route(without=netease)
+    assert route(QQ, [QQ]) == Route()
 
 
 def test_a_slowed_provider_is_taken_out_of_a_route() -> None:

@@ -194,6 +194,18 @@ def test_a_merge_tag_in_title_or_subject_is_found_on_its_line(key: str) -> None:
     assert ids(NORMAL, more=f"{key}: For {{{{ first_name }}}}\n") == [("P01", "error", 6)]
 
 
+@pytest.mark.parametrize("size", [" {width=40}", "{width=50%}", "{ width = 40 }", "{width=40", "｛width=40｝"])
+def test_a_picture_s_width_that_would_be_shown_is_found(size: str) -> None:
+    written = f"Here:\n![A crane](https://x.example/crane.png){size}"
+    assert ("I24", "error", 10) in ids(NORMAL.replace("Monday", written))
+
+
+@pytest.mark.parametrize("size", ["{width=40}", '{width="40"}', "{.x width=40}"])
+def test_a_picture_s_width_is_taken(size: str) -> None:
+    written = f"![A crane](https://x.example/crane.png){size} and `{{ width = 3 }}`"
+    assert ids(NORMAL.replace("Monday", written)) == [("I21", "warning", 9)]
+
+
 @pytest.mark.parametrize("headline", ["M*A*S*H is back", "5 * 3 * 2", "A [sic] letter (again)", "snake__case and x__y"])
 def test_a_headline_may_hold_signs_that_mark_nothing(headline: str) -> None:
     assert found(NORMAL.replace("Ferries run again", headline)) == []

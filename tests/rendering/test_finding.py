@@ -23,12 +23,22 @@ FILES = [
     *(
         Path(mailer.__file__).parent / name
         for name in (
+            "cli/audit.py",
             "cli/check.py",
             "cli/issue.py",
             "cli/preview.py",
             "cli/references.py",
             "cli/shelf.py",
+            "cli/control.py",
             "cli/drafts.py",
+            "cli/output.py",
+            "cli/publish.py",
+            "cli/render.py",
+            "cli/report.py",
+            "cli/sending.py",
+            "cli/status.py",
+            "flows/control.py",
+            "flows/publish.py",
             "web/preview_page.py",
         )
     ),

@@ -87,19 +87,57 @@ def test_an_outcome_of_a_claim_that_was_taken_over_does_not_count(db: Database) 
     assert _states(db) == ["accepted"]
 
 
-def test_a_worker_that_comes_back_gives_back_what_it_had_not_begun(db: Database) -> None:
-    """Another host could only call it uncertain; a finished issue stays finished."""
+@pytest.mark.parametrize("state", ["sending", "paused", "finished", "cancelled"])
+def test_a_worker_that_comes_back_gives_back_what_it_had_not_begun(db: Database, state: str) -> None:
+    """Another host could only call it uncertain; a finished issue goes on, as somebody still waits for it."""
     issue_id = _publish(db, 2)
     claim_id, rows = _claim(db, issue_id)
     db.run(ledger.take_over, claim_id, None, "lost", NOW)
     assert _states(db) == ["uncertain", "uncertain"]
     assert {one.relay for one in db.read(reports.uncertain, issue_id)} == {"main"}
+    with db.transaction() as conn:
+        conn.execute(update(issues_table).values(state=state, finished_at=NOW if state == "finished" else None))
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
     db.run(ledger.release, claim_id, [rows[0].id], NOW)
     assert _states(db) == ["pending", "uncertain"]
+    with db.reading() as conn:
+        facts = conn.execute(select(deliveries.c.tries, deliveries.c.edition_id).where(deliveries.c.id == rows[0].id))
+        assert tuple(facts.one()) == (0, edition)
+        after = conn.execute(select(issues_table.c.state, issues_table.c.finished_at)).one()
+    assert tuple(after) == ("sending" if state == "finished" else state, None)
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.FAILED, State.PENDING])
+@pytest.mark.parametrize("issue", ["sending", "finished"])
+def test_a_no_seen_after_all_is_no_answer_that_nobody_saw(db: Database, state: State, issue: str) -> None:
+    """A worker stood still before the relay had the message, and others called that uncertain."""
+    issue_id = _publish(db, 2)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
     with db.transaction() as conn:
-        conn.execute(update(issues_table).values(state="finished"))
-    db.run(ledger.release, claim_id, [rows[1].id], NOW)
-    assert _states(db) == ["pending", "uncertain"]
+        conn.execute(update(issues_table).values(state=issue))
+    late = _outcome(rows[0], state, due_at=later(minutes=5), code=450, text="later", phase=Phase.RCPT)
+    for _ in range(2):
+        _record(db, claim_id, [late])
+        assert _states(db) == [state, "uncertain"]
+    assert [one.delivery_id for one in db.read(reports.uncertain, issue_id)] == [rows[1].id]
+    assert db.read(issues.find, "214").state == ("sending" if state is not State.FAILED else issue)
+    _record(db, claim_id, [_outcome(rows[1], State.UNCERTAIN, text="no answer")])
+    assert _states(db) == [state, "uncertain"]
+
+
+def test_what_others_called_uncertain_and_the_worker_does_too_is_named_once(db: Database) -> None:
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    _record(db, claim_id, [_outcome(rows[0], State.UNCERTAIN, text="no answer")])
+    db.run(issues.retry, issue_id, State.UNCERTAIN, NOW)
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=NOW, code=450)])
+    assert _states(db) == ["pending"]
+    again, _ = _claim(db, issue_id)
+    db.run(ledger.take_over, again, None, "lost", NOW)
+    assert [one.delivery_id for one in db.read(reports.uncertain, issue_id)] == [rows[0].id]
 
 
 def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Database) -> None:
@@ -110,7 +148,7 @@ def test_an_answer_seen_after_all_makes_an_uncertain_delivery_accepted(db: Datab
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
     assert _states(db) == ["accepted"]
     with db.reading() as conn:
-        assert conn.execute(select(deliveries.c.cause)).scalar_one() == ""
+        assert conn.execute(select(deliveries.c.cause, deliveries.c.tries)).all() == [("", 1)]
 
 
 @pytest.mark.parametrize("after", ["retried", "deferred", "failed"])

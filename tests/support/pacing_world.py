@@ -92,6 +92,7 @@ class PacedRelay:
     taken: Counter[str] = field(default_factory=Counter)  # by recipient domain
     exceeded: int = 0
     sessions: int = 0  # open now
+    begun_at: float = 0.0  # when a message was begun last
 
     async def open(self) -> PacedSession:
         await asyncio.sleep(min(self.latency, 1.0))
@@ -122,6 +123,7 @@ class PacedSession:
         if relay.down(world.now):
             self.usable = False
             return Result(Phase.MAIL, cause="connection lost")
+        relay.begun_at = world.now
         took = world.random.uniform(0.2, 1.0) * relay.latency
         counted = world.random.uniform(0.0, took)
         await asyncio.sleep(counted)
@@ -199,21 +201,21 @@ class PacedWorld:
                 raise StoreError("the database is away")
             return function(*args)
 
-        return Dispatcher(
-            db=self.db,
-            lanes=[
+        facts: dict[str, Any] = {
+            "db": self.db,
+            "lanes": [
                 Lane(relay, **{"connections": 10, "return_path": lambda token: "b@sim.example"} | lane)
                 for relay, lane in self.relays
             ],
-            composer=lambda conn, rows: lambda row: Outgoing(row.address, "t", ()),
-            record_refusals=lambda conn, refusals, now: None,
-            clock=self.clock,
-            worker=Worker(name, "host", os.getpid(), "boot"),
-            journal_folder=self.folder / "journal",
-            monotonic=lambda: self.now,
-            hop=hop,
-            **options,
-        )
+            "composer": lambda conn, rows: lambda row: Outgoing(row.address, "t", ()),
+            "record_refusals": lambda conn, refusals, now: None,
+            "clock": self.clock,
+            "worker": Worker(name, "host", os.getpid(), "boot"),
+            "journal_folder": self.folder / "journal",
+            "monotonic": lambda: self.now,
+            "hop": hop,
+        }
+        return Dispatcher(**facts | options)
 
     def begin(self) -> None:
         """Publish the issue."""

@@ -165,11 +165,11 @@ class Witness:
 
     @staticmethod
     def _given_back(row: Row, claim: int | None) -> bool:
-        """Whether a process gives back unsent what it held itself until another took it over."""
+        """Whether a process gives back what it held itself until another took it over: unsent, or refused."""
         process, attempt = CURRENT.get(), row.attempts.get(claim or 0)
         if process is None or attempt is None:
             return False
-        return attempt.process == process.name and not attempt.handed_over
+        return attempt.process == process.name and (not attempt.handed_over or attempt.answered)
 
     def _claimed(self, raw: Any, delivery: int, row: Row, claim: int | None) -> None:
         process = CURRENT.get()

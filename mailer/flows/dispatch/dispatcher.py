@@ -151,7 +151,6 @@ class Dispatcher:
                 await self._feed(forever)
             complete = not self._desk.stopping
         finally:
-            self._desk.stop()
             self._patience = min(self._patience, STORE_PATIENCE_SECONDS)
             try:
                 await self._end()
@@ -283,7 +282,7 @@ class Dispatcher:
 
     def _route(self, lane: Lane) -> Route:
         now = self._monotonic()
-        return route(lane.domains, [other.domains for other in self._lanes if other is not lane and other.is_up(now)])
+        return route(lane.domains, [each.domains for each in self._lanes if each.is_up(now)])
 
     async def _inherit(self) -> None:
         for claim in await self._persist(self._books.inherit, self._batches):
