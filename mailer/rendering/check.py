@@ -243,10 +243,13 @@ def _leftovers(issue: Issue, passages: list[Passage]) -> Iterator[Finding]:
 
 
 def _line_of(pattern: re.Pattern[str], passage: Passage) -> int:
-    """The first line of a passage that shows what the pattern finds, read by itself; else the passage's first."""
-    for number, line in enumerate(passage.text.split("\n"), passage.line):
-        if pattern.search(line) and pattern.search(markdown.plain_text(line)):
-            return number
+    """The first line of a passage that shows what the pattern finds, read by itself; else its paragraph's first."""
+    lines = passage.text.split("\n")
+    for start, end in markdown.showing(passage.text, pattern):
+        for index in range(start, end):
+            if pattern.search(lines[index]) and pattern.search(markdown.plain_text(lines[index])):
+                return passage.line + index
+        return passage.line + start
     return passage.line
 
 

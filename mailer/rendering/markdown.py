@@ -84,6 +84,13 @@ def plain_text(markdown: str) -> str:
     return "\n".join(_words(token.children or []) for token in tokens(markdown) if token.type == "inline")
 
 
+def showing(markdown: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """The lines, counted from 0, of each paragraph or the like whose words, as they are shown, hold the pattern."""
+    for token in tokens(markdown):
+        if token.type == "inline" and token.map and pattern.search(_words(token.children or [])):
+            yield token.map[0], token.map[1]
+
+
 def links(markdown: str, *, line: int = 1) -> list[Link]:
     """Every link and image, in order, also those that `to_html` refuses; `line` is the number of the first line."""
     found: list[Link] = []

@@ -88,6 +88,7 @@ def test_a_table_is_told_at_its_first_line_but_not_in_code() -> None:
         (NORMAL.replace("It opened", "第一点：\n1、甲\n2、乙"), ("I25", "warning", 10)),
         (NORMAL.replace("It opened", "1.甲\n2.乙"), ("I25", "warning", 10)),
         (NORMAL.replace("It opened", "见：\n\n· 甲\n· 乙"), ("I25", "warning", 12)),
+        (NORMAL.replace("Monday", "Monday\n\n```\nint __user;\n```\n\n** It** runs"), ("I11", "warning", 15)),
         (NORMAL.replace("Monday", "~~Monday~~ Tuesday"), ("I11", "warning", 9)),
         (NORMAL.replace("Monday", "Monday\nand **now**,\n==Tuesday=="), ("I11", "warning", 11)),
         (NORMAL.replace("Monday", "Monday[^1]"), ("I11", "warning", 9)),
