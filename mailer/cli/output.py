@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
     from mailer.rendering.translation import Translate
 
+_YES = frozenset(("y", "yes", "是", "是的", "好", "好的", "确认"))
 
 # What a terminal obeys, and halves of a character, which nobody can write.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -87,8 +88,15 @@ def talk(text: str) -> None:
 
 
 def confirm(question: str) -> None:
-    """Ask the person at the terminal; a no ends the command."""
-    click.confirm(said(question), abort=True, err=True)
+    """Ask the person at the terminal; whatever is no yes ends the command with exit code 1."""
+    try:
+        answer = click.prompt(f"{said(question)} [y/N]", default="", show_default=False, err=True)
+    except click.Abort:
+        answer = ""
+        click.echo(err=True)
+    if answer.strip().lower() not in _YES:
+        talk(Sentence("not confirmed: nothing was changed"))
+        raise click.exceptions.Exit(1)
 
 
 def is_terminal() -> bool:

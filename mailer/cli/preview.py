@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +12,27 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club
+from mailer.errors import UsageError
+from mailer.rendering.finding import Sentence
 
 if TYPE_CHECKING:
     from mailer.model.issue import Issue
     from mailer.web.preview import Sheet
     from mailer.wiring import Club
 
+PORT = 8030
+
 
 @click.command()
 @click.argument("issue")
-@click.option("--port", default=8030, show_default=True, help="Port on loopback; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"Port on loopback; 0 takes a free one. Default: {PORT}, or a free one where another preview has that.",
+)
 @click.option("--open", "browse", is_flag=True, help="Open the page in your browser.")
 @click.pass_context
-def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
+def preview(ctx: click.Context, issue: str, port: int | None, browse: bool) -> None:
     """Show an issue live in the browser while you write.
 
     ISSUE is a file, or the slug or number of one in issues/.
@@ -33,16 +42,12 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     Editions of the same issue in other languages (2026-05-21.zh.md beside 2026-05-21.en.md) are shown too.
     Ctrl-C ends it.
     """
-    import socket
-
     import uvicorn
 
     from mailer.cli.output import talk
     from mailer.cli.references import locate, no_such_file
-    from mailer.errors import UsageError
     from mailer.rendering import source
     from mailer.rendering.examine import GLOSSARY, SOURCES
-    from mailer.rendering.finding import Sentence
     from mailer.web.preview import Preview, create_app
 
     club = open_club(ctx)
@@ -63,16 +68,7 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
         )
         return either(saved, tables)
 
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen()  # a browser opened now waits for the first rendering
-    except OSError as error:
-        what = Sentence(
-            "port %(port)s cannot be used (%(why)s); choose another with --port", port=port, why=error.strerror
-        )
-        raise UsageError(what) from None
+    listener = listening(*((PORT, 0) if port is None else (port,)))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     app = create_app(Preview(lambda: [sheet(club, each) for each in (file, *source.sisters(file))]), changes)
     talk(Sentence("Preview of %(file)s at %(address)s (Ctrl-C ends it)", file=file, address=address))
@@ -81,6 +77,24 @@ def preview(ctx: click.Context, issue: str, port: int, browse: bool) -> None:
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def listening(*ports: int) -> socket.socket:
+    """A socket of this machine's own at the first of these ports that can be had. Raises UsageError."""
+    why = ""
+    for port in ports:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen()  # a browser opened now waits for the first rendering
+        except OSError as error:
+            listener.close()
+            why = error.strerror or str(error)
+        else:
+            return listener
+    what = "port %(port)s cannot be used (%(why)s); choose another with --port"
+    raise UsageError(Sentence(what, port=ports[-1], why=why))
 
 
 async def either(*sources: AsyncIterator[object]) -> AsyncIterator[object]:

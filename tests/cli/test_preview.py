@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
-from mailer.cli.preview import either
+from mailer.cli.preview import either, listening
+from mailer.errors import UsageError
 
 
 async def _changes(told: asyncio.Queue[str]) -> AsyncIterator[object]:
@@ -35,3 +37,14 @@ async def test_what_ends_one_kind_is_told() -> None:
     with pytest.raises(OSError, match="gone"):
         async with asyncio.timeout(10):
             await anext(either(_changes(issues), _changes(tables)))
+
+
+def test_a_second_preview_takes_a_port_of_its_own_unless_it_was_given_one() -> None:
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        first.listen()
+        taken = first.getsockname()[1]
+        with listening(taken, 0) as second:
+            assert second.getsockname()[1] not in (0, taken)
+        with pytest.raises(UsageError, match=f"port {taken} cannot be used .*--port"):
+            listening(taken)

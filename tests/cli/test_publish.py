@@ -94,6 +94,20 @@ def test_an_editor_who_reads_chinese_is_told_in_chinese(club: Path, monkeypatch:
         assert not re.search(r"[a-z]{2,} [a-z]{2,} ", re.sub(kept, "", text)), text
 
 
+@pytest.mark.parametrize(("answer", "sent"), [("y", True), ("是", True), ("", False), ("n", False), ("什么", False)])
+def test_nothing_is_sent_before_it_is_confirmed(
+    club: Path, monkeypatch: pytest.MonkeyPatch, answer: str, sent: bool
+) -> None:
+    monkeypatch.setattr("mailer.cli.output.is_terminal", lambda: True)
+    command = ["--config", str(club / "mailer.toml"), "publish", str(ISSUE), "--queue-only"]
+    done = CliRunner().invoke(main, command, input=f"{answer}\n")
+    assert (done.exit_code, "is frozen" in done.output, "nothing was changed" in done.output) == (
+        int(not sent),
+        sent,
+        not sent,
+    )
+
+
 def test_what_is_not_being_sent_is_not_asked_to_be_cancelled(club: Path) -> None:
     publish(club, "--yes", "--queue-only")
     config = ["--config", str(club / "mailer.toml")]
