@@ -33,7 +33,7 @@ _ORDERED = re.compile(
     r"^(?:关于.{2,30}的)?通\s*知$|^各(?:部门|单位|科室|分公司|处室)[^。]{0,8}[:：]$|(?:现将|现就).{0,40}通知|通知如下|特此通知"
 )
 _VACANCY = re.compile(
-    r"招聘|岗位职责|任职要求|月薪|薪资|年薪|简历|工作经验|年以上经验"
+    r"招聘|岗位职责|任职要求|^(?:职责|要求)\s*[:：]|月薪|薪资|年薪|简历|工作经验|年以上.{0,6}经验"
     r"|\b(?:salary|resum[eé]|curriculum vitae|years of experience)\b",
     re.IGNORECASE,
 )
@@ -57,6 +57,7 @@ _CODE = re.compile(
     r"|function \w*\(|(?:const|let|var) \w+ ?=|(?:if|for|while) .*[:{]$|return\b|print\(|echo |SELECT .* FROM |<\?php"
     r"|[{}]\);?$|[{}]$|\w+\(.*\);?$|\w+(?:\.\w+)* = .*[;)]$)"
 )
+_LOG = re.compile(r"^(?:\d{4}-\d\d-\d\d[T ][\d:.,]{8,}\S* )?\W*(?:INFO|WARN(?:ING)?|ERROR|DEBUG|FATAL)\b|^Traceback")
 _TESTED = re.compile(
     r"^\W*(?:样品|检测(?:结果|结论|依据|项目)|结论)\s*[:：]|[:：]\s*(?:不?合格|不?达标|未?通过|阴性|阳性)(?=[，,。]|$)"
 )
@@ -66,7 +67,7 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _RECIPE = re.compile(
-    r"^\W*(?:食材|用料|配料|主料|辅料|调料|步骤|做法|(?:准备|烹饪|制作)时间)\s*[:：]"
+    r"^\W*(?:食材|材料|用料|配料|主料|辅料|调料|步骤|做法|小贴士|(?:准备|烹饪|制作)时间)\s*(?:[:：]|$)"
     r"|^\W*(?:ingredients|method|directions|prep(?:aration)? time|cook(?:ing)? time|serves \d+)\s*(?::|$)",
     re.IGNORECASE,
 )
@@ -76,7 +77,8 @@ _LAW = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(
-    r"^(?:dear (?:mr|mrs|ms|miss|dr|prof|sir|madam)\b|yours (?:sincerely|faithfully|truly))"
+    r"^(?:dear (?:mr|mrs|ms|miss|dr|prof|sir|madam|[A-Z]\w+,$)|yours (?:sincerely|faithfully|truly)"
+    r"|(?:(?:with |lots of )?love|hugs|kisses|cheers|take care),?$)"
     r"|\b(?:I am writing (?:to|about|with|in)|thank you for your (?:letter|e-?mail|enquiry))\b"
     r"|^尊敬的[^，,：:]{1,8}(?:先生|女士|经理|老师|主任)[:：]|^(?:此致|敬礼|您?来信(?:收到|已收))",
     re.IGNORECASE,
@@ -98,13 +100,17 @@ _PROGRAMME = re.compile(
     re.IGNORECASE,
 )
 _EXERCISES = re.compile(
-    r"[(（]\s+[)）]|_{4,}|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
+    r"[(（]\s+[)）]|_{4,}|\(\d points?\)|^round \w+\b"
+    r"|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
 )
 # What the first line of a text may say that it is, as groups 1 and so on of the words below.
 _TITLES = re.compile(
     r"(待办|备忘|清单|to-?do list|shopping list|errands|checklist)"
     r"|(歌单|片单|书单|playlist)|(菜谱|食谱|的?做法$|recipe)|(行程|itinerary)"
-    r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)|(星座|运势|horoscope)",
+    r"|(面试题|试题|习题|quiz)|(名单|花名册|值班表|课程表|timetable)|(星座|运势|horoscope)"
+    r"|((?:协议|合同|条款|章程)(?:[(（][^)）]*[)）])?$|\bterms (?:of|and)\b)"
+    r"|(^(?:诚?聘|招聘|[社校]招)|招聘(?:启事|信息)|\bvacanc)"
+    r"|(^(?=(?:[^,\t|]*[,\t|]){3}).*(?:\bqty\b|\bsku\b|unit[ _]price|order[ _](?:id|no)|数量|单价|金额))",
     re.IGNORECASE,
 )
 _TITLED = (
@@ -115,6 +121,9 @@ _TITLED = (
     Sentence("exercises"),
     Sentence("a list of names or hours"),
     Sentence("a horoscope"),
+    Sentence("a contract"),
+    Sentence("a list of vacancies"),
+    Sentence("an order or a bill"),
 )
 _KINDS = (
     (Sentence("a contract"), _CONTRACT, 2),
@@ -133,18 +142,19 @@ _KINDS = (
     (Sentence("a list of changes"), _CHANGES, 3),
     (Sentence("a test report"), _TESTED, 4),
     (Sentence("source code"), _CODE, 4),
+    (Sentence("a program's log"), _LOG, 3),
 )
 
 
 def other_kind(lines: Sequence[Line], sources: int) -> str:
-    """What the lines are instead of a digest, in words; "" where nothing speaks for it or sources are named."""
+    """What the lines are instead of a digest, in words; "" where nothing speaks for it, or more sources are named."""
     texts = [line.text for line in lines if line.text]
-    titled = _TITLES.search(texts[0]) if texts and width(texts[0]) <= 40 and not WORDS.search(texts[0]) else None
+    titled = _TITLES.search(texts[0]) if texts and width(texts[0]) <= 60 and not WORDS.search(texts[0]) else None
     if titled and titled.lastindex:
         return _TITLED[titled.lastindex - 1]
     for words, pattern, least in _KINDS:
         told = sum(pattern.search(text) is not None for text in texts)
-        if told >= least and told * 8 >= len(texts) and sources * 2 < told:
+        if told >= least and told * 8 >= len(texts) and (sources * 2 <= told or told * 2 >= len(texts)):
             return words
     return ""
 
@@ -169,6 +179,8 @@ def refuse_others(
     )
     kind = other_kind(lines, named)
     headlines = [item.headline for item in items.values()]
+    if not named and sum(line.endswith(("?", "？")) for line in headlines) * 3 >= len(items) * 2 > 4:
+        kind = Sentence("exercises")
     matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
     wordless = not head.worded and named * 2 < len(items) and bodies * 2 < len(items)
     if wordless and median(map(width, headlines)) <= WORD:

@@ -19,13 +19,16 @@ _COLUMNS = {
     "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
 }
 _COUNTER = re.compile(r"\W*(?:story|item|news|新闻|资讯|第)\s*\d{1,2}\s*[条则篇]?\W*", re.IGNORECASE)
+_GOODS = re.compile(
+    r"qty|quantity|(?:unit[ _])?price|order[ _](?:id|no\.?)|sku|数量|单价|价格|金额|订单号", re.IGNORECASE
+)
 LONGEST = 16  # characters of a column's name
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
 
 def is_head(cells: list[str]) -> bool:
-    """Whether cells are the known names of columns, one of them the headlines'."""
-    if len(cells) < 2:
+    """Whether cells are the known names of columns, one of them the headlines' and none of them a price or the like."""
+    if len(cells) < 2 or any(_GOODS.fullmatch(cell.strip()) for cell in cells):
         return False
     columns = _columns(cells)
     plain = any(_KNOWN.get(cell.strip(" *").lower()) == "headline" for cell in cells) or sum(map(bool, columns)) > 1
