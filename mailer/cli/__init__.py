@@ -16,6 +16,7 @@ from mailer.errors import MailerError
 if TYPE_CHECKING:
     from mailer.wiring import Club
 
+LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set says which language a terminal speaks
 TONGUE = "mailer.language"  # where a command leaves the language that it was told to speak
 ROW = click.IntRange(1, 2**63 - 1)  # the number of a row, as far as a database counts
 
@@ -50,8 +51,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+class Speaking(click.Context):
+    """A command being called, whose help is told in Chinese where the terminal's locale is."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        locale = next(filter(None, map(os.environ.get, LOCALES)), "")
+        if not locale.lower().startswith("zh"):
+            return super().make_formatter()
+        from mailer.cli.help import Formatter
+
+        return Formatter(width=self.terminal_width, max_width=self.max_content_width)
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is called."""
+
+    context_class = Speaking
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,6 +76,8 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"mailer.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.context_class = Speaking
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

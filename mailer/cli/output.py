@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mailer.cli import TONGUE
+from mailer.cli import LOCALES, TONGUE
 from mailer.model.formula import guarded
 from mailer.rendering.finding import Sentence, how_many
 
@@ -66,7 +66,7 @@ def tongue(wanted: str | None = None) -> Translate:
     from mailer.rendering.finding import LANGUAGES
     from mailer.rendering.translation import choose, translator
 
-    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    locale = next(filter(None, map(os.environ.get, LOCALES)), "")
     return translator(choose(LANGUAGES, wanted or locale))
 
 

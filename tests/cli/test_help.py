@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from mailer.cli import COMMANDS, main
+from mailer.cli.help import paragraphs_of
+from mailer.model.columns import width
+from mailer.rendering.translation import translations
 
 HEAVY = (
     "sqlalchemy",
@@ -89,3 +94,30 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
     result = CliRunner().invoke(main, ["publihs"])
     assert result.exit_code == 2
     assert "Did you mean 'publish'?" in result.output
+
+
+@pytest.mark.parametrize(
+    "name", ["issue", "check", "preview", "render", "publish", "status", "report", "pause", "resume", "cancel", "retry"]
+)
+def test_an_editor_s_commands_explain_themselves_in_chinese(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    for path, one in with_its_own(name, command(name)):
+        shown = CliRunner().invoke(main, [*path.split(), "--help"], prog_name="mailer").output
+        assert shown.startswith("用法：mailer")
+        assert max(map(width, shown.splitlines())) <= 90
+        plain = re.sub(r"mailer [a-z]+|[-\w]+\.(?:md|html|txt|eml)|[A-Z]+[A-Z0-9_-]+|\[en\|zh\]", "", shown)
+        assert not re.search(r"[a-z]{2,} [a-z]{2,} ", plain), shown
+        texts = [
+            *paragraphs_of(one.help or ""),
+            *(" ".join(o.help.split()) for o in one.params if getattr(o, "help", "")),
+        ]
+        assert [text for text in texts if translations("zh").gettext(text) == text] == []
+
+
+def test_the_list_of_commands_is_in_the_terminal_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = CliRunner().invoke(main, ["--help"]).output
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    shown = CliRunner().invoke(main, ["--help"]).output
+    assert all(translations("zh").gettext(text) in "".join(shown.split("\n")) for _, text in COMMANDS.values())
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert CliRunner().invoke(main, ["--help"]).output == english

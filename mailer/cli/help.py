@@ -1,0 +1,70 @@
+"""`--help` in the language of the terminal: what commands and options say of themselves, by the catalogue."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+
+import click
+
+from mailer.cli.output import tongue
+from mailer.model.columns import width
+from mailer.rendering.text import wrap
+
+_EXTRA = re.compile(r"\s+\[([^\[\]]*)\]$")
+_WIDEST = 90  # display columns of a line
+_UNCUT = 1000  # what click takes for the width, so that it cuts no sentence short
+
+
+class Formatter(click.HelpFormatter):
+    """Help whose texts are looked up, paragraph by paragraph, and set as Chinese is; what is not found is English."""
+
+    def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:
+        super().__init__(indent_increment, width, max_width)
+        self._columns, self.width = min(self.width, _WIDEST), _UNCUT
+        self._say = tongue()
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """`Usage: mailer ...`."""
+        super().write_usage(prog, args, self._say("Usage: ") if prefix is None else prefix)
+
+    def write_heading(self, heading: str) -> None:
+        """`Options:`, `Commands:`."""
+        self.write(f"{' ' * self.current_indent}{self._say(heading)}{self._say(':')}\n")
+
+    def write_text(self, text: str) -> None:
+        """What a command does."""
+        room = " " * self.current_indent
+        paragraphs = paragraphs_of(text)
+        self.write("\n\n".join(wrap(self._say(each), room, room, self._columns) for each in paragraphs) + "\n")
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Options or commands, each with what it does."""
+        rows = [*rows]
+        first = min(max(width(name) for name, _ in rows), col_max) + col_spacing + self.current_indent
+        for name, text in rows:
+            lead = f"{' ' * self.current_indent}{name}"
+            gap = first - width(lead)
+            if gap < col_spacing:
+                self.write(f"{lead}\n")
+                lead, gap = "", first
+            self.write(wrap(self._told(text), lead + " " * gap, " " * first, self._columns) + "\n")
+
+    def _told(self, text: str) -> str:
+        extra = _EXTRA.search(text)
+        said = self._say(" ".join(_EXTRA.sub("", text).split()))
+        if extra is None:
+            return said
+        named = [
+            self._say("default: %(value)s", value=part.removeprefix("default: "))
+            if part.startswith("default: ")
+            else self._say(part)
+            for part in extra[1].split("; ")
+        ]
+        return f"{said} [{self._say('; ').join(named)}]"
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """The paragraphs of a help text, each in one line, as the catalogue has them."""
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", inspect.cleandoc(text)) if part.strip()]
