@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
@@ -348,3 +349,23 @@ def test_who_is_stopped_while_the_database_is_away_and_has_nothing_to_record_goe
         return world.now - 30.0
 
     assert virtual.run(play()) < 1.0
+
+
+def test_a_mistake_of_ours_that_ends_all_connections_is_seen_once_and_not_in_the_log_as_well(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world({"example.com": 30})
+
+    def mistaken(now: float) -> bool:
+        raise LookupError("a mistake")
+
+    world.relay(down=mistaken)
+
+    async def play() -> None:
+        world.begin()
+        with pytest.raises(LookupError):
+            await world.dispatcher("w1").run()
+        gc.collect()  # a task whose exception nobody asked for complains when it goes
+
+    virtual.run(play())
+    assert world.db.read(ledger.counts, world.issue_id)["pending"] == 30
