@@ -137,9 +137,9 @@ async def feed(request: Request) -> Response:
 
 
 def _named(row: Row[Any], subjects: Mapping[str, str], language: str, label: str) -> dict[str, str]:
-    """How the list calls an issue: in the reader's language where it has several editions, and in which that is."""
-    if len(subjects) < 2:
-        return {"title": row.title, "lang": next(iter(subjects), language)}
+    """How the list calls an issue: by its Subject, in the reader's language where it can be; and in which that is."""
+    if not subjects:
+        return {"title": row.title, "lang": language}
     lang = choose(tuple(subjects), language)
     return {"title": subjects[lang].removeprefix(label).strip(), "lang": lang}
 
@@ -156,7 +156,7 @@ def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
         "summary": merge_tags.for_nobody(issue.preheader),
         "headlines": [item.headline for item in issue.items],
     }
-    return told | ({"title": issue.digest_title} if issue.digest_title else {})
+    return told | {"title": issue.digest_title if issue.title or issue.leads else issue.subject or issue.digest_title}
 
 
 def _copy(conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:

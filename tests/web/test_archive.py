@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from mailer.model.tokens import Purpose
 from mailer.rendering.message import Frame, Place, Slot, compile_program
@@ -145,6 +145,28 @@ def test_the_feed_tells_title_and_headlines_in_one_language(town: Any) -> None:
     assert "早报标题" not in feed
 
 
+def test_an_issue_without_title_and_leads_is_called_by_its_subject(town: Any) -> None:
+    town.add_issue(title="N 2026-11-23")
+    text = "---\nnewsletter: N\ndate: 2026-11-23\nlang: en\nsubject: Ferries, merged\n---\n\n### Ferries merge\n"
+    with town.db.transaction() as conn:
+        conn.execute(update(editions).values(source=text, subject="Ferries, merged"))
+    for path in ("/archive", "/feed.xml"):
+        page = town.client.get(path).text
+        assert "Ferries, merged" in page
+        assert "N 2026-11-23" not in page
+
+
+def test_the_list_has_a_corrected_subject(town: Any) -> None:
+    issue = town.add_issue(title="Feries merge")
+    with town.db.transaction() as conn:
+        row = dict(conn.execute(select(editions).where(editions.c.issue_id == issue)).one()._mapping)
+        row.pop("id")
+        conn.execute(insert(editions).values(**row | {"version": 2, "subject": "Ferries merge"}))
+    page = town.client.get("/archive").text
+    assert "Ferries merge" in page
+    assert "Feries" not in page
+
+
 def test_view_in_browser_shows_the_readers_own_copy_and_nothing_else(town: Any) -> None:
     delivery = town.deliver(town.add_reader(), town.add_issue())
     frame = Frame(
@@ -191,6 +213,6 @@ def test_pages_and_feed_call_the_newsletter_as_it_is_called_in_their_language(to
     names = {"name": "Morning News", "names": {"zh": "早报"}, "languages": ("en", "zh"), "postal_address": "1 Quay St"}
     town = town_with(newsletter=names | {"postal_addresses": {"zh": "码头街1号"}})
     assert 'class="brand" href="/subscribe?lang=zh">早报</a>' in town.client.get("/archive?lang=zh").text
-    assert "<p>早报, 码头街1号</p>" in town.client.get("/subscribe?lang=zh").text
+    assert "<p>早报，码头街1号</p>" in town.client.get("/subscribe?lang=zh").text
     assert "<p>Morning News, 1 Quay St</p>" in town.client.get("/subscribe?lang=en").text
     assert "<title>早报</title>" in town.client.get("/feed.xml?lang=zh").text
