@@ -258,6 +258,23 @@ def test_a_relay_whose_second_others_use_up_keeps_nothing_from_the_others(make_w
     assert (scarce.taken.total(), free.taken.total()) == (0, 300)
 
 
+def test_what_a_worker_had_of_a_limit_by_the_second_is_free_two_seconds_after_it_went(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 30})
+    world.relay(limits={1.0: 10})
+
+    def part(worker: str) -> int | None:
+        return world.db.run(budgets.allowance, "main", (), world.clock(), Wish(worker, 10, 0)).part
+
+    async def play() -> None:
+        async with working(world):
+            await world.done.wait()
+        assert part("w2") == 0  # the relay still counts what was sent last
+        await asyncio.sleep(2.1)
+        assert part("w2") == 10
+
+    virtual.run(play())
+
+
 def test_a_connection_without_work_is_closed_after_a_while(make_world: MakeWorld) -> None:
     world = make_world({"example.com": 30})
     relay = world.relay(connections=1)
