@@ -125,11 +125,12 @@ class Issue:
 
     @property
     def digest_title(self) -> str:
-        """The title: as written, or the leads joined by the language's semicolon, or newsletter and date."""
+        """The title: as written, or the leads joined by the language's semicolon, or the Subject, or name and date."""
         if self.title:
             return self.title
         joiner = "；" if self.lang.lower().startswith("zh") else "; "
-        return joiner.join(item.lead_text for item in self.leads) or f"{self.newsletter} {self.date.isoformat()}"
+        leads = joiner.join(item.lead_text for item in self.leads)
+        return leads or self.subject or f"{self.newsletter} {self.date.isoformat()}"
 
     @property
     def identity(self) -> str:

@@ -156,7 +156,7 @@ def _told(texts: Mapping[str, str], language: str) -> dict[str, Any]:
         "summary": merge_tags.for_nobody(issue.preheader),
         "headlines": [item.headline for item in issue.items],
     }
-    return told | {"title": issue.digest_title if issue.title or issue.leads else issue.subject or issue.digest_title}
+    return told | {"title": issue.digest_title}
 
 
 def _copy(conn: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]] | None:

@@ -134,6 +134,12 @@ def test_a_call_to_action_may_be_only_named() -> None:
     assert source.read(text).cta == CallToAction("club", line=6)
 
 
+def test_an_issue_without_title_and_leads_is_called_by_its_subject_else_by_name_and_date() -> None:
+    text = HEAD.replace("lang: en\n", "lang: en\nsubject: Ferries, merged\n") + "### One\n"
+    assert source.read(text).digest_title == "Ferries, merged"
+    assert source.read(HEAD + "### One\n").digest_title == source.read(HEAD + "### One\n").newsletter + " 2026-05-21"
+
+
 def test_everything_wrong_with_what_is_silenced_is_told_on_its_own_line() -> None:
     text = HEAD.replace("lang: en\n", "lang: en\nsilence:\n  I03:\n  Z99: x\n  I05: ours\n  I01: y\n") + "### One\n"
     _, findings = source.examine(text)
