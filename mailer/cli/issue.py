@@ -62,7 +62,8 @@ def import_(
 ) -> None:
     """Turn a pasted digest (TEXT: a file, or - for stdin) into an issue file.
 
-    Text or HTML in UTF-8, UTF-16 or GB18030. Every repair and every dropped line goes to stderr with its line number.
+    Text or HTML in UTF-8, UTF-16, GB18030 or Big5. Every repair and every dropped line goes to
+    stderr with its line number.
     """
     from dataclasses import replace
 

@@ -95,7 +95,7 @@ def _is_pointed_at(text: str, asked: str) -> str:
 
 def _of_menu(line: Line) -> Line:
     """Of a row of links ("Join us | Unsubscribe") the one that is a call; else the line as it is."""
-    parts = re.split(rf"\s+[|｜丨·•]\s+|(?<={LINK_END})[.,;]?\s+(?={LINK})", line.text)
+    parts = re.split(rf"\s+[|·•]\s+|\s*[｜丨]\s*|(?<={LINK_END})[.,;]?\s+(?={LINK})", line.text)
     calls = [part for part in parts if grammar.is_call(part) and not grammar.is_foot(part)]
     menu = len(parts) > 1 and calls and all(map(grammar.is_foot_or_call, parts))
     return replace(line, text=calls[0]) if menu else line

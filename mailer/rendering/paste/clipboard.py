@@ -31,6 +31,7 @@ _TAGS = re.compile(
     r"<(?:!--StartFragment|/?(?:html|body|div|p|table|tr|td|span|br|ul|ol|li|section|meta)\b[^<>]*/?>)", re.I
 )
 _CF_HTML = re.compile(r"\s*Version:\d.*?(?=<)", re.DOTALL)
+_AS_WRITTEN = re.compile(r"white-space:\s*(?:pre|break-spaces)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide", re.I)
 _PICTURE = re.compile(rf"(\*\*)?{SIGN}(?(1)\*\*)")
 _BLOCKS = frozenset(
@@ -117,6 +118,7 @@ class _Reader(HTMLParser):
         self._parts: list[str] = []
         self._start = 1
         self._hidden: list[str] = []  # open elements from the hidden one inwards
+        self._as_written: list[str] = []  # the same from one on in which the ends of lines count
         self._lists: list[int | None] = []
         self._link: str | None = None
         self._breaks = 0
@@ -139,6 +141,8 @@ class _Reader(HTMLParser):
         ):
             self._hidden.append(tag)
             return
+        if self._as_written or tag == "pre" or _AS_WRITTEN.search(values.get("style", "")):
+            self._as_written.append(tag)
         if tag in _BLOCKS:
             self.end_line()
         if tag in ("ul", "ol"):
@@ -201,6 +205,8 @@ class _Reader(HTMLParser):
             if tag in self._hidden:
                 del self._hidden[len(self._hidden) - 1 - self._hidden[::-1].index(tag) :]
             return
+        if tag in self._as_written:
+            del self._as_written[len(self._as_written) - 1 - self._as_written[::-1].index(tag) :]
         if tag == "a" and self._link is not None:
             self._parts.append(f"{LINK_URL}{self._link}{LINK_END}")
             self._link = None
@@ -225,8 +231,17 @@ class _Reader(HTMLParser):
             if data.strip() and not set(self._hidden) & _SILENT:
                 self.report.drop(self.getpos()[0], "hidden text dropped", " ".join(data.split()))
             return
+        first, *others = data.split("\n") if self._as_written else [data]
+        self._text(first, self.getpos()[0])
+        for number, text in enumerate(others, self.getpos()[0] + 1):
+            self.end_line()
+            if not text.strip():
+                self.lines.append((number, ""))
+            self._text(text, number)
+
+    def _text(self, data: str, number: int) -> None:
         if data.strip() and not "".join(self._parts).strip(f"#-*0123456789. {NESTED}{LINK}"):
-            self._start = self.getpos()[0]
+            self._start = number
         if data.strip():
             self._mark()
         self._parts.append(re.sub(f"[{LINK}-{LINK_END}]", "", data))

@@ -52,6 +52,7 @@ _PATTERNS = (
     ("hanparen", re.compile(rf"[(（〔［\[【]([{_HAN}]{{1,3}})[)）〕］\]】]\s*[、.]?\s*(.*)")),
     ("han", re.compile(rf"([{_HAN}]{{1,3}})\s*(?:[、.．:：]|[·|｜丨/](?=\s))\s*(.*)")),
     ("formal", re.compile(rf"([{_FORMAL}参])(?:\s*[、.．:：|｜丨·/]\s*|\s+)(\S.*)")),
+    ("formal", re.compile(rf"[(（〔［\[【]([{_FORMAL}参])[)）〕］\]】]\s*[、.]?\s*(\S.*)")),
     ("formal", re.compile(rf"([{_FORMAL}参])()")),
     ("stem", re.compile(rf"([{_STEMS}])\s*[、.．]\s*(\S.*)")),
     (

@@ -23,7 +23,7 @@ class Forward:
 
 
 _FORWARD = re.compile(
-    r"-{3,}\s*(?:forwarded message|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-{3,}"
+    r"-*\s*(?:forwarded(?: message)?|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-*"
     r"|begin forwarded message:",
     re.I,
 )

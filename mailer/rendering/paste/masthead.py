@@ -75,6 +75,7 @@ _AT_END = re.compile(
     re.IGNORECASE,
 )
 _NAMED_DAY = re.compile(r"[A-Z][\w’'&-]* (?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day$")  # `Small Farm Friday`
+_NO_NAME = re.compile(r"聊天记录|转发|forwarded(?: message)?|(?:fwd?|re)|\d{1,2}:\d{2}", re.IGNORECASE)
 _NUMBERED = re.compile(
     rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
 )
@@ -104,7 +105,7 @@ class Masthead:
             found = dates.find(inside, dates.SOME_DAY)
             if pattern is _BRACKET and (self.head.newsletter or found):
                 if found and not self.head.newsletter:
-                    name = re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（")
+                    name = self.edition(re.sub(r"\bon\s*$", "", inside[: found[2]]).strip(EDGE + "(（"), line)
                     self.take_name(name or self.edition(inside[found[3] :], line).strip(EDGE + ")）"), line)
                 return f"{_only_date(inside)} {rest}".strip()
             longer = inside.startswith(self.head.newsletter) and WORDS.search(fold(inside))  # `Quay`, then #Quay Daily#
@@ -136,12 +137,13 @@ class Masthead:
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
+        name = re.sub(r"\s+[^\w\s」』》】)）”.!?！？]+$", "", name)
         if match := NUMBER.search(name) or _OF_YEAR.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]
         name = re.sub(r"[^\w」』》】)）”.!?！？]+$", "", re.sub(r"[(（【\[][^)）】\]]*$", "", name))
         name = re.sub(r"(?<=[报讯刊])来[啦咯喽]$", "", name)
-        if name:
+        if name and not _NO_NAME.fullmatch(name):
             self.head.newsletter, self.head.named = name, True
             self.report.found(line.number, "name", "taken as the newsletter's name", name)
 
