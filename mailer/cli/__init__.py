@@ -55,12 +55,16 @@ class Speaking(click.Context):
     """A command being called, whose help is told in Chinese where the terminal's locale is."""
 
     def make_formatter(self) -> click.HelpFormatter:
-        locale = next(filter(None, map(os.environ.get, LOCALES)), "")
-        if not locale.lower().startswith("zh"):
+        if not _reads_chinese():
             return super().make_formatter()
         from mailer.cli.help import Formatter
 
         return Formatter(width=self.terminal_width, max_width=self.max_content_width)
+
+
+def _reads_chinese() -> bool:
+    """What the terminal's locale says, told without loading anything."""
+    return next(filter(None, map(os.environ.get, LOCALES)), "").lower().startswith("zh")
 
 
 class LazyGroup(click.Group):
@@ -101,6 +105,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except MailerError as error:
             click.echo(f"mailer: {_told(ctx, error)}", err=True)
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            if not _reads_chinese() or isinstance(error, click.exceptions.NoArgsIsHelpError):
+                raise
+            from mailer.cli.help import mistake
+
+            click.echo(mistake(error, ctx), err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,9 +10,30 @@ import click
 
 from mailer.cli.output import tongue
 from mailer.model.columns import width
+from mailer.rendering.finding import Sentence
 from mailer.rendering.text import wrap
 
 _EXTRA = re.compile(r"\s+\[([^\[\]]*)\]$")
+_MISTAKES = (  # what click says of a wrong call, and how it is said here
+    (re.compile(r"Missing (?:argument|option) '(?P<name>.+?)'\."), Sentence("%(name)s is missing.")),
+    (re.compile(r"No such option '(?P<name>.+?)'\."), Sentence("there is no option %(name)s.")),
+    (re.compile(r"No such command '(?P<name>.+?)'\."), Sentence("there is no command %(name)s.")),
+    (re.compile(r"Got unexpected extra arguments? \((?P<name>.*)\)"), Sentence("%(name)s is too much.")),
+    (re.compile(r"Option '(?P<name>.+?)' requires an argument\."), Sentence("%(name)s wants a value.")),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not one of (?P<known>.+)\."),
+        Sentence("%(name)s does not take %(value)s; it takes %(known)s."),
+    ),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not in the range (?P<known>.+)\."),
+        Sentence("%(name)s does not take %(value)s; it takes %(known)s."),
+    ),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not a valid .*"),
+        Sentence("%(name)s does not take %(value)s."),
+    ),
+)
+_MEANT = re.compile(r"\s*Did you mean '?(?P<name>[\w-]+)'?\?")
 _WIDEST = 90  # display columns of a line
 _UNCUT = 1000  # what click takes for the width, so that it cuts no sentence short
 
@@ -63,6 +84,19 @@ class Formatter(click.HelpFormatter):
             for part in extra[1].split("; ")
         ]
         return f"{said} [{self._say('; ').join(named)}]"
+
+
+def mistake(error: click.UsageError, ctx: click.Context) -> str:
+    """How a command is called, and what was wrong with this call."""
+    _, called, message = tongue(), error.ctx or ctx, error.format_message()
+    meant, said = _MEANT.search(message), message
+    for pattern, sentence in _MISTAKES:
+        if found := pattern.fullmatch(_MEANT.sub("", message)):
+            said = _(str(sentence), **found.groupdict()) + (
+                _("Did you mean '%(name)s'?", name=meant[1]) if meant else ""
+            )
+    more = _("'%(command)s --help' explains it.", command=called.command_path)
+    return f"{called.get_usage()}\nmailer: {said}{more}"
 
 
 def paragraphs_of(text: str) -> list[str]:

@@ -121,3 +121,29 @@ def test_the_list_of_commands_is_in_the_terminal_s_language(monkeypatch: pytest.
     assert all(translations("zh").gettext(text) in "".join(shown.split("\n")) for _, text in COMMANDS.values())
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert CliRunner().invoke(main, ["--help"]).output == english
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("publish", "缺少 ISSUE。"),
+        ("publish x --dryrun", "没有 --dryrun 这个选项。是不是“--dry-run”？"),
+        ("publish a b", "b 是多余的。"),
+        ("publish x --at", "--at 后面要有一个值。"),
+        ("pubish", "没有 pubish 这个命令。是不是“publish”？"),
+        ("issue ne", "没有 ne 这个命令。是不是“new”？"),
+        ("preview x --port a", "--port 不能是 'a'。"),
+        ("check x --language fr", "--language 不能是 'fr'；可用的是 'en', 'zh'。"),
+        ("issue import x --number -3", "--number 不能是 -3；可用的是 x>=0。"),
+    ],
+)
+def test_a_wrong_call_is_explained_in_the_terminal_s_language(
+    call: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = CliRunner().invoke(main, call.split(), prog_name="mailer")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    done = CliRunner().invoke(main, call.split(), prog_name="mailer")
+    assert (done.exit_code, english.exit_code) == (2, 2)
+    assert done.output.splitlines()[-1].startswith(f"mailer: {told}用法说明：mailer")
+    assert "Error: " in english.output
+    assert CliRunner().invoke(main, ["issue"], prog_name="mailer").output.startswith("用法：")

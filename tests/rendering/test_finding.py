@@ -32,6 +32,7 @@ FILES = [
             "cli/control.py",
             "cli/drafts.py",
             "cli/output.py",
+            "cli/help.py",
             "cli/publish.py",
             "cli/render.py",
             "cli/report.py",
