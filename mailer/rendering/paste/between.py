@@ -18,6 +18,10 @@ _COUNTERS = re.compile(
     r"(?:(?:阅读|浏览|赞|在看|评论|转发|分享)量?\s*[:：]?\s*\d[\d.,万+]*\s*){1,5}"
 )
 WIDEST = 24  # columns of a name
+_PAGE = re.compile(
+    r"(?:[,，]?\s*(?:\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}|(?:20\d\d年)?\d{1,2}月\d{1,2}日"
+    r"|(?:20\d\d-)?\d{1,2}-\d{1,2}|pp?\.? ?\d{1,3}|page \d{1,3}|第?[A-Z]?\d{1,2}版))+$"
+)
 
 
 def name(lines: list[Line], report: Report) -> list[Line]:
@@ -48,6 +52,32 @@ def name(lines: list[Line], report: Report) -> list[Line]:
         written += [Line(line.number, "")] if index in headlines else []
         written.append(replace(line, text=f"来源：{line.text}", bold=False) if index in media else line)
     return written
+
+
+def name_above(lines: list[Line], report: Report) -> list[Line]:
+    """The lines with the name that begins every block, above headline and text, below the headline: `来源：X`.
+
+    Such names are those of papers, perhaps with day and page, or of accounts (`@dock`); else they are titles.
+    """
+    blocks = [block for block in blocks_of(lines) if len(block) > 2 and shapes.is_text(lines[block[2]].text)]
+    names = {block[0]: _bare(lines[block[0]].text) for block in blocks}
+    named = [block for block in blocks if names[block[0]] and shapes.is_headline(lines[block[1]])]
+    media = sum(sources.is_medium(names[block[0]]) or lines[block[0]].text != names[block[0]] for block in named)
+    if len(named) < LEAST or len(named) < len(blocks) or media * 3 < len(named) * 2 or len({*names.values()}) < 2:
+        return lines
+    what = "%(count)s names above headlines taken as sources"
+    report.add(lines[named[0][0]].number, "guess", what, lines[named[0][0]].text, count=len(named))
+    moved = list(lines)
+    for first, second, *_ in named:
+        moved[first], moved[second] = lines[second], replace(lines[first], text=f"来源：{names[first]}", bold=False)
+    return moved
+
+
+def _bare(text: str) -> str:
+    """A name without the day and page behind it, or the sign before an account; "" where a line is none."""
+    name = _PAGE.sub("", text)
+    name = (sources.without_reporter(name) if sources.is_name(name) else "").removeprefix("@")
+    return name if name and sources.is_name(name) and width(name) <= WIDEST and not re.search(r"\d", name) else ""
 
 
 def _in_every_block(lines: list[Line], found: list[int]) -> bool:

@@ -50,6 +50,7 @@ _SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} 
 _COLUMNS = re.compile(
     r"(?:[上下中]午\s?|[AP]M\s?)?(\d{1,2}:\d{2})(?: ?[AP]M)?\t([^\t]{1,30})\t(.*)"
 )  # as LINE saves them
+_TIMECODE = re.compile(r"(?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3} --> (?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3}.*")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
 _BUTTONS = re.compile(rf"(?:{SIGN}\s?\w{{1,12}}(?:\s+|$)){{2,6}}")
@@ -74,6 +75,16 @@ def from_columns(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
             quoted, text = False, text[:-1]
         written.append((number, text))
     return written
+
+
+def without_timecodes(lines: list[Line], report: Report) -> list[Line]:
+    """The lines of subtitles without their numbers and times, each text one line."""
+    timed = [i for i, line in enumerate(lines) if _TIMECODE.fullmatch(line.text)]
+    if len(timed) < 2:
+        return lines
+    report.add(lines[timed[0]].number, "chat", "times of %(count)s subtitles removed", count=len(timed))
+    gone = {*timed, *(i - 1 for i in timed if i and lines[i - 1].text.isdecimal())}
+    return [line for i, line in enumerate(lines) if i not in gone and line.text]
 
 
 def unquoted(lines: list[Line], report: Report) -> list[Line]:

@@ -31,6 +31,7 @@ _NO_NEWS = re.compile(
 )
 _MISREAD = str.maketrans("lI|OoSsZzB", "1110055228")  # figures as a machine reads them in print
 _READ = re.compile(r"([\dlIOoSsZzB|]{1,2})\s?[.、．]\s*(?=[^\d\s])(.*)")
+_PAPER = re.compile(r"第?\s*[A-D]?\d{1,2}\s*版\s*[:：|｜]?\s*(\S.{5,})")
 _PAGE = re.compile(r"\W{0,3}(?:p|page|slide|sheet|第|页|幻灯片)?\W{0,3}", re.IGNORECASE)
 
 
@@ -39,6 +40,17 @@ class _Counted:
     index: int
     number: int
     rest: str
+
+
+def pages_of_a_paper(lines: list[Line], report: Report) -> list[Line]:
+    """The lines behind the page of a newspaper (`A1版 ...`, `03版：...`) as items."""
+    found = {i: match for i, line in enumerate(lines) if (match := _PAPER.fullmatch(line.text))}
+    if len(found) < LEAST or any(enumerators.is_numbered(line.text) for i, line in enumerate(lines) if i not in found):
+        return lines
+    report.add(
+        lines[min(found)].number, "enumerator", "%(count)s pages of a newspaper taken as items", count=len(found)
+    )
+    return [replace(line, text=f"● {found[i][1]}") if i in found else line for i, line in enumerate(lines)]
 
 
 def plain(lines: list[Line], report: Report) -> list[Line]:

@@ -21,6 +21,7 @@ from mailer.rendering.paste import (
     editions,
     encoding,
     ending,
+    feeds,
     fields,
     foot,
     headings,
@@ -48,10 +49,13 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.lines import tidy
 from mailer.rendering.paste.making import Defaults, Maker, Reading
 from mailer.rendering.paste.report import Report
+from mailer.rendering.paste.sources import is_name
 
 TEXT_LIMIT = 200_000
 LINE_LIMIT = 20_000
 
+LEAST_NOTES = 2  # names alone that are footnotes
+_NAMED_NOTE = re.compile(r"\[\^?(\d{1,2})\][:.：]?\s*(\S.{1,40})")
 _NOTE = re.compile(r"\[\^?(\d{1,3})\][:.：]?\s*([^\[\]]{0,40}?)[\s,，:：]*https?://\S+")
 
 
@@ -82,10 +86,13 @@ def read(
         raise SourceError(Sentence("there is nothing to import; paste the digest and try again"), where=name)
     if text.lstrip().startswith("---\n") and re.search(r"^(?:newsletter|date|lang)\s*:", text[:2000], re.MULTILINE):
         return Reading(source.read(text, name), (), ())
-    html = clipboard.is_html(text)
+    fed = feeds.to_lines(text, report, rows.known)
+    html = fed is None and clipboard.is_html(text)
     if not html:
         text = encoding.without_entities(text, report)
-    if html:
+    if fed is not None:
+        numbered = fed
+    elif html:
         report.add(0, "html", "read as HTML from a clipboard")
         numbered = clipboard.to_lines(text, report)
     else:
@@ -128,11 +135,13 @@ class _Reader:
     def reading(self) -> Reading:
         self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
-        self.lines = rubrics.plain(self.lines, self.report)
+        self.lines = counters.pages_of_a_paper(self.lines, self.report)
         self.lines = counters.plain(counters.read_again(self.lines, self.report), self.report)
+        self.lines = rubrics.plain(self.lines, self.report)
         self.lines = fields.begin_lines(self.lines, self.report)
         self.lines = fields.begin_with_colons(self.lines, self.report)
-        self.lines = between.name(between.by_counters(self.lines, self.report), self.report)
+        self.lines = between.name_above(between.by_counters(self.lines, self.report), self.report)
+        self.lines = between.name(self.lines, self.report)
         self.lines = running.mark(self.lines, self.report)
         self.lines = ordinals.plain(writers.without(self.lines, self.report), self.report)
         self.lines = headings.mark(page.without_menus(self.lines, self.report), self.report)
@@ -186,9 +195,22 @@ class _Reader:
             for line in self.lines
             if (match := _NOTE.fullmatch(links.strip(line.text)[0]))
         }
+        notes |= self._named_notes()
         texts = [line.text for line in self.lines]
         used = {
             key: note for key, note in notes.items() if any(text.endswith((f"[{key}]", f"[^{key}]")) for text in texts)
         }
         self.lines = [line for line in self.lines if all(line is not note for note, _ in used.values())]
         return {key: found for key, (_, found) in used.items()}
+
+    def _named_notes(self) -> dict[str, tuple[Line, Note]]:
+        """Footnotes that are only a name (`[1] Dock Post`), numbered from one, which lines above refer to."""
+        found = {
+            match[1]: (line, (match[2], ""))
+            for line in self.lines
+            if (match := _NAMED_NOTE.fullmatch(line.text)) and is_name(match[2])
+        }
+        told = [*found] == [str(number) for number in range(1, len(found) + 1)]
+        above = [line.text for line in self.lines if not _NAMED_NOTE.fullmatch(line.text)]
+        used = all(any(text.endswith(f"[{key}]") for text in above) for key in found)
+        return found if told and used and len(found) > LEAST_NOTES else {}

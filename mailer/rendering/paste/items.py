@@ -279,9 +279,9 @@ class Gatherer:
 
     def _headline(self, item: Gathered, text: str) -> None:
         text, (name, url) = self._note(text)
-        if not url and item.paragraphs:
+        if not (url or name) and item.paragraphs:
             item.paragraphs[-1], (name, url) = self._note(item.paragraphs[-1])
-        if url:
+        if url or (name and item.source is None):
             name = item.source.name if item.source else name or links.host(url)
             item.source = Source(name, url, item.line)
         named = tails.linked_name_at_end(text) if item.source is None else None

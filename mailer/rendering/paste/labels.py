@@ -32,13 +32,16 @@ _AGO = (
     r"\d{1,2} ?(?:小时|分钟|天)前|(?:昨[天日]|今[天日])(?: \d{1,2}:\d{2})?|刚刚"
     r"|\d{1,2} ?(?:hours?|minutes?|days?|[hmd]) ago|yesterday|today"
 )
+_BY = re.compile(r"by \S.{1,30}|(?:作者|记者)\s*\S{2,6}", re.IGNORECASE)
+_BUTTON = re.compile(r"more|share|save|更多|分享|收藏", re.IGNORECASE)
 _NAME_AND_DAY = re.compile(
     r"((?:\d{1,3}(?=[\u3400-\u9fff]))?[^\W\d][^\d|｜·,，。！？:：]{1,38}?)\s*(?:[|｜·,，]|\s/\s)\s*"
     r"(?:\d{1,2} ?min(?:ute)?s?(?: read)?|\d{1,2} ?分钟(?:阅读|读完)?"
     r"|\d{1,2} [A-Z][a-z]{2,8}(?: 20\d\d)?|[A-Z][a-z]{2,8} \d{1,2}(?:, 20\d\d)?"
     r"|(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?(?: \d{1,2}:\d{2})?"
-    rf"|{_AGO})"
+    rf"|(?i:{_AGO}))"
     rf"|([^\W\d][^\d|｜·,，。！？:：\s]{{1,23}})\s+(?:{_AGO})"
+    r"|([^\W\d][^\d|｜·,，。！？:：]{1,38}?) by \S.{0,24}? ?/ ?\d{1,2} ?[hmdw]"
 )
 _DAY_AND_NAME = re.compile(
     r"(\S.{5,90}?)\s+(?:20\d\d[-/.])?\d{1,2}[-/.]\d{1,2}(?: \d{1,2}:\d{2})?"
@@ -80,7 +83,7 @@ class _End:
 
 def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     """The lines with names behind a label that repeats ("信源：X", "Read more at X") written as sources are."""
-    lines = _parted(_named_behind_days(_named_with_days(lines, report), report), report)
+    lines = _parted(_named_behind_days(_named_with_days(_ages_joined(lines), report), report), report)
     groups: defaultdict[str, list[_End]] = defaultdict(list)
     for end in _labelled_ends(lines):
         groups[re.sub(r"\s+(?:the\b)?", "", end.label.casefold())].append(end)  # "More from (the)" is one
@@ -102,11 +105,27 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     return written
 
 
+def _ages_joined(lines: list[Line]) -> list[Line]:
+    """The lines with ages alone (`4 hours ago`) behind the names above them, without who wrote it or a button."""
+    alone = {i for i, line in enumerate(lines) if i and re.fullmatch(_AGO, line.text, re.IGNORECASE)}
+    if len(alone) < LEAST:
+        return lines
+    written: list[Line] = []
+    for index, line in enumerate(lines):
+        if index in alone and written:
+            if _BY.fullmatch(written[-1].text) and len(written) > 1:
+                written.pop()
+            written[-1] = replace(written[-1], text=f"{written[-1].text} · {line.text}")
+        elif not (index - 1 in alone and _BUTTON.fullmatch(line.text)):
+            written.append(line)
+    return written
+
+
 def _named_with_days(lines: list[Line], report: Report) -> list[Line]:
     """The lines that are a name and a day ("Dale Echo · 20 May 2026"), one at each item, without the day."""
     first = next((i for i, line in enumerate(lines) if line.text), 0)
     found = {
-        i: match[1] or match[2]
+        i: match[1] or match[2] or match[3]
         for i, line in enumerate(lines)
         if i > first + 1 and (match := _NAME_AND_DAY.fullmatch(line.text))
     }
@@ -206,6 +225,7 @@ def _is_name(name: str, label: str) -> bool:
     worded = re.search(r"\w", label) is not None  # then words that lead on elsewhere may begin a name: `直播圈`
     return (
         sources.is_name(name)
+        and not re.search(r"\s(?:来源|出处|via|source)\s", name)
         and "://" not in name
         and width(name) <= 36
         and not re.search(r"[.。，,]$", name)

@@ -68,6 +68,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     unquoted = pages.without_leaders(unquoted, report)
     clean = pages.without_edges(_without_underlines(_without_lines_between(unquoted, report), report), report)
     clean = pages.without_repeats(clean, report)
+    clean = chat.without_timecodes(clean, report)
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
@@ -90,6 +91,7 @@ def _clean(text: str, number: int, report: Report) -> str:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
     plain = _without_tags(re.sub(r"^\[ (.+) \]$", r"[\1]", plain), number, report)
+    plain = re.sub(r"^((?:> ?)*)\[!\w+\][+-]?\s*", r"\1", plain)
     coded = _NUMBER_CODE.sub(lambda match: f"{_NUMBERS.index(match[0].strip(': ')) + 1}. ", plain)
     bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", coded))))
     if bare != plain:

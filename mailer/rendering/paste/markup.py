@@ -32,10 +32,22 @@ def to_markdown(lines: list[tuple[int, str]], report: Report) -> list[tuple[int,
     if (wiki and wiki + strong >= LEAST) or jira >= LEAST:
         report.add(0, "markup", "marks of a wiki read")
         return _numbered([(number, _wiki(text)) for number, text in lines])
+    if sum(re.match(r"\s*\\(?:item|section|subsection)\b", text) is not None for _, text in lines) >= LEAST:
+        report.add(0, "markup", "marks of LaTeX read")
+        return [(number, _latex(text)) for number, text in lines]
     if forum >= LEAST:
         report.add(0, "markup", "marks of a forum read")
         return [(number, _forum(text)) for number, text in lines]
     return lines
+
+
+def _latex(text: str) -> str:
+    text = re.sub(r"\\(?:begin|end|document\w*|usepackage|label|maketitle|vspace)\b.*", "", text)
+    text = re.sub(r"\\(?:title|section|chapter)\*?\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\\subsection\*?\{([^{}]*)\}", r"## \1", text)
+    text = re.sub(r"^\s*\\item\b\s*", "• ", text)
+    text = re.sub(r"\\textbf\{([^{}]*)\}", r"**\1**", text)
+    return re.sub(r"\\(?:emph|textit|href\{[^{}]*\})\{([^{}]*)\}|\\([%&$#_])", lambda m: m[1] or m[2], text)
 
 
 def _wiki(text: str) -> str:

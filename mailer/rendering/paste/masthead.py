@@ -35,7 +35,7 @@ _QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[
 _BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
 KIND = (
     r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|大事(?=\W|$)|读懂世界|看世界"
-    r"|播报|头条|[早晨晚夜快速]读|早餐|早茶|早咖啡|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
+    r"|播报|头条|[早晨晚夜快速][读听]|早餐|早茶|早咖啡|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
 )
 WORDS = re.compile(
     rf"{KIND}|晨|一[周週].{{0,3}}[一二三四五六七八九十\d]件大?事|\d\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
@@ -50,6 +50,7 @@ EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
 DOING = re.compile(r"[给读说看来听念](?:一下|大家|各位|一?[读念说])")  # what the writer is about to do
 _HAIL = re.compile(r"(?:们儿?|大家|各位|诸位|朋友)[，,]?\s*[早好]$")
 _ON_AIR = re.compile(r"(?<=[报讯闻息知茶餐参])(?:开播|开讲|上线|送到|送达|奉上)[\u3400-\u9fff]?[。！!]?$")
+_NAME_LABEL = re.compile(r"刊名|名称|节目|栏目|标题|title|name", re.IGNORECASE)
 _OF_YEAR = re.compile(r"\s+(?:no\.?|nr\.?)?\s*(\d{1,3})/20\d\d$", re.IGNORECASE)  # `Circular 9/2026`
 _MOTTO = re.compile(  # `Quay News · five minutes a day`
     r"(?<=\w{2})\s*[^\w\s]\s*每(?:[天日周早晚]|个工作日)[早晚]?上?(?:[\d一二三四五六七八九十两]+\s*[点分:：条]|见).*$"
@@ -100,6 +101,8 @@ class Masthead:
             if pattern is _BRACKET and (fields := _FIELDS.match(text)) and not dates.find(fields[0], dates.SOME_DAY):
                 self.report.drop(line.number, "fields in the head dropped", fields[0])
                 return text[fields.end() :]
+            if pattern is _BRACKET and _NAME_LABEL.fullmatch(inside) and rest:
+                return rest
             if leads.is_label(inside):
                 return f"{inside.strip(':： ')}：{rest}"
             found = dates.find(inside, dates.SOME_DAY)

@@ -182,7 +182,7 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     filled = [index for index, line in enumerate(lines) if line.text]
     below = dict(itertools.pairwise(filled))
     above = {two: one for one, two in itertools.pairwise(filled)}
-    texts = [i for i in found if (title := above.get(i)) is not None and enumerators.bullet(lines[title].text)]
+    texts = [i for i in found if (title := above.get(i)) is not None and _is_over_text(lines, title, i)]
     if len(texts) == len(found) and all((enumerators.bracketed(text) or ("", ""))[1] for text in found.values()):
         return {}, ""  # each is the text of a marked headline directly above
     bare = (i for i, text in found.items() if not (enumerators.bracketed(text) or ("", ""))[1])
@@ -196,6 +196,14 @@ def _bracketed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         numbers.hold_several(lines, list(found)) or titled.are_titles(lines, sorted(found))
     )
     return (found, "bracketed") if items else ({}, "")
+
+
+def _is_over_text(lines: list[Line], title: int, index: int) -> bool:
+    """Whether a line behind a bullet, or a headline with a blank line above, stands directly above a text."""
+    if enumerators.bullet(lines[title].text):
+        return True
+    apart = title > 0 and not lines[title - 1].text and title == index - 1
+    return apart and shapes.is_headline(lines[title]) and shapes.is_text(lines[index].text)
 
 
 def _headed(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:

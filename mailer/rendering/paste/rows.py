@@ -10,14 +10,56 @@ from mailer.rendering.paste import separated, tables
 from mailer.rendering.paste.report import Report
 
 _COLUMNS = {
-    "headline": ("标题", "新闻标题", "新闻", "題目", "title", "headline", "story", "news"),
-    "text": ("内容", "正文", "摘要", "內容", "content", "text", "body", "summary"),
-    "source": ("来源", "來源", "出处", "媒体", "source", "publisher", "publication", "outlet", "paper", "media"),
+    "headline": (
+        "标题",
+        "新闻标题",
+        "新闻",
+        "題目",
+        "题目",
+        "篇名",
+        "题名",
+        "文章",
+        "title",
+        "headline",
+        "story",
+        "news",
+    ),
+    "text": (
+        "内容",
+        "正文",
+        "摘要",
+        "要点",
+        "看点",
+        "概要",
+        "详情",
+        "说明",
+        "內容",
+        "content",
+        "text",
+        "body",
+        "summary",
+    ),
+    "source": (
+        "来源",
+        "來源",
+        "出处",
+        "媒体",
+        "刊物",
+        "报刊",
+        "source",
+        "publisher",
+        "publication",
+        "outlet",
+        "paper",
+        "media",
+    ),
     "link": ("链接", "网址", "地址", "原文", "阅读", "link", "url", "address", "read"),
     "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
     "date": ("日期", "时间", "date", "time"),
-    "number": ("序号", "编号", "号", "no", "no.", "number", "#"),
+    "number": ("序号", "编号", "序", "号", "no", "no.", "number", "#"),
 }
+_FIELD = re.compile(r"\s*([^\W\d][^:：\s]{0,11}(?: [a-z]+){0,3})\s*[:：]\s*(\S.*)")
+_LANGUAGE = re.compile(r"https?|en|zh|cn|[中英]文?|english|chinese", re.IGNORECASE)
 _COUNTER = re.compile(r"\W*(?:story|item|news|新闻|资讯|第)\s*\d{1,2}\s*[条则篇]?\W*", re.IGNORECASE)
 _GOODS = re.compile(
     r"qty|quantity|(?:unit[ _])?price|order[ _](?:id|no\.?)|sku|数量|单价|价格|金额|订单号", re.IGNORECASE
@@ -71,20 +113,64 @@ def _told_by_cells(columns: list[str], lines: list[tuple[int, str]], below: int)
 
 def to_lines(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with each row of a table under known column names taken apart; without such a row nothing changes."""
-    lines = separated.to_cells([(number, _cells(text)) for number, text in lines], is_head)
+    parted = [(number, text, _cells(text)) for number, text in lines]
+    whole = [(number, cells) for number, text, cells in parted if cells or not text.strip()]  # no strokes below a head
+    lines = separated.to_cells(whole, is_head)
     for start, (number, text) in enumerate(lines):
         columns = _columns(text.split("\t")) if "\t" in text else []
         if is_head(text.split("\t")) or (columns := _told_by_cells(columns, lines, start + 1)):
             report.add(number, "table", "read as rows of a table", " | ".join(filter(None, columns)))
             return [*lines[:start], *_rows(lines[start + 1 :], columns, report)]
-    return _headless(lines, report) or _cards(lines, report)
+    told = _headless(lines, report) or _cards(lines, report)
+    return (_cycles(lines, report) or told) if told is lines else told
+
+
+def known(name: str) -> str:
+    """What a column of such a name holds; "" where it is unknown."""
+    return _KNOWN.get(name, "")
+
+
+def _cycles(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
+    """Items told in fields of their own (`What: ...`, `Who says so: ...`), the same for each; [] if there are none.
+
+    What a field holds is told by its name or by what stands behind it in all items.
+    """
+    parted = [(i, match) for i, (_, text) in enumerate(lines) if (match := _FIELD.fullmatch(text))]
+    counts = Counter(match[1].strip() for _, match in parted)
+    names = [name for name, count in counts.items() if count == max(counts.values())]
+    told = [(i, match) for i, match in parted if match[1].strip() in names]
+    if any(_LANGUAGE.fullmatch(name) for name in names):
+        return []
+    if len(names) < 2 or counts[names[0]] < tables.LEAST:
+        return []
+    if [match[1].strip() for _, match in told] != names * counts[names[0]]:
+        return []
+    held, (first, last) = {i for i, _ in parted}, (told[0][0], told[-1][0])
+    if any(re.search(r"\w", lines[i][1]) and i not in held for i in range(first, last)):
+        return []
+    size = len(names)
+    rows = [[match[2].strip() for _, match in told[at : at + size]] for at in range(0, len(told), size)]
+    columns = _columns(names)
+    if "headline" not in columns or "source" not in columns:
+        found = tables.columns(rows)
+        columns = [name or other for name, other in zip(columns, found or columns, strict=True)]
+    if columns.count("headline") != 1 or not {"source", "text"} & {*columns}:
+        return []
+    report.add(lines[told[0][0]][0], "table", "read as items with the names of their parts")
+    made = [(lines[told[n * size][0]][0], "\t".join(row)) for n, row in enumerate(rows)]
+    return [*lines[:first], *_rows(made, columns, report), *lines[last + 1 :]]
 
 
 def _headless(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with the rows of a table that has no head taken apart; [] where there is none."""
     start = next((at for at, (_, text) in enumerate(lines) if "\t" in text.strip()), len(lines))
     stop = next((at for at in range(start, len(lines)) if "\t" not in lines[at][1].strip()), len(lines))
-    found = tables.columns([text.split("\t") for _, text in lines[start:stop]])
+    rows = [text.split("\t") for _, text in lines[start:stop]]
+    found = tables.columns(rows)
+    if not found and (found := tables.columns(rows[1:])):  # the names of the columns are none that are known
+        report.drop(lines[start][0], "names of columns dropped", " | ".join(rows[0]))
+        lines = [*lines[:start], *lines[start + 1 :]]
+        stop -= 1
     if not found:
         return []
     report.add(lines[start][0], "table", "read as rows of a table without a head", " | ".join(found))
@@ -118,7 +204,7 @@ def _cards(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]
         if column == "date" and count:
             report.drop(number, "day and time of an item dropped", text)
             continue
-        if not column and _COUNTER.fullmatch(text):
+        if (not column and _COUNTER.fullmatch(text)) or (column == "number" and count < columns.count("headline")):
             report.drop(number, "number of an item dropped", text)
             continue
         if column != "text":
@@ -142,7 +228,7 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
                 report.drop(number, "cell of a column without a known name dropped", cell)
         if count == 0 and row.get("date"):
             made.append((number, row["date"]))
-        if row.get("section", section) != section:
+        if row.get("section") and row["section"] != section:
             section, parts = row["section"], parts + 1
             made.append((number, f"## Part {parts}: {section}"))  # else the first could be the newsletter's name
         count += 1

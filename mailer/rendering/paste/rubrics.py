@@ -20,10 +20,13 @@ def plain(lines: list[Line], report: Report) -> list[Line]:
     """The lines with such words written with a colon: `摘要：...`."""
     found = {i: match for i, line in enumerate(lines) if (match := _RUBRIC.fullmatch(line.text))}
     counts = Counter(match[1] for match in found.values())
+    if len(counts) > 1:  # what stands once is of the head
+        counts = Counter({word: count for word, count in counts.items() if count >= LEAST})
+        found = {i: match for i, match in found.items() if match[1] in counts}
     words = [match[1] for match in found.values()]
     again = any(one == two for one, two in itertools.pairwise(words))
-    several = len(counts) > 1 and min(counts.values()) >= LEAST and not again
-    if not (several or _are_remarks(lines, found, counts)):
+    several = len(counts) > 1 and not again
+    if not found or not (several or _are_remarks(lines, found, counts)):
         return lines
     what = "%(count)s words in brackets taken as labels of texts"
     report.add(lines[min(found)].number, "label", what, words[0], count=len(found))

@@ -68,6 +68,11 @@ _WRITER = re.compile(
     r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
 _GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供|报送|上报|投稿|推送|推荐)$")
+_DAY_FIRST = re.compile(
+    r"^(?:(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?"
+    r"|(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
+    r"(?: \d{1,2})?)[，,：:]\s*(?=\S)"
+)
 _OWN = re.compile(
     r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?(?:\s*(?:记者|通讯员)\s*[\u3400-\u9fff]{2,4})?"
     r"|(?:见习|实习)?(?:记者|通讯员)(?:\s*[:：]?\s*[\u3400-\u9fff]{2,4})?"
@@ -256,7 +261,7 @@ def is_own(name: str) -> bool:
 
 def without_reporter(name: str) -> str:
     """A source's name without who wrote it and when."""
-    name = _WHEN.sub("", name) or name
+    name = _WHEN.sub("", _DAY_FIRST.sub("", name)) or name
     bare = name[match.end() :] if (match := _REPORTER.match(fold(name))) else name
     bare = bare[: match.start()] if (match := _BYLINE.search(fold(bare))) else bare
     bare = re.sub(r"\s*[(（](?:编译|翻译|译|编辑|整理)(?:者|自)?\s*[:：/][^()（）]*[)）]?$", "", bare) or bare

@@ -10,6 +10,7 @@ from mailer.model.columns import width
 LEAST = 3  # rows
 WIDEST_NAME = 24  # columns of a source's or a field's name
 NARROWEST = 14  # columns of headlines, on the average
+_MARKED = re.compile(r"\[([^\[\]]{1,80})\]\(https?://[^()\s]+\)")
 _LINK = re.compile(r"https?://\S+|")
 _DATE = re.compile(r"(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?(?: \d{1,2}:\d{2})?|")
 _NAME = re.compile(r"[^。！？.!?；;，,]*[^\W\d_][^。！？!?；;，,]*|")
@@ -19,7 +20,7 @@ def columns(rows: Sequence[list[str]]) -> list[str]:
     """What each column of such rows holds: number, date, section, headline, text, source or link; [] if unclear."""
     if len(rows) < LEAST or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return []
-    cells = [[row[at].strip() for row in rows] for at in range(len(rows[0]))]
+    cells = [[_MARKED.sub(r"\1", row[at]).strip() for row in rows] for at in range(len(rows[0]))]
     found = [_sure(column) for column in cells]
     open_ = [at for at, name in enumerate(found) if not name]
     texts = [at for at in open_ if sum(cell[-1:] in "。！？.!?" for cell in cells[at] if cell) * 2 > len(rows)]

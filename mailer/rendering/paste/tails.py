@@ -15,7 +15,7 @@ _BEHIND = re.compile(
     r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
 )
 _BEFORE = re.compile(
-    r"(?:[【(（]([^【】()（）]{2,20})[】)）]\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*)(\S.*)"
+    r"(?:[【(（]([^【】()（）]{2,20})[】)）]\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*|([\u3400-\u9fff]{3,10})[：:]\s*)(\S.*)"
 )
 _END_PARENTHESIS = re.compile(
     r"^(.*?)\s*[(（【\[〔〖]([^()（）【】\[\]〔〕〖〗]{1,60})[)）】\]〕〗]\s*([.。;；]?)$", re.DOTALL
@@ -33,6 +33,7 @@ _END_SAYS = re.compile(
     r"([^\s，,。！？；;()（）]{2,24}?)(?:报道|消息)?[。]?$",
     re.DOTALL,
 )
+_END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
@@ -82,6 +83,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         _END_VIA,
         _END_SAYS,
         _END_CODE,
+        _END_FIELD,
         _END_DASH,
         *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),
     ):
@@ -165,7 +167,7 @@ def columns(text: str) -> tuple[str, str] | None:
 def before_headline(text: str) -> tuple[str, str] | None:
     """A headline with a name before it, in brackets, with a colon or a bar, as (headline, name)."""
     match = _BEFORE.fullmatch(text)
-    return (match[4], (match[1] or match[2] or match[3]).strip()) if match else None
+    return (match[5], (match[1] or match[2] or match[3] or match[4]).strip()) if match else None
 
 
 def stand_before_headlines(texts: Sequence[str]) -> bool:

@@ -22,8 +22,11 @@ _BEFORE_TEXT = re.compile(
     r"(?:[\[【(（‹«〈<](?P<held>[^\[\]【】()（）‹›«»〈〉<>]{2,30})[\]】)）›»〉>]\s*|(?P<name>[^\s—–:：|｜丨。，,][^—–:：|｜丨。，]{1,28}?)"
     r"(?:\s+(?:[—–]|--)\s+|——|\s*[|｜丨]\s*|[:：]\s*))(?P<text>\S.{7,})"
 )
+_HELD = re.compile(r"[\[【(（‹«〈](?P<held>[^\[\]【】()（）‹›«»〈〉]{2,30})[\]】)）›»〉]\s*(?P<text>\S.{7,})")
 _BEFORE_HEADLINE = re.compile(r"[\[【](?P<held>[^\[\]【】]{2,26})[\]】]\s*(?P<text>\S.{5,})")
-_PLACE = re.compile(r"\s*[／/]\s*[\u3400-\u9fff]{2,6}(?:报[导道]|電|电)$")  # `Paper／where it was reported`
+_PLACE = re.compile(
+    r"(?<=[报社台网])讯$|\s*[／/]\s*[\u3400-\u9fff]{2,6}(?:报[导道]|電|电)$"
+)  # `Paper／where it was reported`
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[^a-z\u3400-\u9fff]+")
 _CRY = re.compile(r"突发|重磅|独家|最新|头条新闻|热搜|关注|图解|视频|breaking|exclusive|update|watch", re.IGNORECASE)
 
@@ -33,7 +36,7 @@ def name(lines: list[Line], found: Outline, report: Report) -> list[Line]:
     starts = sorted(found.starts)
     if (
         len(starts) < LEAST
-        or found.family in UNNUMBERED - {"bullet"}
+        or found.family in UNNUMBERED - {"bullet", "shape"}
         or any(tails.names_one(line.text) for line in lines[starts[0] :])
     ):
         return []
@@ -42,9 +45,14 @@ def name(lines: list[Line], found: Outline, report: Report) -> list[Line]:
     for start in starts:
         stop = next(border for border in borders if border > start)
         below[start] = next((i for i in range(start + 1, stop) if lines[i].text), -1)
-    texts = {below[i]: _BEFORE_TEXT.fullmatch(lines[below[i]].text) for i in starts if below[i] > 0}
+    held = found.family == "shape"  # then only names in brackets, with no mark before the headlines, are sure
+    texts = {
+        below[i]: (_HELD if held else _BEFORE_TEXT).fullmatch(lines[below[i]].text) for i in starts if below[i] > 0
+    }
     if told := _told(texts, len(starts)):
         return _written(lines, told, {below[i]: i for i in starts}, report)
+    if held:
+        return []
     heads = {i: _BEFORE_HEADLINE.fullmatch(found.starts[i]) for i in starts}
     told = _told(heads, len(starts))
     names = [told[i]["held"] for i in sorted(told)]
