@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect
 
-from mailer.rendering.paste import dates, grammar, leads, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, enumerators, grammar, leads, shapes, sources, tails, titles
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.outline import Outline
+
+_HIDDEN = re.compile(r"(\d{1,2})[.．](\d.*)")
 
 
 def add(lines: list[Line], outline: Outline) -> Outline:
@@ -15,7 +19,20 @@ def add(lines: list[Line], outline: Outline) -> Outline:
     _below_marked_titles(lines, outline)
     _beyond_marks(lines, outline)
     _headings(lines, outline)
+    _hidden_numbers(lines, outline)
     return outline
+
+
+def _hidden_numbers(lines: list[Line], outline: Outline) -> None:
+    """A headline that begins with digits of its own (`6.48 yuan less`), where the number before them is missing."""
+    numbered = [(at, found[0].number) for at in sorted(outline.starts) if (found := enumerators.marks(lines[at].text))]
+    for (above, before), (below, after) in itertools.pairwise(numbered):
+        for at in range(above + 1, below if after == before + 2 else 0):
+            hidden = _HIDDEN.fullmatch(fold(lines[at].text))
+            if hidden and int(hidden[1]) == before + 1:
+                outline.starts[at] = lines[at].text[hidden.start(2) :]
+                outline.starts = dict(sorted(outline.starts.items()))
+                break
 
 
 def _headings(lines: list[Line], outline: Outline) -> None:

@@ -40,7 +40,7 @@ _END_LINK = re.compile(
 )
 _END_VIA_BARE = re.compile(rf"^(.*\S)\s+via\s*[:：]?\s*({NAME})$", re.IGNORECASE | re.DOTALL)
 _END_DASH = re.compile(
-    rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|(?<=\s)-(?=\s)|\||｜|丨)\s*({NAME})\s*[|｜丨]?$", re.DOTALL
+    rf"^(.*[.!?。！？…”\"』」)）])\s*(?:——|--|—|–|(?<=\s)-(?=\s)|\||｜|丨|[◎※☆])\s*({NAME})\s*[|｜丨]?$", re.DOTALL
 )
 _END_ADDRESS = re.compile(
     rf"(|.*?\S)\s*(?:(?:(?:阅读)?(?:原文|全文)|(?:原文|详情|新闻)?链接|详情(?:请?见|点击)?"
