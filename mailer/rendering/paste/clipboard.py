@@ -158,9 +158,11 @@ class _Reader(HTMLParser):
                 self._spans = spans.Spans()
             self._spans.begin(len(self.lines))
         elif tag in ("td", "th"):
-            if "".join(self._parts).strip():
+            if "".join(self._parts).strip() and self._table:
+                self.end_line()
+            elif "".join(self._parts).strip():
                 self._cells = None  # cells that hold no paragraphs stand on one line anyway
-            elif self._cells is not None:
+            if self._cells is not None:
                 self._cells.append(len(self.lines))
             self._spans.cell(values.get("rowspan", ""))
             self._parts.append("\t")
@@ -248,11 +250,13 @@ class _Reader(HTMLParser):
 
     def _end_row(self) -> None:
         """Put cells of paragraphs on one line, parted by tabs, where the first row names known columns."""
+        if self._cells is None:
+            self._table = self._table or rows.is_head(self.lines[-1][1].split("\t") if self.lines else [])
         cells = self._cells or []
         if len(cells) < 2:
             return
         parts = [self.lines[one:two] for one, two in zip(cells, [*cells[1:], len(self.lines)], strict=True)]
-        texts = [" ".join(text for _, text in part if text) for part in parts]
+        texts = [rows.LINE_END.join(text for _, text in part if text) for part in parts]
         self._table = self._table or rows.is_head(texts)
         if self._table:
             self.lines[cells[0] :] = [(next((line for part in parts for line, _ in part), 0), "\t".join(texts))]

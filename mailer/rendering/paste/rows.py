@@ -64,6 +64,7 @@ _COUNTER = re.compile(r"\W*(?:story|item|news|新闻|资讯|第)\s*\d{1,2}\s*[�
 _GOODS = re.compile(
     r"qty|quantity|(?:unit[ _])?price|order[ _](?:id|no\.?)|sku|数量|单价|价格|金额|订单号", re.IGNORECASE
 )
+LINE_END = "\u2028"  # within a cell
 LONGEST = 16  # characters of a column's name
 _KNOWN = {name: column for column, names in _COLUMNS.items() for name in names}
 
@@ -73,6 +74,8 @@ def is_head(cells: list[str]) -> bool:
     if len(cells) < 2 or any(_GOODS.fullmatch(cell.strip()) for cell in cells):
         return False
     columns = _columns(cells)
+    if "headline" not in columns and {"number", "text", "source"} <= {*columns}:
+        return True
     plain = any(_KNOWN.get(cell.strip(" *").lower()) == "headline" for cell in cells) or sum(map(bool, columns)) > 1
     return len(columns) > 1 and plain and "headline" in columns and max(Counter(filter(None, columns)).values()) == 1
 
@@ -89,6 +92,14 @@ def _columns(cells: list[str]) -> list[str]:
         column = _KNOWN[max(known, key=len)] if known and not columns[index] and len(name) <= LONGEST else ""
         columns[index] = columns[index] or (column if column not in columns else "")
     return columns
+
+
+def _split(columns: list[str], cells: list[str]) -> dict[str, str]:
+    """The cells of a row by their columns; where none has the headlines, they begin the texts."""
+    row = dict(zip(columns, cells, strict=False))
+    if "headline" not in columns:
+        row["headline"], _, row["text"] = row.get("text", "").partition(LINE_END)
+    return {name: cell.replace(LINE_END, " ") for name, cell in row.items()}
 
 
 def _in_two_languages(name: str) -> str:
@@ -219,9 +230,9 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
     count, parts, section = 0, 0, ""
     for number, text in rows:
         cells = [cell.strip().strip('"') for cell in text.split("\t")]
-        row = dict(zip(columns, cells, strict=False))
+        row = _split(columns, cells)
         if len(cells) < 2 or not row.get("headline") or (count and not re.search(r"\d|^$", row.get("number", ""))):
-            made.append((number, " ".join(filter(None, cells))))
+            made.append((number, " ".join(filter(None, cells)).replace(LINE_END, " ")))
             continue
         for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
             if cell and not name:

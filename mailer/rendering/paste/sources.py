@@ -53,7 +53,7 @@ _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})")
-_POINTED = re.compile(r"\W*(?:查看|阅读|点击)?(?:全文|原文|详情)\s*[(（]([^()（）]{2,30})[)）]")
+_WHOLE_TEXT = re.compile(r"\W*(?:查看|阅读|点击)?(?:全文|原文|详情)\s*[(（]([^()（）]{2,30})[)）]")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(
     r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/|｜丨])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
@@ -155,7 +155,16 @@ def source_line(text: str) -> tuple[str, str] | None:
         plain = labelled[1]  # the address has a label of its own
     if (bare := _REPORTER.sub("", plain.strip())) != plain.strip() and _SOURCE_LINE.fullmatch(fold(bare)):
         plain = bare
-    for pattern in (_SOURCE_LINE, _SOURCE_VIA, _BY, _SOURCE_SAYS, _SOURCE_DASH, _SOURCE_BAR, _POINTED, _LONE_PARENTHESIS):
+    for pattern in (
+        _SOURCE_LINE,
+        _SOURCE_VIA,
+        _BY,
+        _SOURCE_SAYS,
+        _SOURCE_DASH,
+        _SOURCE_BAR,
+        _WHOLE_TEXT,
+        _LONE_PARENTHESIS,
+    ):
         match = pattern.fullmatch(fold(plain.strip()))
         told = (match[1].replace(url, "") if url else match[1]) if match else ""
         told = told if pattern is _SOURCE_DASH else _WHEN.sub("", told)  # behind a dash stands who signs, and the day
