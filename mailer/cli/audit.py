@@ -40,7 +40,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     Every reader frozen stands in exactly one state. Exits 1 when the counts do not add up. Uncertain deliveries are
     named: handed over, answer never seen.
     """
-    from mailer.cli.output import print_json, readers, show, table, talk, to_the_second
+    from mailer.cli.output import print_json, readers, said, show, table, talk, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
 
@@ -79,7 +79,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     else:
         zone = club.settings.newsletter.zone
         click.echo(f"{found.issue.slug}  {found.issue.title}")
-        terms = " + ".join(f"{count:,} {state}" for state, count in found.counts.items() if count)
+        terms = " + ".join(f"{count:,} {said(Sentence(state))}" for state, count in found.counts.items() if count)
         sign = "=" if found.balanced else "≠"
         what = "%(count)s frozen %(sign)s %(terms)s"
         show(Sentence(what, count=f"{found.issue.frozen:,}", sign=sign, terms=terms or 0))
@@ -88,7 +88,8 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
         if found.causes:
             click.echo()
             show(Sentence("Not accepted"))
-            table((Sentence("state"), Sentence("cause"), Sentence("readers")), found.causes)
+            causes = [(Sentence(state), Sentence(cause), count) for state, cause, count in found.causes]
+            table((Sentence("state"), Sentence("cause"), Sentence("readers")), causes)
         if found.uncertain:
             click.echo()
             show(Sentence("Uncertain: handed over, answer never seen"))

@@ -9,6 +9,23 @@ from typing import Any
 import click
 
 from mailer.cli import open_club
+from mailer.rendering.finding import Sentence
+
+_LABELS = {
+    "issue": Sentence("issue"),
+    "address": Sentence("address"),
+    "state": Sentence("state"),
+    "cause": Sentence("cause"),
+    "destination": Sentence("destination"),
+    "tries": Sentence("tries"),
+    "changed_at": Sentence("changed at"),
+    "language": Sentence("language"),
+    "subject": Sentence("subject"),
+    "edition_version": Sentence("edition version"),
+    "edition_sha256": Sentence("edition sha256"),
+    "message_sha256": Sentence("message sha256"),
+    "message_bytes": Sentence("message bytes"),
+}
 
 
 @click.command()
@@ -28,7 +45,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
     """
     from hashlib import sha256
 
-    from mailer.cli.output import print_json, table, to_the_second
+    from mailer.cli.output import print_json, show, table, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
     from mailer.mail.address import match_key
@@ -61,25 +78,33 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         lists = {"consents": found.consents, "attempts": found.attempts, "bounces": found.bounces}
         print_json(facts | {name: [dict(entry._mapping) for entry in rows] for name, rows in lists.items()})
         return
-    table(
-        ("", ""),
-        ((name.replace("_", " "), to_the_second(v, zone) if name == "changed_at" else v) for name, v in facts.items()),
-    )
+    shown = facts | {"state": Sentence(row.state), "cause": Sentence(row.cause)}
+    shown["changed_at"] = to_the_second(row.changed_at, zone)
+    table(("", ""), [(_LABELS[name], value) for name, value in shown.items()])
+    at, kind = Sentence("at"), Sentence("kind")
     for title, header, rows in (
-        ("Consents", ("at", "what", "from", "language", "wording"), [r[:5] for r in found.consents]),
         (
-            "Attempts",
-            ("at", "worker", "relay", "phase", "state", "reply"),
-            [(r.at, r.worker, r.relay, r.phase, r.state, f"{r.code or ''} {r.text}".strip()) for r in found.attempts],
+            Sentence("Consents"),
+            (at, Sentence("what"), Sentence("from"), Sentence("language"), Sentence("wording")),
+            [r[:5] for r in found.consents],
         ),
         (
-            "Bounces",
-            ("at", "by", "kind", "reason", "text"),
+            Sentence("Attempts"),
+            (at, Sentence("worker"), Sentence("relay"), Sentence("phase"), Sentence("state"), Sentence("reply")),
+            [
+                (r.at, r.worker, r.relay, r.phase, Sentence(r.state), f"{r.code or ''} {r.text}".strip())
+                for r in found.attempts
+            ],
+        ),
+        (
+            Sentence("Bounces"),
+            (at, Sentence("by"), kind, Sentence("reason"), Sentence("text")),
             [(r.at, r.via, r.kind, r.reason, r.text) for r in found.bounces],
         ),
     ):
         if rows:
-            click.echo(f"\n{title}")
+            click.echo()
+            show(title)
             table(header, ((to_the_second(r[0], zone), *(value or "" for value in r[1:])) for r in rows))
 
 

@@ -88,6 +88,7 @@ def test_an_editor_who_reads_chinese_is_told_in_chinese(club: Path, monkeypatch:
         *(run(*command.split()) for command in (f"retry {slug} --failed", f"cancel {slug}", f"cancel {slug} --yes")),
         *(run(*command.split()) for command in (f"report {slug}", "status", f"cancel {slug}", "dispatch")),
     ]
+    shown += [run("audit", slug), run("receipt", slug, "alice@example.com")]
     kept = r"mailer [a-z]+( --[a-z]+)?|Boathouse .*|--[a-z]+|from .* <|example.com|\[relay\]"
     for text in shown:
         assert re.search("[\u4e00-\u9fff]", text), text

@@ -34,6 +34,7 @@ FILES = [
             "cli/output.py",
             "cli/help.py",
             "cli/publish.py",
+            "cli/receipt.py",
             "cli/render.py",
             "cli/report.py",
             "cli/sending.py",
