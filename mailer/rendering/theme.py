@@ -77,10 +77,11 @@ def load(templates: Templates, folder: str = "issue") -> Theme:
         raise TemplateError(Sentence("not valid YAML: %(why)s", why=error.problem), where=f"{where}:{line}") from None
     except yaml.YAMLError as error:
         raise TemplateError(Sentence("not valid YAML: %(why)s", why=error), where=where) from None
-    if not isinstance(document, dict) or any(
-        not isinstance(document.get(key), dict) for key in ("light", "dark", "fonts", "labels")
-    ):
-        raise TemplateError(Sentence("a theme has the parts light, dark, fonts and labels"), where=where)
+    parts = document if isinstance(document, dict) else {}
+    for part in ("light", "dark", "fonts", "labels"):
+        if not isinstance(parts.get(part), dict):
+            what = "the part %(part)s is missing or empty; a theme has light, dark, fonts and labels"
+            raise TemplateError(Sentence(what, part=part), where=f"{where}:{_line(text, part)}")
     for mode in ("light", "dark"):
         _check_colours(document[mode], mode, text, where)
     for lang, font in document["fonts"].items():
@@ -122,7 +123,10 @@ def _luminance(colour: str) -> float:
 
 def _check_colours(colours: Mapping[str, Any], mode: str, text: str, where: str) -> None:
     for token in TOKENS:
-        value = colours.get(token)
+        if token not in colours:
+            what = "%(mode)s lacks %(token)s; give it a colour such as '#0a5577'"
+            raise TemplateError(Sentence(what, mode=mode, token=token), where=f"{where}:{_line(text, mode)}")
+        value = colours[token]
         if not isinstance(value, str) or not _COLOUR.fullmatch(value):
             what = "%(mode)s %(token)s must be a colour such as '#0a5577', in quotes and small letters"
             place = f"{where}:{_line(text, token, mode)}"

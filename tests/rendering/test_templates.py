@@ -73,7 +73,8 @@ def test_the_shipped_theme_is_readable_in_both_modes(theme):
         ('ink: "#222222"', "ink: black", "light ink must be a colour"),
         ("light:", "light: [", "not valid YAML"),
         ('ink: "#222222"', 'ink： "#222222"', "the colon behind 'ink' is full-width"),
-        ("dark:", "darker:", "light, dark, fonts and labels"),
+        ("dark:", "darker:", "the part dark is missing"),
+        ('  ink: "#e6e3dd"', '  nik: "#e6e3dd"', "dark lacks ink"),
         ("  en: -apple-system", "  en: <x>", "font stack"),
     ],
 )
@@ -83,7 +84,10 @@ def test_a_theme_that_cannot_be_read_is_refused_with_its_line(tmp_path, template
     made = club_templates(tmp_path, **{"issue__theme.yaml": text.replace(old, new, 1)})
     with pytest.raises(TemplateError, match=words) as caught:
         themes.load(made)
-    assert "theme.yaml" in caught.value.where
+    file, _, line = caught.value.where.rpartition(":")
+    assert file.endswith("theme.yaml")
+    wanted = {"dark lacks ink": "dark:", "the part dark is missing": text.splitlines()[0]}.get(words, new.strip()[:9])
+    assert text.replace(old, new, 1).splitlines()[int(line) - 1].strip().startswith(wanted) or "YAML" in words
 
 
 @pytest.mark.parametrize(
