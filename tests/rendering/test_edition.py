@@ -96,6 +96,13 @@ def test_a_quotation_has_its_bar_where_lines_begin(lang, side, other, issue, clu
     assert f"margin-{side}:16px" in quote[2]
 
 
+def test_words_and_an_address_in_latin_letters_keep_their_order_below_arabic(issue, club, theme, templates):
+    made = edition.render(replace(issue, lang="ar"), club=club, theme=theme, templates=templates)
+    assert re.search(r'<p dir="auto"[^>]*>You get this mail', made.html)
+    assert re.search(r'<p dir="auto"[^>]*>Quay News<br>1 Quay Street', made.html)
+    assert 'dir="auto"' not in edition.render(issue, club=club, theme=theme, templates=templates).html
+
+
 def test_a_list_inside_a_list_leaves_no_gap(issue, club, theme, templates):
     parted = (Section("", (Item("A headline", "- a\n  - b\n- c"),)),)
     made = edition.render(replace(issue, sections=parted), club=club, theme=theme, templates=templates)
