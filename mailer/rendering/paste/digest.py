@@ -150,6 +150,9 @@ class _Reader:
         if found is None and (parted := inline.part(self.lines, self.report)):
             self.lines = parted
             found = outline.find(self.lines)
+        if found is not None and (parted := inline.fill_gaps(self.lines, found.starts, self.report)):
+            self.lines = parted
+            found = outline.find(self.lines)
         bracketed = found is not None and found.family == "bracketed"
         if found is not None and alone.name(self.lines, found.starts, self.report, bracketed=bracketed):
             found = outline.find(self.lines)

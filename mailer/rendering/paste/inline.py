@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mailer.rendering.paste import enumerators, grammar
@@ -36,6 +38,26 @@ def part(lines: list[Line], report: Report) -> list[Line]:
     return parted if len(parted) > len(lines) else []
 
 
+def fill_gaps(lines: list[Line], starts: Iterable[int], report: Report) -> list[Line]:
+    """The lines with items that stand behind others on one line taken apart, where just their numbers are missing.
+
+    [] where there are none.
+    """
+    numbered = [(at, found[0].number) for at in sorted(starts) if (found := enumerators.marks(lines[at].text))]
+    cut: dict[int, list[str]] = {}
+    for (at, number), (_, following) in itertools.pairwise(numbered):
+        places = _places(lines[at].text, number + 1)
+        if following > number + 1 and len(places) == following - number - 1:
+            cut[at] = _cut(lines[at].text, places)
+    if cut and (places := _places(lines[numbered[-1][0]].text, numbered[-1][1] + 1)):
+        cut[numbered[-1][0]] = _cut(lines[numbered[-1][0]].text, places)
+    for at, pieces in cut.items():
+        what = "%(count)s items in one paragraph put on lines of their own"
+        report.add(lines[at].number, "inline", what, count=len(pieces))
+    parted = [[replace(line, text=text) for text in cut.get(at, [line.text])] for at, line in enumerate(lines)]
+    return [line for some in parted for line in some] if cut else []
+
+
 def _without_farewell(text: str) -> list[str]:
     """The last item, and what is said to the readers in a sentence behind it, on a line of its own."""
     match = re.fullmatch(r"(.+[。！!?？；;)）】\]])\s*([^。！!?？；;)）】\]]+[。！!～~]*)", text)
@@ -44,15 +66,23 @@ def _without_farewell(text: str) -> list[str]:
 
 def _pieces(text: str) -> list[str]:
     """What stands before number 1, and the text from each number to the next; [] where the numbers do not run on."""
-    cuts: list[int] = []
+    cuts = _places(text, 1)
+    return _cut(text, cuts) if cuts else _clauses(text)
+
+
+def _places(text: str, first: int) -> list[int]:
+    """Where the numbers from `first` on stand in a text."""
+    places: list[int] = []
     for match in _PLACE.finditer(text):
         mark = next(iter(enumerators.marks(text[match.start() :])), None)
-        if mark is not None and mark.number == len(cuts) + 1:
-            cuts.append(match.start())
-    if not cuts:
-        return _clauses(text)
-    ends = [*cuts[1:], len(text)]
-    return [text[: cuts[0]].strip(), *(text[one:two].strip() for one, two in zip(cuts, ends, strict=True))]
+        if mark is not None and mark.number == first + len(places):
+            places.append(match.start())
+    return places
+
+
+def _cut(text: str, places: list[int]) -> list[str]:
+    """What stands before the first of some places, and from each to the next."""
+    return [text[one:two].strip() for one, two in itertools.pairwise([0, *places, len(text)])]
 
 
 def _clauses(text: str) -> list[str]:
