@@ -30,7 +30,8 @@ _FORWARD = re.compile(
 WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
 REPLY = 25  # lines of an answer above what it quotes
 _HEADER = re.compile(
-    r"(from|sent|to|cc|date|subject|re|reply-to|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
+    r"(from|sent|to|cc|date|subject|re|reply-to|(?:content|list|x|mime|message|delivered|return)-[a-z-]+|received"
+    r"|[发寄]件[人者]|发送时间|发送日期|寄件日期|收件[人者]|抄送|副本|日期|时间|主题|主旨)"
     r"\s*[:：]\s*(.*)",
     re.IGNORECASE,
 )

@@ -35,6 +35,7 @@ _END_SAYS = re.compile(
 )
 _END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
+_END_CORNERS = re.compile(r"^(.*\S)\s+「([^「」]{2,24})」$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
 )
@@ -83,6 +84,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         _END_VIA,
         _END_SAYS,
         _END_CODE,
+        _END_CORNERS,
         _END_FIELD,
         _END_DASH,
         *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),
