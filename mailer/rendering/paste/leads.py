@@ -12,7 +12,8 @@ from mailer.model.columns import width
 SEPARATOR = re.compile(r"\s*[;；]\s*|\s+[|｜丨]\s+|\s*[◆●•·]\s+|\s*[①-⑳❶-❿]\s*")
 PREFIX = re.compile(
     r"^\W*(?:今日|本期|一句话)?(?:头条|要闻|导读|看点|要点|提要|[速快]读|[速快一]览|聚焦|摘要|内容提要|重点)(?:新闻|速览|导读)?\s*[:：丨|]\s*"
-    r"|^(?:good (?:morning|afternoon|evening)[^:;]{0,24}[.!]\s+)?(?:today|headlines?|top stories|in (?:this|today['’]s) (?:issue|edition)|in brief|inside"
+    r"|^(?:good (?:morning|afternoon|evening)[^:;]{0,24}[.!]\s+)?"
+    r"(?:today|headlines?|top stories|in (?:this|today['’]s) (?:issue|edition)|in brief|inside"
     r"|leads?|also|tl;?dr)\s*[:：]\s*",
     re.IGNORECASE,
 )

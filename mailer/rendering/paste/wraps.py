@@ -20,6 +20,7 @@ LONGER = 3  # lines that may be longer than the column
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _DANGLING = re.compile(r"\b(?:in|of|the|to|and|for|an?|at|by|with|from|on|or|as|its|their)$")  # ends no headline
+_OPENED, _CLOSING = re.compile(r"[(（][^()（）]{0,40}$"), re.compile(r"[^()（）]{1,40}[)）]")
 _HYPHEN = re.compile(r"[A-Za-z][a-z]+-$")
 _SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
@@ -62,6 +63,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
             and (
                 (previous_line in full)
                 or _is_parted(last.text, line.text)
+                or (_OPENED.search(last.text) and _CLOSING.fullmatch(line.text))
                 or (wrapped and _was_full(line.text, previous, widest) and _continues(last.text, line.text))
                 or _runs_on(last.text, line.text, previous, min(45, narrowest))
             )
