@@ -44,6 +44,10 @@ _SPEAKER_BEHIND = re.compile(
 )
 # WhatsApp on a phone of the other kind.
 _SPEAKER_DASH = re.compile(r"\d[\d/.-]+,? \d{1,2}:\d{2}(?: ?[AP]M)? [-–] ([^:：]{1,40}): ?(.*)", re.IGNORECASE)
+# Discord.
+_SPEAKER_AT = re.compile(
+    r"(\S.{0,30}?)(?: BOT| APP)? [—–-] (?:today|yesterday|[\d/]{6,10}) (?:at )?\d{1,2}:\d{2}(?: ?[AP]M)?()", re.I
+)
 _YEAR = re.compile(r"\d{4}[-/.年]\d|\d[-/.]\d{4}")
 # QQ, which writes a number behind the name.
 _SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} (\S.{0,20}?)[(<（]\S{4,40}[)>）]()")
@@ -52,7 +56,7 @@ _COLUMNS = re.compile(
 )  # as LINE saves them
 _TIMECODE = re.compile(r"(?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3} --> (?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3}.*")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
-_FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED)
+_FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED, _SPEAKER_AT)
 _BUTTONS = re.compile(rf"(?:{SIGN}\s?\w{{1,12}}(?:\s+|$)){{2,6}}")
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(?: ?[AP]M)?", re.IGNORECASE)
 _CLOCK = re.compile(
@@ -127,7 +131,9 @@ def without_speakers(lines: list[Line], forward: Forward, report: Report) -> lis
     teller = max(amounts, key=lambda name: amounts[name])
     if pattern is _SPEAKER_ABOVE and len(amounts) == len(said) and amounts[teller] * 5 < sum(amounts.values()) * 4:
         return lines
-    if not forward.sent and _YEAR.search(said[0][0].text):
+    if not forward.sent and (
+        _YEAR.search(said[0][0].text) or re.search(r"(?<!\d)\d{1,2}[-月]\d{1,2}日? \d", said[0][0].text)
+    ):
         forward.sent, forward.date_line = said[0][0].text, said[0][0].number
     report.add(said[0][0].number, "chat", "time and name removed from %(count)s messages", count=len(said))
     kept: list[Line] = []

@@ -191,6 +191,8 @@ class _Ending:
         apart = not self.lines[index - 1].text and grammar.is_strong_call(text) and grammar.is_join(text)
         if apart and not any(line.text for line in self.lines[index + 1 :]):
             return True
+        if not told and not self._have_texts() and len(self.found.starts) > LEAST and grammar.is_join(text):
+            return True
         if not told and (self._have_texts() or not grammar.is_strong_call(text)):
             return False
         rest = [line.text for line in self.lines[index + 1 :] if line.text]

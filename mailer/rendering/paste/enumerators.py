@@ -71,9 +71,9 @@ _PATTERNS = (
         ),
     ),
     ("spelled", re.compile(rf"({'|'.join(_WORDS)})\s*(?:[:：—–]|[.-]\s)\s*(\S.*)", re.IGNORECASE)),
-    ("nth", re.compile(rf"({'|'.join(_ORDINALS)})(?:ly)?(?:\s*[:：,，—–]\s*|\s+-\s+)(\S.*)", re.IGNORECASE)),
+    ("nth", re.compile(rf"({'|'.join(_ORDINALS)})(?:ly| up| off)?(?:\s*[:：,，—–]\s*|\s+-\s+)(\S.*)", re.IGNORECASE)),
     ("nth", re.compile(rf"([{_HAN}])[是为則则][:：，,]?\s*(\S.{{3,}})")),
-    ("share", re.compile(r"(\d{1,2})/\d{1,2}[.、:：)]?\s+(\S.*)")),
+    ("share", re.compile(r"[(（\[]?(\d{1,2})/\d{1,2}[.、:：)）\]]?\s+(\S.*)")),
     ("sub", re.compile(r"\d{1,2}[.-](\d{1,2})[.、)）]?\s+(\S.*)")),
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     (
@@ -95,7 +95,7 @@ _SIGNS_FIRST = re.compile(r"^(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2580-\u25ff
 _SIGNED = re.compile(rf"(?:{SIGN}\s*)+(?=\S)")
 # Any sign or picture may stand before items; circled numbers are none.
 _BULLET = re.compile(
-    r"([-*•·‧・●※⁃¶»]|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
+    r"([-*•·‧・●※⁃¶»]|\+(?=\s)|[\u2190-\u2319\u2322-\u23ff\u2580-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
     rf"|{FLAG})\ufe0f?\s*(\S.*)"
 )
 _DISCS = str.maketrans(dict.fromkeys("🟠🟡🟢🔵🟣🟤⚫⚪", "🔴"))

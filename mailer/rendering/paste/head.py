@@ -71,7 +71,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
         reader.masthead.take_name(*plainest)
         report.keep(plainest[1].number, plainest[0])
     elif worded := naming.worded_below(lines, head.newsletter):
-        report.drop(lines[0].number, "line of the head dropped", head.newsletter)
+        if head.newsletter not in worded[0]:
+            report.drop(lines[0].number, "line of the head dropped", head.newsletter)
         reader.masthead.take_name(*worded)
         report.keep(worded[1].number, worded[0])
     head_words = " ".join([*(line.text for line in lines), forward.subject])

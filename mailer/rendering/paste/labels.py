@@ -20,8 +20,13 @@ _LABELLED = re.compile(
     r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨·・／/]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,6}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z'’]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
-    r")|-\s+|>{1,3}\s*|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
+    r")|-\s+|(?:<-+|-+>|=+>|<=+)\s*|>{1,3}\s*"
+    r"|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
     r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)(?:(?<=[A-Za-z])\.)?",
+)
+# A name behind a dash, where no sentence has ended.
+_DASHED = re.compile(
+    r"(?P<before>\S.{7,}?)\s+(?P<label>——|--|[—–])\s*(?P<name>[^\W\d_][^—–。！？,，]{1,30}?)(?P<behind>)"
 )
 # A name without a label behind the last full stop.
 BARE = re.compile(
@@ -193,6 +198,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             tail = BARE.fullmatch(parted[2])
         match, before = (whole, "") if whole else (tail, links.cut(line.text, parted[1]) if parted else "")
         addressed = "://" in links.strip(line.text)[0]
+        if match is None and (dashed := _DASHED.fullmatch(plain)) and not _is_marked(plain):
+            match, before = dashed, links.cut(line.text, dashed["before"])
         if match and match["label"].strip() == "#":
             continue  # a tag
         if match and match["label"].strip() == "-" and not BARE.fullmatch(match["name"].strip()):
@@ -205,6 +212,10 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             known = _is_known(line.text, match["label"])
             found.append(_End(index, before, match["label"], match["name"].strip(), known))
     return found
+
+
+def _is_marked(text: str) -> bool:
+    return enumerators.is_numbered(text) or enumerators.bullet(text) is not None
 
 
 def _without_address(text: str) -> str:

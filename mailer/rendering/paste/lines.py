@@ -18,7 +18,7 @@ from mailer.rendering.paste.tails import source_at_end
 from mailer.rendering.paste.wraps import unwrap
 
 _INVISIBLE = re.compile(
-    "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\x00-\x08\x0b-\x1f\x7f-\x9f\ue003-\uf8ff]"
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\ufe0e\x00-\x08\x0b-\x1f\x7f-\x9f\ue003-\uf8ff]"
 )
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _WIDE_SIGNS = re.compile(r"(?<=\d)(?:．(?=\d)|[％])")
@@ -62,6 +62,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
         for index, (number, text) in enumerate(lines)
         if text or index < 2 or lines[index - 1][1] or lines[index - 2][1]  # two empty lines say as much as a thousand
     ]
+    clean = _barred(clean, report)
     clean = _nested(_listed(clean, report), dict(lines), report)
     unquoted = quotes.without_marks(clean, report)
     narrowest = 30 if unquoted is not clean else 60  # what was quoted came by mail, where lines are broken
@@ -91,6 +92,7 @@ def _clean(text: str, number: int, report: Report) -> str:
         report.add(number, "full-width", "full-width digits written narrow")
     plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
     plain = _without_tags(re.sub(r"^\[ (.+) \]$", r"[\1]", plain), number, report)
+    plain = re.sub(r"^\[[ xX✓√]?\]\s*(?=\S)", "", plain)  # of a list of tasks
     plain = re.sub(r"^((?:> ?)*)\[!\w+\][+-]?\s*", r"\1", plain)
     coded = _NUMBER_CODE.sub(lambda match: f"{_NUMBERS.index(match[0].strip(': ')) + 1}. ", plain)
     bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", coded))))
@@ -129,6 +131,17 @@ def _listed(clean: list[Line], report: Report) -> list[Line]:
     return [
         replace(line, text=f"- {line.text[2:]}") if dash else line for line, dash in zip(clean, dashed, strict=True)
     ]
+
+
+def _barred(clean: list[Line], report: Report) -> list[Line]:
+    """The lines with double strokes between their parts (`one // two`) written with bars."""
+    found = {line for line in clean if re.search(r"\S\s+//\s+\S", line.text)}
+    if len(found) < 3:
+        return clean
+    report.add(
+        clean[0].number, "bars", "double strokes between parts of %(count)s lines read as bars", count=len(found)
+    )
+    return [replace(line, text=re.sub(r"\s+//\s+", " | ", line.text)) if line in found else line for line in clean]
 
 
 def _nested(clean: list[Line], pasted: dict[int, str], report: Report) -> list[Line]:

@@ -68,6 +68,10 @@ def worded_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
     if below := _dated_below(lines, name):
         return below
     filled = [line for line in lines if line.text]
+    for line in filled:
+        longer = _name(links.strip(line.text)[0])
+        if longer.startswith(name) and len(longer) > len(name) and not re.search(r"[】」》\]]", longer):
+            return longer, line
     at = next((i for i, line in enumerate(filled) if name in links.strip(line.text)[0]), len(filled))
     if (
         WORDS.search(fold(name))

@@ -59,6 +59,7 @@ FOOT = re.compile(
     r"|(?:\d+ )?(?:likes?|repl(?:y|ies)|reactions?|comments?|views?)(?: \d+)?(?: last reply.*)?\W*$"
     r"|\S+\.(?:csv|tsv|xlsx?|docx?|pptx?|pdf|txt|md|eml)$|[(（\[【][^()（）]*\d{1,2}:\d{2}[^()（）]*[)）\]】]$"
     r"|\d+ (?:points?|comments?|views?|likes?|shares?)\b.*\bago\b"
+    r"|(?:[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\s*\d+\s*){1,8}$"
     r"|\[(?:语音|图片|视频|表情|动画表情|voice|audio|image|video|sticker)\]"
     r"|(?:全部|所有)?(?:未读|收件箱|unread|inbox|all)\s*[(（]\d+[)）]$|(?:消息|信息|messages).{0,24}(?:端到端|end-to-end)"
     r"|(?:条数|数量|总数|字数|共计|阅读量|浏览量?)\s*[:：]\s*\d+"

@@ -176,6 +176,11 @@ def _headless(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, s
     """The lines with the rows of a table that has no head taken apart; [] where there is none."""
     start = next((at for at, (_, text) in enumerate(lines) if "\t" in text.strip()), len(lines))
     stop = next((at for at in range(start, len(lines)) if "\t" not in lines[at][1].strip()), len(lines))
+    if (
+        start < stop and re.search(r"20\d\d\D", lines[start][1]) and start == _first(lines)
+    ):  # name and day, in two cells
+        lines = [*lines[:start], (lines[start][0], " ".join(lines[start][1].split("\t"))), *lines[start + 1 :]]
+        start += 1
     rows = [text.split("\t") for _, text in lines[start:stop]]
     found = tables.columns(rows)
     if not found and (found := tables.columns(rows[1:])):  # the names of the columns are none that are known
@@ -186,6 +191,10 @@ def _headless(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, s
         return []
     report.add(lines[start][0], "table", "read as rows of a table without a head", " | ".join(found))
     return [*lines[:start], *_rows(lines[start:stop], found, report), *lines[stop:]]
+
+
+def _first(lines: list[tuple[int, str]]) -> int:
+    return next((at for at, (_, text) in enumerate(lines) if text.strip()), 0)
 
 
 def _cells(text: str) -> str:

@@ -34,6 +34,7 @@ _ENDS = re.compile(
     rf"{_NAME.replace('?P<name>', '?P<other>')})\.",
     re.DOTALL,
 )
+_TURN = re.compile(r"^(?:first|second|third|fourth|fifth|next|then|finally|last)(?:ly| up| of all)?,\s+", re.IGNORECASE)
 _PART = re.compile(
     r"(?:首先|先|接下来|接着|再|然后|下面|另外|其次|最后)[，,]?(?:我们|让我们)?(?:一起|再|来|先|就)*(?:看看|看到|看|关注|说说|聊聊|了解|听听)(?:一下)?(?:今天的)?"
     r"(?P<title>[\u3400-\u9fff]{2,10}?)(?:方面|领域)?(?:的?(?:消息|新闻|动态|资讯))?[。：:，,]\s*(?P<rest>\S.*)",
@@ -97,6 +98,7 @@ def _is_told(line: Line) -> bool:
 def _item(line: Line, match: re.Match[str]) -> Line:
     before = links.cut(line.text, match.string[: match.start("rest")])
     rest = links.cut(line.text, match["rest"]) if match.start("rest") == 0 else line.text[len(before) :]
+    rest = _TURN.sub("", rest)
     stop = "" if re.search(r"[.。!！?？”\"]$", rest) else "."
     return replace(line, text=f"● {rest[:1].upper()}{rest[1:]}{stop}（来源：{_named(match)}）")
 

@@ -7,11 +7,12 @@ import re
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, links, sources, tails
-from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
 _SENTENCE = re.compile(r"[.。!！?？…;；:：，,]['\"”’」』)）]*$")
 MOST_PARAGRAPHS = 6
+LEAST = 3  # blocks with a source
 
 
 def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
@@ -55,3 +56,25 @@ def is_text(text: str) -> bool:
 def _is_dated(text: str) -> bool:
     found = dates.find(text, dates.SOME_DAY)
     return found is not None and (found[3] - found[2]) * 2 > len(text)
+
+
+def without_source(lines: list[Line], blocks: int, ends: list[int]) -> list[int]:
+    """Where items begin that name no source: blocks of a headline and its text, as all others have with a source."""
+    whole = list(blocks_of(lines))
+    told = [block for block in whole if any(i in ends for i in block)]
+    alike = [block for block in told if len(block) > 2 and is_headline(lines[block[0]])]
+    if len(told) < LEAST or len(alike) < len(told) or len(told) < blocks:
+        return []
+    lengths = {len(block) - 1 for block in told}
+    narrowest = min(width(lines[block[0]].text) for block in told)
+    return [
+        block[0]
+        for block in whole
+        if block not in told
+        and block[0] > told[0][0]
+        and len(block) in lengths
+        and width(lines[block[0]].text) * 5 >= narrowest * 4  # what is narrower is a title
+        and is_headline(lines[block[0]])
+        and is_text(lines[block[1]].text)
+        and not any(grammar.is_foot_or_call(lines[i].text) for i in block)
+    ]

@@ -52,7 +52,7 @@ _VIA_FIRST = re.compile(r"^(?:via|source|from)[\s:：]+", re.IGNORECASE)
 _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息))(?:报道|消息)?[。]?"
 )
-_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})")
+_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})\s*[|｜丨]?")
 _WHOLE_TEXT = re.compile(r"\W*(?:查看|阅读|点击)?(?:全文|原文|详情)\s*[(（]([^()（）]{2,30})[)）]")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from mailer.model.columns import width
+from mailer.rendering.paste.sources import is_medium
 
 LEAST = 3  # rows
 WIDEST_NAME = 24  # columns of a source's or a field's name
@@ -36,7 +37,8 @@ def columns(rows: Sequence[list[str]]) -> list[str]:
     for at in open_:
         named = all(_NAME.fullmatch(cell) and width(cell) <= WIDEST_NAME for cell in cells[at])
         if not found[at] and named:
-            found[at] = "section" if at < headline else "source"
+            media = len({*cells[at]}) * 3 > len(rows) * 2 and sum(map(is_medium, cells[at])) * 2 >= len(rows)
+            found[at] = "section" if at < headline and not media else "source"
     told = [name for name in found if name]
     sure = {"number", "source", "link", "date"} & {*told}
     return found if sure and len(told) == len({*told}) == len(found) else []

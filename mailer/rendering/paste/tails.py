@@ -18,7 +18,7 @@ _BEFORE = re.compile(
     r"(?:[【(（]([^【】()（）]{2,20})[】)）]\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*|([\u3400-\u9fff]{3,10})[：:]\s*)(\S.*)"
 )
 _END_PARENTHESIS = re.compile(
-    r"^(.*?)\s*[(（【\[〔〖]([^()（）【】\[\]〔〕〖〗]{1,60})[)）】\]〕〗]\s*([.。;；]?)$", re.DOTALL
+    r"^(.*?)\s*[(（【\[〔〖<〈‹]([^()（）【】\[\]〔〕〖〗<>〈〉‹›]{1,60})[)）】\]〕〗>〉›]\s*([.。;；]?)$", re.DOTALL
 )
 _END_LABEL = re.compile(
     rf"^(.*(?:[.!?。！？…”\"』」)）\s～~]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)({NAME})[.。；;]?$",
@@ -34,7 +34,7 @@ _END_SAYS = re.compile(
     re.DOTALL,
 )
 _END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
-_END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`({NAME})`$", re.DOTALL)
+_END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`\s*({NAME})\s*`$", re.DOTALL)
 _END_CORNERS = re.compile(r"^(.*\S)\s+「([^「」]{2,24})」$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL

@@ -18,6 +18,7 @@ SHORT = 24  # columns of a button of the page
 SHORTEST = 8  # columns of a word or two, which is a title above a headline
 
 _CAPITALS = re.compile(r"(?=.*[A-Z]{2})[A-Z][A-Z0-9 &'’/–-]{2,40}")
+_FIELD = re.compile(r"[\u3400-\u9fff]{2,4}[：:]\s*\S{1,8}")
 _COUNTED = re.compile(r"(?:[(（]\s*共?|共)\s*(\d{1,2})\s*[条则則篇件]")
 _SIGNED = re.compile(rf"({enumerators.SIGN})\s*(\w.{{3,}})")
 
@@ -71,7 +72,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
             if len(block) > few and dates.find(lines[block[0]].text, dates.SOME_DAY):
                 block = block[1:]  # name and date stand directly above the first item
         headlines = len(block) > 2 and all(shapes.is_headline(lines[i]) for i in block[:2])
-        if headlines and not _are_one(lines, *block[:2]):
+        if headlines and not (_are_one(lines, *block[:2]) or _FIELD.fullmatch(lines[block[1]].text)):
             block = block[1:]  # a section's title stands above the headline
         if (
             len(block) == 2
@@ -85,7 +86,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         if block and not (above_all or foot):  # a source of the whole digest stands below its name and day
             blocks.append(block)
         previous = index
-    firsts = _below_titles(lines, blocks)
+    firsts = sorted({*_below_titles(lines, blocks), *shapes.without_source(lines, len(blocks), ends)})
     starts = {index: lines[index].text for index in firsts}
     if len(starts) < 3 or (not alone and any(start in behind or width(text) > 80 for start, text in starts.items())):
         return {}, ""
