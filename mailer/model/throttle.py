@@ -77,6 +77,11 @@ class Throttle:
     pause: float
     rule: str
 
+    @property
+    def is_by_second(self) -> bool:
+        """Whether it is about a limit by the second, which is over in a moment."""
+        return self.pause < MINUTE
+
 
 def throttle_of(reply: Reply, phase: Phase, domain: str) -> Throttle | None:
     """Whether a refusal asks us to go slower, and whom it is about; None when it says something else.

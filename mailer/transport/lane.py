@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from mailer.errors import RelayError
@@ -19,6 +20,9 @@ NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
 LEAST_PACE = 1.0  # messages a second; slower, and what was known is forgotten
+LEARNED_CUT = 0.96  # of a learned limit by the second, when it was still too much
+LEARNED_GROWTH = 0.0007  # of it, every second
+FIRST_GROWTH = 0.01  # until it was too much: what was under way at the first answer was not counted yet
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
@@ -54,11 +58,15 @@ class Lane:
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
     unheard: int = 0  # messages it took in a row without an answer
+    learned: float = 0.0  # messages a second that it takes at most, by its own answers; 0 where none said so
     _pace: float = 0.0
     _claimed: int = 0  # by the last claim, while no pace is known
     _next_slot: float = 0.0
     _begun: int = 0
     _answered: deque[float] = field(default_factory=deque)
+    _taken: deque[float] = field(default_factory=lambda: deque(maxlen=1000), repr=False)  # when, lately
+    _learned_at: float = -inf
+    _growth: float = 0.0
     _first_unheard: float = 0.0  # known since
     _last_begun: float = 0.0  # of the unheard
 
@@ -71,7 +79,7 @@ class Lane:
 
     def wait(self, now: float) -> float:
         """Seconds until the pace allows the next message."""
-        if not self.per_second:
+        if not self._is_paced:
             return 0.0
         window, counted = self._window, self.counted(now)
         if not window.limit:
@@ -85,18 +93,40 @@ class Lane:
         return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
 
     @property
+    def _is_paced(self) -> bool:
+        return bool(self.per_second or self.learned)
+
+    @property
     def _window(self) -> Window:
-        whole = second_window(self.per_second)
-        return whole if self.part is None else Window(self.part, whole.seconds)
+        """The narrower of this worker's part of the relay's limit by the second and of what it learned."""
+        windows = [second_window(rate) for rate in (self.per_second, self.learned) if rate]
+        if self.per_second and self.part is not None:
+            windows[0] = Window(self.part, windows[0].seconds)
+        return min(windows, key=lambda window: window.limit / window.seconds)
 
     @property
     def _rate(self) -> float:
         """Messages a second, at most."""
         return self._window.limit / self._window.seconds
 
+    def took(self, now: float) -> None:
+        """The relay took a message."""
+        self._taken.append(now)
+
+    def too_fast(self, now: float) -> bool:
+        """It takes no more in a second than it took in the last one; False for an answer to what was under way then."""
+        if now < self._learned_at + 1.0:
+            return False
+        lately = max(1, sum(moment > now - 1.0 for moment in self._taken))
+        self._growth = LEARNED_GROWTH if self.learned else FIRST_GROWTH
+        self.learned = min(self.learned * LEARNED_CUT or inf, lately)
+        self._learned_at = now
+        self._next_slot = self.claim_at = now + 1.0
+        return True
+
     def counted(self, now: float) -> int:
         """How many messages the relay may count at this moment in its window of a second; 0 where it has none."""
-        if not self.per_second:
+        if not self._is_paced:
             return 0
         while self._answered and self._answered[0] <= now - self._window.seconds - MARGIN_SECONDS:
             self._answered.popleft()
@@ -104,18 +134,18 @@ class Lane:
 
     def is_free(self, now: float) -> bool:
         """Whether a message may begin now, with nobody waiting for a place before it."""
-        return not (self.per_second and self.turn.locked()) and not self.wait(now)
+        return not (self._is_paced and self.turn.locked()) and not self.wait(now)
 
     def take(self, now: float) -> None:
         """Use the place in the pace that has come; `answered` or `not_sent` ends it."""
         self._begun += 1
-        if self.per_second and self._rate:
+        if self._is_paced and self._rate:
             self._next_slot = max(now, self._next_slot + 0.5 / self._rate) + 0.5 / self._rate
 
     def answered(self, now: float) -> None:
         """A message that had taken its place was sent, or tried."""
         self._begun -= 1
-        if self.per_second:
+        if self._is_paced:
             self._answered.append(now)
 
     def not_sent(self) -> None:
@@ -138,7 +168,7 @@ class Lane:
     def most(self, seconds: float, limit: int) -> int:
         """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
         wanted = min(max(self._pace * seconds, self.connections, 2 * self._claimed), limit)
-        return max(1, int(min(wanted, self._rate * seconds) if self.per_second else wanted))
+        return max(1, int(min(wanted, self._rate * seconds) if self._is_paced else wanted))
 
     def low_water(self, seconds: float, limit: int) -> int:
         """So much ready, and more is to be claimed: half of what is sent in `seconds`, or of the last claim.
@@ -158,6 +188,7 @@ class Lane:
         pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
         self._pace = pace if pace >= LEAST_PACE else 0.0
         self.recorded = self._claimed = 0
+        self.learned *= 1 + self._growth * seconds
 
     # --- the circuit breaker
 

@@ -332,13 +332,26 @@ def test_a_throttle_of_the_relay_itself_sends_back_all_that_is_ready_for_it_and_
     table.lane.ready.append(waiting)
     table.other.ready.append(elsewhere)
     table.answer(
-        refused, Result(Phase.MAIL, Reply(454, ("Throttling failure: Maximum sending rate exceeded " + "x" * 600,)))
+        refused, Result(Phase.MAIL, Reply(454, ("Throttling failure: Daily message quota exceeded " + "x" * 600,)))
     )
     assert table.desk.page.released == [waiting]
     assert list(table.other.ready) == [elsewhere]
     (slowdown,) = table.desk.page.slowdowns.values()
     assert (slowdown.key, len(slowdown.cause)) == (RELAY + "main", 500)
     assert table.told == ["deferred by w", f"main is slowed for {slowdown.pause:g} s"]
+
+
+def test_a_throttle_by_the_second_sets_the_pace_of_this_relay_and_slows_nothing_for_longer(table: Table) -> None:
+    for work in table.work(*["example.com"] * 14):
+        table.answer(work, TAKEN)
+    refused, again, waiting = table.work("qq.com", "example.com", "example.com")
+    table.lane.ready.append(waiting)
+    said = Result(Phase.DOT, Reply(454, ("Throttling failure: Maximum sending rate exceeded",)))
+    table.answer(refused, said)
+    table.answer(again, said)  # it was under way
+    assert (table.lane.learned, table.other.learned) == (14, 0)
+    assert (table.desk.page.slowdowns, table.desk.page.released) == ({}, [waiting])
+    assert table.told[14:] == ["deferred by w", "main is slowed for 2 s", "deferred by w"]
 
 
 def test_a_throttle_of_a_provider_sends_back_its_readers_from_every_relay(table: Table) -> None:
@@ -364,7 +377,7 @@ def test_what_was_being_claimed_when_a_throttle_or_a_refusal_of_ours_came_goes_b
 
 def test_what_was_being_claimed_for_a_relay_that_throttles_goes_back_whole(table: Table) -> None:
     (throttled,) = table.work("example.com")
-    table.answer(throttled, Result(Phase.MAIL, Reply(454, ("Throttling failure: Maximum sending rate exceeded",))))
+    table.answer(throttled, Result(Phase.MAIL, Reply(454, ("Throttling failure: Daily message quota exceeded",))))
     late = table.work("example.com", "example.org")
     for lane in (table.lane, table.other):
         lane.ready.extend(late)

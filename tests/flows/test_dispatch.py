@@ -952,13 +952,13 @@ async def test_what_is_ready_for_a_provider_that_throttles_goes_back_untried(sta
 
 
 async def test_a_throttle_of_our_own_relay_slows_that_relay_and_costs_nobody_a_try(stage: Stage) -> None:
-    limit = refuse("mail", "454 4.7.0 Throttling failure: Maximum sending rate exceeded", skip=6, times=1)
+    limit = refuse("mail", "432 4.3.2 Concurrent connections limit exceeded", skip=6, times=1)
     async with Relay(limit) as relay, asyncio.timeout(30):
         run = asyncio.create_task(stage.dispatcher(relay, connections=1).run())
         await _until(lambda: bool(stage.db.read(budgets.slowed, stage.now)))
         (slowed,) = stage.db.read(budgets.slowed, stage.now)
         assert slowed.key == "relay"
-        assert "Maximum sending rate exceeded" in slowed.cause
+        assert "Concurrent connections" in slowed.cause
         assert stage.counts()["failed"] == 0
         assert len(relay.accepted) == 6
         stage.now += HOUR

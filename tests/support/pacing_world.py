@@ -58,15 +58,19 @@ class Sliding:
 
 @dataclass
 class Provider:
-    """The mail server behind some domains: at most `per_minute`, else `reply`; `greylist` seconds for strangers."""
+    """The mail server behind some domains: at most `per_minute`, else `reply`; `greylist` seconds for strangers.
+
+    `seconds` is how long its minute is.
+    """
 
     per_minute: int = 0
     reply: Reply = Reply(451, ("MI:SFQ 163 smtp",))  # noqa: RUF009 - frozen
     greylist: float = 0.0
+    seconds: float = 60.0
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self._window = Sliding(self.per_minute, 60.0)
+        self._window = Sliding(self.per_minute, self.seconds)
         self._first_seen: dict[str, float] = {}
 
     def answer(self, address: str, now: float) -> Reply | None:

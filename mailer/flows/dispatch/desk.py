@@ -183,6 +183,7 @@ class Desk:
         work.mark(Mark.ACCEPTED)
         self._enter(lane, work, taken(work.row, lane.name, result, self._moment(now), millis), None)
         lane.unheard = 0
+        lane.took(now)
         self._pulse.beat(lane.name, work.row.domain, now)
         if self.page.slowdowns:
             for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
@@ -203,7 +204,9 @@ class Desk:
         if state is not State.UNCERTAIN:
             work.mark(Mark.ANSWERED)
         self._enter(lane, work, ending.outcome, ending.refusal)
-        if ending.throttle:
+        if ending.throttle and ending.throttle.is_by_second:
+            self._hold_pace(lane, ending.throttle, str(result.reply), now)
+        elif ending.throttle:
             self._slow_down(lane, ending.throttle, str(result.reply), now)
         pause = ending.pause
         if result.reply is not None:
@@ -223,6 +226,13 @@ class Desk:
         lane.recorded += 1
         self.tally.states[outcome.state] += 1
         self.observer.outcome(outcome, self._worker)
+
+    def _hold_pace(self, lane: Lane, throttle: Throttle, cause: str, now: float) -> None:
+        """Of a limit by the second each worker learns its own part, and keeps it for itself."""
+        if lane.too_fast(now):
+            self.give_back_ready(lane)
+            self.observer.slowed(lane.name, throttle.pause, cause)
+            self.changed.set()
 
     def _slow_down(self, lane: Lane, throttle: Throttle, cause: str, now: float) -> None:
         """A throttle answer is about the provider or the relay: what is ready for it goes back unsent."""
