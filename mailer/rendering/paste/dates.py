@@ -71,6 +71,8 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
             month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
             day = _number(groups.get("d")) or _chinese(groups.get("cd"))
             found = _date(year, month, day, today)
+            if groups.get("yy") and (other := _year_first(match[0], today)):
+                found = min(found or other, other, key=lambda one: abs(one - today))
             until = _number(groups.get("tod"))
             if found and until:
                 month = _number(groups.get("tom")) or _month(groups.get("toname")) or found.month
@@ -79,6 +81,12 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
             if found:
                 return found, bool(year), match.start(), match.end()
     return None
+
+
+def _year_first(text: str, today: date) -> date | None:
+    """The day of `26.5.21` with the year in front, as in China."""
+    numbers = re.match(r"(2\d)[./](\d{1,2})[./](\d{1,2})$", text)
+    return _date(_short(numbers[1]), int(numbers[2]), int(numbers[3]), today) if numbers else None
 
 
 def nearest(day: date, to: date) -> date:

@@ -11,6 +11,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, links, naming, s
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import Outline
 
+_FRAMED = re.compile(r"([—–=~*·-]{2,})\s*\S.*\S\s*\1")
 LEAST = 2  # other items that agree
 _TO_READERS = re.compile(r"\b(?:you|your|us|we)\b|[您你]|我们|我們|大家|各位", re.IGNORECASE)
 
@@ -54,6 +55,7 @@ class _Ending:
                 if not rest or not (self._more_text(rest) or self._is_usual_remark(start, rest[0])):
                     return index + 1
             foot = text and (grammar.is_foot(text) or grammar.is_rule(text) or text.startswith("## "))
+            foot = foot or (not self.lines[index - 1].text and _FRAMED.fullmatch(text) is not None)
             foot = foot or (text and self._is_told(start, index) and _is_colophon(text))
             foot = foot or (text and index > start and self._is_signature(index))
             if text and 0 < told == each and not self.lines[index - 1].text and not tails.names_one(text):

@@ -68,6 +68,9 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     if reader.fallback and not head.newsletter:
         reader.masthead.take_name(reader.fallback.text, reader.fallback)
     if naming.is_weak(head.newsletter) and (plainest := naming.plainest(lines)):
+        weak = (line for line in lines if head.newsletter and line.text.strip(EDGE).startswith(head.newsletter))
+        if (hail := next(weak, None)) and hail.number != plainest[1].number:
+            report.drop(hail.number, "line of the head dropped", hail.text)
         reader.masthead.take_name(*plainest)
         report.keep(plainest[1].number, plainest[0])
     elif worded := naming.worded_below(lines, head.newsletter):

@@ -16,11 +16,12 @@ _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-
 _ENDS = re.compile(
     rf"(?:{KIND}|日报|晨报|digest|brief(?:ing)?|news(?:letter)?|daily|weekly|post|bulletin|gazette)$", re.I
 )
+_WORDS_ALONE = re.compile(r"[A-Z\u3400-\u9fff][\w·&’' -]+")
 _ARRIVES = re.compile(r"^(?:您的)?(?:今日份|今天)的?(?=.{3})|(?:已?经?(?:送达|更新)|[来到][了啦])\W*$")
 _NUMBERED = re.compile(rf"([^\d。！？!?；;：:]{{2,40}}?)\s*{grammar.EDITION}(?:/20\d\d)?", re.IGNORECASE)
 # What any digest may be called; a name of its own stands before such words.
 _ANY = re.compile(
-    r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)"
+    r"(?:今日|今天|每日|每天|早间|晚间|午间|本期|本周|最新|行业|早|晚)?(?:安|要闻|新闻|头条|资讯|热点|快讯|早报|晚报|日报|速览|早知道|播报|简讯)(?:在这里|来了|来啦)?"
     r"|(?:the |your |today's |daily |morning |in |(?:mon|tues|wednes|thurs|fri|satur|sun)day )*"
     r"(?:news|brief(?:ing)?|digest|newsletter|bulletin|links|update"
     r"|daily|weekly)",
@@ -39,7 +40,11 @@ def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
     if not name or _ANY.fullmatch(fold(name)):
         return True
-    if re.search(r"\d{1,2}:\d{2}|[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)", name):
+    if re.search(
+        r"\d{1,2}:\d{2}|\bday \d+$|第\s*\d+\s*天$|[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)",
+        name,
+        re.IGNORECASE,
+    ):
         return True
     return re.search(r"[【】「」『』《》>]|\s[—–-]+\s|[，,！!]\s*(?:请|欢迎)", name) is not None
 
@@ -124,11 +129,15 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
     for match in _MARKED.finditer(text):
         if name := _name(match[1] or match[2]):
             yield 2 + dated, name
+        elif len(match[0]) == len(text) and not is_weak(match[1] or match[2]):
+            yield 1, (match[1] or match[2]).strip(EDGE)
         elif dated and match.start() == 0 and is_day(text[match.end() :]) and not is_weak(match[1] or match[2]):
             yield 2, (match[1] or match[2]).strip(EDGE)  # nothing but name and day
     for part in _PARTS.split(_undated(_MARKED.sub(" ", text))):
         if name := _name(part):
             yield 1 + dated, name
+    if not dated and 6 <= width(text) <= 30 and _WORDS_ALONE.fullmatch(text) and not is_weak(text):
+        yield 0, text
 
 
 def is_day(text: str) -> bool:
