@@ -20,7 +20,7 @@ PREFIX = re.compile(
 _LABEL = re.compile(
     r"\W*(?:(?:今日|本期|今晨)(?:头条|要闻|要目|导读|导览|看点|要点|提要|速览|摘要|重点|热点|内容)"
     r"|(?:要闻|新闻|头条)(?:速览|导读|提要|目录)"
-    r"|头条|要闻|要目|导读|看点|内容提要|本期目录|目录|目次|(?:table of )?contents|(?:今日)?热点导览|top stories"
+    r"|头条|要闻|要目|导读|看点|内容提要|本期目录|目录|目次|时间轴|(?:table of )?contents|(?:今日)?热点导览|top stories"
     r"|(?:in|inside) (?:this|today['’]s) (?:issue|edition|newsletter))\W*",
     re.IGNORECASE,
 )

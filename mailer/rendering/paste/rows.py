@@ -45,6 +45,8 @@ _COLUMNS = {
         "出处",
         "媒体",
         "刊物",
+        "公众号",
+        "账号",
         "报刊",
         "source",
         "publisher",
@@ -56,7 +58,7 @@ _COLUMNS = {
     "link": ("链接", "网址", "地址", "原文", "阅读", "link", "url", "address", "read"),
     "section": ("栏目", "版块", "板块", "分类", "类别", "主题", "领域", "section", "category", "topic", "sector"),
     "date": ("日期", "时间", "date", "time"),
-    "number": ("序号", "编号", "序", "号", "no", "no.", "number", "#"),
+    "number": ("序号", "排名", "编号", "序", "号", "no", "no.", "number", "#"),
 }
 _FIELD = re.compile(r"\s*([^\W\d][^:：\s]{0,11}(?: [a-z]+){0,3})\s*[:：]\s*(\S.*)")
 _LANGUAGE = re.compile(r"https?|en|zh|cn|[中英]文?|english|chinese", re.IGNORECASE)
@@ -243,6 +245,9 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
         if len(cells) < 2 or not row.get("headline") or (count and not re.search(r"\d|^$", row.get("number", ""))):
             made.append((number, " ".join(filter(None, cells)).replace(LINE_END, " ")))
             continue
+        if "link" in row and not re.search(r"://|\.\w+/", row["link"]):  # how often it was read
+            report.drop(number, "cell of a column without a known name dropped", row["link"])
+            row["link"] = ""
         for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
             if cell and not name:
                 report.drop(number, "cell of a column without a known name dropped", cell)

@@ -55,8 +55,12 @@ def name(lines: list[Line], found: Outline, report: Report) -> list[Line]:
         return []
     heads = {i: _BEFORE_HEADLINE.fullmatch(found.starts[i]) for i in starts}
     told = _told(heads, len(starts))
-    names = [told[i]["held"] for i in sorted(told)]
-    if not told or not _are_names(names) or any(not lines[i].text.endswith(told[i][0]) for i in told):
+    names = [_name(told[i]) for i in sorted(told)]
+    if (
+        not told
+        or not _are_names(names, parted=bool(found.titles))
+        or any(not lines[i].text.endswith(told[i][0]) for i in told)
+    ):
         return []
     if sum(below[i] < 0 and re.search(r"[。.!！?？]$|://", told[i]["text"]) is not None for i in told) * 2 > len(told):
         return []  # a headline in brackets, and its text
@@ -85,10 +89,10 @@ def _is_name(match: re.Match[str]) -> bool:
     return sources.is_name(name) and width(name) <= WIDEST and not enumerators.is_numbered(name)
 
 
-def _are_names(names: Sequence[str]) -> bool:
+def _are_names(names: Sequence[str], *, parted: bool) -> bool:
     """Whether words in brackets before headlines are who tells them: neither fields that stand together nor cries."""
     runs = [name for name, _ in itertools.groupby(names)]
-    together = len(runs) == len({*runs}) < len(names)
+    together = len(runs) == len({*runs}) < len(names) and not parted  # sections have titles of their own
     wide = sum(width(name) for name in names) >= NARROWEST * len(names)
     return (
         wide
