@@ -23,7 +23,8 @@ _INVISIBLE = re.compile(
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _WIDE_SIGNS = re.compile(r"(?<=\d)(?:．(?=\d)|[％])")
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
-_SPACED = re.compile(r"(?=.{0,120}[\u3400-\u9fff])\S(?: \S){3,60}")  # as a picture is read by a machine
+_SPACED = re.compile(r"(?=.{0,120}[\u3400-\u9fff])\S{1,3}(?: \S{1,3}){3,60}")
+_BARS = re.compile("([|｜丨])")
 _BEFORE_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d]) (?=[，。、；：！？）](?:\s|[\u3400-\u9fff\d]|$))")
 _BEHIND_SIGN = re.compile(r"(?<=[\u3400-\u9fff%％\d][，。；：]) (?=[\u3400-\u9fff\d])")
 _WIRE_END = re.compile(r"(?<=[。！？”])\s*[(（]完[)）]$")
@@ -90,7 +91,7 @@ def _clean(text: str, number: int, report: Report) -> str:
     narrow = _WIDE_SIGNS.sub(lambda match: chr(ord(match[0]) - 0xFEE0), bare.translate(_NARROW))
     if narrow != bare:
         report.add(number, "full-width", "full-width digits written narrow")
-    plain = _closed(_BLANKS.sub(" ", narrow).strip(), number, report)
+    plain = _closed(_BLANKS.sub(" ", narrow.replace("‖", "｜")).strip(), number, report)
     plain = _without_tags(re.sub(r"^\[ (.+) \]$", r"[\1]", plain), number, report)
     plain = re.sub(r"^\[[ xX✓√]?\]\s*(?=\S)", "", plain)  # of a list of tasks
     plain = re.sub(r"^((?:> ?)*)\[!\w+\][+-]?\s*", r"\1", plain)
@@ -111,7 +112,8 @@ def _without_tags(text: str, number: int, report: Report) -> str:
 
 def _closed(text: str, number: int, report: Report) -> str:
     """A line without blanks between all its characters, or before Chinese signs, and without the wire's `(完)`."""
-    closed = text.replace(" ", "") if _SPACED.fullmatch(text) else _BEFORE_SIGN.sub("", text)
+    closed = "".join(part.replace(" ", "") if _is_spaced(part) else part for part in _BARS.split(text))
+    closed = closed if closed != text else _BEFORE_SIGN.sub("", text)
     closed = closed if closed == text else _BEHIND_SIGN.sub("", closed)
     if closed != text:
         report.add(number, "blanks", "blanks between or before Chinese characters removed", text)
@@ -119,6 +121,12 @@ def _closed(text: str, number: int, report: Report) -> str:
     if whole != closed:
         report.add(number, "wire", "mark of the end of an agency's text removed", closed[-6:])
     return whole
+
+
+def _is_spaced(text: str) -> bool:
+    """Whether there is a blank between nearly all characters, as for looks, or where a machine has read a picture."""
+    words = text.split()
+    return _SPACED.fullmatch(text.strip()) is not None and sum(map(len, words)) <= 1.25 * len(words)
 
 
 def _listed(clean: list[Line], report: Report) -> list[Line]:
