@@ -377,6 +377,13 @@ def test_a_deadline_cuts_off_nobody_of_another_issue(db: Database) -> None:
     assert db.read(running.cut_off, other) == 0
 
 
+def test_the_deadline_of_a_paused_issue_cuts_off_nobody_until_the_operator_decides(db: Database) -> None:
+    issue_id = _publish(db, 1, deadline=later(hours=1))
+    db.run(running.pause, issue_id, "the relay refuses us", NOW)
+    assert db.run(running.expire_overdue, later(hours=2)) == {}
+    assert _states(db) == ["pending"]
+
+
 @pytest.mark.parametrize("state", ["paused", "cancelled", "finished"])
 def test_only_an_issue_being_sent_is_sendable(db: Database, state: str) -> None:
     issue_id = _publish(db, 1)
