@@ -73,7 +73,9 @@ MUTANTS = {
     "a restored backup that believes a clock set back": Mutant(
         "store/restored.py", ", issues.c.slug.in_(sent))", ")", 268
     ),
-    "a correction that passes over who was claimed": Mutant("store/ledger.py", ", edition_id=_edition_now())", ")", 20),
+    "a correction that passes over who was claimed": Mutant(
+        "store/ledger.py", '{"edition_id": edition_now()}', "{}", 20
+    ),
 }
 
 
