@@ -43,7 +43,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(
-    r"\s*[,，|｜·-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号班]|封信?)?$", re.IGNORECASE
+    r"\s*[,，|｜·(（-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号班]|封信?)?[)）]?$", re.IGNORECASE
 )
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'
@@ -76,7 +76,12 @@ _AT_END = re.compile(
     re.IGNORECASE,
 )
 _NAMED_DAY = re.compile(r"[A-Z][\w’'&-]* (?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day$")  # `Small Farm Friday`
-_NO_NAME = re.compile(r"聊天记录|转发|forwarded(?: message)?|(?:fwd?|re)|\d{1,2}:\d{2}", re.IGNORECASE)
+_NO_NAME = re.compile(
+    r"聊天记录|转发|forwarded(?: message)?|(?:fwd?|re)|\d{1,2}:\d{2}"
+    r"|(?:预计)?阅读(?:时间|时长|约).*|read(?:ing)? time\b.*|\d+[ -]min(?:ute)?s?(?: read)?",
+    re.IGNORECASE,
+)
+_SUBTITLE = re.compile(r"(?<=\w{2})(?:\s*[:：]|\s+[–—-])\s+[a-z][a-z&]*(?:\s[\w&’']+){1,8}$")  # in small letters
 _NUMBERED = re.compile(
     rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
 )
@@ -140,7 +145,7 @@ class Masthead:
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
-        name = re.sub(r"\s+[^\w\s」』》】)）”.!?！？]+$", "", name)
+        name = _SUBTITLE.sub("", re.sub(r"\s+[^\w\s」』》】)）”.!?！？]+$", "", name))
         if match := NUMBER.search(name) or _OF_YEAR.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]

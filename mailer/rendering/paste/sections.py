@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import entries, grammar, leads, links, shapes, sources, tails, titles
+from mailer.rendering.paste import entries, enumerators, grammar, leads, links, shapes, sources, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
@@ -32,6 +32,26 @@ _OF_ITSELF = re.compile(
 )
 _TO_READERS = re.compile(r"\b(?:you|your|us|we|our)\b|[您你]|我们|我們|大家|各位|本[刊报号]", re.IGNORECASE)
 _NOTHING = re.compile(r"(?:(?:none|nothing|nil|n/a)\b.{0,24}|[暂本][无期].{0,8}|无)[.。]?$", re.IGNORECASE)
+
+
+def add_first(lines: list[Line], outline: Outline, report: Report) -> None:
+    """The title of the first section, which looks like the name of a digest: where the name is known otherwise."""
+    first = min(outline.starts)
+    above = next((at for at in range(first - 1, -1, -1) if lines[at].text), None)
+    if above is None or min(outline.titles, default=-1) < first:
+        return
+    look = _look(lines[above].text)
+    found = titles.heading(lines[above].text)
+    if found and look and all(_look(lines[at].text) == look for at in outline.titles):
+        outline.titles[above] = found[0]
+        outline.titles = dict(sorted(outline.titles.items()))
+        report.found(lines[above].number, "section", "taken as a section title", found[0])
+
+
+def _look(text: str) -> str:
+    """The sign before a title."""
+    heading, bullet = re.match("#+ ", text), enumerators.bullet(text)
+    return heading[0] if heading else bullet[0] if bullet else ""
 
 
 def add(lines: list[Line], outline: Outline, end: int, report: Report) -> int:

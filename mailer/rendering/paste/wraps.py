@@ -175,7 +175,7 @@ def _nearly(one: Line, two: Line, widest: int) -> bool:
 def _continues(last: str, text: str) -> bool:
     if re.search(r"https?://\S+$", last) or re.fullmatch(r"<?https?://\S+", text):
         return False
-    if (is_numbered(text) and not re.match(r"\d{3}", text)) or bullet(text) or text[0] in "#[【":
+    if (is_numbered(text) and not re.match(r"\d{3}", text)) or bullet(text) or text[0] in "#[【>":
         return False
     opened = max(last.rfind("（"), last.rfind("(")) > max(last.rfind("）"), last.rfind(")"))
     if (_SOURCE_END.search(last) and not opened) or re.fullmatch(r"[(（【\[][^()（）【】\[\]]{1,40}[)）】\]]", text):
