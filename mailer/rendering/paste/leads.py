@@ -37,6 +37,7 @@ MOST = 12  # parts of a line that may be leads
 FEWEST, LONGEST = 4, 24  # characters of a lead that is matched by its characters
 MOST_HEADLINES = 60
 IN_ORDER = 0.65
+IN_ANOTHER_WORDING = 0.2  # of a lead's words
 TEXT_THRESHOLD = 0.5
 
 
@@ -123,6 +124,7 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
             taken.add(index)
     if len(leads) <= MOST:
         _match_characters(leads, headlines, found, taken)
+        _match_in_order(leads, known, found, taken)
     _match_texts(leads, bodies or [], found, taken)
     return found
 
@@ -149,6 +151,29 @@ def _match_characters(leads: list[str], headlines: list[str], found: list[int | 
         if best is not None and shares[best] >= IN_ORDER:
             found[number] = best
             taken.add(best)
+
+
+def _match_in_order(leads: list[str], known: list[set[str]], found: list[int | None], taken: set[int]) -> None:
+    """Match a lead in other words where the others stand in the order of the items: to the one item between its
+    neighbours' that shares words with it which no other headline has."""
+    matched = [(number, index) for number, index in enumerate(found) if index is not None]
+    if len(matched) < 2 or sorted(index for _, index in matched) != [index for _, index in matched]:
+        return
+    for number, lead in enumerate(leads):
+        if found[number] is not None:
+            continue
+        low = max((index for at, index in matched if at < number), default=-1)
+        high = min((index for at, index in matched if at > number), default=min(len(known), MOST_HEADLINES))
+        terms = _terms(lead)
+        shares = {
+            index: sum(not any(term in other for at, other in enumerate(known) if at != index) for term in shared)
+            for index in range(low + 1, high)
+            if index not in taken and (shared := terms & known[index])
+        }
+        best = [index for index, share in shares.items() if share >= max(1, IN_ANOTHER_WORDING * len(terms))]
+        if len(best) == 1:
+            found[number] = best[0]
+            taken.add(best[0])
 
 
 def _in_order(one: str, other: str) -> int:
