@@ -73,6 +73,7 @@ class Connection:
                 self.give_back()
             if session and (prepared is None or not usable or self._sent >= lane.messages_per_connection):
                 await self._close(session)
+        self.give_back()
         if self._session is not None:
             await self._close(self._session)
 
