@@ -150,7 +150,7 @@ class _Reader:
         if found is None and (parted := inline.part(self.lines, self.report)):
             self.lines = parted
             found = outline.find(self.lines)
-        if found is not None and (parted := inline.fill_gaps(self.lines, found.starts, self.report)):
+        if found is not None and (parted := inline.fill_gaps(self.lines, found.numbers(self.lines), self.report)):
             self.lines = parted
             found = outline.find(self.lines)
         bracketed = found is not None and found.family == "bracketed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from mailer.rendering.paste import enumerators, grammar
@@ -38,12 +37,11 @@ def part(lines: list[Line], report: Report) -> list[Line]:
     return parted if len(parted) > len(lines) else []
 
 
-def fill_gaps(lines: list[Line], starts: Iterable[int], report: Report) -> list[Line]:
+def fill_gaps(lines: list[Line], numbered: list[tuple[int, int]], report: Report) -> list[Line]:
     """The lines with items that stand behind others on one line taken apart, where just their numbers are missing.
 
-    [] where there are none.
+    `numbered` is where the others begin, each with its number; [] where there are none.
     """
-    numbered = [(at, found[0].number) for at in sorted(starts) if (found := enumerators.marks(lines[at].text))]
     cut: dict[int, list[str]] = {}
     for (at, number), (_, following) in itertools.pairwise(numbered):
         places = _places(lines[at].text, number + 1)

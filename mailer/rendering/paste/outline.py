@@ -49,6 +49,11 @@ class Outline:
     noted: Report
     others: set[int] = field(default_factory=set)
 
+    def numbers(self, lines: list[Line]) -> list[tuple[int, int]]:
+        """Where items begin that have a number, with that number."""
+        marked = ((at, enumerators.marks(lines[at].text)) for at in sorted(self.starts))
+        return [(at, marks[0].number) for at, marks in marked if marks]
+
 
 def find(lines: list[Line]) -> Outline | None:
     """The outline of a digest, or None where nothing is numbered, bulleted or bracketed like one.

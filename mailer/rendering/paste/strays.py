@@ -6,7 +6,7 @@ import itertools
 import re
 from bisect import bisect
 
-from mailer.rendering.paste import dates, enumerators, grammar, leads, shapes, sources, tails, titles
+from mailer.rendering.paste import dates, grammar, leads, shapes, sources, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.outline import Outline
@@ -25,8 +25,7 @@ def add(lines: list[Line], outline: Outline) -> Outline:
 
 def _hidden_numbers(lines: list[Line], outline: Outline) -> None:
     """A headline that begins with digits of its own (`6.48 yuan less`), where the number before them is missing."""
-    numbered = [(at, found[0].number) for at in sorted(outline.starts) if (found := enumerators.marks(lines[at].text))]
-    for (above, before), (below, after) in itertools.pairwise(numbered):
+    for (above, before), (below, after) in itertools.pairwise(outline.numbers(lines)):
         for at in range(above + 1, below if after == before + 2 else 0):
             hidden = _HIDDEN.fullmatch(fold(lines[at].text))
             if hidden and int(hidden[1]) == before + 1:
