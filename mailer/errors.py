@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailer.sentence import Sentence
+
 if TYPE_CHECKING:
     from mailer.mail.reply import Reply
 
@@ -39,6 +41,12 @@ class MailerError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+    @property
+    def sentence(self) -> Sentence:
+        """What is wrong and where, to be said in another language too."""
+        what = Sentence(self.message)
+        return Sentence("%(where)s: %(what)s", where=self.where, what=what) if self.where else what
 
 
 class UsageError(MailerError):
@@ -79,7 +87,7 @@ class PublishedBefore(PublishError):
     """The issue was published before, and is called `slug`."""
 
     def __init__(self, identity: str, slug: str) -> None:
-        super().__init__(f"issue {identity} was published before, as {slug}")
+        super().__init__(Sentence("issue %(issue)s was published before, as %(slug)s", issue=identity, slug=slug))
         self.slug = slug
 
 
@@ -103,7 +111,7 @@ class ReplacedError(StoreError):
     """Another file was put in the place of an SQLite database that was open."""
 
     def __init__(self) -> None:
-        super().__init__("the file was replaced while it was open; stop this program and start it again")
+        super().__init__(Sentence("the file was replaced while it was open; stop this program and start it again"))
 
 
 class RestoredError(StoreError):
@@ -113,8 +121,10 @@ class RestoredError(StoreError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
-            " 'mailer audit --reconcile' has named what may have gone out since"
+            Sentence(
+                "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
+                " 'mailer audit --reconcile' has named what may have gone out since"
+            )
         )
 
 

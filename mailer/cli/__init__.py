@@ -123,9 +123,8 @@ def _told(ctx: click.Context, error: MailerError) -> str:
     if type(error.message) is str:
         return str(error)
     from mailer.cli.output import tongue
-    from mailer.rendering.finding import spoken
 
-    return spoken(error).said(tongue(ctx.meta.get(TONGUE)))
+    return error.sentence.said(tongue(ctx.meta.get(TONGUE)))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

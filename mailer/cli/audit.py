@@ -10,7 +10,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -13,7 +13,7 @@ from mailer.rendering.finding import LANGUAGES
 if TYPE_CHECKING:
     from mailer.rendering.examine import Examined
     from mailer.rendering.finding import Finding
-    from mailer.rendering.translation import Translate
+    from mailer.sentence import Translate
     from mailer.wiring import Club
 
 
@@ -78,7 +78,8 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
     """An issue's text, its file's name and all findings; that it is in another encoding is one."""
     from mailer.cli.references import read_text
     from mailer.rendering.examine import Examined, examine
-    from mailer.rendering.finding import ended, error
+    from mailer.rendering.finding import error
+    from mailer.sentence import ended
 
     try:
         text, name = read_text(club, reference)
@@ -90,7 +91,8 @@ def _read(club: Club | None, reference: str) -> tuple[str, str, Examined]:
 
 def _sum(errors: int, warnings: int, _: Translate) -> str:
     """How many of each kind there are, in words."""
-    from mailer.rendering.finding import counted_errors, how_many
+    from mailer.rendering.finding import counted_errors
+    from mailer.sentence import how_many
 
     other = how_many(warnings, "1 warning", "%(count)s warnings")
     return _("%(errors)s, %(warnings)s", errors=counted_errors(errors).said(_), warnings=other.said(_))

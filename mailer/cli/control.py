@@ -8,7 +8,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 
 @click.command()

@@ -17,7 +17,8 @@ from mailer.flows import control, segments
 from mailer.flows import publish as flow
 from mailer.model.language_tag import same
 from mailer.rendering import merge_tags, source
-from mailer.rendering.finding import Sentence, counted_errors
+from mailer.rendering.finding import counted_errors
+from mailer.sentence import Sentence
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue

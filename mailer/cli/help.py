@@ -10,8 +10,8 @@ import click
 
 from mailer.cli.output import tongue
 from mailer.model.columns import width
-from mailer.rendering.finding import Sentence
 from mailer.rendering.text import wrap
+from mailer.sentence import Sentence
 
 _EXTRA = re.compile(r"\s+\[([^\[\]]*)\]$")
 _MISTAKES = (  # what click says of a wrong call, and how it is said here

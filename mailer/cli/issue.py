@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailer.cli.output import stdout_for_dash
-from mailer.rendering.finding import LANGUAGES, Sentence, how_many
+from mailer.rendering.finding import LANGUAGES
+from mailer.sentence import Sentence, how_many
 
 if TYPE_CHECKING:
     from mailer.model.issue import Issue
     from mailer.rendering.paste import Reading
-    from mailer.rendering.translation import Translate
+    from mailer.sentence import Translate
     from mailer.wiring import Club
 
 _UNREAD = Sentence("(cannot be read: see mailer check)")

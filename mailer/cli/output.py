@@ -18,11 +18,11 @@ import click
 
 from mailer.cli import LOCALES, TONGUE
 from mailer.model.formula import guarded
-from mailer.rendering.finding import Sentence, how_many
+from mailer.sentence import Sentence, how_many
 
 if TYPE_CHECKING:
     from mailer.model.pacing import Slowed
-    from mailer.rendering.translation import Translate
+    from mailer.sentence import Translate
 
 _YES = frozenset(("y", "yes", "是", "是的", "好", "好的", "确认"))
 

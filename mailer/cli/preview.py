@@ -13,7 +13,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.model.issue import Issue
@@ -119,7 +119,8 @@ def sheet(club: Club, file: Path) -> Sheet:
     from mailer.rendering import merge_tags, theme
     from mailer.rendering.edition import Edition
     from mailer.rendering.examine import examine
-    from mailer.rendering.finding import Sentence, spoken
+    from mailer.rendering.finding import spoken
+    from mailer.sentence import Sentence
     from mailer.web.preview import Sheet
 
     def rendered(issue: Issue) -> Edition:

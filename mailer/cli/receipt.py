@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mailer.cli import open_club
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 _LABELS = {
     "issue": Sentence("issue"),

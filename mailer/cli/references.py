@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.errors import NotFound, SourceError, UsageError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.wiring import Club

@@ -34,7 +34,7 @@ def render(ctx: click.Context, issue: str, folder: Path, name: str, png: bool) -
     from mailer.errors import UsageError
     from mailer.rendering import images, picture
     from mailer.rendering.edition import ARCHIVED, SAMPLE
-    from mailer.rendering.finding import Sentence
+    from mailer.sentence import Sentence
 
     if png and picture.find_chromium() is None:
         what = "--png needs Chromium; install it (Debian: apt install chromium) or leave the option out"

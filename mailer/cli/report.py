@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mailer.cli import open_club
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 
 @click.command()

@@ -20,7 +20,7 @@ from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
 from mailer.flows.dispatch.dispatcher import TELL_AGAIN_SECONDS
 from mailer.model.delivery import State
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.errors import RelayError, StoreError
@@ -75,10 +75,10 @@ class Talk(Observer):
     def relay_down(self, name: str, error: RelayError) -> None:
         if str(error) != self._told:
             self._told = str(error)
-            talk(self._told)
+            talk(error.sentence)
 
     def store_down(self, error: StoreError) -> None:
-        talk(Sentence("%(what)s; nothing more is sent until it answers", what=error))
+        talk(Sentence("%(what)s; nothing more is sent until it answers", what=error.sentence))
 
     def paused(self, issue_id: int, cause: str) -> None:
         talk(Sentence("paused: %(cause)s; mend it, then 'mailer resume'", cause=cause))
@@ -191,7 +191,7 @@ class Alerting(Observer):
         try:
             well = self._club.alerts.look()
         except MailerError as error:
-            talk(Sentence("the operators could not be told: %(why)s", why=error))
+            talk(Sentence("the operators could not be told: %(why)s", why=error.sentence))
             return
         if well:
             asyncio.get_running_loop().run_in_executor(None, self._club.ping)
@@ -260,7 +260,7 @@ def say(club: Club, tally: Tally) -> None:
     try:
         now = club.db.read(club.db.now) or club.clock()
     except AwayError as error:  # a worker that stays may be stopped while it waits for that
-        talk(f"{done or 'nothing was sent'}; {error}")
+        talk(Sentence("%(done)s; %(why)s", done=done or Sentence("nothing was sent"), why=error.sentence))
         return
     due, zone = tally.next_due, club.settings.newsletter.zone
     if done or not (tally.error or due or tally.overdue):
@@ -268,7 +268,7 @@ def say(club: Club, tally: Tally) -> None:
     for slug in [] if done else report.paused(club.db):
         talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=slug))
     if tally.error:
-        talk(Sentence("nothing more could be sent: %(why)s", why=tally.error))
+        talk(Sentence("nothing more could be sent: %(why)s", why=tally.error.sentence))
     if due and due <= now:
         talk(Sentence("there is more to send; 'mailer dispatch' goes on where this stopped"))
     elif due:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club
-from mailer.rendering.finding import Sentence, how_many
+from mailer.sentence import Sentence, how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailer.errors import RestoredError, UsageError
 from mailer.model.delivery import State
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 from mailer.store import issues, reports, restored
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue

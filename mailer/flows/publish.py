@@ -13,8 +13,8 @@ from mailer.model.delivery import State
 from mailer.model.tokens import Keyring
 from mailer.rendering import source
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Sentence
 from mailer.rendering.outgoing import Frozen, compose_issue
+from mailer.sentence import Sentence
 from mailer.store import archive, audiences, images, issues, ledger, restored
 from mailer.store.audiences import Audience
 from mailer.store.engine import Database

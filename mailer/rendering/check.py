@@ -13,9 +13,10 @@ from mailer.model.issue import Issue, Item
 from mailer.rendering import language, markdown, merge_tags, source
 from mailer.rendering.check_links import check_links
 from mailer.rendering.check_marks import check_marks
-from mailer.rendering.finding import NOT_SILENCED, Finding, ended, error, warning
+from mailer.rendering.finding import NOT_SILENCED, Finding, error, warning
 from mailer.rendering.passages import Passage, passages_of
 from mailer.rendering.registry import Registry
+from mailer.sentence import ended
 
 SUBJECT_COLUMNS = 90
 MOST_LEADS = 6

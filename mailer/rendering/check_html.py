@@ -13,10 +13,11 @@ from mailer.model.columns import width
 from mailer.model.issue import Issue
 from mailer.rendering import merge_tags
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Finding, Sentence, ended, error, warning
+from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.inline import css_mistakes, css_slips
 from mailer.rendering.layout import INNER
 from mailer.rendering.theme import CONTRAST, contrast
+from mailer.sentence import Sentence, ended
 
 CLIPPED = 102_400  # bytes at which Gmail cuts a mail off
 NEARLY_CLIPPED = 80_000

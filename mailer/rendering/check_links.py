@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from mailer.model.issue import Issue
 from mailer.rendering import images, markdown, merge_tags
-from mailer.rendering.finding import Finding, Sentence, error, warning
+from mailer.rendering.finding import Finding, error, warning
 from mailer.rendering.markdown import Link
 from mailer.rendering.passages import Passage
+from mailer.sentence import Sentence
 
 SHORTENERS = frozenset(
     ("bit.ly", "t.cn", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "dwz.cn", "url.cn", "is.gd", "suo.im")

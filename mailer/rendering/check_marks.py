@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from mailer.model.issue import Issue, Source
 from mailer.rendering import merge_tags
-from mailer.rendering.finding import Finding, Sentence, error
+from mailer.rendering.finding import Finding, error
 from mailer.rendering.passages import Passage
+from mailer.sentence import Sentence
 
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")

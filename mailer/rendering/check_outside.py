@@ -16,8 +16,9 @@ from urllib.request import Request, urlopen
 
 from mailer.errors import TemplateError
 from mailer.rendering import picture
-from mailer.rendering.finding import Finding, Sentence, warning
+from mailer.rendering.finding import Finding, warning
 from mailer.rendering.markdown import Link, address
+from mailer.sentence import Sentence
 
 SECONDS = 10.0
 AT_ONCE = 8

@@ -15,7 +15,6 @@ from mailer.model.issue import Image, Issue
 from mailer.rendering import images, text
 from mailer.rendering.breaks import breakable
 from mailer.rendering.facts import ClubFacts
-from mailer.rendering.finding import Sentence
 from mailer.rendering.inline import inline
 from mailer.rendering.layout import lay_out
 from mailer.rendering.message import Attachment, Frame, Personal, Program, compile_program, fill
@@ -23,6 +22,7 @@ from mailer.rendering.plain import text_part
 from mailer.rendering.slots import Slots
 from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
+from mailer.sentence import Sentence
 
 SUBJECT_COLUMNS = 90
 ARCHIVED = "../i/"  # the web page of an issue or a reader's copy is one level below the root

@@ -13,8 +13,9 @@ from mailer.model.issue import Issue
 from mailer.rendering import check, check_html, check_message, images, registry, source
 from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Finding, Sentence, error, first_of, spoken, warning
+from mailer.rendering.finding import Finding, error, first_of, spoken, warning
 from mailer.rendering.passages import passages_of
+from mailer.sentence import Sentence
 
 SOURCES, GLOSSARY = "sources.yaml", "glossary.yaml"
 HEAD_BYTES = 4000

@@ -13,7 +13,8 @@ import yaml
 from mailer.model import language_tag
 from mailer.model.issue import Silence
 from mailer.rendering import slips
-from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, Sentence, error
+from mailer.rendering.finding import NOT_SILENCED, RULES, Finding, error
+from mailer.sentence import Sentence
 
 KEYS = (
     "newsletter", "number", "date", "lang", "title", "subject", "preheader", "template", "cta", "tags", "silence",

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from mailer.model.issue import Image, Issue
-from mailer.rendering.finding import Finding, Sentence, error, warning
+from mailer.rendering.finding import Finding, error, warning
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.rendering.markdown import Link

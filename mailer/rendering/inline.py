@@ -15,7 +15,7 @@ from typing import Any
 import cssutils
 from lxml import etree
 
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 
 @contextmanager

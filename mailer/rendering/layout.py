@@ -17,10 +17,10 @@ from mailer.model.issue import CallToAction, Image, Issue, Item, Source
 from mailer.model.language_tag import primary
 from mailer.rendering import images, language, markdown
 from mailer.rendering.facts import ClubFacts
-from mailer.rendering.finding import Sentence
 from mailer.rendering.slots import Slots
 from mailer.rendering.theme import Theme
 from mailer.rendering.translation import direction
+from mailer.sentence import Sentence
 
 CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
 FIGURE_SPACE = "\u2007"  # as wide as a digit

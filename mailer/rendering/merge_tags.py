@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mailer.errors import SourceError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 FIELDS = ("email", "name", "first_name")
 ALWAYS_THERE = frozenset({"email"})

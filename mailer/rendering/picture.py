@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 
 from mailer.errors import TemplateError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOTS = (("desktop", 640, False), ("phone", 375, False), ("dark", 640, True))

@@ -12,7 +12,7 @@ import yaml
 from mailer.errors import SourceError
 from mailer.model import language_tag
 from mailer.rendering import slips
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 LIMIT = 500_000
 

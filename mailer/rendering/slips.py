@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from mailer.rendering.finding import Finding, Sentence, error
+from mailer.rendering.finding import Finding, error
+from mailer.sentence import Sentence
 
 _PAIR = re.compile(r"(?P<before>\s*)(?P<key>[\w-]+)(?P<colon>[ \t]*[:：﹕])(?P<gap>\s*)(?P<value>\S.*)?$")
 _COLON = re.compile(r"\s*([^\s#:：\"'\[{-][^:：\"'\[{]*)：")

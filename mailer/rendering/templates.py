@@ -25,7 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from mailer.errors import TemplateError
-from mailer.rendering.finding import Sentence
+from mailer.sentence import Sentence
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _COUNTED = "counted"

@@ -13,8 +13,8 @@ import yaml
 from mailer.errors import TemplateError
 from mailer.model.issue import Image
 from mailer.rendering import images, slips
-from mailer.rendering.finding import Sentence
 from mailer.rendering.templates import Templates
+from mailer.sentence import Sentence
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 TOKENS = ("page", "card", "tint", "ink", "muted", "accent", "button", "button_ink")

@@ -6,7 +6,7 @@ import gettext
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import takewhile
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mailer.errors import SettingsError
 from mailer.model.language_tag import primary
+from mailer.sentence import CONTEXT_ENDS, Translate
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -23,8 +24,6 @@ LOCALES = Path(__file__).resolve().parent.parent / "locales"
 SOURCE = "en"  # the language the texts are written in
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _PLACEHOLDER = re.compile(r"%%|%\((\w+)\)s")
-
-Translate = Callable[..., str]
 
 
 @cache
@@ -128,6 +127,9 @@ def translator(language: str) -> Translate:
 
     def translate(text: str, /, **values: object) -> str:
         found = catalogue.gettext(text)
+        if CONTEXT_ENDS in text:
+            text = text.partition(CONTEXT_ENDS)[2]
+            found = found.rpartition(CONTEXT_ENDS)[2]
         filled = _filled(found, values) if values else found
         return text % values if filled is None else filled
 

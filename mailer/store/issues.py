@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from mailer.errors import NotFound, PublishedBefore, PublishError
 from mailer.model.delivery import State
 from mailer.model.issue import Image
+from mailer.sentence import Sentence
 from mailer.store import images
 from mailer.store.schema import deliveries, editions, events, issues
 
@@ -71,7 +72,8 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
             with conn.begin_nested():
                 row = conn.execute(insert(issues).values(**values).returning(issues.c.id, issues.c.slug)).one()
         except IntegrityError:
-            raise PublishError(f"issue {issue.identity} is being published by somebody else at this moment") from None
+            what = "issue %(issue)s is being published by somebody else at this moment"
+            raise PublishError(Sentence(what, issue=issue.identity)) from None
         return row.id, row.slug
     raise PublishedBefore(issue.identity, known.slug)
 
@@ -152,7 +154,8 @@ def find(conn: Connection, reference: str) -> KnownIssue:
         row = conn.execute(select(*_KNOWN).where(wish).order_by(issues.c.id.desc()).limit(1)).first()
         if row is not None:
             return KnownIssue(*row)
-    raise NotFound(f"no issue {reference!r} has been published; 'mailer status' lists those that have")
+    what = "no issue '%(issue)s' has been published; 'mailer status' lists those that have"
+    raise NotFound(Sentence(what, issue=reference))
 
 
 def by_id(conn: Connection, issue_id: int) -> KnownIssue:

@@ -19,8 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from mailer.rendering.edition import SAMPLE, Edition
-from mailer.rendering.finding import LANGUAGES, Finding, Sentence
-from mailer.rendering.translation import Translate, choose, translator
+from mailer.rendering.finding import LANGUAGES, Finding
+from mailer.rendering.translation import choose, translator
+from mailer.sentence import Sentence, Translate
 from mailer.web import preview_page
 
 log = logging.getLogger(__name__)

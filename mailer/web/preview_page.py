@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
-from mailer.rendering.translation import Translate
+from mailer.sentence import Translate
 
 _PAGE = """<!DOCTYPE html>
 <html lang="{lang}">

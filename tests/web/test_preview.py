@@ -8,8 +8,9 @@ from starlette.testclient import TestClient
 from mailer.rendering import edition, source
 from mailer.rendering import theme as themes
 from mailer.rendering.facts import ClubFacts
-from mailer.rendering.finding import Sentence, error
+from mailer.rendering.finding import error
 from mailer.rendering.templates import Templates
+from mailer.sentence import Sentence
 from mailer.web.preview import FRAME_POLICY, Preview, Sheet, create_app
 
 SOURCE = """---

@@ -8,12 +8,12 @@ from dataclasses import replace
 from mailer.model.columns import width
 from mailer.model.issue import CallToAction
 from mailer.rendering import language
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import grammar, links, prose
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END
 from mailer.rendering.paste.report import Report
+from mailer.sentence import Sentence
 
 _DECORATION = re.compile(r"[\s↓→⬇👇👉➡:：—–\ufe0f#★☆■◆●▲>»-]+$")
 _BARE = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[\w./?=&%#-]+(?=[.。]?$)", re.IGNORECASE)  # no scheme

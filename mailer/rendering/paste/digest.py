@@ -8,7 +8,6 @@ from datetime import date
 from mailer.errors import SourceError
 from mailer.model.issue import CallToAction
 from mailer.rendering import source
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import (
     above,
     alone,
@@ -50,6 +49,7 @@ from mailer.rendering.paste.lines import tidy
 from mailer.rendering.paste.making import Defaults, Maker, Reading
 from mailer.rendering.paste.report import Report
 from mailer.rendering.paste.sources import is_name
+from mailer.sentence import Sentence
 
 TEXT_LIMIT = 200_000
 LINE_LIMIT = 20_000

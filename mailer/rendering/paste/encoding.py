@@ -7,8 +7,8 @@ import html
 import re
 
 from mailer.errors import SourceError
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste.report import Report
+from mailer.sentence import Sentence
 
 LIMIT = 8_000_000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from mailer.model.columns import width
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import links, page_words
 from mailer.rendering.paste.letters import fold
+from mailer.sentence import Sentence
 
 _PICTURE = re.compile(
     r"^[▲△↑📷(（\[\s]*(?:(?:题图|配图|图片?|封面图?|头图)(?:片)?(?:来源|来自|源|摄影)?\s*[:：/|｜丨]|图源|图片来源|摄影\s*[:：]"

@@ -8,12 +8,12 @@ from statistics import median
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import leads, sources
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS, Head
 from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.shared import Gathered
+from mailer.sentence import Sentence
 
 WORD = 8  # columns of a headline that tells nothing
 _CONTRACT = re.compile(

@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mailer.errors import SourceError
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import (
     bullets,
     dates,
@@ -27,6 +26,7 @@ from mailer.rendering.paste import (
 )
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
+from mailer.sentence import Sentence
 
 UNNUMBERED = frozenset(
     ("bracketed", "bullet", "headed", "bold", "signs", "sources", "lines", "blocks", "titled", "shape")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mailer.rendering.finding import Sentence
 from mailer.rendering.paste import grammar, links, tails
 from mailer.rendering.paste.habits import Habits, parted_by_colon
+from mailer.sentence import Sentence
 
 # In Chinese: headline, blank, text that ends as a sentence does.
 _PARTED = re.compile(r"([^。！？\s]{4,40}[\u3400-\u9fff”』」])\s([\u3400-\u9fff“].{5,}[。！？])")

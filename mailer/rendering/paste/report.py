@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailer.rendering.finding import ENGLISH, Sentence
-from mailer.rendering.translation import Translate
+from mailer.rendering.finding import ENGLISH
+from mailer.sentence import Sentence, Translate
 
 
 @dataclass(frozen=True, slots=True)
