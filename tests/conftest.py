@@ -22,6 +22,7 @@ CORPUS_VARIABLES = ("MAILER_BOUNCE_CORPUS", "MAILER_PASTE_CORPUS", "MAILER_SEED"
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["LC_ALL"] = "C.UTF-8"  # findings are in English, whoever runs the tests
+    os.environ.pop("PYTHONUNBUFFERED", None)  # it hides what a stream keeps
     if not hasattr(config, "workerinput"):
         os.environ[postgres.RUN_VARIABLE] = str(os.getpid())
         postgres.stop_orphans()

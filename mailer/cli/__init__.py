@@ -116,6 +116,16 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
+        finally:
+            _leave_unsaid()
+
+
+def _leave_unsaid() -> None:
+    """Give up what stderr has no room for: Python would try once more at its end, and end with 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the program
 
 
 def _told(ctx: click.Context, error: MailerError) -> str:

@@ -82,29 +82,34 @@ async def test_a_refused_letter_fails_and_the_others_go_out(letters: Stage) -> N
 # --- the database
 
 
-@contextmanager
-def _full(db: Database, table: str, code: str = "53100") -> Iterator[None]:
-    """No room for another page of the file; on a server nothing more goes into `table`, by that SQLSTATE."""
-    if not db.is_sqlite:
-        with db.transaction() as conn:
+class Disk:
+    """The disk of a database. While it is `full`, there is no room for another page of the file, and on a server
+    nothing more goes into `table`, by that SQLSTATE.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._pages = 2**30
+        if db.is_sqlite:  # now, while no worker's thread goes through the listeners
+            event.listen(
+                db.engine, "begin", lambda conn: conn.exec_driver_sql(f"PRAGMA max_page_count = {self._pages}")
+            )
+
+    @contextmanager
+    def full(self, table: str, code: str) -> Iterator[None]:
+        if self._db.is_sqlite:
+            with self._db.reading() as conn:
+                self._pages = conn.execute(text("PRAGMA page_count")).scalar_one()
+            yield
+            self._pages = 2**30
+            return
+        with self._db.transaction() as conn:
             conn.execute(text(f"CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN RAISE 'no more room'"
                               f" USING ERRCODE = '{code}'; END $$ LANGUAGE plpgsql"))  # fmt: skip
             conn.execute(text(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION full_disk()"))
         yield
-        with db.transaction() as conn:
+        with self._db.transaction() as conn:
             conn.execute(text("DROP FUNCTION full_disk CASCADE"))
-        return
-    with db.reading() as conn:
-        pages = conn.execute(text("PRAGMA page_count")).scalar_one()
-
-    def limit(conn: Any) -> None:
-        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-
-    event.listen(db.engine, "begin", limit)
-    yield
-    pages = 2**30  # for what has begun
-    event.remove(db.engine, "begin", limit)
-    event.listen(db.engine, "begin", lambda conn: conn.exec_driver_sql(f"PRAGMA max_page_count = {2**30}"))
 
 
 @pytest.mark.parametrize(("table", "code"), [("claims", "53100"), ("attempts", "53100"), ("attempts", "40P01")],
@@ -113,13 +118,14 @@ async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
     db: Database, tmp_path: Path, table: str, code: str
 ) -> None:
     stage = Stage(db, tmp_path, readers=1200)
+    disk = Disk(db)
     gate = stall("dot")  # on every connection, or the others may be done before the disk is full
     async with Relay(gate) as relay:
         dispatcher = stage.dispatcher(relay)
         if table == "attempts":
             run = asyncio.create_task(dispatcher.run(forever=True))
             await gate.reached()
-        with _full(db, table, code):
+        with disk.full(table, code):
             if table == "claims":
                 run = asyncio.create_task(dispatcher.run(forever=True))
             gate.let_go()
