@@ -18,9 +18,10 @@ MailerError                     one sentence for a person: what is wrong, where,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailer.sentence import Sentence
+from mailer.sentence import Sentence, Translate, said
 
 if TYPE_CHECKING:
     from mailer.mail.reply import Reply
@@ -29,24 +30,30 @@ if TYPE_CHECKING:
 class MailerError(Exception):
     """Base of every error meant for a person; `str()` is the one line to print.
 
-    `exit_code` is what a command that ends on it returns; `where` names file and line when there is one.
+    `exit_code` is what a command that ends on it returns; `where` names file and line when there is one; `below` are
+    lines that stand below the sentence: the place in a text, or what else is wrong.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, *, where: str = "") -> None:
+    def __init__(self, message: str, *, where: str = "", below: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
+        self.below = tuple(below)
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        return "\n".join((self.sentence, *self.below))
 
     @property
     def sentence(self) -> Sentence:
         """What is wrong and where, to be said in another language too."""
         what = Sentence(self.message)
         return Sentence("%(where)s: %(what)s", where=self.where, what=what) if self.where else what
+
+    def said(self, translate: Translate) -> str:
+        """The whole of it in another language."""
+        return "\n".join(said(line, translate) for line in (self.sentence, *self.below))
 
 
 class UsageError(MailerError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 
 Translate = Callable[..., str]
 CONTEXT_ENDS = "\4"  # between a context and a text, where gettext looks one up
@@ -37,6 +38,11 @@ class Sentence(str):
         return _visible(translate(self._pattern, **values)) if self._pattern else ""
 
 
+def said(text: str, translate: Translate) -> str:
+    """A sentence in another language; any other text as it is."""
+    return text.said(translate) if isinstance(text, Sentence) else text
+
+
 def word(context: str, text: str) -> Sentence:
     """A word that English uses in several senses; `context` says in which, as gettext's msgctxt does."""
     made = Sentence(str(text))
@@ -52,6 +58,21 @@ def ended(what: Sentence | str) -> Sentence:
 def how_many(number: int, one: str, several: str) -> Sentence:
     """A number of things in words: the sentence for one of them, or for so many, with `%(count)s` in it."""
     return Sentence(one) if number == 1 else Sentence(several, count=f"{number:,}")
+
+
+def listed(parts: Iterable[str]) -> Sentence:
+    """What belongs side by side, `a, b, c`; "" for nothing."""
+    return _joined(Sentence("%(one)s, %(next)s"), parts)
+
+
+def clauses(parts: Iterable[str]) -> Sentence:
+    """Clauses one behind the other, `a; b; c`; "" for none."""
+    return _joined(Sentence("%(one)s; %(next)s"), parts)
+
+
+def _joined(pattern: Sentence, parts: Iterable[str]) -> Sentence:
+    one, *more = [*map(Sentence, parts)] or [Sentence("")]
+    return reduce(lambda before, part: Sentence(str(pattern), one=before, next=part), more, one)
 
 
 def _visible(text: str) -> str:

@@ -130,11 +130,9 @@ def _leave_unsaid() -> None:
 
 def _told(ctx: click.Context, error: MailerError) -> str:
     """An error in one line, in the editor's language where it can be said in more than one."""
-    if type(error.message) is str:
-        return str(error)
     from mailer.cli.output import tongue
 
-    return error.sentence.said(tongue(ctx.meta.get(TONGUE)))
+    return error.said(tongue(ctx.meta.get(TONGUE)))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,6 +10,7 @@ from mailer.cli import ROW, open_club, output
 from mailer.cli.explain import explain
 from mailer.cli.returned import fetch, listen, log, take
 from mailer.errors import NotFound, UsageError
+from mailer.sentence import Sentence
 
 _DIFFERENCE = ("address", "change", "reason", "why")
 
@@ -90,6 +91,10 @@ def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None
             output.print_json(dict(zip(_DIFFERENCE, values, strict=True)), indent=None)
         else:
             click.echo("\t".join(values))
-    who = output.counted(found, "reader") if found else "no reader"
-    done = "; what was missing is made, nothing is lifted" if apply_ and found else ""
-    output.talk(f"{who} would stand otherwise by today's policy{done}")
+    if not found:
+        output.talk(Sentence("no reader would stand otherwise by today's policy"))
+    elif apply_:
+        what = "%(readers)s would stand otherwise by today's policy; what was missing is made, nothing is lifted"
+        output.talk(Sentence(what, readers=output.readers(found)))
+    else:
+        output.talk(Sentence("%(readers)s would stand otherwise by today's policy", readers=output.readers(found)))

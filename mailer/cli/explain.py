@@ -22,9 +22,9 @@ MAX_SHOWN = 200
 @click.option("--replies", "replies", type=click.File("r", errors="replace"), help="Read one SMTP reply a line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def explain(files: tuple[str, ...], replies: Any, as_json: bool) -> None:
-    """Show what was read in returned mails, and which rule spoke. Changes nothing, needs no club.
+    """Show what was read in returned mails, and which rule spoke.
 
-    With --replies FILE one SMTP reply stands on a line.
+    Changes nothing, needs no club. With --replies FILE one SMTP reply stands on a line.
     """
     if not files and replies is None:
         raise UsageError("name a file with a returned mail, or --replies FILE")

@@ -13,6 +13,8 @@ import click
 
 from mailer.cli import open_club, output
 from mailer.errors import ImportFileError, UsageError
+from mailer.model.roster import Verdict
+from mailer.sentence import Sentence, listed, word
 
 if TYPE_CHECKING:
     from mailer.flows.imports import Finding, Summary
@@ -64,10 +66,13 @@ def import_(
         if not meaning.names_consent:
             meaning = layout(_ask_for_consent(file))
         if table.guess:
-            output.talk(f"{file}: {table.guess}")
+            output.talk(Sentence("%(where)s: %(what)s", where=file, what=table.guess))
         for name in meaning.may_tell_who_left:
-            output.talk(f"{file}: column {name} becomes an attribute; if it says who left, give those rows to")
-            output.talk("  'mailer suppressions import' first, or let a column named status call them unsubscribed")
+            what = (
+                "%(file)s: column %(name)s becomes an attribute; if it says who left, give those rows to"
+                " 'mailer suppressions import' first, or let a column named status call them unsubscribed"
+            )
+            output.talk(Sentence(what, file=file, name=name))
         gc.freeze()  # what was loaded stays: the collector need not look at it again,
         gc.set_threshold(10_000, 50, 50)  # nor every few rows at those in memory
         findings = _Findings(club, file, dry_run)
@@ -95,9 +100,9 @@ def opened(file: str) -> Iterator[BinaryIO]:
     try:
         source = Path(file).open("rb")  # noqa: SIM115 - closed below, when the rows have been read
     except FileNotFoundError:
-        raise UsageError("no such file", where=file) from None
+        raise UsageError(Sentence("no such file"), where=file) from None
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=file) from None
+        raise UsageError(Sentence("cannot be read: %(why)s", why=output.why(error)), where=file) from None
     with source:
         yield source
 
@@ -106,19 +111,19 @@ def _renames(pairs: tuple[str, ...]) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
     for old, equals, new in split:
         if not (old and equals and new):
-            raise UsageError(f"--map takes OLD=NEW, such as --map 'E-mail=email', not {old!r}")
+            raise UsageError(Sentence("--map takes OLD=NEW, such as --map 'E-mail=email', not '%(text)s'", text=old))
     return {old: new for old, _, new in split}
 
 
 def _ask_for_consent(file: str) -> str:
-    if output.is_terminal() and file != "-":
-        answer: str = click.prompt("Where did these readers agree to get the newsletter?", err=True)
-        if answer.strip():
-            return answer.strip()
-    raise UsageError(
+    question = Sentence("Where did these readers agree to get the newsletter?")
+    if output.is_terminal() and file != "-" and (answer := output.ask(question)):
+        return answer
+    what = (
         "no consent_source column; say where these readers agreed to get the newsletter, such as"
         " --consent 'sign-up form until 2026'"
     )
+    raise UsageError(Sentence(what))
 
 
 class _Findings:
@@ -139,9 +144,10 @@ class _Findings:
             return
         self._shown += 1
         if self._shown <= SHOWN_FINDINGS:
-            output.talk(f"{self._file}:{finding.line}: {finding.verdict.value}: {finding.text}")
+            where, verdict = f"{self._file}:{finding.line}", word("code", finding.verdict)
+            output.talk(Sentence("%(where)s: %(verdict)s: %(what)s", where=where, verdict=verdict, what=finding.text))
         elif self._shown == SHOWN_FINDINGS + 1:
-            output.talk("... and more; --json lists them")
+            output.talk(Sentence("... and more; --json lists them"))
 
 
 @contextmanager
@@ -153,7 +159,8 @@ def _progress() -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("importing"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
+    done = TextColumn(output.said(Sentence("%(count)s rows", count="{task.completed:,}")))
+    columns = (SpinnerColumn(), TextColumn(output.said(Sentence("importing"))), done, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("importing", total=None)
         yield lambda rows: bar.update(task, completed=rows)
@@ -173,10 +180,10 @@ def _print_summary(summary: Summary, findings: _Findings, *, dry_run: bool, as_j
             }
         )
         return
-    said = [f"{count:,} {name}" for name, count in summary.as_data().items() if count and name != "rows"]
-    head = (
-        f"dry run, nothing changed; of {output.counted(summary.rows, 'row')}"
-        if dry_run
-        else (f"of {output.counted(summary.rows, 'row')}")
+    done = listed(
+        Sentence("%(count)s %(state)s", count=f"{count:,}", state=word("code", verdict))
+        for verdict in Verdict
+        if (count := summary.counts[verdict])
     )
-    click.echo(f"{head}: {', '.join(said) or 'nothing to do'}")
+    what = "dry run, nothing changed; of %(rows)s: %(done)s" if dry_run else "of %(rows)s: %(done)s"
+    output.show(Sentence(what, rows=output.rows(summary.rows), done=done or Sentence("nothing to do")))

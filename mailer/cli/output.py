@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from mailer import sentence
 from mailer.cli import LOCALES, TONGUE
+from mailer.errors import MailerError
 from mailer.model.formula import guarded
 from mailer.sentence import Sentence, how_many
 
@@ -70,9 +72,16 @@ def tongue(wanted: str | None = None) -> Translate:
     return translator(choose(LANGUAGES, wanted or locale))
 
 
-def said(text: str) -> str:
-    """A sentence in the language of the terminal; any other text as it is."""
-    return text.said(tongue()) if isinstance(text, Sentence) else text
+def why(error: OSError) -> Sentence:
+    """What the system says of a file, a folder or an address that it refuses."""
+    return Sentence(error.strerror or str(error))
+
+
+def said(text: str | MailerError) -> str:
+    """A sentence, or what an error says, in the language of the terminal; any other text as it is."""
+    if isinstance(text, MailerError):
+        return text.said(tongue())
+    return sentence.said(text, tongue())
 
 
 def show(text: str) -> None:
@@ -80,7 +89,7 @@ def show(text: str) -> None:
     click.echo(said(text))
 
 
-def talk(text: str) -> None:
+def talk(text: str | MailerError) -> None:
     """A line for the person at the terminal; never part of the data. One that cannot be written stops nothing."""
     sys.stdout.flush()  # where both go to one file, they stay in order
     with suppress(OSError):
@@ -97,6 +106,13 @@ def confirm(question: str) -> None:
     if answer.strip().lower() not in _YES:
         talk(Sentence("not confirmed: nothing was changed"))
         raise click.exceptions.Exit(1)
+
+
+def ask(question: str, default: str | None = None) -> str:
+    """What the person at the terminal answers; asked again while there is neither an answer nor a default."""
+    suffix = said(Sentence(": "))
+    answer: str = click.prompt(said(question), default=default, prompt_suffix=suffix, err=True)
+    return answer.strip()
 
 
 def is_terminal() -> bool:
@@ -160,12 +176,12 @@ def one_line(value: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Columns on stdout, as wide as their widest cell."""
+    """Columns on stdout, as wide as their widest cell; a header of empty cells is left out."""
     from mailer.model.columns import width
 
     cells = [[said(name) for name in header], *([one_line(said(cell)) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(header))]
-    for row in cells:
+    for row in cells if any(cells[0]) else cells[1:]:
         padded = (cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
 
@@ -175,9 +191,14 @@ def readers(number: int) -> Sentence:
     return how_many(number, "1 reader", "%(count)s readers")
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 reader`, `2 readers`, `12,000 readers`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def subscribers(number: int) -> Sentence:
+    """`1 subscriber`, `2 subscribers`, `12,000 subscribers`, to be said in another language too."""
+    return how_many(number, "1 subscriber", "%(count)s subscribers")
+
+
+def rows(number: int) -> Sentence:
+    """`1 row`, `2 rows`, `12,000 rows`, to be said in another language too."""
+    return how_many(number, "1 row", "%(count)s rows")
 
 
 def cell(value: Any) -> str:

@@ -8,6 +8,7 @@ import click
 
 from mailer.cli import open_club, output
 from mailer.errors import UsageError
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
@@ -18,7 +19,8 @@ def warn_of_unknown(club: Club, segment: str) -> None:
     from mailer.flows import segments as flow
 
     for name in flow.unknown_attributes(club.db, club.folder, segment):
-        output.talk(f"no reader has an attribute {name!r}, which {segment!r} asks for")
+        what = "no reader has an attribute '%(name)s', which '%(segment)s' asks for"
+        output.talk(Sentence(what, name=name, segment=segment))
 
 
 @click.group()
@@ -45,16 +47,17 @@ def list_(ctx: click.Context, as_json: bool) -> None:
             condition = flow.condition(club.folder, name, language, now, zone)
         except UsageError as error:
             unreadable += 1
-            output.talk(str(error))
+            output.talk(error)
             continue
         warn_of_unknown(club, name)
         rows.append((name, flow.count(club.db, condition), " ".join(flow.text_of(club.folder, name).split())))
     if as_json:
         output.print_json([{"name": name, "readers": count, "expression": text} for name, count, text in rows])
     elif rows:
-        output.table(("segment", "readers", "expression"), [(name, f"{count:,}", text) for name, count, text in rows])
+        header = (Sentence("segment"), Sentence("readers"), Sentence("expression"))
+        output.table(header, [(name, f"{count:,}", text) for name, count, text in rows])
     elif not unreadable:
-        output.talk(f"no segments yet; write one as {flow.FOLDER}/NAME{flow.SUFFIX}")
+        output.talk(Sentence("no segments yet; write one as segments/NAME.segment"))
     ctx.exit(1 if unreadable else 0)
 
 

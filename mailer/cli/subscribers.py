@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
@@ -16,8 +16,11 @@ import click
 from mailer.cli import open_club, output
 from mailer.cli.imports import import_
 from mailer.errors import UsageError
+from mailer.sentence import Sentence, word
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mailer.model.subscriber import Subscriber
     from mailer.wiring import Club
 
@@ -79,7 +82,7 @@ def _written(file: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     if file.exists() and not file.is_file():
-        raise UsageError("is no file to write to", where=str(file))
+        raise UsageError(Sentence("is no file to write to"), where=str(file))
     draft = None
     try:
         number, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", suffix=".part", dir=file.parent)
@@ -90,7 +93,7 @@ def _written(file: Path | None) -> Iterator[TextIO]:
             os.fsync(out.fileno())
         draft.replace(file)
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
+        raise UsageError(Sentence("cannot be written: %(why)s", why=output.why(error)), where=str(file)) from None
     finally:
         if draft:
             draft.unlink(missing_ok=True)
@@ -144,9 +147,10 @@ def list_(ctx: click.Context, search: str, segment: str | None, state: str | Non
     if as_json:
         output.print_json({"total": total, "subscribers": [_as_data(reader) for reader in found]})
         return
-    rows = [(r.address, r.name, r.language, r.state.value, ";".join(r.tags)) for r in found]
-    output.table(("email", "name", "language", "state", "tags"), rows)
-    output.talk(f"{len(found):,} of {output.counted(total, 'subscriber')}")
+    rows = [(r.address, r.name, r.language, word("subscriber", r.state), ";".join(r.tags)) for r in found]
+    header = (Sentence("email"), Sentence("name"), Sentence("language"), Sentence("state"), Sentence("tags"))
+    output.table(header, rows)
+    output.talk(Sentence("%(count)s of %(all)s", count=f"{len(found):,}", all=output.subscribers(total)))
 
 
 @subscribers.command()
@@ -166,26 +170,57 @@ def show(ctx: click.Context, address: str, as_json: bool) -> None:
     if as_json:
         output.print_json({"subscriber": _as_data(reader) if reader else None, **history})
         return
-    for key, value in (_as_data(reader) if reader else {"email": address, "status": "no subscriber"}).items():
-        if value:
-            click.echo(f"{key:13} {', '.join(value) if isinstance(value, list) else value}")
+    facts = (
+        [*_facts(reader, zone)]
+        if reader
+        else [(Sentence("email"), address), (Sentence("state"), Sentence("no subscriber"))]
+    )
+    output.table(("", ""), [(label, value) for label, value in facts if value])
     lines = []
-    for name, rows in history.items():
-        for row in rows:
-            moment = row.get("at") or row.get("changed_at") or row.get("created_at")
-            what = (
-                *("action", "source", "detail", "issue", "letter", "kind"),
-                *("state", "reason", "code", "status", "cause", "text"),
-            )
-            begins = str(row.get("text") or row.get("cause") or "").split(" ", 2)[:2]  # a reply says its own codes
-            words = [row[key] for key in what if row.get(key) and not isinstance(row[key], dict)]
-            said = " ".join(str(word) for word in words if str(word) not in begins)
+    for name, entries in history.items():
+        for entry in entries:
+            moment = entry.get("at") or entry.get("changed_at") or entry.get("created_at")
             if moment:
-                lines.append((moment, name, said))
+                lines.append((moment, word("history", name), _told(entry)))
     if lines:
         click.echo()
         lines.sort(key=itemgetter(0))  # what happened at once, in the order in which it was written
-        output.table(("when", "what", ""), [(output.at(when, zone), name, said) for when, name, said in lines])
+        header = (Sentence("when"), Sentence("what"), "")
+        output.table(header, [(output.at(when, zone), name, told) for when, name, told in lines])
+
+
+def _facts(reader: Subscriber, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """What is kept in a subscriber's own row, each with what it is called."""
+    yield Sentence("email"), reader.address
+    yield Sentence("name"), reader.name
+    yield Sentence("language"), reader.language
+    yield Sentence("tags"), ", ".join(reader.tags)
+    yield Sentence("state"), word("subscriber", reader.state)
+    yield from reader.attributes.items()
+    moments = (
+        (Sentence("came at"), reader.created_at),
+        (Sentence("joined at"), reader.joined_at),
+        (Sentence("left at"), reader.left_at),
+        (Sentence("paused until"), reader.paused_until),
+    )
+    for label, moment in moments:
+        if moment:
+            yield label, output.at(moment, zone)
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """What a row of the history says, in a line: its words in the language of the terminal, what was said as it was."""
+    codes = ("action", "source", "detail", "issue", "letter", "kind", "state", "reason", "code", "status")
+    cause, text = str(entry.get("cause") or ""), str(entry.get("text") or "")
+    begins = (text or cause).split(" ", 2)[:2]  # a reply says its own codes
+    values = [str(entry[key]) for key in codes if entry.get(key) and not isinstance(entry[key], dict)]
+    words = [_word(value) for value in values if value not in begins]
+    return " ".join(filter(None, (*map(output.said, [*words, Sentence(cause)]), text)))
+
+
+def _word(code: str) -> Sentence:
+    hand = code.removeprefix("by ")
+    return word("code", code) if hand == code else Sentence("by %(who)s", who=hand)
 
 
 @subscribers.command()
@@ -213,7 +248,7 @@ def add(ctx: click.Context, address: str, name: str, language: str, tags: tuple[
         actor=_actor(),
         now=club.clock(),
     )
-    click.echo("added" if added.is_new else "already here; nothing changed")
+    output.show(Sentence("added") if added.is_new else Sentence("already here; nothing changed"))
 
 
 @subscribers.command()
@@ -225,7 +260,7 @@ def remove(ctx: click.Context, address: str) -> None:
 
     club = open_club(ctx)
     moved = flow.remove(club.db, address, actor=_actor(), now=club.clock())
-    click.echo("unsubscribed" if moved else "had unsubscribed before; nothing changed")
+    output.show(Sentence("unsubscribed") if moved else Sentence("had unsubscribed before; nothing changed"))
 
 
 @subscribers.command()
@@ -257,10 +292,11 @@ def erase(ctx: click.Context, address: str, yes: bool) -> None:
     club = open_club(ctx)
     if not yes:
         if not output.is_terminal():
-            raise UsageError("erasing cannot be undone; say --yes")
-        click.confirm("Erase everything about this person? This cannot be undone.", abort=True, err=True)
+            raise UsageError(Sentence("erasing cannot be undone; say --yes"))
+        output.confirm(Sentence("Erase everything about this person? This cannot be undone."))
     found = flow.erase(club.db, club.keyring, address, actor=_actor(), now=club.clock())
-    click.echo("erased" if found else "was not here; a later import will not bring this address in")
+    unknown = "was not here; a later import will not bring this address in"
+    output.show(Sentence("erased") if found else Sentence(unknown))
 
 
 def _actor() -> str:

@@ -19,6 +19,7 @@ from mailer.intake.table import Row
 from mailer.model.roster import KEPT_OUT, Entry, Fault, FirstLines, Known, Layout, Verdict, judge
 from mailer.model.subscriber import State
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence, clauses, word
 from mailer.store import applications, consents, roster, signups
 from mailer.store.engine import Database
 
@@ -83,13 +84,13 @@ def _read(rows: Iterable[Row], layout: Layout, seen: FirstLines) -> Window:
                 raise Fault(row.fault)
             entry = layout.read(row.line, row.cells)
         except Fault as fault:
-            refused.append(Finding(row.line, Verdict.REFUSED, str(fault)))
+            refused.append(Finding(row.line, Verdict.REFUSED, fault.clause))
             continue
         first = seen.note(entry.address.match_key, row.line)
         if first and entry.state is State.UNSUBSCRIBED:
             left.append((first, entry))
         elif first:
-            same = f"the same address as on line {first}; the first one counts"
+            same = Sentence("the same address as on line %(line)s; the first one counts", line=first)
             refused.append(Finding(row.line, Verdict.DUPLICATE, same))
         else:
             entries.append(entry)
@@ -108,7 +109,7 @@ def _let_out(entries: list[Entry], left: Sequence[tuple[int, Entry]]) -> list[Fi
             entries.append(entry)
             continue
         entries[place] = entries[place]._replace(state=State.UNSUBSCRIBED)
-        same = f"the same address as on line {first}; that he unsubscribed counts"
+        same = Sentence("the same address as on line %(line)s; that he unsubscribed counts", line=first)
         findings.append(Finding(entry.line, Verdict.DUPLICATE, same))
     return findings
 
@@ -235,13 +236,13 @@ def _said(entry: Entry, found: Known | None, verdict: Verdict, reason: str) -> s
     """What there is to say about an entry, as a clause; "" for no more than the verdict."""
     match verdict:
         case Verdict.UNSUBSCRIBED:
-            return "kept out: this reader unsubscribed"
+            return Sentence("kept out: this reader unsubscribed")
         case Verdict.SUPPRESSED:
-            return f"kept out: this address is suppressed ({reason})"
+            return Sentence("kept out: this address is suppressed (%(reason)s)", reason=word("code", reason))
         case Verdict.ERASED:
-            return "kept out: this reader was erased"
+            return Sentence("kept out: this reader was erased")
         case Verdict.LEFT:
-            return "unsubscribed, as the list says"
+            return Sentence("unsubscribed, as the list says")
         case Verdict.UPDATED if found is not None:
-            return "; ".join(found.difference(entry))
+            return clauses(found.difference(entry))
     return ""

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 from mailer.errors import NotFound, UsageError
 from mailer.model.segment import Segment, parse
 from mailer.model.subscriber import State
+from mailer.sentence import Sentence
 from mailer.store import segments, subscribers
 from mailer.store.engine import Database
 
@@ -29,12 +30,16 @@ def text_of(folder: Path, name: str) -> str:
     """What a segment's file says. Raises NotFound, naming the segments there are; UsageError when it is unreadable."""
     path = folder / FOLDER / f"{name}{SUFFIX}"
     if not _NAME.fullmatch(name) or not path.is_file():
-        there = ", ".join(names(folder)) or f"none; write {FOLDER}/{name}{SUFFIX}"
-        raise NotFound(f"no segment named {name}; there is: {there}")
+        if there := names(folder):
+            raise NotFound(
+                Sentence("no segment named %(name)s; there is: %(names)s", name=name, names=", ".join(there))
+            )
+        what = "no segment named %(name)s, and no other; write %(file)s"
+        raise NotFound(Sentence(what, name=name, file=f"{FOLDER}/{name}{SUFFIX}"))
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(path)) from None
+        raise UsageError(Sentence("cannot be read: %(why)s", why=error), where=str(path)) from None
 
 
 def read(folder: Path, text: str) -> Segment:

@@ -15,6 +15,7 @@ from mailer.model import language_tag
 from mailer.model.roster import Entry
 from mailer.model.subscriber import State, Subscriber, fault_in_text, tag_name, tombstone, tombstones
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence, word
 from mailer.store import applications, consents, erasure, history, roster, signups, subscribers
 from mailer.store.engine import Database
 
@@ -47,15 +48,15 @@ def add(
     """
     address = parse(text)
     if fault := fault_in_text(name):
-        raise UsageError(f"the name {fault}")
+        raise UsageError(Sentence("the name %(fault)s", fault=fault))
     if not source.strip():
-        raise UsageError("say where this reader agreed to get the newsletter")
+        raise UsageError(Sentence("say where this reader agreed to get the newsletter"))
     if fault := fault_in_text(source):
-        raise UsageError(f"the source of consent {fault}")
+        raise UsageError(Sentence("the source of consent %(fault)s", fault=fault))
     new_tags = _tags(tags)
     kept_language = language_tag.read(language)
     if kept_language is None:
-        raise UsageError(f"{language!r} is no language tag such as en or zh-CN")
+        raise UsageError(Sentence("'%(tag)s' is no language tag such as en or zh-CN", tag=language))
     entry = Entry(0, address, name, kept_language, tuple(new_tags), source=source)
     return db.insist(db.run, _add, keyring, entry, actor, now)
 
@@ -64,14 +65,17 @@ def _add(conn: Connection, keyring: Keyring, entry: Entry, actor: str, now: date
     key = entry.address.match_key
     found = subscribers.find(conn, key)
     if found and found.state is State.UNSUBSCRIBED:
-        raise UsageError("this reader unsubscribed; only a sign-up of the reader's own brings the address back")
+        what = "this reader unsubscribed; only a sign-up of the reader's own brings the address back"
+        raise UsageError(Sentence(what))
     reasons = roster.suppressed(conn, [key, *tombstones(key, keyring)], now)
     if key in reasons:
-        raise UsageError(f"this address is suppressed ({reasons[key]}); 'mailer suppressions lift' may change that")
+        what = "this address is suppressed (%(reason)s); 'mailer suppressions lift' may change that"
+        raise UsageError(Sentence(what, reason=word("code", reasons[key])))
     if found:
         return Added(found.id, False)
     if reasons:
-        raise UsageError("this reader was erased; only a sign-up of the reader's own brings the address back")
+        what = "this reader was erased; only a sign-up of the reader's own brings the address back"
+        raise UsageError(Sentence(what))
     members = applications.tags_of_members(conn, [key], hold=True)
     subscriber_id = subscribers.add(
         conn,
@@ -114,7 +118,7 @@ def show(db: Database, text: str) -> tuple[Subscriber | None, dict[str, list[dic
         found = subscribers.find(conn, key)
         kept = history.of(conn, found.id if found else 0, key)
     if found is None and not any(kept.values()):
-        raise NotFound("nothing is kept about this address")
+        raise NotFound(Sentence("nothing is kept about this address"))
     return found, kept
 
 
@@ -146,12 +150,12 @@ def each(db: Database, segment: ColumnElement[bool] | None = None) -> Iterator[S
 def _tags(names: Sequence[str]) -> list[str]:
     tags = [tag_name(name) for name in names]
     if any(not name or fault_in_text(name) or ";" in name for name in tags):
-        raise UsageError("a tag is a word or some, without ';' and control characters")
+        raise UsageError(Sentence("a tag is a word or some, without ';' and control characters"))
     return tags
 
 
 def _find(conn: Connection, text: str) -> Subscriber:
     found = subscribers.find(conn, match_key(text))
     if found is None:
-        raise NotFound("no subscriber has this address")
+        raise NotFound(Sentence("no subscriber has this address"))
     return found

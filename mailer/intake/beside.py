@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from mailer.errors import ImportFileError
+from mailer.sentence import Sentence
 
 Item = TypeVar("Item")
 
@@ -53,7 +54,8 @@ def _taken(receiver: Connection, child: int) -> Iterator[Any]:
             try:
                 item, error = receiver.recv()
             except EOFError:
-                raise ImportFileError("the process that reads the list was killed; import the list again") from None
+                what = "the process that reads the list was killed; import the list again"
+                raise ImportFileError(Sentence(what)) from None
             if error is not None:
                 raise error
             if item is None:

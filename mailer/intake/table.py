@@ -15,6 +15,7 @@ from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from mailer.errors import ImportFileError
+from mailer.sentence import Sentence
 
 MAX_COLUMNS = 64
 MAX_LINE = 128 * 1024  # characters: 64 fields of 1 KB, quoted, with room to spare
@@ -69,20 +70,23 @@ def read_table(source: BinaryIO, name: str) -> Table:
 
         read_as, guess, rows = "an Excel workbook", "", read_workbook(source, name)
     elif magic == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise ImportFileError("an Excel file of the old kind or with a password; save it as .xlsx or CSV", where=name)
+        what = "an Excel file of the old kind or with a password; save it as .xlsx or CSV"
+        raise ImportFileError(Sentence(what), where=name)
     else:
         encoding, guess = _encoding_of(source)
         read_as, rows = f"CSV in {encoding}", _csv_rows(source, encoding)
     head = next((row for row in rows if row.fault or any(row.cells)), None)
     if head is None:
-        raise ImportFileError("the file is empty; its first row must name the columns, one of them email", where=name)
+        what = "the file is empty; its first row must name the columns, one of them email"
+        raise ImportFileError(Sentence(what), where=name)
     if head.fault:
-        raise ImportFileError(f"the row of headings {head.fault}", where=f"{name}:{head.line}")
+        raise ImportFileError(Sentence("the row of headings %(fault)s", fault=head.fault), where=f"{name}:{head.line}")
     columns = tuple(head.cells)
     while columns and not columns[-1]:
         columns = columns[:-1]
     if len(columns) > MAX_COLUMNS:
-        raise ImportFileError(f"{len(columns)} columns; at most {MAX_COLUMNS} are read", where=f"{name}:{head.line}")
+        what = Sentence("%(count)s columns; at most %(most)s are read", count=len(columns), most=MAX_COLUMNS)
+        raise ImportFileError(what, where=f"{name}:{head.line}")
     return Table(columns, read_as, guess, _fitted(rows, len(columns)))
 
 
@@ -100,7 +104,8 @@ def _fitted(rows: Iterator[Row], width: int) -> Iterator[Row]:
         elif len(cells) > width and not any(cells[width:]):
             yield Row(row.line, cells[:width])
         else:
-            yield Row(row.line, (), f"has {len(cells)} cells where the headings have {width}")
+            what = "has %(count)s cells where the headings have %(width)s"
+            yield Row(row.line, (), Sentence(what, count=len(cells), width=width))
 
 
 def _encoding_of(source: BinaryIO) -> tuple[str, str]:
@@ -127,7 +132,7 @@ def _encoding_of(source: BinaryIO) -> tuple[str, str]:
         if 2 * broken <= beyond:
             return "utf-8", ""
         encoding = _guess(sample)
-    return encoding, f"not marked with its encoding; read as {encoding}"
+    return encoding, Sentence("not marked with its encoding; read as %(encoding)s", encoding=encoding)
 
 
 def _is_utf8(source: BinaryIO) -> bool:
@@ -212,26 +217,26 @@ def _csv_rows(source: BinaryIO, encoding: str) -> Iterator[Row]:
         delimiter = max(",;\t", key=head.count)
     for number, line in lines:
         if line is None:
-            yield Row(number, (), f"is longer than {MAX_LINE // 1024} KB")
+            yield Row(number, (), Sentence("is longer than %(most)s KB", most=MAX_LINE // 1024))
             continue
         if _UNREADABLE in line:
-            yield Row(number, (), f"holds bytes that are no {encoding.upper()}")
+            yield Row(number, (), Sentence("holds bytes that are no %(encoding)s", encoding=encoding.upper()))
             continue
         if '"' not in line:
             yield Row(number, [cell.strip(_SPACES) for cell in line.split(delimiter)] if line else ())
             continue
         whole = line if line.count('"') % 2 == 0 else _closed(line, lines)
         if whole is None:
-            yield Row(number, (), "opens a quote that is never closed")
+            yield Row(number, (), Sentence("opens a quote that is never closed"))
             continue
         if _UNREADABLE in whole:
-            yield Row(number, (), f"holds bytes that are no {encoding.upper()}")
+            yield Row(number, (), Sentence("holds bytes that are no %(encoding)s", encoding=encoding.upper()))
             continue
         try:
             cells = next(csv.reader(io.StringIO(whole, newline="\n"), delimiter=delimiter, strict=True))
             yield Row(number, [cell.strip(_SPACES) for cell in cells])
         except csv.Error as error:
-            yield Row(number, (), f"cannot be read as CSV: {error}")
+            yield Row(number, (), Sentence("cannot be read as CSV: %(why)s", why=error))
 
 
 def _closed(line: str, lines: _Ahead) -> str | None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, BinaryIO
 
 from mailer.errors import ImportFileError
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.intake.table import Row
@@ -20,6 +21,7 @@ MAX_CELLS = 4_000_000  # the reader holds a rectangle in memory, some 30 octets 
 _CHUNK = 64 * 1024
 _REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")  # of a row, or of a cell, of any length
 _LONGEST = 4096  # octets of a reference that are seen whole where a part is read in pieces
+_UNREADABLE = "cannot be read as an Excel workbook; save it as CSV"
 _SPACES = " \t\u00a0\u3000"
 
 
@@ -43,9 +45,9 @@ def read_workbook(source: BinaryIO, name: str) -> Iterator[Row]:
         first = sheet.start[0] + 1 if sheet.start else 1
         cells = sheet.to_python(skip_empty_area=True)
     except StopIteration:
-        raise ImportFileError("has no sheet with a table that is not hidden", where=name) from None
+        raise ImportFileError(Sentence("has no sheet with a table that is not hidden"), where=name) from None
     except (CalamineError, OSError, ValueError, IndexError):
-        raise ImportFileError("cannot be read as an Excel workbook; save it as CSV", where=name) from None
+        raise ImportFileError(Sentence(_UNREADABLE), where=name) from None
     return (Row(number, [_as_text(cell).strip(_SPACES) for cell in row]) for number, row in enumerate(cells, first))
 
 
@@ -65,12 +67,13 @@ def _measure(source: BinaryIO, name: str) -> None:
         with zipfile.ZipFile(source) as archive:
             parts = archive.infolist()
             if len(parts) > MAX_PARTS:
-                raise ImportFileError(f"a workbook of {len(parts)} parts; save it as CSV", where=name)
+                what = Sentence("a workbook of %(count)s parts; save it as CSV", count=len(parts))
+                raise ImportFileError(what, where=name)
             left = MAX_UNPACKED
             for part in parts:
                 left -= _measure_part(source, part, left, name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError, IndexError):
-        raise ImportFileError("cannot be read as an Excel workbook; save it as CSV", where=name) from None
+        raise ImportFileError(Sentence(_UNREADABLE), where=name) from None
 
 
 def _measure_part(source: BinaryIO, part: zipfile.ZipInfo, left: int, name: str) -> int:
@@ -92,14 +95,14 @@ def _measure_part(source: BinaryIO, part: zipfile.ZipInfo, left: int, name: str)
             data = inflate.unconsumed_tail if inflate else b""
             size += len(plain)
             if size > left:
-                raise ImportFileError(
-                    f"unpacks to more than {MAX_UNPACKED >> 20} MB; split it, or save it as CSV", where=name
-                )
+                what = "unpacks to more than %(most)s MB; split it, or save it as CSV"
+                raise ImportFileError(Sentence(what, most=MAX_UNPACKED >> 20), where=name)
             seen = tail + plain
             bounds.take(seen)
             tail = seen[-_LONGEST:]
     if bounds.cells > MAX_CELLS:
-        raise ImportFileError("its cells lie too far apart; keep one table from A1, or save it as CSV", where=name)
+        what = "its cells lie too far apart; keep one table from A1, or save it as CSV"
+        raise ImportFileError(Sentence(what), where=name)
     return size
 
 

@@ -8,6 +8,7 @@ from sys import intern
 from typing import NamedTuple
 
 from mailer.errors import AddressError
+from mailer.sentence import Sentence
 
 MAX_OCTETS = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 MAX_LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
@@ -16,6 +17,14 @@ _ATOM = r"[A-Za-z0-9_!#$%&'*+\-/=?^`{|}~]+"  # RFC 5322 3.2.3
 _LABEL = r"(?![A-Za-z0-9-]{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123 2.1, no Punycode
 _PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?=[^.]*[A-Za-z]\Z){_LABEL})", re.ASCII)
 _RESERVED = (".arpa", ".invalid", ".local", ".localhost", ".onion")  # RFC 6761, 6762, 7686: never reached by mail
+
+
+_BY_HOW_MANY = re.compile(r" \(\d+ characters? too many\)$")
+_OF_THE_LIBRARY = (  # what email-validator says with a value at its end; what has none stands as it is
+    Sentence("the email address contains invalid characters before the @-sign: %(what)s"),
+    Sentence("the email address contains unsafe characters: %(what)s"),
+    Sentence("the part after the @-sign contains invalid characters: %(what)s"),
+)
 
 
 class Address(NamedTuple):
@@ -70,11 +79,11 @@ def _parse_unusual(text: str) -> Address:
     from email_validator import EmailNotValidError, validate_email
 
     if not text.strip():
-        raise AddressError("the address is empty")
+        raise AddressError(Sentence("the address is empty"))
     if len(text) > MAX_OCTETS:
-        raise AddressError(f"the address is longer than {MAX_OCTETS} characters")
+        raise AddressError(Sentence("the address is longer than %(most)s characters", most=MAX_OCTETS))
     if "\ufffd" in text:
-        raise AddressError("the address holds bytes that are no letters in their encoding")
+        raise AddressError(Sentence("the address holds bytes that are no letters in their encoding"))
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -82,14 +91,20 @@ def _parse_unusual(text: str) -> Address:
     local = unicodedata.normalize("NFC", text.rpartition("@")[0])
     domain = found.ascii_domain
     if domain.lower() == "test":
-        raise AddressError("the part after the @-sign has no period")
+        raise AddressError(Sentence("the part after the @-sign has no period"))
     if len(local.encode()) > MAX_LOCAL_OCTETS:
-        raise AddressError(f"the part before the @-sign is longer than {MAX_LOCAL_OCTETS} octets")
+        what = "the part before the @-sign is longer than %(most)s octets"
+        raise AddressError(Sentence(what, most=MAX_LOCAL_OCTETS))
     folded = unicodedata.normalize("NFC", local.casefold())
     return Address(f"{local}@{domain}", f"{folded}@{domain.lower()}", domain.lower())
 
 
-def _as_clause(sentence: str) -> str:
+def _as_clause(text: str) -> Sentence:
     """A library's sentence as the rest of one of ours: `The email address ...` -> `the email address ...`."""
-    sentence = " ".join(sentence.split())
-    return sentence[:1].lower() + sentence[1:].removesuffix(".")
+    text = " ".join(text.split())
+    text = _BY_HOW_MANY.sub("", text[:1].lower() + text[1:].removesuffix("."))
+    for said in _OF_THE_LIBRARY:
+        head = said.removesuffix("%(what)s")
+        if text.startswith(head):
+            return Sentence(str(said), what=Sentence(text.removeprefix(head)))
+    return Sentence(text)

@@ -18,6 +18,7 @@ from mailer.mail.address import Address, parse
 from mailer.model import language_tag
 from mailer.model.formula import unguarded
 from mailer.model.subscriber import State, attribute_name, fault_in_text, split_tags
+from mailer.sentence import Sentence
 
 _KNOWN = ("email", "name", "language", "tags", "status", "consent_source", "consent_at")
 _JOINED = "joined_at"  # of our own export: when he agreed to be a reader
@@ -76,13 +77,24 @@ class Known:
         tags = tuple(dict.fromkeys((*self.tags, *entry.tags)))
         return entry.name or self.name, entry.language or self.language, {**self.attributes, **entry.attributes}, tags
 
-    def difference(self, entry: Entry) -> list[str]:
+    def is_changed_by(self, entry: Entry) -> bool:
+        """Whether the entry says anything new."""
+        return self.after(entry) != (self.name, self.language, self.attributes, self.tags)
+
+    def difference(self, entry: Entry) -> list[Sentence]:
         """What the entry changes, a clause each; empty when nothing does."""
         name, language, attributes, tags = self.after(entry)
-        changes = [("name", self.name, name), ("language", self.language, language)]
+        changes: list[tuple[str, str, str]] = [
+            (Sentence("name"), self.name, name),
+            (Sentence("language"), self.language, language),
+        ]
         changes += [(key, self.attributes.get(key, ""), value) for key, value in attributes.items()]
-        said = [f"{what} {old!r} -> {new!r}" for what, old, new in changes if old != new]
-        return said + [f"tag +{tag}" for tag in tags if tag not in self.tags]
+        said = [
+            Sentence("%(what)s '%(old)s' -> '%(new)s'", what=what, old=old, new=new)
+            for what, old, new in changes
+            if old != new
+        ]
+        return said + [Sentence("tag +%(tag)s", tag=tag) for tag in tags if tag not in self.tags]
 
 
 def judge(entry: Entry, found: Known | None, *, suppressed: bool, erased: bool) -> Verdict:
@@ -95,7 +107,7 @@ def judge(entry: Entry, found: Known | None, *, suppressed: bool, erased: bool) 
         return Verdict.ERASED if erased else Verdict.ADDED
     if entry.state is State.UNSUBSCRIBED:
         return Verdict.LEFT
-    return Verdict.UPDATED if found.difference(entry) else Verdict.UNCHANGED
+    return Verdict.UPDATED if found.is_changed_by(entry) else Verdict.UNCHANGED
 
 
 class FirstLines:
@@ -142,6 +154,10 @@ class FirstLines:
 class Fault(Exception):
     """Why a row is refused: a clause that goes on after `line 7: `."""
 
+    def __init__(self, clause: str) -> None:
+        super().__init__(clause)
+        self.clause = clause
+
 
 class Layout:
     """The meaning of a table's columns.
@@ -166,12 +182,16 @@ class Layout:
         self._attributes = [(name, place) for place, name in enumerate(names) if name and name not in _KNOWN]
         if "email" not in self._places:
             if any("@" in heading for heading in headings):
-                raise ImportFileError("no row of headings; the first row must name the columns, one of them email")
+                what = "no row of headings; the first row must name the columns, one of them email"
+                raise ImportFileError(Sentence(what))
             named = [heading for heading in headings if heading]
-            hint = "name yours with --map OLD=email"
+            what = "no column named email among: %(names)s; name yours with --map OLD=email"
             if len(named) == 1:  # a title, or cells that nothing we know separates
-                hint = "the first row must name the columns, separated by commas, semicolons or tabs"
-            raise ImportFileError(f"no column named email among: {', '.join(named[:8])}; {hint}")
+                what = (
+                    "no column named email among: %(names)s; the first row must name the columns, separated by commas,"
+                    " semicolons or tabs"
+                )
+            raise ImportFileError(Sentence(what, names=", ".join(named[:8])))
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -198,22 +218,24 @@ class Layout:
         if fault_in_text(whole):  # once for the whole row: nearly every row passes
             for place, cell in enumerate(cells):
                 if fault := fault_in_text(cell):
-                    raise Fault(f"{self._heading(place)} {fault}")
+                    raise Fault(Sentence("%(what)s %(fault)s", what=self._heading(place), fault=fault))
         cells = [*cells, ""]  # what no column tells
         try:
             address = parse(cells[self._email])
         except AddressError as error:
-            raise Fault(str(error)) from None
+            raise Fault(error.message) from None
         language = language_tag.read(cells[self._language])
         if language is None:
-            raise Fault(f"language {cells[self._language]!r} is no language tag such as en or zh-CN")
+            what = "language '%(tag)s' is no language tag such as en or zh-CN"
+            raise Fault(Sentence(what, tag=cells[self._language]))
         status = cells[self._status].lower()
         state = _STATES.get(status)
         if state is None:
-            raise Fault(f"status {status!r} is unknown; use active, pending or unsubscribed")
+            what = "status '%(status)s' is unknown; use active, pending or unsubscribed"
+            raise Fault(Sentence(what, status=status))
         source = cells[self._source] or self.consent
         if not source and state is not State.UNSUBSCRIBED:
-            raise Fault("no consent_source, and no --consent given for such rows")
+            raise Fault(Sentence("no consent_source, and no --consent given for such rows"))
         return Entry(
             line,
             address,
@@ -230,7 +252,7 @@ class Layout:
         for name, at in (*self._places.items(), *self._attributes):
             if at == place:
                 return name
-        return f"cell {place + 1}"
+        return Sentence("cell %(number)s", number=place + 1)
 
     def _moment_of(self, text: str) -> datetime | None:
         if not text:
@@ -238,14 +260,17 @@ class Layout:
         try:
             moment = datetime.fromisoformat(_as_iso(text))
         except ValueError:
-            raise Fault(f"consent_at {text!r} is no date such as 2026-01-31 or 2026-01-31T08:00Z") from None
+            what = "consent_at '%(text)s' is no date such as 2026-01-31 or 2026-01-31T08:00Z"
+            raise Fault(Sentence(what, text=text)) from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
         try:
             late = moment > self._now
         except OverflowError:
             late = True
-        if late or moment.year < 1971:
-            raise Fault(f"consent_at {text!r} lies in the future" if late else f"consent_at {text!r} is too long ago")
+        if late:
+            raise Fault(Sentence("consent_at '%(text)s' lies in the future", text=text))
+        if moment.year < 1971:
+            raise Fault(Sentence("consent_at '%(text)s' is too long ago", text=text))
         return moment
 
 
@@ -264,16 +289,18 @@ def _meanings(headings: Sequence[str], renames: Mapping[str, str]) -> list[str]:
     names: list[str] = []
     for heading in headings:
         if fault := fault_in_text(heading):
-            raise ImportFileError(f"the heading {heading[:40]!r} {fault}")
+            raise ImportFileError(Sentence("the heading '%(name)s' %(fault)s", name=heading[:40], fault=fault))
         name = attribute_name(heading)
         if heading and not name:
-            raise ImportFileError(f"the heading {heading[:40]!r} cannot name an attribute; rename it with --map")
+            what = "the heading '%(name)s' cannot name an attribute; rename it with --map"
+            raise ImportFileError(Sentence(what, name=heading[:40]))
         name = attribute_name(wanted.pop(name, name)) if name else ""
         if name and name in names:
-            raise ImportFileError(f"two columns are named {name}")
+            raise ImportFileError(Sentence("two columns are named %(name)s", name=name))
         names.append(name)
     if wanted:
-        raise ImportFileError(f"no column named {', '.join(wanted)}, which --map wants to rename")
+        what = "no column named %(names)s, which --map wants to rename"
+        raise ImportFileError(Sentence(what, names=", ".join(wanted)))
     if _JOINED in names:
         names[names.index(_JOINED)] = "" if "consent_at" in names else "consent_at"
     return names

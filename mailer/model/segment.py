@@ -19,6 +19,7 @@ from mailer.errors import UsageError
 from mailer.model import language_tag
 from mailer.model.columns import width
 from mailer.model.subscriber import State
+from mailer.sentence import Sentence
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 20
@@ -75,7 +76,7 @@ def attributes(tree: Segment) -> Iterator[str]:
 def parse(text: str, name: str = "segment") -> Segment:
     """The tree of an expression; `#` begins a comment. Raises UsageError with line, column and a caret under it."""
     if len(text) > MAX_LENGTH:
-        raise UsageError(f"longer than {MAX_LENGTH} characters", where=name)
+        raise UsageError(Sentence("longer than %(most)s characters", most=MAX_LENGTH), where=name)
     parser = _Parser(text, name)
     tree = parser.either(0)
     parser.end()
@@ -99,21 +100,23 @@ _SHOWN = 50  # characters of an expression shown on each side of a mistake
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
 
 
-def _meant(text: str) -> str:
-    """What somebody may have meant who wrote this, as the end of a message; "" where nobody knows."""
+def _unreadable(text: str) -> Sentence:
+    """That a text cannot be read, and what may be meant by it."""
+    word = text[:12].split()[0]
     plain = '"' if text[0] in "“”„‟‘’'`«»「」『』" else normalize("NFKC", text[0])
     if plain != text[0]:
-        return f"; write {plain} for {text[0]}"
-    span = re.match(r"\d{1,5}[hdwy]\b", text)
-    return f"; a span back from now is -{span[0]}" if span else ""
+        return Sentence("cannot read '%(text)s'; write %(plain)s for %(sign)s", text=word, plain=plain, sign=text[0])
+    if span := re.match(r"\d{1,5}[hdwy]\b", text):
+        return Sentence("cannot read '%(text)s'; a span back from now is -%(span)s", text=word, span=span[0])
+    return Sentence("cannot read '%(text)s'", text=word)
 
 
-def _pointed_at(line: str, column: int) -> str:
+def _pointed_at(line: str, column: int) -> tuple[str, str]:
     """Two lines for a terminal: the part of a line around a column (from 1), and a caret under that column."""
     start = max(0, column - 1 - _SHOWN)
     shown = "".join(char if char.isprintable() else " " for char in line[start : column - 1 + _SHOWN])
     before = shown[: column - 1 - start]
-    return f"  {shown.rstrip()}\n  {' ' * width(before)}^"
+    return f"  {shown.rstrip()}", f"  {' ' * width(before)}^"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +139,22 @@ class _Parser:
             found = _TOKEN.match(self._text, at)
             if found is None:
                 if self._text[at] == '"':
-                    raise self._error("this quote is never closed", at)
-                raise self._error(f"cannot read {self._text[at : at + 12].split()[0]!r}{_meant(self._text[at:])}", at)
+                    raise self._error(Sentence("this quote is never closed"), at)
+                raise self._error(_unreadable(self._text[at:]), at)
             if found.lastgroup != "space":
                 tokens.append(_Token(str(found.lastgroup), found[0], at))
             at = found.end()
         return [*tokens, _Token("end", "", len(self._text))]
 
-    def _error(self, message: str, at: int) -> UsageError:
+    def _error(self, message: Sentence, at: int) -> UsageError:
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        where = f"{self._name}, line {line}, column {column}" if line > 1 else f"{self._name}, column {column}"
-        excerpt = _pointed_at(self._text.split("\n")[line - 1], column)
-        return UsageError(f"{message}\n{excerpt}", where=where)
+        name, below = Sentence(self._name), _pointed_at(self._text.split("\n")[line - 1], column)
+        if line > 1:
+            where = Sentence("%(name)s, line %(line)s, column %(column)s", name=name, line=line, column=column)
+        else:
+            where = Sentence("%(name)s, column %(column)s", name=name, column=column)
+        return UsageError(message, where=where, below=below)
 
     @property
     def _token(self) -> _Token:
@@ -173,7 +179,8 @@ class _Parser:
 
     def end(self) -> None:
         if self._token.kind != "end":
-            raise self._error(f"'and' or 'or' is missing before {self._token.text!r}", self._token.at)
+            what = "'and' or 'or' is missing before '%(text)s'"
+            raise self._error(Sentence(what, text=self._token.text), self._token.at)
 
     def either(self, depth: int) -> Segment:
         parts = self._chain("or", lambda: self._every(depth))
@@ -191,29 +198,31 @@ class _Parser:
 
     def _single(self, depth: int) -> Segment:
         if depth > MAX_DEPTH:
-            raise self._error(f"nested deeper than {MAX_DEPTH}", self._token.at)
+            raise self._error(Sentence("nested deeper than %(most)s", most=MAX_DEPTH), self._token.at)
         if self._word("not"):
             return Not(self._single(depth + 1))
         at = self._token.at
         if self._mark("("):
             inside = self.either(depth + 1)
             if not self._mark(")"):
-                raise self._error("this parenthesis is never closed", at)
+                raise self._error(Sentence("this parenthesis is never closed"), at)
             return inside
         return self._test()
 
     def _test(self) -> Segment:
         token = self._take()
         if token.kind != "word":
-            what = repr(token.text) if token.text else "the end"
-            raise self._error(f"a field is expected, not {what}; one of {', '.join(FIELDS)} or attr.NAME", token.at)
+            what = Sentence("'%(text)s'", text=token.text) if token.text else Sentence("the end")
+            expected = "a field is expected, not %(what)s; one of %(fields)s or attr.NAME"
+            raise self._error(Sentence(expected, what=what, fields=", ".join(FIELDS)), token.at)
         field = self._field(token)
         negated = bool(self._word("not"))
         op = self._word("in", "contains")
         if not op:
             sign = self._take()
             if sign.kind != "op" or negated:
-                raise self._error(f"after {token.text} comes =, !=, <, >, <=, >=, in or contains", sign.at)
+                what = Sentence("after %(field)s comes =, !=, <, >, <=, >=, in or contains", field=token.text)
+                raise self._error(what, sign.at)
             op = sign.text
         values = self._list(field) if op == "in" else (self._value(field, op),)
         test = Comparison(field, op, values)
@@ -226,48 +235,55 @@ class _Parser:
             return name
         close = get_close_matches(name, FIELDS, 1, 0.85)
         if name in _NO_FIELDS or close:
-            meant = _NO_FIELDS.get(name) or "".join(close) or f"one of {', '.join(FIELDS)}"
-            raise self._error(f"there is no field {token.text!r}; {meant} is meant, or attr.{token.text}", token.at)
+            meant = _NO_FIELDS.get(name) or "".join(close)
+            field = meant or Sentence("one of %(fields)s", fields=", ".join(FIELDS))
+            what = "there is no field '%(name)s'; %(field)s is meant, or attr.%(name)s"
+            raise self._error(Sentence(what, name=token.text, field=field), token.at)
         return f"attr.{name}"
 
     def _list(self, field: str) -> tuple[str | float | date | timedelta, ...]:
         at = self._token.at
         if not self._mark("("):
-            raise self._error('after \'in\' comes a list such as ("a", "b")', at)
+            raise self._error(Sentence('after \'in\' comes a list such as ("a", "b")'), at)
         values = [self._value(field, "in")]
         while self._mark(","):
             values.append(self._value(field, "in"))
         if not self._mark(")"):
-            raise self._error("this list is never closed", at)
+            raise self._error(Sentence("this list is never closed"), at)
         return tuple(values)
 
     def _value(self, field: str, op: str) -> str | float | date | timedelta:
         token = self._take()
         if token.kind not in {"text", "word", "number", "date", "span"}:
-            raise self._error("a value is expected here", token.at)
+            raise self._error(Sentence("a value is expected here"), token.at)
         if field == "joined":
             return self._moment(token, op)
         if field in FIELDS and op in _ORDERED:
-            raise self._error(f"{field} has no order; use =, !=, in or contains", token.at)
+            what = Sentence("%(field)s has no order; use =, !=, in or contains", field=field)
+            raise self._error(what, token.at)
         if op in _ORDERED:
             return self._comparable(token)
         text = re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
         if field == "state" and op != "contains" and text.lower() not in set(State):
-            raise self._error(f"there is no state {text!r}; states are {', '.join(State)}", token.at)
+            known = ", ".join(State)
+            what = Sentence("there is no state '%(state)s'; states are %(known)s", state=text, known=known)
+            raise self._error(what, token.at)
         if field == "language" and op != "contains" and language_tag.read(text) is None:
-            raise self._error(f"{text!r} is no language tag such as en or zh-CN", token.at)
+            what = Sentence("'%(tag)s' is no language tag such as en or zh-CN", tag=text)
+            raise self._error(what, token.at)
         return text
 
     def _moment(self, token: _Token, op: str) -> date | timedelta:
         if op not in _ORDERED:
-            raise self._error("joined is compared with <, >, <= or >=", token.at)
+            raise self._error(Sentence("joined is compared with <, >, <= or >="), token.at)
         text = token.text.strip('"')
         if re.fullmatch(r"-\d{1,5}[hdwy]", text):
             return -int(text[1:-1]) * _UNITS[text[-1]]
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise self._error("joined is compared with a date (2026-01-31) or a span (-30d)", token.at) from None
+            what = Sentence("joined is compared with a date (2026-01-31) or a span (-30d)")
+            raise self._error(what, token.at) from None
 
     def _comparable(self, token: _Token) -> float | str:
         text = token.text.strip('"')
@@ -276,4 +292,5 @@ class _Parser:
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
-            raise self._error("attributes are ordered by a number or a date (2026-01-31)", token.at) from None
+            what = Sentence("attributes are ordered by a number or a date (2026-01-31)")
+            raise self._error(what, token.at) from None

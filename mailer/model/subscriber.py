@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence
 
 MAX_FIELD_OCTETS = 1024
 MAX_ATTRIBUTES = 64
@@ -67,26 +68,26 @@ def fault_in_text(text: str) -> str:
     """
     if text.isascii() and text.isprintable():  # the common case, at the price of two scans in C
         if "=?" in text and _ENCODED_WORD.search(text):
-            return "holds an encoded header word"
+            return Sentence("holds an encoded header word")
     else:
         unsafe = _UNSAFE.search(text)
         if unsafe:
             return _name_of_character(unsafe[0])
         if "=?" in text and _ENCODED_WORD.search(text):
-            return "holds an encoded header word"
+            return Sentence("holds an encoded header word")
     if len(text) > MAX_FIELD_OCTETS or len(text.encode()) > MAX_FIELD_OCTETS:
-        return f"is longer than {MAX_FIELD_OCTETS} octets"
+        return Sentence("is longer than %(most)s octets", most=MAX_FIELD_OCTETS)
     return ""
 
 
-def _name_of_character(char: str) -> str:
+def _name_of_character(char: str) -> Sentence:
     if char in "\r\n" or char in _LINE_SEPARATORS:
-        return "holds a line break"
+        return Sentence("holds a line break")
     if "\ud800" <= char <= "\udfff":
-        return "holds half a character"
+        return Sentence("holds half a character")
     if char == "\ufffd":
-        return "holds bytes that are no letters in the file's encoding"
-    return f"holds the control character U+{ord(char):04X}"
+        return Sentence("holds bytes that are no letters in the file's encoding")
+    return Sentence("holds the control character U+%(code)s", code=f"{ord(char):04X}")
 
 
 def tag_name(text: str) -> str:

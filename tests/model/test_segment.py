@@ -55,7 +55,7 @@ def test_every_kind_of_value_is_read() -> None:
         ("language = “zh”", "column 12: cannot read '“zh”'; write \" for “"),
         ("language ＝ zh", "column 10: cannot read '＝'; write = for ＝"),
         ("tag = a，b", "column 8: cannot read '，b'; write , for ，"),
-        ("language = 'zh'", "column 12: cannot read \"'zh'\"; write \" for '"),
+        ("language = 'zh'", "column 12: cannot read ''zh''; write \" for '"),
         ("joined > 30d", "column 10: cannot read '30d'; a span back from now is -30d"),
     ],
 )
