@@ -70,7 +70,10 @@ _CONTACT = re.compile(
 )
 # “Words,” and who said them.
 _SAYING = re.compile(r"[“\"「『][^“”\"「」『』]+[”\"」』]\s*(?:[—–-]{1,2}|\n|[(（])\s*\S.{1,30}")
-_ADVERTISEMENT = re.compile(r"\W{0,3}[【\[(（](?:广告|廣告|推广|赞助|福利|AD|Sponsored)[】\]）)]", re.IGNORECASE)
+_ADVERTISEMENT = re.compile(
+    r"\W{0,3}[【\[(（](?:广告位?|推广|赞助|福利|AD|Sponsored)[】\]）)]|\W{0,3}广告(?:位|\s*[:：|｜]|\s)(?=.{6})",
+    re.IGNORECASE,
+)
 DATELINE = 24  # columns of a place and day before a text
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
@@ -269,7 +272,7 @@ def is_saying(text: str) -> bool:
 
 def is_advertisement(text: str) -> bool:
     """Whether a line says in brackets that it is one: `【推广】...`."""
-    return _ADVERTISEMENT.match(text) is not None
+    return _ADVERTISEMENT.match(fold(text)) is not None
 
 
 def is_closing(text: str) -> bool:
@@ -282,6 +285,11 @@ def is_rule(text: str) -> bool:
     return bool(text) and _RULE.fullmatch(text) is not None
 
 
+def keeps_stop(text: str) -> bool:
+    """Whether the stop at the end belongs to the last word, as in `Ltd.`"""
+    return _KEPT_STOP.search(text) is not None
+
+
 def headline(text: str) -> tuple[str, str]:
     """A headline without marks around it and without a final stop; and what was taken away, as words."""
     plain = " ".join(links.strip(text)[0].split())
@@ -289,6 +297,6 @@ def headline(text: str) -> tuple[str, str]:
     cut = next((part for part in whole.groups() if part), plain) if whole else plain
     cut = " ".join(re.sub(r"(?<!\*)\*\*(?!\*)", "", cut).split())
     bare = cut
-    if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not _KEPT_STOP.search(cut)):
+    if re.search(r"[;；,，]$", cut) or (re.search(r"(?<![.。])[.。]$", cut) and not keeps_stop(cut)):
         bare = cut[:-1].rstrip()
     return bare, Sentence("final stop dropped") if bare != cut else ""

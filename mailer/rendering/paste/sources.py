@@ -23,9 +23,12 @@ _SOURCE_LINE = re.compile(
 )
 # What a page tells behind its source: who wrote it, and when.
 _FIELDS_BEHIND = re.compile(
-    r"(?:[\s;；,，|｜/／]{1,4}(?:作者|编辑|责任?编辑?|记者|(?:发布|更新|刊发)?(?:时间|日期)|date|author)\s*[:：]\s*\S+)+$",
+    r"(?:[\s;；,，|｜/／]{1,4}(?:作者|编辑|责任?编辑?|记者|(?:发布|更新|刊发)?(?:时间|日期)|date|author)\s*[:：]\s*\S+"
+    r"(?: \d{1,2}:\d{2}(?::\d{2})?)?)+$",
     re.IGNORECASE,
 )
+# A label with nothing but a blank behind it.
+_SOURCE_FIELD = re.compile(rf"[^\w(（\[【〔「『《“\"]{{0,6}}(?:来源|出处|稿源)\s+({NAME})")
 _SOURCE_VIA = re.compile(r"(?:via|by way of)\s*[:：]?\s*(.+?)[.。]?", re.IGNORECASE)
 _POINTING = re.compile(
     r"链接|原文|详情|更多|点击|查看|阅读|官网|网址|地址|全文|见|下载|直播|视频|https?:"
@@ -81,8 +84,8 @@ _OWN = re.compile(
 _WHEN = re.compile(
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
-    r"|[,，(（]\s*(?:(?:updated|posted)\s+)?(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}"
-    r"|\d{1,2}月\d{1,2}日|\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?)[)）]?"
+    r"|[,，(（·•|｜]\s*(?:(?:updated|posted)\s+)?(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}"
+    r"|\d{1,2}月\d{1,2}日|\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?)(?: \d{1,2}:\d{2})?[)）]?"
     r"|\s+20\d\d(?:[-/.]\d{1,2}[-/.]\d{1,2}|年\d{1,2}月\d{1,2}日)(?: \d{1,2}:\d{2})?|\s+\d{1,2}月\d{1,2}日"
     r"|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
 )
@@ -157,6 +160,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         plain = bare
     for pattern in (
         _SOURCE_LINE,
+        _SOURCE_FIELD,
         _SOURCE_VIA,
         _BY,
         _SOURCE_SAYS,
@@ -177,8 +181,9 @@ def source_line(text: str) -> tuple[str, str] | None:
         ):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
-            name = name.replace(url, "").strip(" :：-—|<>(（") if url else name
+            name = name.replace(url, "").strip(" ,，:：-—|<>(（") if url else name
             name = without_label(name)
+            name += "." if plain.strip().endswith(f"{name}.") and grammar.keeps_stop(f"{name}.") else ""
             if (said := _SOURCE_SAYS.fullmatch(fold(name))) and pattern is not _SOURCE_SAYS:  # `——摘自《Paper》`
                 name = name[said.start(1) : said.end(1)]
             if pattern is _SOURCE_LINE and re.match(r"\W*文\s*[/／:：]", plain):
