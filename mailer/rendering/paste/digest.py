@@ -11,6 +11,7 @@ from mailer.rendering import source
 from mailer.rendering.paste import (
     above,
     alone,
+    asides,
     between,
     call,
     chat,
@@ -133,6 +134,7 @@ class _Reader:
         self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
+        self.lines = asides.without(self.lines, self.report)
         self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
         self.lines = counters.pages_of_a_paper(self.lines, self.report)

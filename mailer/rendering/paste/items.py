@@ -205,7 +205,7 @@ class Gatherer:
                 self.calls.append(line)
             elif named and grammar.is_tag(line.text):
                 self.report.drop(line.number, "tag below the source dropped", line.text)
-            elif grammar.is_advertisement(line.text) or (grammar.is_foot(line.text) and width(line.text) < 60):
+            elif grammar.is_foot(line.text) and width(line.text) < 60:
                 self.report.drop(line.number, "line of the page dropped", links.strip(line.text)[0])
             else:
                 item.paragraphs.append(self._unlabelled(line) if not item.paragraphs else line.text)

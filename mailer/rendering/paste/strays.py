@@ -28,6 +28,8 @@ def _hidden_numbers(lines: list[Line], outline: Outline) -> None:
     for (above, before), (below, after) in itertools.pairwise(outline.numbers(lines)):
         for at in range(above + 1, below if after == before + 2 else 0):
             hidden = _HIDDEN.fullmatch(fold(lines[at].text))
+            if at == above + 1 and shapes.is_text(lines[at].text):
+                continue  # the text of the item above begins with a figure
             if hidden and int(hidden[1]) == before + 1:
                 outline.starts[at] = lines[at].text[hidden.start(2) :]
                 outline.starts = dict(sorted(outline.starts.items()))
