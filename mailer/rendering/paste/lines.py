@@ -47,6 +47,7 @@ _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\b(?i:https?)://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
 _BARE_ADDRESS = re.compile(r"(?:[a-z0-9-]{1,40}\.){1,4}[a-z]{2,10}/[\w./?=&%#~-]*", re.IGNORECASE)
+_LINK = re.compile(f"({LINK}[^{LINK_END}]*{LINK_END})")
 _HOST = re.compile(r"^\w+://[^/]+")
 # A headline between single stars, perhaps behind a sign or number.
 _STARRED = re.compile(
@@ -79,7 +80,7 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     if not html:
         clean = levels.mark(clean, dict(lines), report)
         clean = unwrap(indents.join(clean, dict(lines), report), report, narrowest)
-        clean = [replace(line, text=_mark_links(line, report)) for line in clean]
+    clean = [replace(line, text=_mark_links(line, report)) for line in clean]
     return [_undecorated(line) for line in clean], forward
 
 
@@ -239,7 +240,8 @@ def _mark_links(line: Line, report: Report) -> str:
         report.add(line.number, "link", "address without https:// completed", url)
         return f"{LINK}{url}{LINK_URL}{url}{LINK_END}"
     text = _MARKDOWN_LINK.sub(marked, _CHAT_LINK.sub(named, line.text))
-    return _URL.sub(bare, re.sub(r"<(https?://[^\s<>]+)>", r"\1", text))
+    parts = _LINK.split(re.sub(r"<(https?://[^\s<>]+)>", r"\1", text))
+    return "".join(part if part.startswith(LINK) else _URL.sub(bare, part) for part in parts)
 
 
 def _undecorated(line: Line) -> Line:

@@ -241,11 +241,15 @@ def _rows(rows: list[tuple[int, str]], columns: list[str], report: Report) -> li
     count, parts, section = 0, 0, ""
     for number, text in rows:
         cells = [cell.strip().strip('"') for cell in text.split("\t")]
+        if is_head(cells):  # of one more table
+            report.drop(number, "names of columns dropped", " | ".join(cells))
+            columns = _columns(cells)
+            continue
         row = _split(columns, cells)
         if len(cells) < 2 or not row.get("headline") or (count and not re.search(r"\d|^$", row.get("number", ""))):
             made.append((number, " ".join(filter(None, cells)).replace(LINE_END, " ")))
             continue
-        if "link" in row and not re.search(r"://|\.\w+/", row["link"]):  # how often it was read
+        if row.get("link") and not re.search(r"://|\.\w+/", row["link"]):  # how often it was read
             report.drop(number, "cell of a column without a known name dropped", row["link"])
             row["link"] = ""
         for name, cell in zip([*columns, *[""] * len(cells)], cells, strict=False):
