@@ -135,9 +135,12 @@ def at(moment: datetime, zone: ZoneInfo, now: datetime | None = None) -> Sentenc
 def slowdown(slowed: Slowed, now: datetime) -> Sentence:
     """What is not sent to a relay or a provider, or how slowly, and why."""
     pause = slowed.until - now.timestamp()
-    pattern = "nothing for %(span)s, then %(rate)s a minute" if pause > 0 else "at most %(rate)s a minute"
-    values = {"span": span(pause)} if pause > 0 else {}
-    pace = Sentence(pattern, rate=f"{slowed.per_minute:.0f}", **values)
+    if slowed.unit == "second":
+        pace = Sentence("at most %(rate)s a second", rate=f"{slowed.rate:.3g}")
+    elif pause > 0:
+        pace = Sentence("nothing for %(span)s, then %(rate)s a minute", span=span(pause), rate=f"{slowed.rate:.0f}")
+    else:
+        pace = Sentence("at most %(rate)s a minute", rate=f"{slowed.rate:.0f}")
     return Sentence(
         "%(name)s is slowed: %(pace)s; it answered: %(cause)s", name=slowed.key, pace=pace, cause=slowed.cause
     )

@@ -213,11 +213,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Slowed:
-    """A relay or provider that is slowed at this moment, for people: `per_minute` 0 where only the pause is known."""
+    """A relay or provider that is slowed at this moment, for people: at most `rate` messages a "second" or "minute"
+    (`unit`), 0 where only the pause is known.
+    """
 
     key: str
     until: float
-    per_minute: float
+    rate: float
+    unit: str
     cause: str
 
 

@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from mailer.model.delivery import State
-from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of
+from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of, second_window
+from mailer.model.tempo import SEEN_SECONDS, Tempo, best_second
 from mailer.store.breaker import first_since
 from mailer.store.bulk import among
 from mailer.store.engine import insert_new
@@ -35,22 +36,26 @@ class Allowance:
     """How many messages may be claimed now: over the relay, and of each slowed provider; None: no limit.
 
     `wait` is in how many seconds more may be, at the earliest, when nothing changes. `part` is how much the worker
-    may use of the relay's limit by the second.
+    may use of the relay's limit by the second; `learned` is that limit by the relay's own answers, or 0.
     """
 
     relay: int | None = None
     part: int | None = None
+    learned: float = 0.0
     providers: Mapping[str, int] = field(default_factory=dict)
     wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A worker's for a part of a limit by the second: the limit, and how much of it the worker uses at this moment."""
+    """A worker's for a part of a limit by the second: what it knows of that (0: nothing), and how much it uses now."""
 
     worker: str
-    whole: int
+    per_second: float
     using: int
+
+
+NO_WISH = Wish("", 0.0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +68,43 @@ class Slowdown:
     cause: str
 
 
-def allowance(
-    conn: Connection, relay: str, quotas: Sequence[Window], now: datetime, wish: Wish | None = None
-) -> Allowance:
+def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datetime, wish: Wish = NO_WISH) -> Allowance:
     """What may be claimed for a relay now; the rows stay locked until the claim is committed.
 
     One statement where no limit is set and nothing is slowed.
     """
-    key, moment = RELAY + relay, now.timestamp()
-    for needed in [key] * bool(quotas) + [SECOND + relay] * bool(wish):
+    key, second, moment = RELAY + relay, SECOND + relay, now.timestamp()
+    for needed in [key] * bool(quotas) + [second] * bool(wish.per_second):
         conn.execute(insert_new(conn, budgets, "key").values(key=needed))
     rows = conn.execute(_rows().with_for_update()).all()
-    part = _divide(conn, next(row for row in rows if row.key == SECOND + relay), wish, moment) if wish else None
+    learned, part = 0.0, None
+    for row in rows:
+        if row.key == second:
+            learned = _tempo(row).by(moment)
+            if whole := min(filter(None, (wish.per_second, learned)), default=0.0):
+                part = _divide(conn, row, wish, second_window(whole).limit, moment)
     if part == 0:
-        return Allowance(part=0, wait=1.0)
+        return Allowance(part=0, learned=learned, wait=1.0)
     known = {row.key: _budget(row) for row in rows if not row.key.startswith(SECOND)}
     slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
     own = known.get(key, Budget())
     if not quotas and not own.is_slowed(moment) and not slowed:
-        return Allowance(part=part)
+        return Allowance(part=part, learned=learned)
     over_relay, of_group = _held(conn, relay)
     providers = {
         name.removeprefix(PROVIDER): each.allowance((), of_group.get(name.removeprefix(PROVIDER), 0), moment) or 0
         for name, each in slowed.items()
     }
     waits = [own.wait(quotas, moment), *(each.wait((), moment) for each in slowed.values())]
-    return Allowance(own.allowance(quotas, over_relay, moment), part, providers, min(filter(None, waits), default=0.0))
+    wait = min(filter(None, waits), default=0.0)
+    return Allowance(own.allowance(quotas, over_relay, moment), part, learned, providers, wait)
 
 
-def _divide(conn: Connection, row: Any, wish: Wish, moment: float) -> int:
+def _divide(conn: Connection, row: Any, wish: Wish, whole: int, moment: float) -> int:
     """This worker's part of a relay's limit by the second, kept in the relay's row as (worker, share, until)."""
     parts = [Part(*part) for part in row.usage]
     busy = set(conn.execute(select(claims.c.worker).where(claims.c.ended_at.is_(None)).distinct()).scalars())
-    after, share = divide(parts, wish.whole, wish.worker, wish.using, busy, moment)
+    after, share = divide(parts, whole, wish.worker, wish.using, busy, moment)
     usage = [(part.worker, part.share, part.until) for part in after]
     conn.execute(update(budgets).where(budgets.c.key == row.key).values(usage=usage))
     return share
@@ -152,6 +161,26 @@ def settle(
         conn.execute(update(budgets).where(budgets.c.key == row.key).values(**_values(budget)))
 
 
+def too_fast(conn: Connection, relay: str, cause: str, now: datetime) -> None:
+    """Learn from an answer that a relay takes no more in this second: no more than in its best second of late."""
+    key, moment = SECOND + relay, now.timestamp()
+    conn.execute(insert_new(conn, budgets, "key").values(key=key))
+    row = conn.execute(_rows().where(budgets.c.key == key).with_for_update()).one()
+    after = _tempo(row).too_fast(best_second(_accepted_at(conn, relay, now)), cause, moment)
+    values = {"rate": after.rate, "slowed_at": _instant(after.at), "strikes": after.answers, "cause": after.cause}
+    conn.execute(update(budgets).where(budgets.c.key == key).values(values))
+
+
+def _accepted_at(conn: Connection, relay: str, now: datetime) -> list[float]:
+    """When a relay took messages lately, from all workers, if it is recorded."""
+    last = conn.execute(select(func.max(attempts.c.id))).scalar() or 0
+    first = first_since(conn, now - timedelta(seconds=SEEN_SECONDS), last)
+    taken = select(attempts.c.at).where(
+        attempts.c.id > first, attempts.c.relay == relay, attempts.c.state == State.ACCEPTED
+    )
+    return [moment.timestamp() for moment in conn.execute(taken.order_by(attempts.c.at)).scalars()]
+
+
 def charge(conn: Connection, relay: str, delivery_ids: Sequence[int], now: datetime) -> None:
     """Charge what a dead worker may have sent over a relay, whatever became of it."""
     domains = conn.execute(select(deliveries.c.domain).where(among(conn, delivery_ids))).scalars()
@@ -178,11 +207,18 @@ def _accepted_lately(conn: Connection, key: str, now: datetime) -> int:
 def slowed(conn: Connection, now: datetime) -> list[Slowed]:
     """Every relay and provider that is slowed at this moment, by name."""
     moment, found = now.timestamp(), []
-    for row in conn.execute(_rows().where(budgets.c.key.not_like(f"{SECOND}%"))):
-        budget = _budget(row)
-        if budget.is_slowed(moment):
-            found.append(Slowed(row.key.partition(":")[2], budget.blocked_until, budget.learned(moment), budget.cause))
+    for row in conn.execute(_rows()):
+        name = row.key.partition(":")[2]
+        if row.key.startswith(SECOND):
+            if rate := _tempo(row).by(moment):
+                found.append(Slowed(name, 0.0, rate, "second", row.cause))
+        elif (budget := _budget(row)).is_slowed(moment):
+            found.append(Slowed(name, budget.blocked_until, budget.learned(moment), "minute", budget.cause))
     return found
+
+
+def _tempo(row: Any) -> Tempo:
+    return Tempo(row.rate, row.slowed_at.timestamp() if row.slowed_at else 0.0, row.strikes, row.cause)
 
 
 def _budget(row: Any) -> Budget:
@@ -200,8 +236,12 @@ def _values(budget: Budget) -> dict[str, Any]:
     return {
         "usage": budget.usage,
         "rate": budget.rate,
-        "slowed_at": from_millis(round(budget.slowed_at * 1000)) if budget.slowed_at else None,
-        "blocked_until": from_millis(round(budget.blocked_until * 1000)) if budget.blocked_until else None,
+        "slowed_at": _instant(budget.slowed_at),
+        "blocked_until": _instant(budget.blocked_until),
         "strikes": budget.strikes,
         "cause": budget.cause,
     }
+
+
+def _instant(moment: float) -> datetime | None:
+    return from_millis(round(moment * 1000)) if moment else None

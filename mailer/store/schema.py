@@ -373,9 +373,9 @@ events = Table(
 budgets = Table(
     "budgets",
     metadata,
-    Column("key", Text, primary_key=True),  # "relay:main", "provider:qq.com"
-    Column("usage", JSON, nullable=False, server_default="[]"),  # model.pacing.Usage
-    Column("rate", Float, nullable=False, server_default="0"),  # learned limit, a minute
+    Column("key", Text, primary_key=True),  # "relay:main", "provider:qq.com", "second:main"
+    Column("usage", JSON, nullable=False, server_default="[]"),  # model.pacing.Usage; of "second:" parts
+    Column("rate", Float, nullable=False, server_default="0"),  # learned limit, a minute or a second
     Column("slowed_at", Instant),
     Column("blocked_until", Instant),
     Column("strikes", Integer, nullable=False, server_default="0"),

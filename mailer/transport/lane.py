@@ -20,9 +20,7 @@ NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
 LEAST_PACE = 1.0  # messages a second; slower, and what was known is forgotten
-LEARNED_CUT = 0.96  # of a learned limit by the second, when it was still too much
-LEARNED_GROWTH = 0.0007  # of it, every second
-FIRST_GROWTH = 0.01  # until it was too much: what was under way at the first answer was not counted yet
+HOLD_SECONDS = 1.0  # when the relay takes no more in this second
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
 
@@ -55,18 +53,16 @@ class Lane:
     wake_at: int = 0  # so many ready, and the dispatcher is to look
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
+    learned: float = 0.0  # messages a second that it takes at most, by its own answers; 0 where none said so
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
     unheard: int = 0  # messages it took in a row without an answer
-    learned: float = 0.0  # messages a second that it takes at most, by its own answers; 0 where none said so
     _pace: float = 0.0
     _claimed: int = 0  # by the last claim, while no pace is known
     _next_slot: float = 0.0
     _begun: int = 0
     _answered: deque[float] = field(default_factory=deque)
-    _taken: deque[float] = field(default_factory=lambda: deque(maxlen=1000), repr=False)  # when, lately
-    _learned_at: float = -inf
-    _growth: float = 0.0
+    _held_until: float = -inf
     _first_unheard: float = 0.0  # known since
     _last_begun: float = 0.0  # of the unheard
 
@@ -93,35 +89,30 @@ class Lane:
         return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
 
     @property
+    def whole(self) -> float:
+        """How many messages a second all workers may send over it; 0 where there is no limit."""
+        return min(filter(None, (self.per_second, self.learned)), default=0.0)
+
+    @property
     def _is_paced(self) -> bool:
         return bool(self.per_second or self.learned)
 
     @property
     def _window(self) -> Window:
-        """The narrower of this worker's part of the relay's limit by the second and of what it learned."""
-        windows = [second_window(rate) for rate in (self.per_second, self.learned) if rate]
-        if self.per_second and self.part is not None:
-            windows[0] = Window(self.part, windows[0].seconds)
-        return min(windows, key=lambda window: window.limit / window.seconds)
+        """This worker's part of the relay's limit by the second, the known one or the learned, whichever is less."""
+        whole = second_window(self.whole)
+        return whole if self.part is None else Window(self.part, whole.seconds)
 
     @property
     def _rate(self) -> float:
         """Messages a second, at most."""
         return self._window.limit / self._window.seconds
 
-    def took(self, now: float) -> None:
-        """The relay took a message."""
-        self._taken.append(now)
-
-    def too_fast(self, now: float) -> bool:
-        """It takes no more in a second than it took in the last one; False for an answer to what was under way then."""
-        if now < self._learned_at + 1.0:
+    def hold(self, now: float) -> bool:
+        """Begin nothing for a second; False while it is held already."""
+        if now < self._held_until:
             return False
-        lately = max(1, sum(moment > now - 1.0 for moment in self._taken))
-        self._growth = LEARNED_GROWTH if self.learned else FIRST_GROWTH
-        self.learned = min(self.learned * LEARNED_CUT or inf, lately)
-        self._learned_at = now
-        self._next_slot = self.claim_at = now + 1.0
+        self._held_until = self._next_slot = self.claim_at = now + HOLD_SECONDS
         return True
 
     def counted(self, now: float) -> int:
@@ -188,7 +179,6 @@ class Lane:
         pace = max(rate * 1.25, self._pace * (0.5 if rate < self._pace / 2 else 0.9))
         self._pace = pace if pace >= LEAST_PACE else 0.0
         self.recorded = self._claimed = 0
-        self.learned *= 1 + self._growth * seconds
 
     # --- the circuit breaker
 

@@ -221,7 +221,9 @@ def test_who_is_slowed_and_why_is_said_before_anybody_waits_for_it(tmp_path: Pat
     mailer(tmp_path / "club", "publish", "one.md", "--yes", "--queue-only", "--at", "2999-01-01 08:00")
     why = budgets.Slowdown(budgets.PROVIDER + "qq.com", 60, 1800.0, "550 Connection frequency limited")
     club.db.run(budgets.settle, {}, [why], club.clock())
+    club.db.run(budgets.too_fast, "relay", "454 Maximum sending rate exceeded", club.clock())
     said = mailer(tmp_path / "club", command).stderr
+    assert "relay is slowed: at most 1 a second; it answered: 454 Maximum sending rate exceeded" in said
     assert "qq.com is slowed: nothing for" in said
     assert "550 Connection frequency limited" in said
 

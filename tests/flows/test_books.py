@@ -170,7 +170,7 @@ def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Data
     _answered(books, [taken], TAKEN)
     _answered(books, [refused], LATER)
     (seen,) = db.read(budgets.slowed, later(seconds=360))
-    assert seen.per_minute == 36
+    assert seen.rate == 36
 
 
 def test_where_nothing_is_limited_nothing_is_charged(db: Database, books: Books) -> None:

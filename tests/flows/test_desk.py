@@ -349,8 +349,9 @@ def test_a_throttle_by_the_second_sets_the_pace_of_this_relay_and_slows_nothing_
     said = Result(Phase.DOT, Reply(454, ("Throttling failure: Maximum sending rate exceeded",)))
     table.answer(refused, said)
     table.answer(again, said)  # it was under way
-    assert (table.lane.learned, table.other.learned) == (14, 0)
-    assert (table.desk.page.slowdowns, table.desk.page.released) == ({}, [waiting])
+    assert (table.lane.claim_at > table.desk.monotonic(), table.other.claim_at) == (True, 0.0)
+    assert (table.desk.page.too_fast, table.desk.page.slowdowns) == ({"main": str(said.reply)}, {})
+    assert table.desk.page.released == [waiting]
     assert table.told[14:] == ["deferred by w", "main is slowed for 2 s", "deferred by w"]
 
 

@@ -137,7 +137,7 @@ def test_a_throttle_answer_learns_from_what_all_workers_saw_taken_in_the_last_mi
         Slowdown(key, 0, 60.0, "550 frequency limited") for key in (PROVIDER + "qq.com", RELAY + "main", RELAY + "b")
     ]
     db.run(budgets.settle, {}, slow, later(seconds=60))
-    seen = {each.key: each.per_minute for each in db.read(budgets.slowed, later(seconds=61))}
+    seen = {each.key: each.rate for each in db.read(budgets.slowed, later(seconds=61))}
     assert seen == {"qq.com": 12, "main": 15, "b": 6}
 
 
@@ -167,7 +167,7 @@ def test_what_is_taken_during_the_pause_raises_the_rate_that_is_learned(db: Data
     db.run(budgets.settle, {key: 4}, (), later(seconds=1), {key: 3})
     db.run(budgets.settle, {key: 4}, (), later(seconds=2))
     (seen,) = db.read(budgets.slowed, later(seconds=60))
-    assert round(seen.per_minute) == 60
+    assert round(seen.rate) == 60
 
 
 def test_workers_part_a_limit_by_the_second_and_leave_theirs_to_the_others(db: Database) -> None:
@@ -206,6 +206,28 @@ def test_a_busy_worker_keeps_its_part_however_long_its_messages_take(db: Databas
     assert (without.part, without.wait) == (0, 1.0)
     db.run(leases.end_claim, claim_id, later(seconds=61))
     assert db.run(budgets.allowance, "main", (), later(seconds=61), Wish("w2", 10, 0)).part == 10
+
+
+def test_a_limit_by_the_second_is_learned_from_what_all_workers_recorded_and_parted_among_them(
+    db: Database, issue_id: int
+) -> None:
+    for worker, seconds in (("w1", 0.2), ("w2", 0.9), ("w1", 1.1)):
+        claim_id, rows = _claim(db, issue_id, 3, worker)
+        at = later(seconds=seconds)
+        sent = [Outcome(row, State.ACCEPTED, at, "main", Phase.DOT, 250) for row in rows]
+        db.run(ledger.record, claim_id, sent, at)
+        db.run(leases.end_claim, claim_id, at)
+    db.run(budgets.too_fast, "main", "454 Maximum sending rate exceeded", later(seconds=1.15))
+    for worker, known in (("w1", 0), ("w1", 10)):
+        may = db.run(budgets.allowance, "main", (), later(seconds=2), Wish(worker, known, 0))
+        assert (may.learned, may.part) == (9, 9)
+    assert db.run(budgets.allowance, "main", (), later(seconds=3), Wish("w2", 0, 0)).part == 0
+    assert db.run(budgets.allowance, "main", (), later(seconds=3), Wish("w1", 0, 0)).part == 5
+    assert db.run(budgets.allowance, "main", (), later(seconds=3), Wish("w2", 0, 0)).part == 4
+    assert db.run(budgets.allowance, "backup", (), later(seconds=3), Wish("w2", 0, 0)).part is None
+    (seen,) = db.read(budgets.slowed, later(seconds=3))
+    assert (seen.key, seen.rate, seen.unit, seen.cause) == ("main", 9, "second", "454 Maximum sending rate exceeded")
+    assert db.run(budgets.allowance, "main", (), later(hours=1), Wish("w2", 0, 0)).part is None
 
 
 def test_people_see_what_is_slowed_and_why_until_it_is_forgotten(db: Database) -> None:

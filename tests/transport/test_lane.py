@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mailer.errors import RelayError
-from mailer.transport.lane import FIRST_GROWTH, LEARNED_CUT, LEARNED_GROWTH, Lane
+from mailer.transport.lane import Lane
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse
 
@@ -78,47 +76,21 @@ def test_so_many_messages_a_connection_as_the_least_that_was_heard_of() -> None:
     assert used.messages_per_connection == 7
 
 
-def test_a_relay_that_says_too_fast_is_sent_to_as_fast_as_it_took_mail_in_the_last_second() -> None:
+def test_a_relay_that_takes_no_more_in_this_second_is_held_for_one() -> None:
     relay = lane()
-    for number in range(20):
-        relay.took(number / 10)
-    assert relay.wait(2.0) == 0
-    assert relay.too_fast(2.0)
-    assert not relay.too_fast(2.5)  # what was under way says it again
-    assert (relay.learned, relay.most(1.0, 100)) == (9, 9)
-    assert relay.wait(2.0) == 1.0 == relay.claim_at - 2.0
-    for _ in range(9):
-        relay.take(3.0)
-        relay.answered(3.0)
-    assert relay.wait(3.9) > 0
-
-
-def test_a_learned_limit_rises_again_quickly_until_it_is_too_much_once_more_then_slowly() -> None:
-    relay = lane()
-    for number in range(10):
-        relay.took(number / 100)
-    assert relay.too_fast(0.1)
-    relay.measure(10.0)
-    assert relay.learned == pytest.approx(10 * (1 + 10 * FIRST_GROWTH))
-    for number in range(20):
-        relay.took(11 + number / 100)
-    assert relay.too_fast(11.2)
-    assert relay.learned == pytest.approx(11 * LEARNED_CUT)
-    relay.measure(10.0)
-    assert relay.learned == pytest.approx(11 * LEARNED_CUT * (1 + 10 * LEARNED_GROWTH))
-
-
-def test_a_relay_that_took_nothing_lately_is_tried_once_a_second() -> None:
-    relay = lane()
-    assert relay.too_fast(5.0)
-    assert relay.learned == 1
+    assert relay.hold(2.0)
+    assert not relay.hold(2.5)  # what was under way says it again
+    assert relay.claim_at == 3.0
+    relay.learned = 9.0
+    assert (relay.most(1.0, 100), relay.wait(2.0), relay.wait(3.0)) == (9, 1.0, 0.0)
+    assert relay.hold(3.0)
 
 
 def test_of_a_known_limit_and_a_learned_one_the_narrower_holds() -> None:
     relay = lane()
-    relay.per_second = 10
-    relay.took(1.0)
-    relay.too_fast(1.0)
-    assert relay.most(1.0, 100) == 1
-    relay.learned, relay.part = 100.0, 4
+    relay.per_second, relay.learned = 10, 3.0
+    assert (relay.whole, relay.most(1.0, 100)) == (3, 3)
+    relay.learned = 100.0
+    assert (relay.whole, relay.most(1.0, 100)) == (10, 10)
+    relay.part = 4
     assert relay.most(1.0, 100) == 4

@@ -68,13 +68,15 @@ class Page:
     released: list[Work] = field(default_factory=list)
     pauses: dict[int, str] = field(default_factory=dict)  # issue: cause
     slowdowns: dict[str, Slowdown] = field(default_factory=dict)  # by budget
+    too_fast: dict[str, str] = field(default_factory=dict)  # relay: what it said of a limit by the second
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.released)  # who is to pause or to slow down, is so by an entry
 
     def copy(self) -> Page:
         """The page as it stands: more may be written on this one meanwhile."""
-        return Page(list(self.entries), list(self.released), dict(self.pauses), dict(self.slowdowns))
+        told = dict(self.pauses), dict(self.slowdowns), dict(self.too_fast)
+        return Page(list(self.entries), list(self.released), *told)
 
     def strike(self, done: Page) -> None:
         """Take off what was committed from an earlier `copy`."""
@@ -83,3 +85,5 @@ class Page:
             del self.pauses[issue_id]
         for key in done.slowdowns:
             del self.slowdowns[key]
+        for relay in done.too_fast:
+            del self.too_fast[relay]

@@ -22,7 +22,7 @@ from mailer.model.routing import Route
 from mailer.rendering.outgoing import Outgoing
 from mailer.store import budgets, leases, ledger, picking, roll, running
 from mailer.store import journal as journals
-from mailer.store.budgets import PROVIDER, RELAY, Allowance, Wish
+from mailer.store.budgets import NO_WISH, PROVIDER, RELAY, Allowance, Wish
 from mailer.store.engine import Database
 from mailer.store.highwater import HighWater
 from mailer.store.holdings import held
@@ -103,7 +103,7 @@ class Books:
 
     # --- claiming --------------------------------------------------------------------------------------------
 
-    def claim(self, lane: Lane, limit: int, way: Route, wish: Wish | None = None) -> tuple[Batch | None, Allowance]:
+    def claim(self, lane: Lane, limit: int, way: Route, wish: Wish = NO_WISH) -> tuple[Batch | None, Allowance]:
         """Up to `limit` due deliveries for a lane, and what its budgets allow.
 
         One transaction: overdue issues closed, a claim made, what composing needs loaded, the journal laid. Signed
@@ -227,6 +227,8 @@ class Books:
             if charges or page.slowdowns:
                 taken = self._charges(one for one in fresh if one.state is State.ACCEPTED)
                 budgets.settle(conn, charges, list(page.slowdowns.values()), now, taken)
+            for relay in sorted(page.too_fast):
+                budgets.too_fast(conn, relay, page.too_fast[relay], now)
             return Written(ours, paused)
 
     def _charges(self, outcomes: Iterable[Outcome]) -> Counter[str]:

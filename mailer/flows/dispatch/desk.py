@@ -183,7 +183,6 @@ class Desk:
         work.mark(Mark.ACCEPTED)
         self._enter(lane, work, taken(work.row, lane.name, result, self._moment(now), millis), None)
         lane.unheard = 0
-        lane.took(now)
         self._pulse.beat(lane.name, work.row.domain, now)
         if self.page.slowdowns:
             for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
@@ -228,8 +227,9 @@ class Desk:
         self.observer.outcome(outcome, self._worker)
 
     def _hold_pace(self, lane: Lane, throttle: Throttle, cause: str, now: float) -> None:
-        """Of a limit by the second each worker learns its own part, and keeps it for itself."""
-        if lane.too_fast(now):
+        """A limit by the second is over in a moment; what it is all workers learn together."""
+        self.page.too_fast.setdefault(lane.name, cause[:500])
+        if lane.hold(now):
             self.give_back_ready(lane)
             self.observer.slowed(lane.name, throttle.pause, cause)
             self.changed.set()

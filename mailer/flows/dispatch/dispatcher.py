@@ -21,7 +21,6 @@ from mailer.flows.dispatch.connection import Connection
 from mailer.flows.dispatch.desk import AHEAD_SECONDS, MAX_CLAIM, Desk, Observer, Tally
 from mailer.flows.dispatch.outcome import Retry
 from mailer.model.delivery import State
-from mailer.model.pacing import second_window
 from mailer.model.routing import Route, Shares, route
 from mailer.store.budgets import Wish
 from mailer.store.engine import Database
@@ -258,7 +257,7 @@ class Dispatcher:
             slug, count = self._books.overdue.popitem()
             self.tally.overdue += count
             self._observer.overdue(slug, count)
-        lane.part = allowance.part
+        lane.learned, lane.part = allowance.learned, allowance.part
         if lane.part == 0:
             self._desk.give_back_ready(lane)
         lane.within_limits = allowance.relay != 0 and allowance.part != 0
@@ -275,10 +274,10 @@ class Dispatcher:
         lane.arrived.set()
         return True
 
-    def _wish(self, lane: Lane) -> Wish | None:
+    def _wish(self, lane: Lane) -> Wish:
         """For a part of the relay's limit by the second; what was taken away may be in use for a moment."""
         using = max(lane.part or 0, lane.counted(self._monotonic()))
-        return Wish(self._books.worker.name, second_window(lane.per_second).limit, using) if lane.per_second else None
+        return Wish(self._books.worker.name, lane.per_second, using)
 
     def _route(self, lane: Lane) -> Route:
         now = self._monotonic()
