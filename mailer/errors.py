@@ -18,6 +18,7 @@ MailerError                     one sentence for a person: what is wrong, where,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -149,3 +150,14 @@ class RelayError(MailerError):
         self.phase = phase
         self.reply = reply
         self.permanent = permanent
+
+
+def spoken(problem: BaseException) -> Sentence:
+    """What an error says, ours or another's, to be said in another language where it can be."""
+    if isinstance(problem, MailerError):
+        return problem.sentence
+    if isinstance(problem, OSError) and problem.strerror:
+        unsaid = problem.strerror.startswith("Connect call failed")  # asyncio names the call, and not what failed
+        return Sentence(os.strerror(problem.errno) if unsaid and problem.errno else problem.strerror)
+    first = problem.args[0] if problem.args else ""
+    return first if isinstance(first, Sentence) else Sentence(str(problem))

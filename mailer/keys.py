@@ -7,8 +7,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, spoken
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.mail.dkim import PrivateKey
@@ -29,11 +30,11 @@ def keyring(folder: Path) -> Keyring:
         try:
             text = (folder / KEY_FILE).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"the secret key cannot be read ({type(error).__name__}); restore {KEY_FILE} from your backup:"
-                " without it links in mails already sent stop working",
-                where=str(folder / KEY_FILE),
-            ) from None
+            what = (
+                "the secret key cannot be read (%(why)s); restore it from your backup: without it links in mails"
+                " already sent stop working"
+            )
+            raise SettingsError(Sentence(what, why=spoken(error)), where=str(folder / KEY_FILE)) from None
     return read_keys(text)
 
 
@@ -47,10 +48,10 @@ def read_keys(text: str) -> Keyring:
             keys[int(key_id)] = bytes.fromhex(key)
         return Keyring(keys, list(keys)[-1])
     except (ValueError, IndexError):
-        raise SettingsError(
-            "the secret key is not a line of id and at least 64 hex digits; restore it, or make one with 'mailer init'",
-            where=KEY_FILE,
-        ) from None
+        what = (
+            "the secret key is not a line of id and at least 64 hex digits; restore it, or make one with 'mailer init'"
+        )
+        raise SettingsError(Sentence(what), where=KEY_FILE) from None
 
 
 def read_dkim_key(file: Path) -> PrivateKey:
@@ -59,16 +60,18 @@ def read_dkim_key(file: Path) -> PrivateKey:
 
     try:
         if file.stat().st_mode & 0o007:
-            raise SettingsError(f"can be used by everybody on this machine; chmod 600 {file.name}", where=str(file))
+            what = "can be used by everybody on this machine; chmod 600 %(file)s"
+            raise SettingsError(Sentence(what, file=file.name), where=str(file))
         return dkim.read_key(file.read_bytes())
     except OSError as error:
-        raise SettingsError(
-            f"the DKIM key cannot be read ({error.strerror}); restore it from your backup, or make one with"
-            " 'mailer dkim new' and put its name into [[dkim.keys]]",
-            where=str(file),
-        ) from None
+        what = (
+            "the DKIM key cannot be read (%(why)s); restore it from your backup, or make one with 'mailer dkim new' and"
+            " put its name into [[dkim.keys]]"
+        )
+        raise SettingsError(Sentence(what, why=spoken(error)), where=str(file)) from None
     except ValueError as error:
-        raise SettingsError(f"{error}; restore it, or make one with 'mailer dkim new'", where=str(file)) from None
+        what = "%(what)s; restore it, or make one with 'mailer dkim new'"
+        raise SettingsError(Sentence(what, what=spoken(error)), where=str(file)) from None
 
 
 def new_dkim_key(kind: str) -> PrivateKey:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, spoken
+from mailer.sentence import Sentence
 
 
 class Metrics:
@@ -67,4 +68,5 @@ class Metrics:
         try:
             start_http_server(int(port), addr=host.strip("[]"), registry=self.registry)
         except (ValueError, OverflowError, OSError) as error:
-            raise SettingsError(f"--metrics {listen}: cannot listen there ({error}); write 127.0.0.1:9464") from None
+            what = "--metrics %(place)s: cannot listen there (%(why)s); write 127.0.0.1:9464"
+            raise SettingsError(Sentence(what, place=listen, why=spoken(error))) from None

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from mailer import keys
 from mailer import settings as settings_module
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, spoken
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -100,7 +101,8 @@ class Club:
 
         address = parseaddr(self.settings.sender.from_)[1]
         if "@" not in address:
-            raise SettingsError("[sender] from has no address; write it as: Club News <news@club.example>")
+            what = "[sender] from has no address; write it as: Club News <news@club.example>"
+            raise SettingsError(Sentence(what))
         return address
 
     @property
@@ -208,7 +210,7 @@ class Club:
         newsletter = self.settings.newsletter
         return segments.condition(self.folder, text, newsletter.language, now, newsletter.zone)
 
-    def missing_by_law(self) -> list[str]:
+    def missing_by_law(self) -> list[Sentence]:
         """What [legal] profile demands and the settings lack; publishing is refused until it is there."""
         from mailer.model import legal
         from mailer.model.application import in_language
@@ -303,7 +305,8 @@ class Club:
         names = [relay.name for relay in chosen]
         for name in names:
             if names.count(name) > 1:
-                raise SettingsError(f"two relays are called {name!r}; give each of [[relays]] a name of its own")
+                what = "two relays are called '%(name)s'; give each of [[relays]] a name of its own"
+                raise SettingsError(Sentence(what, name=name))
         return [self._lane(relay) for relay in chosen]
 
     def _lane(self, relay: RelaySettings) -> Lane:
@@ -351,7 +354,7 @@ class Club:
         try:
             return Signer(self.dkim_domain, signing)
         except ValueError as error:
-            raise SettingsError(f"[dkim]: {error}") from None
+            raise SettingsError(spoken(error), where="[dkim]") from None
 
     @property
     def journal_folder(self) -> Path:

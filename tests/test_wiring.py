@@ -78,7 +78,7 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
         (
             "join",
             'kinds = [{ key = "a", label = { } }]',
-            "[join] kinds.0.label: dictionary should have at least 1 item",
+            "[join] kinds.0.label: there should be at least 1",
         ),
         (
             "join",
@@ -98,7 +98,7 @@ def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) ->
         (
             "join",
             "confirm_hours = 240",
-            "[join] confirm_hours: is longer than purge_days: who has not confirmed by then",
+            "[join] confirm_hours is longer than purge_days: who has not confirmed by then",
         ),
     ],
 )
@@ -151,11 +151,11 @@ def test_no_kind_asks_more_than_a_form_may_have_fields(tmp_path: Path) -> None:
 def test_a_relay_that_cannot_be_one_is_named_where_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mailer.toml"
     path.write_text('[relay]\nname = "main"\nurl = "smtps://user:se/cret@mail.example.com"\n', encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"mailer.toml:3: \[relay\] url: ") as caught:
+    with pytest.raises(SettingsError, match=r"mailer.toml:3: \[relay\] url is not ") as caught:
         settings.load(path)
     assert "cret" not in str(caught.value)
     monkeypatch.setenv("MAILER_RELAY__URL", "mail.example.com")
-    with pytest.raises(SettingsError, match=r"^MAILER_RELAY__URL: \[relay\] url: "):
+    with pytest.raises(SettingsError, match=r"^MAILER_RELAY__URL: \[relay\] url is not "):
         settings.load(path)
 
 

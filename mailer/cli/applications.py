@@ -9,6 +9,7 @@ import click
 
 from mailer.cli import ROW, open_club
 from mailer.errors import UsageError
+from mailer.sentence import Sentence, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,12 +37,13 @@ def _journey(ctx: click.Context) -> tuple[Club, Apply]:
 @click.pass_context
 def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
     """List applications, longest waiting first; without --state those that wait for somebody."""
-    from mailer.cli.output import print_json, talk
+    from mailer.cli.output import print_json, said, talk
     from mailer.model.application import OPEN, Standing
 
     unknown = [state for state in states if state not in set(Standing)]
     if unknown:
-        raise UsageError(f"no state {unknown[0]!r}; states are {', '.join(Standing)}")
+        what = "no state '%(state)s'; states are %(known)s"
+        raise UsageError(Sentence(what, state=unknown[0], known=", ".join(Standing)))
     wanted = [Standing(state) for state in states] or sorted(OPEN)
     club, journey = _journey(ctx)
     rows = journey.cases(wanted)
@@ -51,9 +53,10 @@ def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
     for row in rows:
         since = row["confirmed_at"] or row["created_at"]
         day = since.astimezone(club.settings.newsletter.zone).strftime("%Y-%m-%d")
-        click.echo(f"{row['id']}\t{row['state']}\t{day}\t{row['kind']}\t{row['name']}\t{row['address']}")
+        state = said(word("code", row["state"]))
+        click.echo(f"{row['id']}\t{state}\t{day}\t{row['kind']}\t{row['name']}\t{row['address']}")
     if not rows:
-        talk("no application waits; --state shows others")
+        talk(Sentence("no application waits; --state shows others"))
 
 
 @applications.command()
@@ -62,7 +65,8 @@ def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, number: int, as_json: bool) -> None:
     """Show one application with its answers and history."""
-    from mailer.cli.output import print_json
+    from mailer.cli.output import print_json, said
+    from mailer.cli.output import show as line
 
     club, journey = _journey(ctx)
     case = journey.case(number)
@@ -71,22 +75,36 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
         print_json(_data(case.application) | {"history": [dict(row) for row in case.history], "earlier": earlier})
         return
     zone = club.settings.newsletter.zone
-    for key in ("id", "state", "kind", "name", "address", "source"):
-        click.echo(f"{key}: {case.application[key]}")
-    for key, text in case.application["answers"].items():
-        click.echo(f"{key}: {text}")
-    click.echo(f"newsletter: {'asked for' if case.application['wants_newsletter'] else 'not asked for'}")
+    application = case.application
+    facts: list[tuple[str, str]] = [
+        (word("application", "id"), str(application["id"])),
+        (Sentence("state"), word("code", application["state"])),
+        (word("application", "kind"), application["kind"]),
+        (Sentence("name"), application["name"]),
+        (Sentence("address"), application["address"]),
+        (word("application", "source"), application["source"]),
+        *application["answers"].items(),
+        (Sentence("newsletter"), Sentence("asked for" if application["wants_newsletter"] else "not asked for")),
+    ]
+    for name, value in facts:
+        click.echo(said(Sentence("%(name)s: %(value)s", name=name, value=value)))
     _tell(case.history, zone)
     for row in case.earlier:
-        click.echo(f"earlier: {row['id']} {row['state']} {row['kind']}")
+        what = "earlier: %(number)s %(state)s %(kind)s"
+        line(Sentence(what, number=row["id"], state=word("code", row["state"]), kind=row["kind"]))
         _tell(row["history"], zone, indent="  ")
 
 
 def _tell(history: Sequence[Mapping[str, Any]], zone: tzinfo, indent: str = "") -> None:
+    from mailer.cli.output import said
+
     for row in history:
-        words = ": ".join(filter(None, (row["action"], row["note"])))
-        by = f" ({row['reviewer']})" if row["reviewer"] else ""
-        click.echo(f"{indent}{row['at'].astimezone(zone):%Y-%m-%d %H:%M} {words}{by}")
+        step: Sentence = word("code", row["action"])
+        if row["note"]:
+            step = Sentence("%(name)s: %(value)s", name=step, value=row["note"])
+        if row["reviewer"]:
+            step = Sentence("%(step)s (%(who)s)", step=step, who=row["reviewer"])
+        click.echo(f"{indent}{row['at'].astimezone(zone):%Y-%m-%d %H:%M} {said(step)}")
 
 
 def _data(row: Any) -> dict[str, Any]:
@@ -126,9 +144,11 @@ def _decide(ctx: click.Context, number: int, decision: str, note: str) -> None:
 
     chosen = Decision(decision)
     if check(note, "textarea", required=False):
-        raise UsageError("the words for the applicant are too long or hold control characters")
+        raise UsageError(Sentence("the words for the applicant are too long or hold control characters"))
     _, journey = _journey(ctx)
     if not journey.decide(number, chosen, getpass.getuser(), note):
         state = journey.case(number).application["state"]
-        raise UsageError(f"application {number} is {state}; nothing was changed")
-    talk(f"application {number}: {LEADS_TO[chosen]}; the letter is in the outbox, 'mailer dispatch' sends it")
+        what = "application %(number)s is %(state)s; nothing was changed"
+        raise UsageError(Sentence(what, number=number, state=word("code", state)))
+    what = "application %(number)s: %(state)s; the letter is in the outbox, 'mailer dispatch' sends it"
+    talk(Sentence(what, number=number, state=word("code", LEADS_TO[chosen])))

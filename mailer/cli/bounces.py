@@ -10,7 +10,7 @@ from mailer.cli import ROW, open_club, output
 from mailer.cli.explain import explain
 from mailer.cli.returned import fetch, listen, log, take
 from mailer.errors import NotFound, UsageError
-from mailer.sentence import Sentence
+from mailer.sentence import Sentence, word
 
 _DIFFERENCE = ("address", "change", "reason", "why")
 
@@ -40,9 +40,10 @@ def list_(ctx: click.Context, needle: str, unverified: bool, limit: int, as_json
         output.print_json([dict(row._mapping) for row in rows])
         return
     for row in rows:
-        who = row.address or f"{row.recipient or 'nobody named'} (unverified)"
+        nobody = Sentence("%(who)s (unverified)", who=row.recipient or Sentence("nobody named"))
         when = output.at(row.at, club.settings.newsletter.zone)
-        click.echo(f"{row.id}\t{when}\t{row.kind}\t{row.reason}\t{who}\t{row.via}")
+        kind, reason, via = word("code", row.kind), word("code", row.reason), word("via", row.via)
+        click.echo("\t".join(map(output.said, (str(row.id), when, kind, reason, row.address or nobody, via))))
 
 
 @bounces.command()
@@ -57,18 +58,27 @@ def show(ctx: click.Context, bounce_id: int, raw: bool) -> None:
     club = open_club(ctx)
     row = club.db.read(store.by_id, bounce_id)
     if row is None:
-        raise NotFound(f"no bounce {bounce_id}; 'mailer bounces list' shows them")
+        raise NotFound(Sentence("no bounce %(number)s; 'mailer bounces list' shows them", number=bounce_id))
     if raw:
         mail = club.db.read(returned.by_id, row.raw_id) if row.raw_id else None
         if mail is None:
-            raise NotFound(f"bounce {bounce_id} came in the SMTP dialogue; there is no mail")
+            what = "bounce %(number)s came in the SMTP dialogue; there is no mail"
+            raise NotFound(Sentence(what, number=bounce_id))
         if not mail.content:
-            raise NotFound(f"the mail of bounce {bounce_id} was dropped: erased, or older than [bounces] keep_days")
+            what = "the mail of bounce %(number)s was dropped: erased, or older than [bounces] keep_days"
+            raise NotFound(Sentence(what, number=bounce_id))
         sys.stdout.buffer.write(mail.content)
         return
-    for name, value in row._mapping.items():
+    facts = {
+        **row._mapping,
+        "at": output.at(row.at, club.settings.newsletter.zone),
+        "via": word("via", row.via),
+        **{name: word("code", row._mapping[name]) for name in ("kind", "reason", "family")},
+    }
+    for name, value in facts.items():
         if value not in (None, ""):
-            click.echo(f"{name}: {output.one_line(value)}")
+            told = value if isinstance(value, Sentence) else output.one_line(value)
+            output.show(Sentence("%(name)s: %(value)s", name=word("bounce", name), value=told))
 
 
 @bounces.command()
@@ -79,7 +89,7 @@ def show(ctx: click.Context, bounce_id: int, raw: bool) -> None:
 def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None:
     """Judge all histories by today's policy, and show what would differ from the suppression list."""
     if not replay:
-        raise UsageError("say --replay")
+        raise UsageError(Sentence("say --replay"))
     from mailer.flows.rejudge import replay as run
 
     club = open_club(ctx)
@@ -90,7 +100,9 @@ def judge(ctx: click.Context, replay: bool, apply_: bool, as_json: bool) -> None
         if as_json:
             output.print_json(dict(zip(_DIFFERENCE, values, strict=True)), indent=None)
         else:
-            click.echo("\t".join(values))
+            reader, change, reason, why = values
+            told = (reader, word("code", change), word("code", reason), why)
+            click.echo("\t".join(map(output.said, told)))
     if not found:
         output.talk(Sentence("no reader would stand otherwise by today's policy"))
     elif apply_:

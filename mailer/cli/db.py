@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mailer.cli import open_club
+from mailer.sentence import Sentence
 
 
 @click.group()
@@ -29,9 +30,11 @@ def upgrade(ctx: click.Context) -> None:
     before, after = migrate.upgrade(database)
     database.close()
     if before == after:
-        talk(f"the database is of version {after} already; nothing to do")
+        talk(Sentence("the database is of version %(version)s already; nothing to do", version=after))
+    elif before:
+        talk(Sentence("upgraded the database from version %(before)s to version %(after)s", before=before, after=after))
     else:
-        talk(f"upgraded the database from {f'version {before}' if before else 'nothing'} to version {after}")
+        talk(Sentence("set the database up, in version %(version)s", version=after))
 
 
 @db.command()
@@ -50,7 +53,7 @@ def backup(ctx: click.Context, file: Path) -> None:
     database = Database(open_club(ctx).database_url)
     copying.backup(database, file)
     database.close()
-    talk(f"wrote {file} ({file.stat().st_size:,} bytes)")
+    talk(Sentence("wrote %(file)s (%(count)s bytes)", file=file, count=f"{file.stat().st_size:,}"))
 
 
 @db.command()
@@ -62,12 +65,13 @@ def copy(ctx: click.Context, url: str) -> None:
     Stop every worker and 'mailer serve' first. All rows are counted on both sides; afterwards put URL into
     mailer.toml. A password belongs into the file that PGPASSFILE names, not into URL.
     """
-    from mailer.cli.output import talk
+    from mailer.cli.output import rows, talk
     from mailer.store import copying
     from mailer.store.engine import Database
 
     club, target = open_club(ctx), Database(url)
     copied = copying.copy(club.db, target)
     target.close()
-    talk(f"copied {sum(copied.values()):,} rows in {len(copied)} tables; every count agrees")
-    talk("now set [database] url in mailer.toml")
+    what = "copied %(rows)s in %(tables)s tables; every count agrees"
+    talk(Sentence(what, rows=rows(sum(copied.values())), tables=len(copied)))
+    talk(Sentence("now set [database] url in mailer.toml"))

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.output import talk
+from mailer.cli.output import readers as counted
+from mailer.cli.output import said, show, talk
 from mailer.errors import UsageError
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -53,21 +55,21 @@ def demo(ctx: click.Context, once: bool, readers: int) -> None:
     config = _make_club(*(made.getsockname()[1] for made in sockets))
     digest = _examples() / "pasted-digest.txt"
     issue = FOLDER / "issues" / "today.md"
-    _say("An editor pastes a digest; every repair is reported.")
+    _say(Sentence("An editor pastes a digest; every repair is reported."))
     _run(config, "issue", "import", str(digest), "--date", _today(config), "-o", str(issue))
     _run(config, "check", str(issue))
-    _say(f"{readers:,} readers come from a CSV file.")
+    _say(Sentence("%(readers)s from a CSV file.", readers=counted(readers)))
     _run(config, "subscribers", "import", str(_readers(readers)))
     with _servers(config, sockets) as stage:
-        _say("The issue is frozen for its audience and sent over SMTP; some readers are refused.")
+        _say(Sentence("The issue is frozen for its audience and sent over SMTP; some readers are refused."))
         _run(config, "publish", str(issue), "--yes")
         _finish(config, stage.club)
-        _say("One reader presses unsubscribe in his mail (RFC 8058, one click).")
+        _say(Sentence("One reader presses unsubscribe in his mail (RFC 8058, one click)."))
         _leave(stage.inbox)
-        _say("What became of it, and the proof.")
+        _say(Sentence("What became of it, and the proof."))
         _run(config, "report", str(issue))
         _run(config, "audit", str(issue))
-        _say(f"Done in {time.monotonic() - started:.1f} s.")
+        _say(Sentence("Done in %(seconds)s s.", seconds=f"{time.monotonic() - started:.1f}"))
         stage.show()
         if not once:
             stage.wait()
@@ -81,7 +83,7 @@ def _today(config: Path) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(click.style(f"\n{text}", bold=True))
+    click.echo(click.style(f"\n{said(text)}", bold=True))
 
 
 def _run(config: Path, *arguments: str) -> None:
@@ -113,7 +115,8 @@ def _make_club(mail_port: int, inbox_port: int, web_port: int) -> Path:
     from mailer.cli.init import make_club
 
     if FOLDER.exists() and not (FOLDER / MARK).exists():
-        raise UsageError("is there already and not made by a demo; run it in another folder", where=str(FOLDER))
+        what = "is there already and not made by a demo; run it in another folder"
+        raise UsageError(Sentence(what), where=str(FOLDER))
     shutil.rmtree(FOLDER, ignore_errors=True)
     config = make_club(
         FOLDER,
@@ -129,7 +132,8 @@ def _make_club(mail_port: int, inbox_port: int, web_port: int) -> Path:
     settings["sending"] = {"backoff_minutes": [BACK_OFF_MINUTES]}
     settings["web"] = {"base_url": f"http://127.0.0.1:{web_port}", "listen": f"127.0.0.1:{web_port}"}
     config.write_text(tomlkit.dumps(settings), encoding="utf-8")
-    talk(f"a club in {FOLDER}, its inbox on smtp://127.0.0.1:{mail_port}")
+    address = f"smtp://127.0.0.1:{mail_port}"
+    talk(Sentence("a club in %(folder)s, its inbox on %(address)s", folder=FOLDER, address=address))
     return config
 
 
@@ -193,21 +197,25 @@ class Stage:
         """Start the thread and wait until mail is taken."""
         self.thread.start()
         if not self._ready.wait(PATIENCE_SECONDS):
-            raise UsageError("the demo's servers did not start")
+            raise UsageError(Sentence("the demo's servers did not start"))
 
     def show(self) -> None:
         """Say where the pages are."""
         base = self.club.settings.web.base_url
-        click.echo(f"http://127.0.0.1:{self._sockets[1].getsockname()[1]}/  the inbox: what readers got")
-        click.echo(f"{base}/subscribe  the signup form")
-        click.echo(f"{base}/apply  apply to join the club")
-        click.echo(f"{base}/archive  past issues")
+        inbox = f"http://127.0.0.1:{self._sockets[1].getsockname()[1]}"
+        for address, what in (
+            (f"{inbox}/", Sentence("the inbox: what readers got")),
+            (f"{base}/subscribe", Sentence("signup form")),
+            (f"{base}/apply", Sentence("join the club")),
+            (f"{base}/archive", Sentence("past issues")),
+        ):
+            click.echo(f"{address}  {said(what)}")
 
     def wait(self) -> None:
         """Serve, and send the letters that the forms cause, until Ctrl-C."""
         assert self._loop is not None  # noqa: S101 - started
         asyncio.run_coroutine_threadsafe(self._send(), self._loop)
-        talk("Ctrl-C ends it; the club stays in demo-club")
+        talk(Sentence("Ctrl-C ends it; the club stays in demo-club"))
         with contextlib.suppress(KeyboardInterrupt):
             self.thread.join()
 
@@ -250,4 +258,5 @@ def _leave(inbox: Inbox) -> None:
     url = header.partition("<")[2].partition(">")[0]
     request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310 - our own page
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
-        click.echo(f"POST {url.rpartition('/')[0]}/... answered {answer.status}: the reader has left")
+        what = "POST %(address)s/... answered %(status)s: the reader has left"
+        show(Sentence(what, address=url.rpartition("/")[0], status=answer.status))

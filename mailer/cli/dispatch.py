@@ -6,6 +6,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import UsageError
+from mailer.sentence import Sentence
 
 
 @click.command()
@@ -24,7 +25,8 @@ def dispatch(ctx: click.Context, forever: bool, processes: int, metrics: str | N
     from mailer.cli.sending import exit_code, say, send, send_in_processes
 
     if metrics and (processes > 1 or not forever):
-        raise UsageError("--metrics is for one worker that stays: dispatch --forever --metrics HOST:PORT")
+        what = "--metrics is for one worker that stays: dispatch --forever --metrics HOST:PORT"
+        raise UsageError(Sentence(what))
     club = open_club(ctx)
     if processes > 1:
         ctx.exit(send_in_processes(ctx.find_root().obj, processes, forever))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club
-from mailer.errors import SettingsError, UsageError
+from mailer.errors import SettingsError, UsageError, spoken
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.mail.dkim import Key
@@ -34,7 +35,7 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     from mailer.cli.init import ignore
-    from mailer.cli.output import talk
+    from mailer.cli.output import apart, talk
     from mailer.keys import new_dkim_key
     from mailer.mail.dkim import Key, check_name
 
@@ -47,11 +48,13 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
         check_name(domain, "domain")
         check_name(selector, "selector")
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(spoken(error)) from None
     if selector.lower() in {key.selector.lower() for key in club.settings.dkim.keys}:
-        raise UsageError(f"[dkim] has a key {selector} already; choose another --selector: a used one is never reused")
+        what = "[dkim] has a key %(name)s already; choose another --selector: a used one is never reused"
+        raise UsageError(Sentence(what, name=selector))
     if domain.lower() != usual.lower() and club.settings.dkim.keys:
-        raise UsageError(f"all keys sign for one domain, and the others sign for {usual}; [dkim] domain changes it")
+        what = "all keys sign for one domain, and the others sign for %(domain)s; [dkim] domain changes it"
+        raise UsageError(Sentence(what, domain=usual))
     key = Key(selector, new_dkim_key(kind))
     file = club.folder / f"dkim-{selector}.pem"
     try:
@@ -59,17 +62,20 @@ def new(ctx: click.Context, domain: str, selector: str, kind: str) -> None:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     except FileExistsError:
-        raise UsageError("is there already and stays as it is; choose another --selector", where=str(file)) from None
+        what = "is there already and stays as it is; choose another --selector"
+        raise UsageError(Sentence(what), where=str(file)) from None
     except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
-    talk(f"made {file}; keep it secret and keep a copy")
-    talk("\nPublish this record (a form in a browser takes the text without quotes, in one piece):\n")
+        raise UsageError(Sentence("cannot be written: %(why)s", why=spoken(error)), where=str(file)) from None
+    talk(Sentence("made %(file)s; keep it secret and keep a copy", file=file))
+    apart(Sentence("Publish this record (a form in a browser takes the text without quotes, in one piece):"))
     _print_record(key, domain)
-    talk("\nWhen it can be looked up, add this to mailer.toml; mail dated before `since` is not signed with it:\n")
+    what = "When it can be looked up, add this to mailer.toml; mail dated before `since` is not signed with it:"
+    apart(Sentence(what))
     if domain.lower() != usual.lower():
         click.echo(f'[dkim]\ndomain = "{domain}"\n')
     click.echo(f'[[dkim.keys]]\nselector = "{selector}"\nfile = "{file.name}"\nsince = {since:%Y-%m-%dT%H:%M:%SZ}')
-    talk("\nThen see what 'mailer doctor --dns' says.")
+    talk("")
+    talk(Sentence("Then see what 'mailer doctor --dns' says."))
 
 
 @dkim.command()
@@ -90,7 +96,8 @@ def show(ctx: click.Context, as_json: bool) -> None:
     waiting = sorted(file for file in club.folder.glob("dkim-*.pem") if file not in used)
     keys += [Key(file.stem.removeprefix("dkim-"), read_dkim_key(file)) for file in waiting]
     if not keys:
-        raise SettingsError("there are no DKIM keys, so nothing is signed here; 'mailer dkim new' makes one")
+        what = "there are no DKIM keys, so nothing is signed here; 'mailer dkim new' makes one"
+        raise SettingsError(Sentence(what))
     domain = club.dkim_domain
     if as_json:
         print_json([{"name": record_name(key.selector, domain), "txt": key.record} for key in keys])
@@ -100,7 +107,9 @@ def show(ctx: click.Context, as_json: bool) -> None:
             click.echo()
         _print_record(key, domain)
     if waiting:
-        talk(f"\nnot in mailer.toml, so they sign nothing: {', '.join(file.name for file in waiting)}")
+        files = ", ".join(file.name for file in waiting)
+        talk("")
+        talk(Sentence("not in mailer.toml, so they sign nothing: %(files)s", files=files))
 
 
 def _print_record(key: Key, domain: str) -> None:

@@ -9,6 +9,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import MailerError
+from mailer.sentence import Sentence, clauses
 
 if TYPE_CHECKING:
     from mailer.cli.probe import Trial
@@ -44,19 +45,19 @@ def doctor(ctx: click.Context, probe: bool, to: str, wait: float, dns: bool, as_
         try:
             trials = _probe(club, to, wait)
         except MailerError as error:
-            findings.append(Finding("probe", "wrong", str(error)))
+            findings.append(Finding(Sentence("probe"), "wrong", error.sentence))
         findings += shown(trials, wait)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if as_json:
         value: dict[str, Any] = {"right": not wrong, "findings": [asdict(finding) for finding in findings]}
         print_json(value | ({"probes": [trial.plain() for trial in trials]} if probe else {}))
     else:
-        marks = {"right": "ok", "advice": "advice", "wrong": "WRONG"}
+        marks = {"right": Sentence("ok"), "advice": Sentence("advice"), "wrong": Sentence("WRONG")}
         table(
-            ("", "about", "what"),
-            ((marks[one.state], one.about, one.text + (f"; {one.todo}" if one.todo else "")) for one in findings),
+            ("", Sentence("about"), Sentence("what")),
+            ((marks[one.state], one.about, clauses(filter(None, (one.text, one.todo)))) for one in findings),
         )
-        talk(f"{wrong} wrong" if wrong else "nothing is wrong")
+        talk(Sentence("%(count)s wrong", count=wrong) if wrong else Sentence("nothing is wrong"))
     ctx.exit(1 if wrong else 0)
 
 

@@ -18,7 +18,7 @@ from mailer.flows import publish as flow
 from mailer.model.language_tag import same
 from mailer.rendering import merge_tags, source
 from mailer.rendering.finding import counted_errors
-from mailer.sentence import Sentence
+from mailer.sentence import Sentence, clauses
 from mailer.store import issues
 from mailer.store.highwater import FILES, HighWater
 from mailer.store.issues import NewEdition, NewIssue
@@ -97,7 +97,7 @@ def _refuse_unlawful(club: Club) -> None:
     missing = club.missing_by_law()
     if missing:
         what = "[legal] profile %(profile)s demands: %(missing)s"
-        raise PublishError(Sentence(what, profile=club.settings.legal.profile, missing="; ".join(missing)))
+        raise PublishError(Sentence(what, profile=club.settings.legal.profile, missing=clauses(missing)))
 
 
 def audience(club: Club, include: str | None, exclude: str | None, now: datetime) -> ColumnElement[bool] | None:

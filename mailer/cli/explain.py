@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.cli.output import one_line, print_json
-from mailer.errors import UsageError
+from mailer.cli.output import one_line, print_json, said, show
+from mailer.errors import UsageError, spoken
+from mailer.sentence import Sentence, listed, word
 
 if TYPE_CHECKING:
     from mailer.model.bounce import Diagnosis
@@ -27,7 +28,7 @@ def explain(files: tuple[str, ...], replies: Any, as_json: bool) -> None:
     Changes nothing, needs no club. With --replies FILE one SMTP reply stands on a line.
     """
     if not files and replies is None:
-        raise UsageError("name a file with a returned mail, or --replies FILE")
+        raise UsageError(Sentence("name a file with a returned mail, or --replies FILE"))
     for name in files:
         from mailer.intake.mailbox import MAX_SIZE
         from mailer.model.reading import read_mail
@@ -36,7 +37,7 @@ def explain(files: tuple[str, ...], replies: Any, as_json: bool) -> None:
             with click.open_file(name, "rb") as stream:
                 raw = stream.read(MAX_SIZE)
         except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", where=name) from None
+            raise UsageError(Sentence("cannot be read: %(why)s", why=spoken(error)), where=name) from None
         _print_reading(name, read_mail(raw), as_json)
     for line in replies or ():
         from mailer.model.diagnosis import classify_line
@@ -58,14 +59,21 @@ def _print_reading(name: str, reading: Reading, as_json: bool) -> None:
         }
         print_json(value, indent=None)
         return
-    click.echo(f"{name}: {reading.kind}" + (f", {reading.reason}" if reading.reason else "") + f"; {reading.form}")
+    read = listed(word("code", code) for code in (reading.kind, reading.reason) if code)
+    what = "%(file)s: %(read)s; %(form)s"
+    show(Sentence(what, file=name, read=read, form=word("form", reading.form)))
     for each in reading.results:
         diagnosis = each.diagnosis
-        click.echo(f"  {each.recipient or 'nobody named'}: {diagnosis.kind}, {diagnosis.reason} ({diagnosis.family})")
+        what = "  %(who)s: %(kind)s, %(reason)s (%(family)s)"
+        kind, reason, family = (word("code", code) for code in (diagnosis.kind, diagnosis.reason, diagnosis.family))
+        who = each.recipient or Sentence("nobody named")
+        show(Sentence(what, who=who, kind=kind, reason=reason, family=family))
         if each.text:
-            click.echo(f"    said: {_shortened(each.text)}")
-        click.echo(f"    whose fault: {diagnosis.fault}; status: {diagnosis.status or 'none'}; rule: {diagnosis.rule}")
-        click.echo(f"    alone it would lead to: {_consequence(diagnosis)}")
+            show(Sentence("    said: %(text)s", text=_shortened(each.text)))
+        what = "    whose fault: %(fault)s; status: %(status)s; rule: %(rule)s"
+        status = diagnosis.status or Sentence("none")
+        show(Sentence(what, fault=word("code", diagnosis.fault), status=status, rule=diagnosis.rule))
+        show(Sentence("    alone it would lead to: %(what)s", what=_consequence(diagnosis)))
 
 
 def _shortened(text: str) -> str:
@@ -79,7 +87,8 @@ def _print_reply(line: str, diagnosis: Diagnosis, as_json: bool) -> None:
         hard = diagnosis.kind == "hard"
         print_json({"text": line, "hard": hard, **_plain(diagnosis)}, indent=None)
     else:
-        click.echo(f"{diagnosis.kind}\t{diagnosis.reason}\t{diagnosis.family}\t{diagnosis.rule}\t{one_line(line)}")
+        codes = (word("code", code) for code in (diagnosis.kind, diagnosis.reason, diagnosis.family))
+        click.echo("\t".join((*map(said, codes), diagnosis.rule, one_line(line))))
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, str]:
@@ -93,7 +102,7 @@ def _plain(diagnosis: Diagnosis) -> dict[str, str]:
     }
 
 
-def _consequence(diagnosis: Diagnosis) -> str:
+def _consequence(diagnosis: Diagnosis) -> Sentence:
     """What a first bounce of this kind would lead to."""
     from datetime import UTC, datetime
 
@@ -101,4 +110,4 @@ def _consequence(diagnosis: Diagnosis) -> str:
 
     now = datetime(2000, 1, 1, tzinfo=UTC)  # any moment: a history of one fact
     verdict = judge(History((Fact(now, diagnosis.kind, diagnosis.reason),)), now)
-    return f"{verdict.action} ({verdict.why})"
+    return Sentence("%(step)s (%(why)s)", step=word("code", verdict.action), why=verdict.why)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from mailer.cli import open_club, output
-from mailer.errors import ImportFileError, UsageError
+from mailer.errors import ImportFileError, UsageError, spoken
 from mailer.model.roster import Verdict
 from mailer.sentence import Sentence, listed, word
 
@@ -102,7 +102,7 @@ def opened(file: str) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise UsageError(Sentence("no such file"), where=file) from None
     except OSError as error:
-        raise UsageError(Sentence("cannot be read: %(why)s", why=output.why(error)), where=file) from None
+        raise UsageError(Sentence("cannot be read: %(why)s", why=spoken(error)), where=file) from None
     with source:
         yield source
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from mailer.sentence import Sentence
+
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:2525", show_default=True, metavar="HOST:PORT", help="Where mail is taken.")
@@ -26,7 +28,7 @@ def inbox(
 
     It is the relay a new club starts with. Nothing leaves this machine. Ctrl-C ends it; the mails stay in the folder.
     """
-    from mailer.cli.output import talk
+    from mailer.cli.output import said, talk
     from mailer.intake.inbox import Inbox, InboxServer, Manners
     from mailer.web.inbox import HOSTS, create_app
     from mailer.web.server import make_server
@@ -42,8 +44,9 @@ def inbox(
             await pages.serve(sockets=[page_socket])
 
     mail_host, mail_port = mail_socket.getsockname()[:2]
-    talk(f"Taking mail on smtp://{mail_host}:{mail_port}, keeping it in {kept.folder} (Ctrl-C ends it)")
-    click.echo(f"http://{host}:{port}/  what arrived")
+    what = "Taking mail on %(address)s, keeping it in %(folder)s (Ctrl-C ends it)"
+    talk(Sentence(what, address=f"smtp://{mail_host}:{mail_port}", folder=kept.folder))
+    click.echo(f"http://{host}:{port}/  {said(Sentence('what arrived'))}")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
         asyncio.run(serve())
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import click
 
-from mailer.errors import UsageError
+from mailer.errors import UsageError, spoken
+from mailer.sentence import Sentence
 
 NAME = "My Newsletter"
 SENDER = "My Newsletter <news@example.com>"
@@ -32,16 +34,14 @@ def init(
     Writes mailer.toml, a secret key (mailer.key, readable by you alone), issues/, subscribers.db and .gitignore
     into DIR (default: this folder). Nothing that is there already is overwritten.
     """
-    from mailer.cli.output import is_terminal, talk
+    from mailer.cli.output import ask, is_terminal, talk
 
     refuse_a_club_in(folder)
     if is_terminal() and not yes:
-        name = name or click.prompt("Name of the newsletter", default=NAME, err=True)
-        sender = sender or click.prompt("Sender", default=f"{name} <news@example.com>", err=True)
-        timezone = timezone or click.prompt("Time zone", default=local_zone(), err=True)
-        languages = languages or tuple(
-            tag.strip() for tag in click.prompt("Languages", default="en", err=True).split(",") if tag.strip()
-        )
+        name = name or ask(Sentence("Name of the newsletter"), NAME)
+        sender = sender or ask(Sentence("Sender"), f"{name} <news@example.com>")
+        timezone = timezone or ask(Sentence("Time zone"), local_zone())
+        languages = languages or tuple(filter(None, re.split(r"[,，、\s]+", ask(Sentence("Languages"), "en"))))
     name = name or NAME
     make_club(
         folder,
@@ -51,16 +51,18 @@ def init(
         languages=languages or ("en",),
     )
     here = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    talk(f"made {folder / 'mailer.toml'}, mailer.key, subscribers.db, issues/ and .gitignore")
-    talk("keep a copy of mailer.key: without it links in mails already sent stop working")
-    talk(f"next: {here}mailer doctor")
+    made = "made %(file)s, mailer.key, subscribers.db, issues/ and .gitignore"
+    talk(Sentence(made, file=folder / "mailer.toml"))
+    talk(Sentence("keep a copy of mailer.key: without it links in mails already sent stop working"))
+    talk(Sentence("next: %(command)s", command=f"{here}mailer doctor"))
 
 
 def refuse_a_club_in(folder: Path) -> None:
     """Raises UsageError naming what of a club's is in the folder already."""
     there = [name for name in _OURS if (folder / name).exists()]
     if there:
-        raise UsageError(f"there is a {there[0]} already; nothing was changed", where=str(folder))
+        what = Sentence("there is a %(file)s already; nothing was changed", file=there[0])
+        raise UsageError(what, where=str(folder))
 
 
 def make_club(
@@ -109,7 +111,8 @@ def make_club(
             with contextlib.suppress(OSError):
                 (folder / made).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise UsageError(f"cannot be made into a club: {error.strerror}", where=str(folder)) from None
+            what = Sentence("cannot be made into a club: %(why)s", why=spoken(error))
+            raise UsageError(what, where=str(folder)) from None
         raise
     return config
 

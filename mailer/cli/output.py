@@ -72,11 +72,6 @@ def tongue(wanted: str | None = None) -> Translate:
     return translator(choose(LANGUAGES, wanted or locale))
 
 
-def why(error: OSError) -> Sentence:
-    """What the system says of a file, a folder or an address that it refuses."""
-    return Sentence(error.strerror or str(error))
-
-
 def said(text: str | MailerError) -> str:
     """A sentence, or what an error says, in the language of the terminal; any other text as it is."""
     if isinstance(text, MailerError):
@@ -94,6 +89,16 @@ def talk(text: str | MailerError) -> None:
     sys.stdout.flush()  # where both go to one file, they stay in order
     with suppress(OSError):
         click.echo(said(text), err=True)
+
+
+def apart(text: str) -> None:
+    """A line for the person at the terminal, with an empty one above it and one below."""
+    talk(f"\n{said(text)}\n")
+
+
+def complain(error: MailerError) -> None:
+    """What an error says, where a command goes on all the same."""
+    talk(f"mailer: {said(error)}")
 
 
 def confirm(question: str) -> None:

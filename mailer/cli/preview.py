@@ -115,11 +115,10 @@ async def either(*sources: AsyncIterator[object]) -> AsyncIterator[object]:
 def sheet(club: Club, file: Path) -> Sheet:
     """A file rendered and checked, or the line that says why it cannot be."""
     from mailer.cli.references import read_text
-    from mailer.errors import MailerError
+    from mailer.errors import MailerError, spoken
     from mailer.rendering import merge_tags, theme
     from mailer.rendering.edition import Edition
     from mailer.rendering.examine import examine
-    from mailer.rendering.finding import spoken
     from mailer.sentence import Sentence
     from mailer.web.preview import Sheet
 

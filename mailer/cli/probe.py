@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli.health.finding import Finding
-from mailer.cli.output import one_line, talk
-from mailer.errors import UsageError
+from mailer.cli.output import complain, one_line, talk
+from mailer.errors import UsageError, spoken
+from mailer.sentence import Sentence, clauses, word
 
 if TYPE_CHECKING:
     from mailer.flows.probe import Echo, Entry, Probe
@@ -70,7 +71,7 @@ def send(club: Club, to: str) -> list[Trial]:
     trials = []
     for lane in club.lanes():
         probe = club.probe(lane, to or club.bounce_domain)
-        talk(f"probing {lane.name}: a mail to {probe.address}")
+        talk(Sentence("probing %(relay)s: a mail to %(address)s", relay=lane.name, address=probe.address))
         result = asyncio.run(hand_over(lane.relay, probe))
         talk(f"  {_answer(result)}")
         trials.append(Trial(lane.name, probe, result))
@@ -88,7 +89,8 @@ def watch(club: Club, trials: list[Trial], seconds: float, after: int) -> None:
     if not waiting:
         return
     log = Path(club.settings.bounces.log) if club.settings.bounces.log else None
-    talk(f"waiting for what comes back, {seconds:g} s at most: {_ways_in(club)}")
+    what = "waiting for what comes back, %(seconds)s s at most: %(ways)s"
+    talk(Sentence(what, seconds=f"{seconds:g}", ways=_ways_in(club)))
     fetched = began - FETCH_EVERY
     while True:
         now = time.monotonic()
@@ -113,37 +115,47 @@ def findings(trials: list[Trial], seconds: float) -> Iterator[Finding]:
     from mailer.flows.probe import taken
 
     for trial in trials:
-        about = f"probe {trial.relay}"
+        about = Sentence("probe %(relay)s", relay=trial.relay)
         if taken(trial.result):
             yield from _returned(trial, about, seconds)
         elif trial.result.phase == "rcpt" and trial.result.reply is not None and trial.result.reply.permanent:
-            text = f"the relay refuses nobody's address at once: {_answer(trial.result)}"
-            todo = "see other domains' reports come back with --to DOMAIN"
-            yield Finding(about, "right", text, todo)
+            text = "the relay refuses nobody's address at once: %(answer)s"
+            todo = Sentence("see other domains' reports come back with --to DOMAIN")
+            yield Finding(about, "right", Sentence(text, answer=_answer(trial.result)), todo)
         else:
-            yield Finding(about, "wrong", f"the relay did not take it: {_answer(trial.result)}")
+            text = "the relay did not take it: %(answer)s"
+            yield Finding(about, "wrong", Sentence(text, answer=_answer(trial.result)))
 
 
-def _returned(trial: Trial, about: str, seconds: float) -> Iterator[Finding]:
+def _returned(trial: Trial, about: Sentence, seconds: float) -> Iterator[Finding]:
     from mailer.model.carriers import CARRIERS
 
     for entry in trial.log[-1:]:
-        yield Finding(about, "right", f"the relay's log: {entry.status} ({one_line(entry.text)})")
+        text = Sentence("the relay's log: %(status)s (%(text)s)", status=word("log", entry.status), text=entry.text)
+        yield Finding(about, "right", text)
     if not trial.echoes:
+        text = Sentence("the relay took it and nothing came back within %(seconds)s s", seconds=f"{seconds:g}")
         todo = "look whether the bounce domain's mail comes here, and at the relay's queue; --wait waits longer"
-        yield Finding(about, "wrong", f"the relay took it and nothing came back within {seconds:g} s", todo)
+        yield Finding(about, "wrong", text, Sentence(todo))
         return
     for after, echo in trial.echoes:
-        text = f"came back after {after:.0f} s by {echo.via}, read as {echo.kind}, {echo.reason or '-'}"
-        yield Finding(about, "right", f"{text}: {one_line(echo.said[:200])}" if echo.said else text)
+        what = "came back after %(seconds)s s by %(via)s, read as %(kind)s, %(reason)s"
+        kind, reason = word("code", echo.kind), word("code", echo.reason or "-")
+        text = Sentence(what, seconds=f"{after:.0f}", via=word("via", echo.via), kind=kind, reason=reason)
+        said = Sentence("%(name)s: %(value)s", name=text, value=echo.said[:200])
+        yield Finding(about, "right", said if echo.said else text)
     if not trial.carriers:
         todo = "use another relay, or reports cannot find their readers"
-        yield Finding(about, "wrong", "nothing that carries our token came back", todo)
+        yield Finding(about, "wrong", Sentence("nothing that carries our token came back"), Sentence(todo))
         return
     for name in CARRIERS:
-        came = name in trial.carriers
-        text = f"the token came back in the {name}" if came else f"no token in the {name}; the others have to do"
-        yield Finding(about, "right" if came else "advice", text)
+        if name in trial.carriers:
+            yield Finding(
+                about, "right", Sentence("the token came back in the %(carrier)s", carrier=word("carrier", name))
+            )
+        else:
+            what = "no token in the %(carrier)s; the others have to do"
+            yield Finding(about, "advice", Sentence(what, carrier=word("carrier", name)))
 
 
 def _answer(result: Result) -> str:
@@ -162,22 +174,24 @@ def _lines(log: Path) -> Iterator[str]:
     try:
         yield from LogFile(log)
     except OSError as error:
-        raise UsageError(f"[bounces] log cannot be read: {error.strerror}", where=str(log)) from None
+        raise UsageError(Sentence("[bounces] log cannot be read: %(why)s", why=spoken(error)), where=str(log)) from None
 
 
-def _ways_in(club: Club) -> str:
+def _ways_in(club: Club) -> Sentence:
     import socket
 
     settings = club.settings.bounces
     host, _, port = settings.listen.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), 2):
-            ways = [f"the listener at {settings.listen}"]
+            listener = Sentence("the listener at %(place)s", place=settings.listen)
     except (OSError, ValueError):
-        ways = [f"nobody listens at {settings.listen} ('mailer bounces listen' would)"]
-    ways += [f"{len(settings.mailboxes)} mailboxes by IMAP"] if settings.mailboxes else ["no mailbox by IMAP"]
-    ways += [f"the log {settings.log}"] if settings.log else ["no log of a relay"]
-    return "; ".join(ways)
+        nobody = "nobody listens at %(place)s ('mailer bounces listen' would)"
+        listener = Sentence(nobody, place=settings.listen)
+    boxes = Sentence("%(count)s mailboxes by IMAP", count=len(settings.mailboxes))
+    log = Sentence("the log %(file)s", file=settings.log)
+    no_boxes, no_log = Sentence("no mailbox by IMAP"), Sentence("no log of a relay")
+    return clauses([listener, boxes if settings.mailboxes else no_boxes, log if settings.log else no_log])
 
 
 def _fetch(club: Club) -> None:
@@ -191,4 +205,4 @@ def _fetch(club: Club) -> None:
             place = imap.parse(secret.get_secret_value())
             imap.fetch(place, lambda raw: journey.take(raw, "imap").state != returned.UNVERIFIED)
         except UsageError as error:
-            talk(f"mailer: {error}")
+            complain(error)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club, output
-from mailer.errors import MailerError, StoreError, UsageError
+from mailer.errors import MailerError, StoreError, UsageError, spoken
+from mailer.sentence import Sentence, clauses, listed, word
 
 if TYPE_CHECKING:
     from mailer.flows.bounce import TakeIn
@@ -40,26 +41,29 @@ def take(ctx: click.Context, place: str, envelope_to: str, as_json: bool) -> Non
         for incoming in mailbox.read(place):
             taken = journey.take(incoming.raw, incoming.via, envelope_to)
             incoming.done()
-            what = taken.sentence + ("; read in part: beyond our bounds" if taken.reading.cut else "")
-            value = {"state": taken.state, "kind": taken.reading.kind, "reason": taken.reading.reason}
-            click.echo(
-                json.dumps({**value, "what": what})
-                if as_json
-                else f"{taken.state}: {taken.reading.kind}, {taken.reading.reason or '-'}; {what}"
-            )
+            what = taken.sentence
+            if taken.reading.cut:
+                what = clauses([what, Sentence("read in part: beyond our bounds")])
+            kind, reason = taken.reading.kind, taken.reading.reason
+            if as_json:
+                click.echo(json.dumps({"state": taken.state, "kind": kind, "reason": reason, "what": what}))
+            else:
+                read = Sentence("%(one)s, %(next)s", one=word("code", kind), next=word("code", reason or "-"))
+                told = Sentence("%(name)s: %(value)s", name=word("code", taken.state), value=read)
+                output.show(clauses([told, what]))
         journey.catch_up()
     except OSError as error:
         if place != "-":
-            raise UsageError(f"cannot be read: {error.strerror}", where=place) from None
-        output.talk(f"mailer: the mail cannot be read: {error.strerror}")
+            raise UsageError(Sentence("cannot be read: %(why)s", why=spoken(error)), where=place) from None
+        output.complain(UsageError(Sentence("the mail cannot be read: %(why)s", why=spoken(error))))
         ctx.exit(TRY_AGAIN)
     except StoreError as error:
-        output.talk(f"mailer: {error}")
+        output.complain(error)
         ctx.exit(TRY_AGAIN)
     except MailerError as error:
         if place != "-":
             raise
-        output.talk(f"mailer: {error}")
+        output.complain(error)
         ctx.exit(TRY_AGAIN)
 
 
@@ -73,13 +77,14 @@ def listen(ctx: click.Context, lmtp: bool) -> None:
     club = open_club(ctx)
     host, _, port = club.settings.bounces.listen.rpartition(":")
     if not port.isdigit():
-        raise UsageError("[bounces] listen must be host:port")
+        raise UsageError(Sentence("[bounces] listen must be host:port"))
     try:
         asyncio.run(_listen(club.returned_mail(), host.strip("[]"), int(port), lmtp))
     except KeyboardInterrupt:
-        output.talk("stopped")
+        output.talk(Sentence("stopped"))
     except OSError as error:
-        raise UsageError(f"cannot listen at {club.settings.bounces.listen}: {error.strerror}") from None
+        what = "cannot listen on %(place)s: %(why)s"
+        raise UsageError(Sentence(what, place=club.settings.bounces.listen, why=spoken(error))) from None
 
 
 async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
@@ -98,7 +103,8 @@ async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
     door = Door(journey.welcome, keep)
     diary = Diary(door)
     async with Listener(door, host, port, lmtp=lmtp) as listener:
-        output.talk(f"listening for returned mail at {host}:{listener.port}; Ctrl-C stops")
+        what = "listening for returned mail at %(place)s; Ctrl-C stops"
+        output.talk(Sentence(what, place=f"{host}:{listener.port}"))
         arrived.set()
         try:
             while True:
@@ -110,7 +116,7 @@ async def _listen(journey: TakeIn, host: str, port: int, lmtp: bool) -> None:
                         diary.add(some)
                         diary.tell(loop.time())
                 except StoreError as error:
-                    output.talk(f"mailer: {error}; trying again")
+                    output.complain(StoreError(Sentence("%(what)s; trying again", what=error.sentence)))
                     await asyncio.sleep(5)
                     arrived.set()
                 diary.tell(loop.time())
@@ -162,7 +168,7 @@ def log(ctx: click.Context, file: str) -> None:
     club = open_club(ctx)
     name = file or club.settings.bounces.log
     if not name:
-        raise UsageError("name the relay's log, or put it into [bounces] log")
+        raise UsageError(Sentence("name the relay's log, or put it into [bounces] log"))
     age = timedelta(days=club.settings.bounces.max_age_days)
     if name == "-":
         with click.open_file("-", encoding="utf-8", errors="replace") as lines:
@@ -172,9 +178,13 @@ def log(ctx: click.Context, file: str) -> None:
         try:
             tally = relay_log.take_file(club.db, club.keyring, path, club.clock(), age)
         except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    seen = ", ".join(f"{count} {status}" for status, count in sorted(tally.seen.items())) or "nothing of ours"
-    click.echo(f"{seen}; {tally.new} new, {tally.healed} uncertain deliveries proved")
+            raise UsageError(Sentence("cannot be read: %(why)s", why=spoken(error)), where=str(path)) from None
+    seen = listed(
+        Sentence("%(count)s %(state)s", count=count, state=word("log", status))
+        for status, count in sorted(tally.seen.items())
+    )
+    what = "%(seen)s; %(new)s new, %(healed)s uncertain deliveries proved"
+    output.show(Sentence(what, seen=seen or Sentence("nothing of ours"), new=tally.new, healed=tally.healed))
     _look_up(club)
 
 
@@ -189,19 +199,23 @@ def fetch(ctx: click.Context) -> None:
 
     club = open_club(ctx)
     if not club.settings.bounces.mailboxes:
-        raise UsageError("[bounces] mailboxes names no mailbox; write imaps://user:password@host/INBOX")
+        what = "[bounces] mailboxes names no mailbox; write imaps://user:password@host/INBOX"
+        raise UsageError(Sentence(what))
     journey = club.returned_mail()
     failed = False
     for place in [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]:
         try:
             done = imap.fetch(place, lambda raw: journey.take(raw, "imap").found is not None)
         except UsageError as error:
-            output.talk(f"mailer: {error}")
+            output.complain(error)
             failed = True
             continue
-        click.echo(f"{place.host}/{place.folder}: {done.taken} taken, {done.unknown} without a token of ours")
+        what = "%(place)s: %(taken)s taken, %(unknown)s without a token of ours"
+        where = f"{place.host}/{place.folder}"
+        output.show(Sentence(what, place=where, taken=done.taken, unknown=done.unknown))
         if done.stuck:
-            output.talk(f"{done.stuck} may not be moved there and will be read again by every run")
+            what = "%(count)s may not be moved there and will be read again by every run"
+            output.talk(Sentence(what, count=done.stuck))
     journey.catch_up()
     _look_up(club)
     ctx.exit(1 if failed else 0)
@@ -209,6 +223,7 @@ def fetch(ctx: click.Context) -> None:
 
 def _look_up(club: Club) -> None:
     for domain, gone in club.look_up_domains().items():
-        output.talk(
-            f"{domain}: {'gone; its readers are suppressed' if gone else 'takes mail; its readers were let go'}"
-        )
+        what = "%(domain)s: gone; its readers are suppressed"
+        if not gone:
+            what = "%(domain)s: takes mail; its readers were let go"
+        output.talk(Sentence(what, domain=domain))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli import open_club
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     import socket
@@ -35,6 +36,7 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     import contextlib
 
     from mailer import logs
+    from mailer.cli.output import said, talk
     from mailer.cli.sending import Alerting, Journal, reach
     from mailer.web.app import create_app, warm_up
     from mailer.web.server import bind, make_server
@@ -50,9 +52,14 @@ def serve(ctx: click.Context, listen: str | None, worker: bool) -> None:
     listening = bind(listen or club.settings.web.listen)
     host, port = listening.getsockname()[:2]
     base = club.settings.web.base_url
-    click.echo(f"Listening on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops it)", err=True)
-    for path, what in (("subscribe", "signup form"), ("apply", "join the club"), ("archive", "past issues")):
-        click.echo(f"{base}/{path}  {what}")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    talk(Sentence("Listening on %(address)s (Ctrl-C stops it)", address=address))
+    for path, what in (
+        ("subscribe", Sentence("signup form")),
+        ("apply", Sentence("join the club")),
+        ("archive", Sentence("past issues")),
+    ):
+        click.echo(f"{base}/{path}  {said(what)}")
     server = make_server(app)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped, then raises it again
         if journal is None:

@@ -15,7 +15,7 @@ import click
 
 from mailer.cli import open_club, output
 from mailer.cli.imports import import_
-from mailer.errors import UsageError
+from mailer.errors import UsageError, spoken
 from mailer.sentence import Sentence, word
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _written(file: Path | None) -> Iterator[TextIO]:
             os.fsync(out.fileno())
         draft.replace(file)
     except OSError as error:
-        raise UsageError(Sentence("cannot be written: %(why)s", why=output.why(error)), where=str(file)) from None
+        raise UsageError(Sentence("cannot be written: %(why)s", why=spoken(error)), where=str(file)) from None
     finally:
         if draft:
             draft.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import click
 
 from mailer.cli import open_club, output
 from mailer.errors import AddressError, ImportFileError, NotFound, UsageError
+from mailer.sentence import Sentence, word
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -47,8 +48,11 @@ def list_(ctx: click.Context, needle: str, state: str | None, limit: int, as_jso
         return
     for row in rows:
         when = output.at(row.at, club.settings.newsletter.zone)
-        until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "for good"
-        click.echo(f"{row.match_key}\t{row.reason}\t{row.state}\t{when}\t{until}\t{row.actor}")
+        until = Sentence("for good")
+        if row.expires_at:
+            until = Sentence("until %(day)s", day=f"{row.expires_at:%Y-%m-%d}")
+        cells = (row.match_key, word("code", row.reason), word("code", row.state), when, until, word("code", row.actor))
+        click.echo("\t".join(map(output.said, cells)))
 
 
 @suppressions.command()
@@ -61,7 +65,7 @@ def add(ctx: click.Context, addresses: tuple[str, ...], reason: str) -> None:
 
     club = open_club(ctx)
     entries = [store.Suppression(_key(address), reason, "added by hand", store.BY_HAND) for address in addresses]
-    click.echo(f"{club.db.run(store.suppress, entries, club.clock())} added")
+    output.show(Sentence("%(count)s added", count=club.db.run(store.suppress, entries, club.clock())))
 
 
 @suppressions.command("import")
@@ -84,7 +88,7 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
     with opened(file) as source:
         table = read_table(source, file)
         if table.guess:
-            output.talk(f"{file}: {table.guess}")
+            output.talk(Sentence("%(where)s: %(what)s", where=file, what=table.guess))
         place, rows = _addresses(table, column, file)
         while chunk := list(islice(rows, BATCH)):
             batch = []
@@ -97,14 +101,17 @@ def import_(ctx: click.Context, file: str, column: str | None, reason: str) -> N
                 except AddressError as error:
                     refused += 1
                     if refused <= SHOWN:
-                        output.talk(f"{file}:{row.line}: refused: {error.message}")
+                        where, verdict = f"{file}:{row.line}", word("code", "refused")
+                        what = "%(where)s: %(verdict)s: %(what)s"
+                        output.talk(Sentence(what, where=where, verdict=verdict, what=Sentence(error.message)))
             erased = club.db.read(_erased, club.keyring, [entry.match_key for entry in batch], club.clock())
             kept = [entry for entry in batch if entry.match_key not in erased]
             forgotten += len(batch) - len(kept)
             added += club.db.run(store.suppress, kept, club.clock())
     if forgotten:
-        output.talk(f"{forgotten:,} had been erased here: they stay out and forgotten")
-    click.echo(f"{added:,} added, {refused:,} refused")
+        what = "%(count)s had been erased here: they stay out and forgotten"
+        output.talk(Sentence(what, count=f"{forgotten:,}"))
+    output.show(Sentence("%(added)s added, %(refused)s refused", added=f"{added:,}", refused=f"{refused:,}"))
     ctx.exit(1 if refused else 0)
 
 
@@ -113,7 +120,8 @@ def _key(text: str) -> str:
     from mailer.mail.address import match_key
 
     if text.startswith("*@"):
-        raise AddressError(f"{text!r} stands for a whole domain, and only single addresses are suppressed")
+        what = "'%(text)s' stands for a whole domain, and only single addresses are suppressed"
+        raise AddressError(Sentence(what, text=text))
     return match_key(text)
 
 
@@ -139,7 +147,10 @@ def _addresses(table: Table, column: str | None, file: str) -> tuple[int, Iterat
         if name in wanted:
             return place, table.rows
     shown = ", ".join(heading for heading in table.columns[:8] if heading)
-    raise ImportFileError(f"no column named {column or 'email'} among: {shown}; name yours with --column", where=file)
+    what = Sentence(
+        "no column named %(name)s among: %(names)s; name yours with --column", name=column or "email", names=shown
+    )
+    raise ImportFileError(what, where=file)
 
 
 @suppressions.command()
@@ -158,15 +169,15 @@ def lift(
     club = open_club(ctx)
     now, zone = club.clock(), club.settings.newsletter.zone
     if bool(address) == bool(domain) or bool(domain) != bool(between):
-        raise UsageError("name an ADDRESS, or --domain D --between T1 T2")
+        raise UsageError(Sentence("name an ADDRESS, or --domain D --between T1 T2"))
     if domain and between:
         first, last = (_moment(text, zone) for text in between)
         lifted = club.db.run(store.lift_domain, domain, first, last, now, "operator")
     else:
         lifted = club.db.run(store.lift, match_key(address or ""), now, "operator", complaints=complaints)
         if not lifted:
-            raise NotFound(f"nothing to lift for {address}; a complaint needs --complaints")
-    click.echo(f"{lifted} lifted")
+            raise NotFound(Sentence("nothing to lift for %(address)s; a complaint needs --complaints", address=address))
+    output.show(Sentence("%(count)s lifted", count=lifted))
 
 
 @suppressions.command()
@@ -177,12 +188,12 @@ def release(ctx: click.Context, domain: str) -> None:
     from mailer.store import suppressions as store
 
     club = open_club(ctx)
-    click.echo(f"{club.db.run(store.release_domain, domain)} released")
+    output.show(Sentence("%(count)s released", count=club.db.run(store.release_domain, domain)))
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"not a time: {text}; write 2026-03-02T08:00") from None
+        raise UsageError(Sentence("not a time: %(text)s; write 2026-03-02T08:00", text=text)) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

@@ -16,6 +16,7 @@ from mailer.model.application import LEADS_TO, OPEN, Decision, Kind, Standing, i
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import REFUSALS, Answer, Limits, Visit, truncated
 from mailer.model.tokens import Purpose
+from mailer.sentence import Sentence
 from mailer.store import admission, applications, consents, signups, subscribers, suppressions
 from mailer.store.consents import Step
 from mailer.store.engine import Database
@@ -213,12 +214,12 @@ class Apply:
         words, NotFound for no such application.
         """
         if decision is Decision.ASK and not note.strip():
-            raise UsageError("a question to an applicant needs words")
+            raise UsageError(Sentence("a question to an applicant needs words"))
         now = self.clock()
         with self.db.transaction() as conn:
             application = applications.get(conn, application_id)
             if application is None:
-                raise NotFound(f"there is no application {application_id}")
+                raise NotFound(Sentence("there is no application %(number)s", number=application_id))
             target = LEADS_TO[decision]
             if application.state == target or not applications.move(conn, application_id, target, now):
                 return False
@@ -284,7 +285,7 @@ class Apply:
     def _case(self, conn: Connection, application_id: int, reviewer: str = "") -> Case:
         application = applications.get(conn, application_id)
         if application is None:
-            raise NotFound(f"there is no application {application_id}")
+            raise NotFound(Sentence("there is no application %(number)s", number=application_id))
         history = tuple(row._asdict() for row in applications.history(conn, application_id))
         earlier = tuple(
             row._asdict() | {"history": tuple(step._asdict() for step in applications.history(conn, row.id))}

@@ -20,6 +20,7 @@ from mailer.model.diagnosis import classify_reply
 from mailer.model.reading import COMPLAINT_REPORT, Reading, Result, read_mail
 from mailer.model.suppression import Action, Verdict
 from mailer.model.tokens import Keyring
+from mailer.sentence import Sentence, word
 from mailer.store import bounces, consents, ledger, returned, signups
 from mailer.store.bounces import NOBODY, Bounce, Delivery, Reader
 from mailer.store.breaker import Breakers as Breakers
@@ -28,6 +29,8 @@ from mailer.store.engine import Database
 from mailer.store.healing import heal
 from mailer.store.verdicts import record
 from mailer.store.watch import Watch as Watch
+
+_SILENT = Sentence("")
 
 
 class Refused(Delivery, Protocol):
@@ -84,7 +87,7 @@ class Taken:
     reading: Reading
     found: Found | None = None
     verdict: Verdict | None = None
-    sentence: str = ""
+    sentence: Sentence = _SILENT
 
 
 class TakeIn:
@@ -129,7 +132,7 @@ class TakeIn:
             if mail_id is None:
                 mail = mime.read(raw)
                 found = asks_to_leave(self.keyring, mail) or self._whose(conn, mail, reading, envelope_to)[0]
-                return Taken("repeat", reading, found, sentence="the very same mail was taken before")
+                return Taken("repeat", reading, found, sentence=Sentence("the very same mail was taken before"))
             return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
 
     def read_kept(self, limit: int = 50) -> Counter[str]:
@@ -166,7 +169,7 @@ class TakeIn:
         if leaver is not None:
             heal(conn, leaver.id, "an unsubscribe by mail", now)
             returned.mark(conn, mail_id, returned.READ, leaver)
-            return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), "unsubscribed")
+            return Taken(returned.READ, reading, wish, _depart(conn, leaver, "mailto", now), Sentence("unsubscribed"))
         found, delivery = self._whose(conn, mail, reading, envelope_to)
         if delivery is None or found is None:
             return _of_nobody(conn, mail_id, reading, found, via, now)
@@ -175,7 +178,8 @@ class TakeIn:
             sent = self.forward is not None and self.forward(conn, raw, delivery, now)
             state = returned.FORWARDED if sent else returned.REPLY
             returned.mark(conn, mail_id, state, delivery)
-            sentence = "a person's answer, forwarded" if sent else "a mail that says nothing: kept"
+            forwarded, silent = Sentence("a person's answer, forwarded"), Sentence("a mail that says nothing: kept")
+            sentence = forwarded if sent else silent
             return Taken(state, reading, found, sentence=sentence)
         returned.mark(conn, mail_id, returned.READ, delivery)
         return self._follow(conn, mail_id, reading, found, delivery, via, now)
@@ -204,10 +208,12 @@ class TakeIn:
             verdict = record(conn, [row], now, self.breakers, self.watch).get(row.fingerprint)
             new = verdict is not None
         if not new:
-            return Taken(returned.READ, reading, found, sentence="this delivery has such a report already")
+            return Taken(returned.READ, reading, found, sentence=Sentence("this delivery has such a report already"))
         if stale or verdict is None:
-            return Taken(returned.READ, reading, found, sentence="too old: recorded, not acted on")
-        sentence = "unsubscribed" if reading.opt_out else f"{verdict.action}: {verdict.why}"
+            return Taken(returned.READ, reading, found, sentence=Sentence("too old: recorded, not acted on"))
+        sentence = Sentence("unsubscribed")
+        if not reading.opt_out:
+            sentence = Sentence("%(name)s: %(value)s", name=word("code", verdict.action), value=verdict.why)
         return Taken(returned.READ, reading, found, verdict, sentence)
 
     def _whose(self, conn: Connection, mail: Mail, reading: Reading, envelope_to: str) -> tuple[Found | None, Any]:
@@ -238,19 +244,21 @@ def _of_nobody(conn: Connection, mail_id: int, reading: Reading, probe: Found | 
     """A report about no delivery of ours: kept, shown as unverified; nobody's state changes."""
     if probe is not None:
         returned.mark(conn, mail_id, returned.PROBE)
-        return Taken(returned.PROBE, reading, probe, sentence="a probe of the doctor's came back: about no reader")
+        return Taken(
+            returned.PROBE, reading, probe, sentence=Sentence("a probe of the doctor's came back: about no reader")
+        )
     if reading.kind is not Kind.NONE:
         result = _about(reading, "")
         row = Bounce(now, via, result.diagnosis, f"mail:{mail_id}", NOBODY, result.recipient, result.text, mail_id)
         bounces.append(conn, [row])
     returned.mark(conn, mail_id, returned.UNVERIFIED)
-    return Taken(returned.UNVERIFIED, reading, sentence="no token of ours: kept, nobody's state changes")
+    return Taken(returned.UNVERIFIED, reading, sentence=Sentence("no token of ours: kept, nobody's state changes"))
 
 
 def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verdict:
     if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
         consents.append(conn, delivery.subscriber_id, Step("withdrawn", source=source), now)
-    return Verdict(Action.RECORD, "opt-out", "the reader asked for no more mail")
+    return Verdict(Action.RECORD, "opt-out", Sentence("the reader asked for no more mail"))
 
 
 def _about(reading: Reading, address: str) -> Result:

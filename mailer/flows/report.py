@@ -20,6 +20,7 @@ from mailer.model.pacing import Slowed
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
+from mailer.sentence import Sentence
 from mailer.store import budgets, issues, journal, leases, ledger, reports, roll, running
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
@@ -148,7 +149,8 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, sign
         issue = issues.find(conn, reference)
         row = reports.delivery_of(conn, issue.id, match_key)
         if row is None:
-            raise NotFound(f"this address was not in the audience of {issue.slug}; 'mailer subscribers show' tells why")
+            what = "this address was not in the audience of %(slug)s; 'mailer subscribers show' tells why"
+            raise NotFound(Sentence(what, slug=issue.slug))
         edition = Frozen(Program.from_bytes(row.program), row.key_id)
         (tokens,) = edition.signed(keyring, [row.id])
         message = compose_issue(edition, tokens, row.address, row.name, row.attributes)

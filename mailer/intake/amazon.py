@@ -10,6 +10,7 @@ from typing import IO
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from mailer.errors import UsageError
+from mailer.sentence import Sentence
 
 TIMEOUT = 10
 MAX_SIZE = 1 << 16
@@ -51,14 +52,15 @@ class Certificates:
             if url in self._kept:
                 return self._kept[url]
             if self._monotonic() - self._last < PAUSE:
-                raise UsageError("a certificate of Amazon SNS was asked for a moment ago; try again")
+                raise UsageError(Sentence("a certificate of Amazon SNS was asked for a moment ago; try again"))
             self._last = self._monotonic()
             try:
                 found = self._fetch(url)
             except OSError as error:
-                raise UsageError(f"the certificate of Amazon SNS cannot be fetched: {type(error).__name__}") from None
+                what = "the certificate of Amazon SNS cannot be fetched: %(why)s"
+                raise UsageError(Sentence(what, why=type(error).__name__)) from None
             if b"-----BEGIN CERTIFICATE-----" not in found:  # kept, it would refuse Amazon until the next start
-                raise UsageError("what was fetched as the certificate of Amazon SNS is none; try again")
+                raise UsageError(Sentence("what was fetched as the certificate of Amazon SNS is none; try again"))
             if len(self._kept) >= MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[url] = found

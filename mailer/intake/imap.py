@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 from imap_tools import BaseMailBox, MailBox, MailboxLoginError, MailBoxUnencrypted
 from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
-from mailer.errors import SettingsError, UsageError
+from mailer.errors import SettingsError, UsageError, spoken
+from mailer.sentence import Sentence
 
 TIMEOUT = 60
 MAX_SIZE = 2 << 20
@@ -51,10 +52,11 @@ def parse(url: str) -> Place:
     """`imaps://user:password@host[:port]/folder`; plain `imap://` only to loopback. Raises SettingsError."""
     parts = urlsplit(url)
     if parts.scheme not in {"imaps", "imap"} or not parts.hostname or not parts.username:
-        raise SettingsError("[bounces] mailboxes: write imaps://user:password@host/folder")
+        raise SettingsError(Sentence("[bounces] mailboxes: write imaps://user:password@host/folder"))
     tls = parts.scheme == "imaps"
     if not tls and parts.hostname not in _LOOPBACK:
-        raise SettingsError("[bounces] mailboxes: imap:// sends the password in clear; use imaps://")
+        what = "[bounces] mailboxes: imap:// sends the password in clear; use imaps://"
+        raise SettingsError(Sentence(what))
     folder = unquote(parts.path.lstrip("/")) or "INBOX"
     port = parts.port or (993 if tls else 143)
     return Place(parts.hostname, port, unquote(parts.username), unquote(parts.password or ""), folder, tls)
@@ -70,7 +72,8 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
     try:
         box: BaseMailBox = (MailBox if place.tls else MailBoxUnencrypted)(place.host, place.port, timeout=TIMEOUT)
     except (OSError, IMAP4.error) as error:
-        raise UsageError(f"no IMAP server at {place.host}:{place.port}: {error}") from None
+        what = "no IMAP server at %(host)s:%(port)s: %(why)s"
+        raise UsageError(Sentence(what, host=place.host, port=place.port, why=spoken(error))) from None
     try:
         box.login(place.user, place.password, initial_folder=place.folder)
         _make_folders(box)
@@ -82,12 +85,12 @@ def fetch(place: Place, take: Callable[[bytes], bool]) -> Fetched:
             _take_some(box, some, take, done)
             size = min(2 * size, MOVED_AT_ONCE)
     except MailboxLoginError:
-        raise UsageError(f"{place.host} refuses the user or password in [bounces] mailboxes") from None
+        what = "%(host)s refuses the user or password in [bounces] mailboxes"
+        raise UsageError(Sentence(what, host=place.host)) from None
     except (OSError, IMAP4.error, ImapToolsError) as error:
-        raise UsageError(
-            f"{place.host}/{place.folder} went no further after {done.taken} mails: {type(error).__name__};"
-            " what was taken is safe, run it again"
-        ) from None
+        what = "%(place)s went no further after %(count)s mails: %(why)s; what was taken is safe, run it again"
+        where = f"{place.host}/{place.folder}"
+        raise UsageError(Sentence(what, place=where, count=done.taken, why=type(error).__name__)) from None
     finally:
         _leave(box)
     return done

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from mailer.mail.wire import WireForm
+from mailer.sentence import Sentence
 
 SIGNED = (
     "From",
@@ -98,7 +99,7 @@ class Signer:
         names = [check_name(key.selector, "selector").lower() for key in keys]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two keys have the selector {name!r}")
+                raise ValueError(Sentence("two keys have the selector '%(name)s'", name=name))
 
     def at(self, date: datetime | None) -> list[Key]:
         """The keys that sign a message of this Date, RSA first: not every verifier knows ed25519."""
@@ -148,22 +149,24 @@ def read_key(pem: bytes) -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, None)
     except TypeError:
-        raise ValueError("is locked with a password; DKIM keys have none") from None
+        raise ValueError(Sentence("is locked with a password; DKIM keys have none")) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("holds no private key in PEM form") from None
+        raise ValueError(Sentence("holds no private key in PEM form")) from None
     if isinstance(key, RSAPrivateKey):
         if not LEAST_BITS <= key.key_size <= MOST_BITS:
-            raise ValueError(f"holds an RSA key of {key.key_size} bits; verifiers take {LEAST_BITS} to {MOST_BITS}")
+            what = "holds an RSA key of %(bits)s bits; verifiers take %(least)s to %(most)s"
+            raise ValueError(Sentence(what, bits=key.key_size, least=LEAST_BITS, most=MOST_BITS))
         return key
     if isinstance(key, Ed25519PrivateKey):
         return key
-    raise ValueError("holds a key that is neither RSA nor ed25519")
+    raise ValueError(Sentence("holds a key that is neither RSA nor ed25519"))
 
 
 def check_name(name: str, what: str) -> str:
     """`name` unchanged when it is one of DNS in ASCII, else ValueError."""
     if len(name) > 253 or not _NAME.fullmatch(name):
-        raise ValueError(f"the {what} {name[:80]!a} is not a name in DNS (letters, digits, dashes, dots)")
+        pattern = "the %(what)s '%(name)s' is not a name in DNS (letters, digits, dashes, dots)"
+        raise ValueError(Sentence(pattern, what=Sentence(what), name=name[:80]))
     return name
 
 

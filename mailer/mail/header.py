@@ -17,6 +17,7 @@ from email.utils import format_datetime
 
 from mailer.errors import AddressError
 from mailer.mail.address import parse
+from mailer.sentence import Sentence
 
 CRLF = "\r\n"
 LINE = 76  # RFC 2047 section 2: a line with an encoded-word; RFC 5322 2.1.1 would allow 78
@@ -48,10 +49,10 @@ def refuse_controls(value: str, what: str) -> str:
     of these (CVE-2024-6923 and its relatives).
     """
     if _CONTROLS.search(value):
-        raise ValueError(f"{what} holds a control character or line break")
+        raise ValueError(Sentence("%(what)s holds a control character or line break", what=what))
     for kind, payload in _WORD.findall(value):
         if _hides_control(kind, payload):
-            raise ValueError(f"{what} holds an encoded line break")
+            raise ValueError(Sentence("%(what)s holds an encoded line break", what=what))
     return value
 
 
@@ -73,7 +74,7 @@ def check_address(address: str) -> str:
     """
     local, _, domain = address.rpartition("@")
     if not _ADDRESS.fullmatch(address) or len(local) > 64 or len(domain) > 253 or len(address) > 254:
-        raise AddressError(f"not an address that can be mailed: {address[:80]!a}")
+        raise AddressError(Sentence("not an address that can be mailed: '%(text)s'", text=address[:80]))
     return address
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailer.sentence import Sentence
+
 PROFILES = ("none", "china", "eu", "us")
 # MIIT Order 38 (2006) article 13-3: the subject of commercial mail begins with one of these.
 CHINESE_LABELS = ("广告", "AD")
@@ -19,7 +21,7 @@ class Facts:
     wording: str = ""
 
 
-def missing(profile: str, facts: Facts) -> list[str]:
+def missing(profile: str, facts: Facts) -> list[Sentence]:
     """What `profile` demands and `facts` lack: one clause a line, naming the setting; empty when nothing is missing.
 
     Raises ValueError for a profile nobody knows.
@@ -28,13 +30,18 @@ def missing(profile: str, facts: Facts) -> list[str]:
         raise ValueError(f"no legal profile {profile!r}")
     lacks = []
     if profile == "china" and not facts.label.strip().startswith(CHINESE_LABELS):
-        lacks.append("a subject label 广告 or AD (MIIT Order 38, article 13): [legal] label")
+        lacks.append(Sentence("a subject label 广告 or AD (MIIT Order 38, article 13): [legal] label"))
     if profile == "china" and not facts.refusal_address.strip():
-        lacks.append("an address that takes refusals (MIIT Order 38, article 14): [legal] refusal_address")
+        what = "an address that takes refusals (MIIT Order 38, article 14): [legal] refusal_address"
+        lacks.append(Sentence(what))
     if profile in {"us", "eu"} and not facts.postal_address.strip():
-        law = {"us": "CAN-SPAM, section 5(a)(5)", "eu": "e-commerce directive, article 5"}[profile]
-        lacks.append(f"the sender's postal address ({law}): [newsletter] postal_address")
+        what = "the sender's postal address (e-commerce directive, article 5): [newsletter] postal_address"
+        if profile == "us":
+            what = "the sender's postal address (CAN-SPAM, section 5(a)(5)): [newsletter] postal_address"
+        lacks.append(Sentence(what))
     if profile in {"china", "eu"} and not facts.wording.strip():
-        law = {"china": "PIPL, article 14", "eu": "GDPR, article 7"}[profile]
-        lacks.append(f"the wording readers agree to ({law}): [join] wording")
+        what = "the wording readers agree to (GDPR, article 7): [join] wording"
+        if profile == "china":
+            what = "the wording readers agree to (PIPL, article 14): [join] wording"
+        lacks.append(Sentence(what))
     return lacks

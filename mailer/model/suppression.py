@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailer.model.bounce import FAMILY, FAULT, Family, Fault, Kind
+from mailer.sentence import Sentence, clauses, word
 
 
 class Action(StrEnum):
@@ -100,7 +101,7 @@ def judge(history: History, now: datetime, *, breaker_open: bool = False, policy
         key=lambda fact: fact.at,
     )
     if any(fact.kind is Kind.COMPLAINT and fact.at <= now for fact in facts):
-        return Verdict(Action.SUPPRESS, "complaint", "the reader reported the mail as spam")
+        return Verdict(Action.SUPPRESS, "complaint", Sentence("the reader reported the mail as spam"))
     facts = [fact for fact in facts if fact.kind in {Kind.HARD, Kind.SOFT}]
     dead = _judge_dead(facts, history, breaker_open, policy, now)
     if dead.action is not Action.RECORD:
@@ -111,9 +112,8 @@ def judge(history: History, now: datetime, *, breaker_open: bool = False, policy
             return verdict
     points = _points(facts, history.readings, policy, now)
     if points >= policy.threshold:
-        return Verdict(
-            Action.SUPPRESS, "points", f"{points:g} points of failures nobody explained", now + timedelta(days=90)
-        )
+        why = Sentence("%(points)s points of failures nobody explained", points=f"{points:g}")
+        return Verdict(Action.SUPPRESS, "points", why, now + timedelta(days=90))
     return dead if dead.why else Verdict(Action.RECORD, why=_nothing(facts))
 
 
@@ -138,13 +138,15 @@ def _judge_dead(facts: Sequence[Fact], history: History, breaker_open: bool, pol
         return Verdict(Action.RECORD)
     first, last = dead[0], dead[-1]
     if breaker_open:
-        return Verdict(Action.HOLD, last.reason, "the whole domain reports unknown readers; waiting for a person")
+        why = Sentence("the whole domain reports unknown readers; waiting for a person")
+        return Verdict(Action.HOLD, last.reason, why)
     if after is not None and first.at - after <= policy.recently_seen and last.at - first.at < policy.rest:
         if now < first.at + policy.rest:
             until = first.at + policy.rest
-            return Verdict(Action.REST, last.reason, "was reading within 30 days; a second report decides", until)
-        return Verdict(Action.RECORD, last.reason, "was reading within 30 days; the next report decides")
-    return Verdict(Action.SUPPRESS, last.reason, "the receiving server says that there is no such address")
+            why = Sentence("was reading within 30 days; a second report decides")
+            return Verdict(Action.REST, last.reason, why, until)
+        return Verdict(Action.RECORD, last.reason, Sentence("was reading within 30 days; the next report decides"))
+    return Verdict(Action.SUPPRESS, last.reason, Sentence("the receiving server says that there is no such address"))
 
 
 def _judge_days(facts: Sequence[Fact], family: Family, rule: Days, history: History, now: datetime) -> Verdict | None:
@@ -161,9 +163,12 @@ def _judge_days(facts: Sequence[Fact], family: Family, rule: Days, history: Hist
     until = events[-1].at + rule.expiry if rule.expiry else None
     if until is not None and until <= now:
         return None
-    why = f"{family} on {len(days)} days from {events[0].at.date()} to {events[-1].at.date()}"
+    first, last = events[0].at.date(), events[-1].at.date()
+    what = "%(family)s on %(count)s days from %(first)s to %(last)s"
+    why = Sentence(what, family=word("code", family), count=len(days), first=first, last=last)
     if rule.look_up:
-        return Verdict(Action.HOLD, events[-1].reason, f"{why}; our own look-up decides", until)
+        why = clauses([why, Sentence("our own look-up decides")])
+        return Verdict(Action.HOLD, events[-1].reason, why, until)
     return Verdict(Action.SUPPRESS, events[-1].reason, why, until)
 
 
@@ -186,16 +191,16 @@ def _points(facts: Iterable[Fact], readings: Sequence[datetime], policy: Policy,
     return points
 
 
-def _nothing(facts: Sequence[Fact]) -> str:
+def _nothing(facts: Sequence[Fact]) -> Sentence:
     if not facts:
-        return "nothing counts against this reader"
+        return Sentence("nothing counts against this reader")
     fault = FAULT[facts[-1].family]
     about = {
-        Fault.SENDER: "the refusal is about us, not about the reader",
-        Fault.MESSAGE: "the refusal is about the message, not about the reader",
-        Fault.NETWORK: "the network's or a server's trouble",
+        Fault.SENDER: Sentence("the refusal is about us, not about the reader"),
+        Fault.MESSAGE: Sentence("the refusal is about the message, not about the reader"),
+        Fault.NETWORK: Sentence("the network's or a server's trouble"),
     }
-    return about.get(fault, "counted; not enough yet to stop")
+    return about.get(fault, Sentence("counted; not enough yet to stop"))
 
 
 @dataclass(frozen=True, slots=True)

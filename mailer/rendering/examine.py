@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.errors import SourceError, TemplateError
+from mailer.errors import SourceError, TemplateError, spoken
 from mailer.model import language_tag
 from mailer.model.issue import Issue
 from mailer.rendering import check, check_html, check_message, images, registry, source
 from mailer.rendering.check_links import links_of
 from mailer.rendering.edition import Edition
-from mailer.rendering.finding import Finding, error, first_of, spoken, warning
+from mailer.rendering.finding import Finding, error, first_of, warning
 from mailer.rendering.passages import passages_of
 from mailer.sentence import Sentence
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mailer.errors import MailerError
 from mailer.rendering.translation import SOURCE, translator
 from mailer.sentence import Sentence, Translate, how_many
 
@@ -70,8 +69,3 @@ def first_of(findings: Sequence[Finding]) -> Sentence:
         return findings[0].what
     more = "%(what)s (%(count)s more; 'mailer check' lists them)"
     return Sentence(more, what=findings[0].what, count=len(findings) - 1)
-
-
-def spoken(problem: Exception) -> Sentence:
-    """What an error says, to be said in another language where it can be."""
-    return problem.sentence if isinstance(problem, MailerError) else Sentence(str(problem))

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import count
 
-from mailer.errors import TemplateError
+from mailer.errors import TemplateError, spoken
 from mailer.mail import header
 from mailer.model.columns import width
 from mailer.model.language_tag import primary
@@ -24,6 +24,7 @@ from mailer.rendering.templates import Templates
 from mailer.rendering.theme import Theme
 from mailer.rendering.transfer import Encoded
 from mailer.rendering.translation import choose, direction, translator, written_in
+from mailer.sentence import Sentence
 
 _MARK = "0link{:0" + str(LENGTH - 5) + "}"  # as long as a token, and none: those have no 0
 _MARKED = re.compile(rf"0link(\d{{{LENGTH - 5}}})")
@@ -184,7 +185,7 @@ def _filled(part: Sequence[str | int], tokens: Sequence[str]) -> str:
 
 
 def _unaddressed(folder: str, error: ValueError) -> TemplateError:
-    return TemplateError(f"the letter cannot be addressed: {error}", where=folder)
+    return TemplateError(Sentence("the letter cannot be addressed: %(why)s", why=spoken(error)), where=folder)
 
 
 def _tidy(plain: str) -> str:

@@ -13,6 +13,7 @@ from mailer.mail.wire import WireForm, WirePieces, wire_form
 from mailer.model.subscriber import first_name
 from mailer.model.tokens import Keyring, Purpose
 from mailer.rendering.message import Program
+from mailer.sentence import Sentence
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Frozen:
         Raises SettingsError where the key they are signed with is not in the ring any more.
         """
         if self.key_id not in keyring.keys:
-            raise SettingsError(
-                f"key {self.key_id} is missing, with which the links of an issue that is being sent are signed;"
-                " put its line back from your backup",
-                where="mailer.key",
+            what = (
+                "key %(number)s is missing, with which the links of an issue that is being sent are signed;"
+                " put its line back from your backup"
             )
+            raise SettingsError(Sentence(what, number=self.key_id), where="mailer.key")
         return keyring.sign_all(delivery_ids, self.purposes, self.key_id)
 
 

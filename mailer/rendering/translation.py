@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mailer.errors import SettingsError
 from mailer.model.language_tag import primary
-from mailer.sentence import CONTEXT_ENDS, Translate
+from mailer.sentence import CONTEXT_ENDS, Sentence, Translate
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -109,7 +109,7 @@ def _read(language: str) -> Catalog | None:
         with path.open("rb") as file:
             return read_po(file, abort_invalid=True)
     except (OSError, PoFileError, LookupError, ValueError) as error:
-        raise SettingsError(f"the catalogue cannot be read: {error}", where=str(path)) from None
+        raise SettingsError(Sentence("the catalogue cannot be read: %(why)s", why=error), where=str(path)) from None
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str | None:

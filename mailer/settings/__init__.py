@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, spoken
+from mailer.sentence import Sentence
 from mailer.settings.joining import JoinSettings, WebSettings
 from mailer.settings.mistakes import ENV_PREFIX, explain
 from mailer.settings.newsletter import PLACEHOLDER, LegalSettings, NewsletterSettings, SenderSettings
@@ -66,15 +67,14 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(
-            "no such file; 'mailer init' makes a club's folder, or name one with --config", where=str(path)
-        ) from None
+        what = "no such file; 'mailer init' makes a club's folder, or name one with --config"
+        raise SettingsError(Sentence(what), where=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot be read: {error}", where=str(path)) from None
+        raise SettingsError(Sentence("cannot be read: %(why)s", why=spoken(error)), where=str(path)) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"not valid TOML: {error}", where=str(path)) from None
+        raise SettingsError(Sentence("not valid TOML: %(why)s", why=error), where=str(path)) from None
     try:
         return Settings(**values)
     except ValidationError as error:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from mailer.sentence import Sentence
 from mailer.settings.table import CENTURY, Section, mailable, once, worded
 
 
@@ -23,9 +24,10 @@ class WebSettings(Section):
     @classmethod
     def _absolute(cls, value: str) -> str:
         if not re.match(r"https?://[^/\s]+", value):
-            raise ValueError("base_url starts with https:// (or http:// on loopback)")
+            raise ValueError(Sentence("base_url starts with https:// (or http:// on loopback)"))
         if not re.fullmatch(r"https?://[^/?#@\s]+/*", value):
-            raise ValueError("base_url is https://host and no more: the pages need a host name of their own")
+            what = "base_url is https://host and no more: the pages need a host name of their own"
+            raise ValueError(Sentence(what))
         return value.rstrip("/")
 
     @field_validator("trusted_proxies")
@@ -143,5 +145,6 @@ class JoinSettings(Section):
     @model_validator(mode="after")
     def _kept_while_links_work(self) -> Self:
         if self.confirm_hours > 24 * self.purge_days:
-            raise ValueError("[join] confirm_hours is longer than purge_days: who has not confirmed by then is gone")
+            what = "[join] confirm_hours is longer than purge_days: who has not confirmed by then is gone"
+            raise ValueError(Sentence(what))
         return self

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mailer.model import language_tag
 from mailer.model.application import in_language
+from mailer.sentence import Sentence
 from mailer.settings.table import CENTURY, Section, mailable, once, one_line, worded
 
 PLACEHOLDER = "My Newsletter"
@@ -38,7 +39,8 @@ class NewsletterSettings(Section):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Shanghai") from None
+            what = "'%(name)s' is not an IANA time zone such as Asia/Shanghai"
+            raise ValueError(Sentence(what, name=value)) from None
         return value
 
     _header = field_validator("name")(one_line)
@@ -57,17 +59,18 @@ class NewsletterSettings(Section):
         once(value)
         for tag in value:
             if not language_tag.read(tag) or "_" in tag or tag != tag.strip():
-                raise ValueError(f"{tag!r} is no language tag such as en or zh-CN")
+                raise ValueError(Sentence("'%(tag)s' is no language tag such as en or zh-CN", tag=tag))
         return value
 
     @model_validator(mode="after")
     def _default_is_published(self) -> NewsletterSettings:
         if self.default_language and self.default_language not in self.languages:
-            raise ValueError("default_language is not among languages")
+            raise ValueError(Sentence("default_language is not among languages"))
         for key in ("names", "postal_addresses"):
             for tag in getattr(self, key):
                 if not any(language_tag.same(tag, language) for language in self.languages):
-                    raise ValueError(f"{key} has a text for {tag!r}, which is not among languages")
+                    what = "%(key)s has a text for '%(tag)s', which is not among languages"
+                    raise ValueError(Sentence(what, key=key, tag=tag))
         return self
 
     @property

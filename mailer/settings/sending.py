@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 
 from mailer.errors import SettingsError
+from mailer.sentence import Sentence
 from mailer.settings.table import CENTURY, Section, mailable
 from mailer.transport.url import parse as parse_relay
 
@@ -84,7 +85,7 @@ class SendingSettings(Section):
     @classmethod
     def _waits(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0 < minutes <= 24 * 60 * CENTURY for minutes in value):
-            raise ValueError("each wait is a number of minutes above 0")
+            raise ValueError(Sentence("each wait is a number of minutes above 0"))
         return value
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from mailer.errors import AddressError
 from mailer.mail import address
 from mailer.model.subscriber import fault_in_text
+from mailer.sentence import Sentence
 
 CENTURY = 36_500  # days; no calendar goes on for as long as a number can say
 
@@ -25,14 +26,14 @@ def mailable(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         try:
             address.parse(text)
         except AddressError:
-            raise ValueError(f"{text!r} is no address such as olga@example.com") from None
+            raise ValueError(Sentence("'%(text)s' is no address such as olga@example.com", text=text)) from None
     return value
 
 
 def one_line(value: str) -> str:
     """A text that stands in a header of every mail."""
     if fault := fault_in_text(value):
-        raise ValueError(f"it {fault}")
+        raise ValueError(Sentence("it %(fault)s", fault=fault))
     return value
 
 
@@ -40,7 +41,7 @@ def worded(value: dict[str, str]) -> dict[str, str]:
     """Texts by language, none of them blank."""
     for language, text in value.items():
         if not text.strip():
-            raise ValueError(f"the text for {language!r} is empty")
+            raise ValueError(Sentence("the text for '%(language)s' is empty", language=language))
     return value
 
 
@@ -49,5 +50,5 @@ def once(keys: Iterable[str]) -> None:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            raise ValueError(f"{key!r} is there twice")
+            raise ValueError(Sentence("'%(key)s' is there twice", key=key))
         seen.add(key)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
-from mailer.errors import StoreError
+from mailer.errors import StoreError, spoken
+from mailer.sentence import Sentence
 from mailer.store import migrate
 from mailer.store.engine import Database
 from mailer.store.schema import metadata
@@ -25,7 +26,7 @@ def backup(database: Database, file: Path) -> None:
     SQLite: a database file; PostgreSQL: pg_dump's custom format, for pg_restore. Raises StoreError.
     """
     if file.exists():
-        raise StoreError("is there already; name a new file", where=str(file))
+        raise StoreError(Sentence("is there already; name a new file"), where=str(file))
     unfinished = file.with_name(file.name + ".part")
     try:
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -35,7 +36,7 @@ def backup(database: Database, file: Path) -> None:
             _dump_postgres(database, unfinished)
         unfinished.rename(file)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"the backup failed: {error}", where=str(file)) from None
+        raise StoreError(Sentence("the backup failed: %(why)s", why=spoken(error)), where=str(file)) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -49,7 +50,7 @@ def _backup_sqlite(source: str, file: Path) -> None:
 def _dump_postgres(database: Database, file: Path) -> None:
     program = shutil.which("pg_dump")
     if program is None:
-        raise StoreError("backing up PostgreSQL needs pg_dump (Debian package postgresql-client)")
+        raise StoreError(Sentence("backing up PostgreSQL needs pg_dump (Debian package postgresql-client)"))
     url = database.engine.url.set(drivername="postgresql")
     environment = dict(os.environ)
     if url.password:  # never on a command line, where every user of the machine sees it
@@ -64,7 +65,7 @@ def _dump_postgres(database: Database, file: Path) -> None:
     )
     if done.returncode:
         reason = done.stderr.strip().partition("\n")[0] or f"exit code {done.returncode}"
-        raise StoreError(f"pg_dump: {reason}")
+        raise StoreError(reason, where="pg_dump")
 
 
 def copy(source: Database, target: Database) -> dict[str, int]:
@@ -79,7 +80,8 @@ def copy(source: Database, target: Database) -> dict[str, int]:
     with source.reading() as here, target.transaction() as there:
         for table in metadata.sorted_tables:
             if there.execute(select(func.count()).select_from(table)).scalar_one():
-                raise StoreError(f"the target has rows in {table.name} already; copy into an empty database")
+                what = "the target has rows in %(table)s already; copy into an empty database"
+                raise StoreError(Sentence(what, table=table.name))
         for table in metadata.sorted_tables:
             copied[table.name] = 0
             columns = [column for column in table.columns if column.computed is None]
@@ -91,7 +93,8 @@ def copy(source: Database, target: Database) -> dict[str, int]:
             wanted = here.execute(select(func.count()).select_from(table)).scalar_one()
             arrived = there.execute(select(func.count()).select_from(table)).scalar_one()
             if not wanted == arrived == copied[table.name]:
-                raise StoreError(f"{table.name}: {wanted} rows here, {arrived} arrived; nothing was copied")
+                what = "%(table)s: %(wanted)s rows here, %(arrived)s arrived; nothing was copied"
+                raise StoreError(Sentence(what, table=table.name, wanted=wanted, arrived=arrived))
             if not target.is_sqlite and "id" in table.columns:
                 sequence = func.pg_get_serial_sequence(table.name, "id")
                 last = func.greatest(func.max(table.c.id), 1)

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from mailer.errors import AwayError, ReplacedError, SettingsError, StoreError
+from mailer.sentence import Sentence, clauses
 from mailer.store.packing import packed
 
 P = ParamSpec("P")
@@ -52,7 +53,9 @@ class Database:
         try:
             parsed = make_url(url)
         except exc.ArgumentError:
-            raise SettingsError("[database] url is not a database URL; try sqlite:///subscribers.db") from None
+            raise SettingsError(
+                Sentence("[database] url is not a database URL; try sqlite:///subscribers.db")
+            ) from None
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -258,10 +261,12 @@ def _only_reads(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(READ_ONLY, False))
 
 
-def _no_driver(backend: str) -> str:
+def _no_driver(backend: str) -> Sentence:
     if backend == "postgresql":
-        return "[database] url: the driver for PostgreSQL is missing; pip install 'mailer-newsletter[postgres]'"
-    return f"[database] url: {backend} is not supported; use sqlite:///subscribers.db or postgresql://user@host/name"
+        what = "[database] url: the driver for PostgreSQL is missing; pip install 'mailer-newsletter[postgres]'"
+        return Sentence(what)
+    what = "[database] url: %(name)s is not supported; use sqlite:///subscribers.db or postgresql://user@host/name"
+    return Sentence(what, name=backend)
 
 
 def insert(conn: Connection, table: Table) -> Any:
@@ -285,19 +290,19 @@ def _translated() -> Iterator[None]:
     except exc.ProgrammingError as error:
         state = getattr(error.orig, "sqlstate", "")  # of PostgreSQL
         if "no such table" in str(error.orig) or state == "42P01":
-            raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
+            raise StoreError(Sentence("the database has not been set up; run 'mailer db upgrade'")) from error
         if advice := UNFIT.get(state):
-            raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}; {advice}") from error
+            raise StoreError(_not_now(clauses([_first_line(error.orig), advice]))) from error
         raise
     except (exc.IntegrityError, exc.DataError, exc.NotSupportedError):
         raise  # mistakes of ours, not the database's
     except exc.DatabaseError as error:
         if "no such table" in str(error.orig):
-            raise StoreError("the database has not been set up; run 'mailer db upgrade'") from error
+            raise StoreError(Sentence("the database has not been set up; run 'mailer db upgrade'")) from error
         kind = AwayError if _may_pass(error) else StoreError
-        raise kind(f"the database cannot do this now: {_first_line(error.orig)}") from error
+        raise kind(_not_now(_first_line(error.orig))) from error
     except exc.InterfaceError as error:
-        raise StoreError(f"the database cannot do this now: {_first_line(error.orig)}") from error
+        raise StoreError(_not_now(_first_line(error.orig))) from error
 
 
 _SETTINGS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
@@ -312,31 +317,34 @@ def _may_pass(error: exc.DatabaseError) -> bool:
 
 
 ADVICE = (
-    ("authentication failed", "are the user and the password in [database] url right?"),
-    ("no password supplied", "put the password into [database] url, or the environment"),
-    ("FATAL:  role", "is the user in [database] url right?"),
-    ("FATAL:  database", "is the name in [database] url right?"),
-    ("no pg_hba.conf entry", "the server lets nobody in from here: see its pg_hba.conf"),
-    ("lock timeout", "another session holds it: see who in pg_stat_activity"),
-    ("locked", "another process holds it: wait for it to end, or see who it is with 'fuser'"),
-    ("readonly", "this user may not write it, or its folder"),
-    ("unable to open", "is the path in [database] url right, and its folder there?"),
-    ("not a database", "is [database] url the right file? Restore a backup if it is"),
-    ("malformed", "it is damaged: restore a backup"),
-    ("full", "make room on the disk"),
-    ("disk I/O error", "is the disk full, or failing?"),
+    ("authentication failed", Sentence("are the user and the password in [database] url right?")),
+    ("no password supplied", Sentence("put the password into [database] url, or the environment")),
+    ("FATAL:  role", Sentence("is the user in [database] url right?")),
+    ("FATAL:  database", Sentence("is the name in [database] url right?")),
+    ("no pg_hba.conf entry", Sentence("the server lets nobody in from here: see its pg_hba.conf")),
+    ("lock timeout", Sentence("another session holds it: see who in pg_stat_activity")),
+    ("locked", Sentence("another process holds it: wait for it to end, or see who it is with 'fuser'")),
+    ("readonly", Sentence("this user may not write it, or its folder")),
+    ("unable to open", Sentence("is the path in [database] url right, and its folder there?")),
+    ("not a database", Sentence("is [database] url the right file? Restore a backup if it is")),
+    ("malformed", Sentence("it is damaged: restore a backup")),
+    ("full", Sentence("make room on the disk")),
+    ("disk I/O error", Sentence("is the disk full, or failing?")),
 )
 
-_HALF_THERE = "while a backup is being restored, wait until that is done; else restore one that is whole"
+_HALF_THERE = Sentence("while a backup is being restored, wait until that is done; else restore one that is whole")
 UNFIT = {  # what PostgreSQL says where the tables are not ours, or not yet: by SQLSTATE
-    "42501": "the user in [database] url must own the tables: restore as that user, or make it their owner",
+    "42501": Sentence("the user in [database] url must own the tables: restore as that user, or make it their owner"),
     "42703": _HALF_THERE,
     "42883": _HALF_THERE,
     "42P10": _HALF_THERE,
 }
 
 
-def _first_line(error: BaseException | None) -> str:
-    text = str(error).strip().splitlines()[0] if error and str(error).strip() else "no answer"
-    advice = next((f"; {words}" for sign, words in ADVICE if sign in text), "")
-    return text + advice
+def _not_now(why: Sentence) -> Sentence:
+    return Sentence("the database cannot do this now: %(why)s", why=why)
+
+
+def _first_line(error: BaseException | None) -> Sentence:
+    text = str(error).strip().splitlines()[0] if error and str(error).strip() else Sentence("no answer")
+    return clauses([text, *[advice for sign, advice in ADVICE if sign in text][:1]])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exc, inspect, text
 
 from mailer.errors import SchemaError
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,9 +36,10 @@ def require_current(database: Database) -> None:
     if version == HEAD:
         return
     if not version:
-        raise SchemaError("the database has not been set up; run 'mailer db upgrade'")
+        raise SchemaError(Sentence("the database has not been set up; run 'mailer db upgrade'"))
     if version < HEAD:
-        raise SchemaError(f"the database is of version {version}, this program's is {HEAD}; run 'mailer db upgrade'")
+        what = "the database is of version %(version)s, this program's is %(own)s; run 'mailer db upgrade'"
+        raise SchemaError(Sentence(what, version=version, own=HEAD))
     raise SchemaError(_newer(version))
 
 
@@ -59,7 +61,7 @@ def upgrade(database: Database) -> tuple[str, str]:
             _migrate(database)
         except exc.DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
-            raise SchemaError(f"the upgrade failed and changed nothing: {reason}") from error
+            raise SchemaError(Sentence("the upgrade failed and changed nothing: %(why)s", why=reason)) from error
     return before, HEAD
 
 
@@ -68,8 +70,9 @@ def _file(database: Database) -> Path | None:
     return Path(name) if database.is_sqlite and name and name != ":memory:" else None
 
 
-def _newer(version: str) -> str:
-    return f"the database is of version {version}, newer than this program's {HEAD}; install the newer mailer"
+def _newer(version: str) -> Sentence:
+    what = "the database is of version %(version)s, newer than this program's %(own)s; install the newer mailer"
+    return Sentence(what, version=version, own=HEAD)
 
 
 def _version(connection: Connection) -> str:
@@ -95,7 +98,8 @@ def _migrate(database: Database) -> None:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 if database.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
-                    raise SchemaError("after the upgrade rows would point to nothing; nothing was changed")
+                    what = "after the upgrade rows would point to nothing; nothing was changed"
+                    raise SchemaError(Sentence(what))
         finally:
             if database.is_sqlite:
                 connection.connection.cursor().execute("PRAGMA foreign_keys=ON")

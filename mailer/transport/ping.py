@@ -9,6 +9,7 @@ from urllib.request import HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHand
 from urllib.request import ProxyHandler as Proxies
 
 from mailer.errors import SettingsError
+from mailer.sentence import Sentence
 
 SECONDS = 10.0
 
@@ -19,7 +20,7 @@ def check(url: str) -> str:
     """`url` unchanged when it is one of http or https. Raises SettingsError."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable() or " " in url:
-        raise SettingsError("ping_url starts with https:// or http://", where="[alerts]")
+        raise SettingsError(Sentence("ping_url starts with https:// or http://"), where="[alerts]")
     return url
 
 

@@ -11,20 +11,21 @@ from typing import cast
 
 import aiosmtplib
 
-from mailer.errors import RelayError, SettingsError
+from mailer.errors import RelayError, SettingsError, spoken
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase
+from mailer.sentence import Sentence
 from mailer.transport.pipelining import Pipelining
 from mailer.transport.protocol import Timeouts, Wire
 from mailer.transport.replies import clean
 from mailer.transport.session import SmtpSession
 from mailer.transport.url import RelayUrl, Security
 
-_PHASE_WORDS = {
-    Phase.CONNECT: "cannot be reached",
-    Phase.GREETING: "does not greet",
-    Phase.TLS: "offers no trustworthy TLS",
-    Phase.AUTH: "does not let us log in",
+_FAILED = {
+    Phase.CONNECT: Sentence("%(name)s (%(url)s) cannot be reached: %(reason)s"),
+    Phase.GREETING: Sentence("%(name)s (%(url)s) does not greet: %(reason)s"),
+    Phase.TLS: Sentence("%(name)s (%(url)s) offers no trustworthy TLS: %(reason)s"),
+    Phase.AUTH: Sentence("%(name)s (%(url)s) does not let us log in: %(reason)s"),
 }
 
 
@@ -77,33 +78,37 @@ class SmtpRelay:
 
     def _explain(self, phase: Phase, error: Exception) -> RelayError:
         cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
-        reply = None
+        reply: Reply | None = None
+        reason: str
         permanent = isinstance(cause, ssl.SSLCertVerificationError)
         if isinstance(error, aiosmtplib.SMTPResponseException):
             if 200 <= error.code < 600:
                 reply = Reply(error.code, tuple(clean(line) for line in error.message.split("\n")))
-            reason = str(reply) if reply else "its answer is not SMTP"
+            reason = str(reply) if reply else Sentence("its answer is not SMTP")
             permanent = phase is Phase.AUTH and error.code in {530, 534, 535, 538, 550, 554}
         elif isinstance(cause, ssl.SSLCertVerificationError):
-            reason = f"its certificate is not good: {cause.verify_message}"
+            reason = Sentence("its certificate is not good: %(why)s", why=cause.verify_message)
         elif isinstance(cause, ssl.SSLError):
-            reason = f"TLS failed: {cause.reason or 'no TLS there'}"
+            reason = Sentence("TLS failed: %(why)s", why=cause.reason or Sentence("no TLS there"))
         elif isinstance(cause, TimeoutError):
-            reason = "no answer in time"
+            reason = Sentence("no answer in time")
         elif isinstance(error, _NotOffered):
-            reason, permanent = str(error), True
+            reason, permanent = error.why, True
         elif isinstance(error, aiosmtplib.SMTPServerDisconnected):
-            reason = "it hung up"
+            reason = Sentence("it hung up")
         else:
-            reason = clean(str(error.__cause__ or error))
+            reason = clean(str(spoken(error.__cause__ or error)))
         where = Phase.TLS if isinstance(cause, ssl.SSLError) else phase
-        return RelayError(
-            f"{self._name} ({self._url}) {_PHASE_WORDS[where]}: {reason}", phase=where, reply=reply, permanent=permanent
-        )
+        what = Sentence(str(_FAILED[where]), name=self._name, url=self._url, reason=Sentence(reason))
+        return RelayError(what, phase=where, reply=reply, permanent=permanent)
 
 
 class _NotOffered(aiosmtplib.SMTPException):
     """The relay lacks what the settings demand."""
+
+    def __init__(self, why: Sentence) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class _Opening:
@@ -140,7 +145,7 @@ class _Opening:
         if self._url.security is Security.STARTTLS:
             self.phase = Phase.TLS
             if not client.supports_extension("starttls"):
-                raise _NotOffered("it does not offer STARTTLS; nothing was sent")
+                raise _NotOffered(Sentence("it does not offer STARTTLS; nothing was sent"))
             await client.starttls(timeout=self._timeouts.connect)
             self.phase = Phase.GREETING
             await client.ehlo()
@@ -163,7 +168,8 @@ class _Opening:
         elif "cram-md5" in offered:
             await client.auth_crammd5(url.user, url.password)
         else:
-            raise _NotOffered("it offers none of AUTH PLAIN, LOGIN and CRAM-MD5; the password was not sent")
+            what = "it offers none of AUTH PLAIN, LOGIN and CRAM-MD5; the password was not sent"
+            raise _NotOffered(Sentence(what))
 
     def abort(self) -> None:
         for transport in (self._client.transport, self._transport):
@@ -176,9 +182,8 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"[relay] ca_file holds no PEM certificate ({type(error).__name__})", where=str(ca_file)
-        ) from None
+        what = Sentence("[relay] ca_file holds no PEM certificate (%(why)s)", why=type(error).__name__)
+        raise SettingsError(what, where=str(ca_file)) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

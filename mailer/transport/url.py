@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from mailer.errors import SettingsError
+from mailer.sentence import Sentence
 
 
 class Security(StrEnum):
@@ -47,28 +48,29 @@ def parse(text: str, *, plaintext: bool = False) -> RelayUrl:
         host, port = parts.hostname or "", parts.port
         security = Security(parts.scheme)
     except ValueError:
-        raise SettingsError(
+        what = (
             "[relay] url is not a relay; write smtp+starttls://user:password@host:587, smtps://user:password@host:465,"
-            " or smtp://127.0.0.1:25 (percent-encode what is special in the password, such as @ as %40)"
-        ) from None
-    if not host or not host.isascii() or any(c.isspace() or ord(c) < 33 for c in host):
-        raise SettingsError("[relay] url names no host; write it as smtps://user:password@mail.example.com:465")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise SettingsError(
-            "[relay] url goes on after the port; if the password holds / ? or #, write them as %2F %3F %23"
+            " or smtp://127.0.0.1:25 (percent-encode what is special in the password, such as @ as %(code)s)"
         )
+        raise SettingsError(Sentence(what, code="%40")) from None
+    if not host or not host.isascii() or any(c.isspace() or ord(c) < 33 for c in host):
+        what = "[relay] url names no host; write it as smtps://user:password@mail.example.com:465"
+        raise SettingsError(Sentence(what))
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        what = "[relay] url goes on after the port; if the password holds / ? or #, write them as %(codes)s"
+        raise SettingsError(Sentence(what, codes="%2F %3F %23"))
     user, password = _credentials(parts)
     url = RelayUrl(security, host, port or PORTS[security], user, password)
     if security is Security.PLAIN and not is_loopback(host):
         if user:
-            raise SettingsError(
-                f"[relay] url would send the password to {host} in clear; use smtp+starttls:// or smtps://"
-            )
+            what = "[relay] url would send the password to %(host)s in clear; use smtp+starttls:// or smtps://"
+            raise SettingsError(Sentence(what, host=host))
         if not plaintext:
-            raise SettingsError(
-                f"[relay] url would send all mail to {host} in clear; use smtp+starttls:// or smtps://,"
-                " or write plaintext = true if that network is yours"
+            what = (
+                "[relay] url would send all mail to %(host)s in clear; use smtp+starttls:// or smtps://, or write"
+                " plaintext = true if that network is yours"
             )
+            raise SettingsError(Sentence(what, host=host))
     return url
 
 
@@ -85,9 +87,9 @@ def _credentials(parts: SplitResult) -> tuple[str, str]:
         user = unquote_to_bytes(parts.username or "").decode()
         password = unquote_to_bytes(parts.password or "").decode()
     except UnicodeDecodeError:
-        raise SettingsError("[relay] url has a user or password that is not percent-encoded UTF-8") from None
+        raise SettingsError(Sentence("[relay] url has a user or password that is not percent-encoded UTF-8")) from None
     if "\0" in user + password:
-        raise SettingsError("[relay] url has a user or password with a NUL character")
+        raise SettingsError(Sentence("[relay] url has a user or password with a NUL character"))
     if bool(user) != bool(password):
-        raise SettingsError("[relay] url needs both a user and a password, or neither")
+        raise SettingsError(Sentence("[relay] url needs both a user and a password, or neither"))
     return user, password

@@ -21,6 +21,7 @@ from mailer.model.letter import Links, WriteLetter
 from mailer.model.tokens import Purpose
 from mailer.rendering.templates import Templates
 from mailer.rendering.translation import choose, direction, own_names, translator, written_in
+from mailer.sentence import Sentence
 from mailer.settings import JoinSettings
 from mailer.store import returned
 from mailer.store.healing import heal, is_uncertain
@@ -43,7 +44,8 @@ class Parts:
         self.trusted = signup.networks(settings.web.trusted_proxies)
         self.kinds = kinds_of(settings.join)
         if unsaid := [tag for tag in self.languages if not self.wording(tag).strip()]:
-            raise SettingsError(f"there is nothing to agree to in {', '.join(unsaid)}", where="[join] wording")
+            what = Sentence("there is nothing to agree to in %(languages)s", languages=", ".join(unsaid))
+            raise SettingsError(what, where="[join] wording")
         self.secret = self.keyring.keys[self.keyring.current]
         self.templates = Templates(club.folder / "templates")
         links = Links(self.base_url, self.keyring)

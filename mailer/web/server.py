@@ -7,7 +7,8 @@ import re
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, spoken
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     import uvicorn
@@ -24,7 +25,8 @@ def bind(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise SettingsError(f"{listen!r} is not host:port, such as 127.0.0.1:8080", where="[web] listen")
+        what = Sentence("'%(text)s' is not host:port, such as 127.0.0.1:8080", text=listen)
+        raise SettingsError(what, where="[web] listen")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named asyncio sets TCP_NODELAY; without it every answer waits 40 ms for Nagle's algorithm.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -34,7 +36,8 @@ def bind(listen: str) -> socket.socket:
         made.listen(2048)
     except OSError as error:
         made.close()
-        raise SettingsError(f"cannot listen on {listen}: {error.strerror or error}", where="[web] listen") from None
+        what = Sentence("cannot listen on %(place)s: %(why)s", place=listen, why=spoken(error))
+        raise SettingsError(what, where="[web] listen") from None
     return made
 
 

@@ -23,7 +23,7 @@ def club_in(folder: Path) -> Path:
 
 def test_upgrade_says_from_where_to_where(tmp_path: Path) -> None:
     club = club_in(tmp_path)
-    assert run(club, "db", "upgrade") == (0, f"upgraded the database from nothing to version {migrate.HEAD}\n")
+    assert run(club, "db", "upgrade") == (0, f"set the database up, in version {migrate.HEAD}\n")
     assert "nothing to do" in run(club, "db", "upgrade")[1]
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import mailer
-from mailer.errors import SourceError
+from mailer.errors import SourceError, spoken
 from mailer.rendering import check
-from mailer.rendering.finding import counted_errors, error, first_of, spoken, warning
+from mailer.rendering.finding import counted_errors, error, first_of, warning
 from mailer.rendering.translation import slips, translations, translator
 from mailer.sentence import CONTEXT_ENDS, Sentence, word
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailer.cli.health import machine, readers, signing
 from mailer.cli.health.finding import Finding
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def examine(club: Club, dns: bool = False) -> Iterator[Finding]:
     """Everything there is to say about a club, in the order in which a person would put it right."""
-    yield Finding("settings", "right", f"mailer.toml in {club.folder} is valid")
+    yield Finding(Sentence("settings"), "right", Sentence("mailer.toml in %(folder)s is valid", folder=club.folder))
     yield from readers.placeholders(club)
     yield from machine.key(club)
     yield from machine.database(club)

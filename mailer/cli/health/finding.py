@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from mailer.sentence import Sentence
+
 if TYPE_CHECKING:
     from mailer.wiring import Club
 
 Bad = Literal["advice", "wrong"]
 
+_NOTHING = Sentence("")
 _MADE_UP = ("example", "example.com", "example.net", "example.org", "test", "invalid", "localhost")  # RFC 2606
 
 
@@ -21,8 +24,8 @@ class Finding:
 
     about: str
     state: Literal["right", "advice", "wrong"]
-    text: str
-    todo: str = ""
+    text: Sentence
+    todo: Sentence = _NOTHING
 
 
 def on_trial(club: Club) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from mailer.cli.health.finding import Finding, on_trial
 from mailer.errors import MailerError, RelayError
 from mailer.keys import KEY_FILE, KEY_VARIABLE
+from mailer.sentence import Sentence
 from mailer.store import migrate, restored
 from mailer.store.highwater import HighWater
 
@@ -29,16 +30,17 @@ def key(club: Club) -> Iterator[Finding]:
     try:
         _ = club.keyring
     except MailerError as error:
-        yield Finding("key", "wrong", str(error))
+        yield Finding(Sentence("key"), "wrong", error.sentence)
         return
     if KEY_VARIABLE in os.environ:
-        yield Finding("key", "right", f"from {KEY_VARIABLE}")
+        yield Finding(Sentence("key"), "right", Sentence("from %(name)s", name=KEY_VARIABLE))
         return
     mode = stat.S_IMODE((club.folder / KEY_FILE).stat().st_mode)
     if mode & 0o077:
-        yield Finding("key", "wrong", f"{KEY_FILE} can be read by others (mode {mode:03o})", f"chmod 600 {KEY_FILE}")
+        what = Sentence("%(file)s can be read by others (mode %(mode)s)", file=KEY_FILE, mode=f"{mode:03o}")
+        yield Finding(Sentence("key"), "wrong", what, Sentence("chmod 600 %(file)s", file=KEY_FILE))
     else:
-        yield Finding("key", "right", f"{KEY_FILE}, readable by its owner alone")
+        yield Finding(Sentence("key"), "right", Sentence("%(file)s, readable by its owner alone", file=KEY_FILE))
 
 
 def database(club: Club) -> Iterator[Finding]:
@@ -56,16 +58,25 @@ def database(club: Club) -> Iterator[Finding]:
             mode = connection.execute(text("PRAGMA journal_mode")).scalar_one() if db.is_sqlite else "wal"
             older = restored.is_behind(connection, HighWater(club.journal_folder).claim)
     except MailerError as error:
-        yield Finding("database", "wrong", str(error))
+        yield Finding(Sentence("database"), "wrong", error.sentence)
         return
-    yield Finding("database", "right", f"{kind} {version}, version {migrate.HEAD}, can be written")
+    what = Sentence(
+        "%(kind)s %(release)s, version %(version)s, can be written", kind=kind, release=version, version=migrate.HEAD
+    )
+    yield Finding(Sentence("database"), "right", what)
     if older:
         yield Finding(
-            "database", "wrong", "it is older than what was sent: a backup was restored", "mailer audit --reconcile"
+            Sentence("database"),
+            "wrong",
+            Sentence("it is older than what was sent: a backup was restored"),
+            Sentence("run 'mailer audit --reconcile'"),
         )
     if mode != "wal":
         yield Finding(
-            "database", "advice", f"journal mode {mode}: readers wait for writers", "keep the file on a local disk"
+            Sentence("database"),
+            "advice",
+            Sentence("journal mode %(mode)s: readers wait for writers", mode=mode),
+            Sentence("keep the file on a local disk"),
         )
 
 
@@ -73,8 +84,8 @@ def journal(club: Club) -> Iterator[Finding]:
     """Whether claims can be noted on this host: nothing is sent where they cannot."""
     folder = club.journal_folder
     if not os.access(folder if folder.exists() else club.folder, os.W_OK | os.X_OK):
-        todo = "nothing is sent without: give that folder to the user who sends"
-        yield Finding("journal", "wrong", f"{folder} cannot be written", todo)
+        todo = Sentence("nothing is sent without: give that folder to the user who sends")
+        yield Finding(Sentence("journal"), "wrong", Sentence("%(folder)s cannot be written", folder=folder), todo)
 
 
 def relays(club: Club) -> Iterator[Finding]:
@@ -83,7 +94,7 @@ def relays(club: Club) -> Iterator[Finding]:
     try:
         lanes = club.lanes()
     except MailerError as error:
-        yield Finding("relay", "wrong", str(error))
+        yield Finding(Sentence("relay"), "wrong", error.sentence)
         return
 
     async def greet(lane: Lane) -> None:
@@ -92,17 +103,22 @@ def relays(club: Club) -> Iterator[Finding]:
             await session.close()
 
     for lane, relay in zip(lanes, relays, strict=True):
-        about, url = f"relay {relay.name}", urlsplit(relay.url.get_secret_value())
+        about, url = Sentence("relay %(name)s", name=relay.name), urlsplit(relay.url.get_secret_value())
         try:
             asyncio.run(greet(lane))
         except RelayError as error:
-            hint = "start 'mailer inbox', or put your relay into [relay] url" if on_trial(club) else ""
-            yield Finding(about, "wrong", str(error), hint if error.phase == "connect" else "")
+            hint = "start 'mailer inbox', or put your relay into [relay] url"
+            unmade = error.phase == "connect" and on_trial(club)
+            yield Finding(about, "wrong", error.sentence, Sentence(hint if unmade else ""))
         except TimeoutError:
-            yield Finding(about, "wrong", f"no greeting within {_RELAY_SECONDS} s", "check host, port and firewall")
+            what = "no greeting within %(seconds)s s"
+            todo = Sentence("check host, port and firewall")
+            yield Finding(about, "wrong", Sentence(what, seconds=_RELAY_SECONDS), todo)
         else:
-            how = {"smtps": "TLS", "smtp+starttls": "STARTTLS"}.get(url.scheme, "no TLS")
-            who = "logged in" if url.username else "no login"
-            yield Finding(about, "right", f"answers at {url.hostname} ({how}, {who}); nothing was sent")
+            how = {"smtps": "TLS", "smtp+starttls": "STARTTLS"}.get(url.scheme, Sentence("no TLS"))
+            who = Sentence("logged in") if url.username else Sentence("no login")
+            what = "answers at %(host)s (%(how)s, %(who)s); nothing was sent"
+            yield Finding(about, "right", Sentence(what, host=url.hostname, how=how, who=who))
     if on_trial(club):
-        yield Finding("relay", "advice", "all mail stays on this machine", "put your relay into [relay] url to go live")
+        todo = Sentence("put your relay into [relay] url to go live")
+        yield Finding(Sentence("relay"), "advice", Sentence("all mail stays on this machine"), todo)

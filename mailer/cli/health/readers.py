@@ -13,6 +13,7 @@ from mailer.model.application import in_language
 from mailer.model.language_tag import primary, same
 from mailer.rendering.language import detect
 from mailer.rendering.translation import available, slips
+from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
     from mailer.wiring import Club
@@ -23,16 +24,19 @@ def placeholders(club: Club) -> Iterator[Finding]:
     bad: Bad = "advice" if on_trial(club) else "wrong"
     newsletter = club.settings.newsletter
     if newsletter.unnamed:
-        yield Finding("[newsletter] name", bad, "still the placeholder", "give the newsletter its name")
+        yield Finding(
+            "[newsletter] name", bad, Sentence("still the placeholder"), Sentence("give the newsletter its name")
+        )
     try:
         address = club.sender_address
     except MailerError as error:
-        yield Finding("[sender] from", "wrong", str(error))
+        yield Finding("[sender] from", "wrong", error.sentence)
         return
     if made_up(address.rpartition("@")[2].lower()):
-        yield Finding("[sender] from", bad, f"{address} is a placeholder", "put in an address of your own domain")
+        what = Sentence("%(address)s is a placeholder", address=address)
+        yield Finding("[sender] from", bad, what, Sentence("put in an address of your own domain"))
     else:
-        yield Finding("[sender] from", "right", address)
+        yield Finding("[sender] from", "right", Sentence(address))
 
 
 def web(club: Club) -> Iterator[Finding]:
@@ -41,14 +45,16 @@ def web(club: Club) -> Iterator[Finding]:
     about = "[web] base_url"
     if loopback(url.hostname):
         bad: Bad = "advice" if on_trial(club) else "wrong"
-        yield Finding(about, bad, f"{url.geturl()} is this machine", "readers need an address they can reach")
+        what = Sentence("%(address)s is this machine", address=url.geturl())
+        yield Finding(about, bad, what, Sentence("readers need an address they can reach"))
     elif url.scheme != "https":
-        yield Finding(about, "wrong", "not https", "one-click unsubscribe demands it (RFC 8058 section 3.1)")
+        todo = Sentence("one-click unsubscribe demands it (RFC 8058 section 3.1)")
+        yield Finding(about, "wrong", Sentence("not https"), todo)
     else:
-        yield Finding(about, "right", url.geturl())
+        yield Finding(about, "right", Sentence(url.geturl()))
         if not club.settings.web.trusted_proxies:
-            todo = "name the web server with TLS in front, such as 127.0.0.1; else all visitors look like one"
-            yield Finding("[web] trusted_proxies", "advice", "is empty", todo)
+            todo = Sentence("name the web server with TLS in front, such as 127.0.0.1; else all visitors look like one")
+            yield Finding("[web] trusted_proxies", "advice", Sentence("is empty"), todo)
 
 
 def languages(club: Club) -> Iterator[Finding]:
@@ -56,34 +62,39 @@ def languages(club: Club) -> Iterator[Finding]:
     join, newsletter = club.settings.join, club.settings.newsletter
     labels = [label for kind in join.kinds for label in (kind.label, *(question.label for question in kind.fields))]
     for tag in newsletter.languages:
-        name = newsletter.name_in(tag)
+        about, name = Sentence("language %(tag)s", tag=tag), newsletter.name_in(tag)
         if (
             not newsletter.unnamed
             and not same(detect(name, tag), tag)
             and primary(tag) not in map(primary, newsletter.names)
         ):
-            todo = f"say what it is called there: [newsletter] names = {{ {tag} = ... }}; itself where it is the same"
-            yield Finding(f"language {tag}", "advice", f"the newsletter is called {name!r} in it too", todo)
+            todo = "say what it is called there: [newsletter] names = { %(tag)s = ... }; itself where it is the same"
+            what = Sentence("the newsletter is called '%(name)s' in it too", name=name)
+            yield Finding(about, "advice", what, Sentence(todo, tag=tag))
         if primary(tag) not in map(primary, available()):
-            todo = f"add a catalogue mailer/locales/{tag}/LC_MESSAGES/mailer.po (docs/joining.md, Languages)"
-            yield Finding(f"language {tag}", "advice", "pages and letters are in English, there is no catalogue", todo)
+            todo = "add a catalogue mailer/locales/%(tag)s/LC_MESSAGES/mailer.po (docs/joining.md, Languages)"
+            what = Sentence("pages and letters are in English, there is no catalogue")
+            yield Finding(about, "advice", what, Sentence(todo, tag=tag))
         try:
             wrong = slips(tag)
         except SettingsError as error:
-            yield Finding(f"language {tag}", "wrong", str(error), "no page can be shown in it")
+            yield Finding(about, "wrong", error.sentence, Sentence("no page can be shown in it"))
             wrong = []
         for text in wrong:
-            todo = "give the translation the placeholders of the text, and write % as %%"
-            yield Finding(f"language {tag}", "advice", f"shown in English: {text!r} cannot be filled in", todo)
+            what = Sentence("shown in English: '%(text)s' cannot be filled in", text=text)
+            todo = Sentence("give the translation the placeholders of the text, and write %(sign)s twice", sign="%")
+            yield Finding(about, "advice", what, todo)
         if not in_language(join.wording, tag).strip():
-            todo = f"write what readers agree to into [join] wording as {tag!r}: there are no pages without"
-            yield Finding(f"language {tag}", "wrong", "there is nothing to agree to", todo)
+            todo = "write what readers agree to into [join] wording as '%(tag)s': there are no pages without"
+            yield Finding(about, "wrong", Sentence("there is nothing to agree to"), Sentence(todo, tag=tag))
         elif primary(tag) not in map(primary, join.wording):
-            todo = f"write what readers agree to into [join] wording as {tag!r}"
-            yield Finding(f"language {tag}", "advice", "readers agree to a sentence of another language", todo)
+            what = Sentence("readers agree to a sentence of another language")
+            todo = "write what readers agree to into [join] wording as '%(tag)s'"
+            yield Finding(about, "advice", what, Sentence(todo, tag=tag))
         if any(primary(tag) not in map(primary, label) for label in labels):
-            todo = f"give each label of [[join.kinds]] a text for {tag!r}"
-            yield Finding(f"language {tag}", "advice", "applicants read labels of another language", todo)
+            what = Sentence("applicants read labels of another language")
+            todo = "give each label of [[join.kinds]] a text for '%(tag)s'"
+            yield Finding(about, "advice", what, Sentence(todo, tag=tag))
 
 
 def legal(club: Club) -> Iterator[Finding]:
@@ -92,13 +103,14 @@ def legal(club: Club) -> Iterator[Finding]:
     profile = settings.legal.profile
     missing = club.missing_by_law()
     for clause in missing:
-        todo = "publishing is refused until it is there"
-        yield Finding("law", "wrong", f"the profile {profile!r} demands {clause}", todo)
+        what = Sentence("the profile '%(profile)s' demands: %(clause)s", profile=profile, clause=clause)
+        yield Finding(Sentence("law"), "wrong", what, Sentence("publishing is refused until it is there"))
     if not settings.newsletter.postal_address and not missing:
-        todo = "several laws demand one in every mail"
-        yield Finding("law", "advice", "[newsletter] postal_address is empty", todo)
+        what = Sentence("[newsletter] postal_address is empty")
+        yield Finding(Sentence("law"), "advice", what, Sentence("several laws demand one in every mail"))
     if profile == "none":
-        yield Finding("law", "advice", "no [legal] profile is chosen", "choose china, eu or us by where readers live")
+        todo = Sentence("choose china, eu or us by where readers live")
+        yield Finding(Sentence("law"), "advice", Sentence("no [legal] profile is chosen"), todo)
 
 
 def leaving(club: Club) -> Iterator[Finding]:
@@ -107,25 +119,30 @@ def leaving(club: Club) -> Iterator[Finding]:
         address = club.unsubscribe_address
         places = [imap.parse(secret.get_secret_value()) for secret in club.settings.bounces.mailboxes]
     except MailerError as error:
-        yield Finding("leaving by mail", "wrong", str(error))
+        yield Finding(Sentence("leaving by mail"), "wrong", error.sentence)
         return
     if made_up(address.rpartition("@")[2].lower()):
         return
     if {address, address.rpartition("@")[0]} & {place.user for place in places}:
-        yield Finding("leaving by mail", "right", f"{address} is among [bounces] mailboxes")
+        yield Finding(
+            Sentence("leaving by mail"), "right", Sentence("%(address)s is among [bounces] mailboxes", address=address)
+        )
     else:
+        what = Sentence("%(address)s is not among [bounces] mailboxes", address=address)
         todo = "name it there, or let its mail be piped to 'mailer bounces take'; who writes there wants to leave"
-        yield Finding("leaving by mail", "advice", f"{address} is not among [bounces] mailboxes", todo)
+        yield Finding(Sentence("leaving by mail"), "advice", what, Sentence(todo))
 
 
 def alerts(club: Club) -> Iterator[Finding]:
     """Whether somebody hears of a send that stops."""
     about, told = "[alerts] to", ", ".join(club.settings.alerts.to)
     if told:
-        yield Finding(about, "right", f"{told} hears when a send ends, stops or stands still")
+        what = "%(who)s hears when a send ends, stops or stands still"
+        yield Finding(about, "right", Sentence(what, who=told))
     else:
-        yield Finding(about, "advice", "nobody is told when a send ends, stops or stands still", "name an operator")
+        what = "nobody is told when a send ends, stops or stands still"
+        yield Finding(about, "advice", Sentence(what), Sentence("name an operator"))
     try:
         _ = club.ping_url
     except MailerError as error:
-        yield Finding("[alerts] ping_url", "wrong", str(error))
+        yield Finding("[alerts] ping_url", "wrong", error.sentence)

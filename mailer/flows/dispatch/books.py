@@ -14,12 +14,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from mailer.errors import RestoredError, StoreError
+from mailer.errors import RestoredError, StoreError, spoken
 from mailer.flows.dispatch.batch import Batch, Page, Refusal
 from mailer.model.delivery import State
 from mailer.model.pacing import domains_of, group_of
 from mailer.model.routing import Route
 from mailer.rendering.outgoing import Outgoing
+from mailer.sentence import Sentence
 from mailer.store import budgets, leases, ledger, picking, roll, running
 from mailer.store import journal as journals
 from mailer.store.budgets import NO_WISH, PROVIDER, RELAY, Allowance, Wish
@@ -140,8 +141,8 @@ class Books:
             if isinstance(error, RestoredError):
                 self._db.run(leases.lock, self.now())
             if isinstance(error, OSError):
-                reason = f"the journal in {self._folder} cannot be written: {error.strerror}"
-                raise StoreError(reason) from error
+                what = "the journal in %(folder)s cannot be written: %(why)s"
+                raise StoreError(Sentence(what, folder=self._folder, why=spoken(error))) from error
             raise
         if self._sign:
             compose = self._sign(compose, rows)
