@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from mailer.errors import RelayError, StoreError
 from mailer.flows.dispatch.batch import Entry, Page, Refusal, Work
@@ -197,8 +196,9 @@ class Desk:
 
     def _refused(self, lane: Lane, work: Work, result: Result, now: float, millis: int, begun: bool) -> None:
         elsewhere = any(name != lane.name for name in self.able())
-        how: dict[str, Any] = {"elsewhere": elsewhere, "millis": millis, "begun": begun}
-        ending = conclude(work.row, lane.name, result, self._retry, self.now(), **how)
+        ending = conclude(
+            work.row, lane.name, result, self._retry, self.now(), elsewhere=elsewhere, millis=millis, begun=begun
+        )
         state = ending.outcome.state
         if state is not State.UNCERTAIN:
             work.mark(Mark.ANSWERED)
