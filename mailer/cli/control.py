@@ -57,7 +57,8 @@ def resume(ctx: click.Context, issue: str) -> None:
 def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     """Give up what is left of an issue.
 
-    Who has it keeps it; who has not been sent it yet will not get it. It cannot be undone; 'mailer pause' can.
+    Who has it keeps it; who has not been sent it yet will not get it. It cannot be undone; 'mailer pause' can. An issue
+    that nobody was sent may be published anew.
     """
     from mailer.cli.output import confirm, is_terminal, readers, talk
     from mailer.cli.references import published
@@ -78,6 +79,8 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
     if count is None:
         raise UsageError(_not_sent(slug))
     talk(Sentence("%(slug)s is cancelled; %(readers)s will not get it", slug=slug, readers=readers(count)))
+    if control.may_be_published_again(club.db, slug):
+        talk(Sentence("nobody was sent it: 'mailer publish' may send it anew"))
 
 
 @click.command()

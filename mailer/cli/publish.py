@@ -250,7 +250,7 @@ def _correct(club: Club, draft: Draft, queue_only: bool, now: datetime) -> int:
     known = control.find(club.db, done.slug)
     if known.state == "paused":
         talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=done.slug))
-    elif known.send_at > now:
+    elif known.state == "sending" and known.send_at > now:
         when = at(known.send_at, club.settings.newsletter.zone, now)
         talk(Sentence("%(slug)s is due at %(time)s", slug=done.slug, time=when))
     if queue_only or not done.readers or known.state == "paused" or known.send_at > now:

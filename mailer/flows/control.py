@@ -81,6 +81,11 @@ def is_behind(db: Database, claim: int) -> bool:
     return db.read(restored.is_behind, claim)
 
 
+def may_be_published_again(db: Database, reference: str) -> bool:
+    """Whether an issue was given up before anybody was sent it. Raises NotFound."""
+    return db.read(lambda conn: issues.has_reached_nobody(conn, issues.find(conn, reference)))
+
+
 def knows(db: Database, slug: str) -> bool:
     """Whether the database has an issue of this slug."""
     return db.read(issues.exists, slug)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishedBefore, PublishError
@@ -51,9 +51,9 @@ class NewEdition:
 
 def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
     """Register an issue; returns its id and slug. Raises PublishedBefore, and PublishError when somebody else
-    is publishing it."""
+    is publishing it. One that ended before anybody was sent it gives up its number and its slug."""
     known = find_identity(conn, issue.identity)
-    if known is None:
+    if known is None or _set_aside(conn, known):
         values = {
             "newsletter": issue.newsletter,
             "identity": issue.identity,
@@ -76,6 +76,24 @@ def add(conn: Connection, issue: NewIssue, now: datetime) -> tuple[int, str]:
             raise PublishError(Sentence(what, issue=issue.identity)) from None
         return row.id, row.slug
     raise PublishedBefore(issue.identity, known.slug)
+
+
+def _set_aside(conn: Connection, known: KnownIssue) -> bool:
+    if not has_reached_nobody(conn, known):
+        return False
+    mark = f"cancelled-{known.id}"
+    values = {"identity": f"{known.identity} {mark}", "slug": f"{known.slug}-{mark}", "state": "cancelled"}
+    conn.execute(update(issues).where(issues.c.id == known.id).values(values))
+    return True
+
+
+def has_reached_nobody(conn: Connection, known: KnownIssue) -> bool:
+    """Whether an issue was given up, by the operator or its deadline, before any relay saw a message of it."""
+    if known.state not in ("cancelled", "finished"):
+        return False
+    given_up = and_(deliveries.c.state.in_((State.CANCELLED, State.SUPPRESSED)), never_tried())
+    sent = select(deliveries.c.id).where(deliveries.c.issue_id == known.id, not_(given_up))
+    return conn.execute(sent.limit(1)).first() is None
 
 
 def slug_of(day: date, number: int | None) -> str:

@@ -117,6 +117,19 @@ def test_what_is_not_being_sent_is_not_asked_to_be_cancelled(club: Path) -> None
     assert (again.exit_code, "is not being sent" in again.output) == (2, True)
 
 
+def test_an_issue_cancelled_before_anybody_was_sent_it_is_published_anew(club: Path) -> None:
+    config = ["--config", str(club / "mailer.toml")]
+    publish(club, "--at", "2999-01-01 08:00", "--yes")
+    told = CliRunner().invoke(main, [*config, "cancel", "86", "--yes"]).output
+    assert "4 readers will not get it\nnobody was sent it: 'mailer publish' may send it anew" in told
+    assert "is due at" not in publish(club, "--correct").output
+    anew = publish(club, "--to", "vip", "--queue-only", "--yes")
+    assert (anew.exit_code, "2026-05-21-86 is frozen for 2 readers" in anew.output) == (0, True)
+    said = CliRunner().invoke(main, [*config, "status", "--json"]).output
+    states = {issue["issue"]: (issue["state"], issue["frozen"]) for issue in json.loads(said)["issues"]}
+    assert states == {"2026-05-21-86": ("sending", 2), "2026-05-21-86-cancelled-1": ("cancelled", 4)}
+
+
 def test_an_attribute_nobody_has_is_named(club: Path) -> None:
     shown = publish(club, "--not-to", "citty = Rome", "--dry-run")
     assert "no reader has an attribute 'citty'" in shown.stderr

@@ -1,5 +1,7 @@
 """Freezing an audience: who gets which edition, who is left out and why, and never twice."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 from support.cast import NOW, later, new_edition, new_issue, publish, publish_to, reader
@@ -73,6 +75,40 @@ def test_a_file_that_calls_the_newsletter_something_else_is_the_same_issue(db: D
         issues.add(conn, new_issue(), NOW)
     with pytest.raises(PublishError, match="published before"):
         db.run(issues.add, new_issue(newsletter="Harbour Morning!"), NOW)
+
+
+GIVEN_UP = {State.CANCELLED, State.SUPPRESSED}
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "finished"])
+def test_what_was_given_up_before_anybody_was_sent_it_may_be_published_anew(db: Database, ended: str) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        first = publish(conn)
+        issues.set_state(conn, first, ("sending",), ended, "", "op", NOW)
+    with pytest.raises(PublishError, match="published before"):  # alice still waits
+        db.run(issues.add, new_issue(), NOW)
+    db.run(issues.cancel_waiting, first, NOW)
+    second = db.run(publish)
+    assert db.read(issues.find, "214").id == second == db.read(issues.find, "2026-05-21-214").id
+    old = db.read(issues.by_id, first)
+    assert (old.slug, old.state) == (f"2026-05-21-214-cancelled-{first}", "cancelled")
+    assert db.read(issues.find, old.slug).id == first
+
+
+@pytest.mark.parametrize(
+    "had", [{"tries": 1}, {"repeats": 1}, {"deferred_at": NOW}, *({"state": each} for each in set(State) - GIVEN_UP)]
+)
+def test_an_issue_that_a_relay_may_have_seen_is_not_published_anew(db: Database, had: dict[str, Any]) -> None:
+    with db.transaction() as conn:
+        for name in ("alice", "bob"):
+            reader(conn, f"{name}@example.com")
+        issue_id = publish(conn)
+        issues.set_state(conn, issue_id, ("sending",), "cancelled", "", "op", NOW)
+        issues.cancel_waiting(conn, issue_id, NOW)
+        conn.execute(deliveries.update().where(deliveries.c.address == "bob@example.com").values(had))
+    with pytest.raises(PublishError, match="published before"):
+        db.run(issues.add, new_issue(), NOW)
 
 
 def test_two_issues_of_one_day_are_told_apart_by_their_numbers(db: Database) -> None:
