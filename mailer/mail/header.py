@@ -121,8 +121,6 @@ def address_field(name: str, mailboxes: Iterable[tuple[str, str]]) -> str:
         tokens += [*_phrase(display, len(_named(name)) + 2), f"<{check_address(address)}>"]
     if not tokens:
         raise ValueError(f"{name} needs an address")
-    if len(tokens) == 1:
-        tokens[0] = tokens[0][1:-1]
     return _lines(name, tokens)
 
 
@@ -137,7 +135,7 @@ def to_field(display: str, address: str) -> str:
     if found.isascii():
         return address_field("To", [(display, found)])
     name = _phrase(display, len(_named("To")) + 2)
-    return _lines("To", [*name, f"<{found}>"] if name else [found])
+    return _lines("To", [*name, f"<{found}>"])
 
 
 def to_reader(name: str, address: str) -> str:

@@ -167,7 +167,7 @@ def test_addresses_are_refused_not_repaired():
 def test_plain_fields_stay_plain_and_fold_at_blanks():
     assert header.text_field("Subject", "Harbour Lane buys Nookbox") == "Subject: Harbour Lane buys Nookbox\r\n"
     assert header.address_field("To", [("Alice", "alice@example.com")]) == "To: Alice <alice@example.com>\r\n"
-    assert header.address_field("From", [("", "news@example.org")]) == "From: news@example.org\r\n"
+    assert header.address_field("From", [("", "news@example.org")]) == "From: <news@example.org>\r\n"
     assert header.address_field("To", [("J. Smith", "j@example.com")]) == 'To: "J. Smith" <j@example.com>\r\n'
     field = header.text_field("Subject", "word " * 30 + "end")
     check_lines(field)
@@ -191,12 +191,12 @@ def test_a_field_name_cannot_smuggle_a_field():
 
 
 def test_the_to_of_a_reader_has_the_domain_in_a_labels() -> None:
-    assert header.to_field("", "alice@bücher.example") == "To: alice@xn--bcher-kva.example\r\n"
+    assert header.to_field("", "alice@bücher.example") == "To: <alice@xn--bcher-kva.example>\r\n"
     assert header.to_field("Alice", "alice@example.com") == "To: Alice <alice@example.com>\r\n"
 
 
 def test_a_local_part_beyond_ascii_stays_utf_8_in_to_alone() -> None:
-    assert header.to_field("", "爱丽丝@例子.example") == "To: 爱丽丝@xn--fsqu00a.example\r\n"
+    assert header.to_field("", "爱丽丝@例子.example") == "To: <爱丽丝@xn--fsqu00a.example>\r\n"
     with pytest.raises(AddressError):
         header.to_field("", "爱丽丝@example.com\r\nBcc: x@example.net")
     with pytest.raises(AddressError):
