@@ -19,14 +19,16 @@ spl_autoload_register(function ($class) use ($lib) {
     }
 });
 require_once "$lib/Roundcube/bootstrap.php";
+$page = file_get_contents($argv[2]);
+preg_match_all('/ src="(cid:[^"]*)"/', $page, $embedded);
 $washer = new rcube_washtml(["show_washed" => true, "allow_remote" => true, "charset" => "UTF-8",
-    "html_elements" => ["body"], "cid_map" => [], "html_attribs" => []]);
+    "html_elements" => ["body"], "cid_map" => array_fill_keys($embedded[1], "./part"), "html_attribs" => []]);
 $styles = "";
 $washer->add_callback("style", function ($tag, $attributes, $content) use (&$styles) {
     $styles .= rcube_utils::mod_css_styles($content, "rc", true);
     return "";
 });
-preg_match_all('/x-washed="([^"]*)"/', $washer->wash(file_get_contents($argv[2])), $found);
+preg_match_all('/x-washed="([^"]*)"/', $washer->wash($page), $found);
 $names = preg_split('/\s+/', trim(implode(" ", $found[1])), -1, PREG_SPLIT_NO_EMPTY);
 echo "\n", json_encode(["kinds" => array_values(array_unique($names)), "count" => count($names),
     "dark" => str_contains($styles, "prefers-color-scheme")]);
