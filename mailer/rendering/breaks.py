@@ -1,48 +1,118 @@
-"""Places to break the long words of a page at, addresses for instance, which would make it wider than a phone."""
+"""Places to break the long words of a page at, which would make it wider than a phone.
+
+A word that is only read gets zero-width spaces. What people copy (addresses, names in code) gets `<wbr>`, which no
+clipboard takes along, as few as will do; an address that names its own link is shown shortened.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 
 LONGEST = 30  # characters that a phone of 320 px shows in one line
+_LONGEST_IN = {"h1": 18, "h2": 24, "h3": 24, "code": 33}
+_INDENT = 5  # characters less in each list or quotation
+_LEAST = LONGEST - 3 * _INDENT
 _EVERY = 10  # of the widest letters, in the largest heading
 _OTHERS = (  # what stands in words as ASCII does: Latin to Sinhala, Georgian to Cherokee, small and wide forms
     "\u00a1-\u0dff\u10a0-\u167f\u1e00-\u1fff\ufb00-\ufdff\ufe70-\ufefc"
 )
+_RUN = rf"[!-;=?-~{_OTHERS}]{{{_LEAST + 1}}}"
 _PIECE = re.compile(
     r"(?P<kept><!--.*?-->|<(?P<raw>style|title)\b.*?</(?P=raw)\s*>"
-    r"""|<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>)"""
-    rf"|[!-;=?-~{_OTHERS}]{{{LONGEST + 1},}}",
+    r"""|<(?P<end>/?)(?P<tag>\w*)[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>)"""
+    rf"|{_RUN}[!-;=?-~{_OTHERS}]*",
     re.DOTALL | re.IGNORECASE,
 )
-_LONG = re.compile(  # between tags
-    rf">(?:[!-;=?-~{_OTHERS}]{{0,{LONGEST}}}+[^!-~{_OTHERS}])*+[!-;=?-~{_OTHERS}]{{{LONGEST + 1}}}"
-)
+_LONG = re.compile(rf">(?:[!-;=?-~{_OTHERS}]{{0,{_LEAST}}}+[^!-~{_OTHERS}])*+{_RUN}")  # between tags
 _WORD = re.compile(rf"[!-~{_OTHERS}]{{{LONGEST + 1},}}")
 _UNIT = re.compile(r"&#?\w+;|.")
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
+_BROWSERS_OWN = re.compile(r"(?<=[^\W_]-)(?=[A-Za-z])|(?<=\?)(?=[A-Za-z])")  # there every browser breaks a line
+_READ = re.compile(r"(?:&\w+;|[^\w&])*(?:[^\W\d_]|[\u0300-\u0dff'’])+(?:&\w+;|[^\w&])*")
+_SHOWN = re.compile(r'(<a\b[^>]* href="[^"]*"[^>]*>)(https?://[^\s<>]+)(?=</a>)')
+_ADDRESS = re.compile(r"https?://(?P<host>[^/?#]+)/(?P<way>[^?#]*)(?P<rest>.*)")
 _VIRAMA = 9  # the combining class of what joins two letters of an Indic script (Unicode 4.3)
 
 
 def breakable(page: str, unbroken: str) -> str:
-    """The page with `<wbr>` in its long words: behind signs, else every ten letters.
+    """The page with places to break its long words at, and long addresses of links shortened where they are shown.
 
     `unbroken` is a pattern of words that stay whole. Nothing inside tags, styles and comments is touched.
     """
-    if not _LONG.search(page, max(0, page.find("<body"))):
+    start = max(0, page.find("<body"))
+    if not _LONG.search(page, start):
         return page
-    unit = re.compile(rf"{unbroken}|{_UNIT.pattern}")
+    unit, whole = re.compile(rf"{unbroken}|{_UNIT.pattern}"), re.compile(unbroken)
+    inside: Counter[str] = Counter()
 
-    def replaced(match: re.Match[str]) -> str:
-        return match[0] if match["kept"] else _broken([each[0] for each in unit.finditer(match[0])])
+    def broken(match: re.Match[str]) -> str:
+        if not match["kept"]:
+            most = next((_LONGEST_IN[tag] for tag in _LONGEST_IN if inside[tag]), LONGEST)
+            most -= _INDENT * min(inside["li"] + inside["blockquote"], 3)
+            pieces = [(piece, [each[0] for each in unit.finditer(piece)]) for piece in _BROWSERS_OWN.split(match[0])]
+            return "".join(
+                piece if len(units) <= most else _parted(units, most, copied=inside["code"] > 0)
+                for piece, units in pieces
+            )
+        tag = (match["tag"] or "").lower()
+        inside[tag] = max(0, inside[tag] + (-1 if match["end"] else 1))
+        return match[0]
 
-    return _PIECE.sub(replaced, page)
+    page = _SHOWN.sub(lambda link: link[0] if whole.search(link[2]) else link[1] + _shortened(link[2]), page)
+    return _PIECE.sub(broken, page)
 
 
 def breakable_words(escaped: str) -> str:
     """A reader's value, escaped for a page's text, with `<wbr>` in its long words. An encoder of `message.FORMAT`."""
     return _WORD.sub(lambda match: _broken(_UNIT.findall(match[0])), escaped)
+
+
+def _shortened(shown: str) -> str:
+    """An escaped address without its scheme, and with an ellipsis for its middle, where a phone could not break it."""
+    if _fits(shown):
+        return shown
+    bare = shown.partition("://")[2]
+    address = _ADDRESS.fullmatch(shown)
+    if _fits(bare) or address is None or not _fits(address["host"]):
+        return bare
+    last = address["way"].rstrip("/").rpartition("/")[2]
+    middle = "/…/" if "/" in address["way"].rstrip("/") else "/"
+    if not _fits(last):
+        last = f"{''.join(_UNIT.findall(last)[:_EVERY])}…"
+    return f"{address['host']}{middle}{last}{'?…' if address['rest'] else ''}"
+
+
+def _fits(shown: str) -> bool:
+    return all(len(_UNIT.findall(piece)) <= LONGEST - _INDENT for piece in _BROWSERS_OWN.split(shown))
+
+
+def _parted(units: list[str], most: int, *, copied: bool) -> str:
+    """A word of more than `most` characters with places to break it at."""
+    if not copied and _READ.fullmatch("".join(units)):
+        return _spaced(units)
+    lines, start = [], 0
+    while len(units) - start > most:
+        ends = range(start + most, start + most // 3, -1)
+        end = next((end for end in ends if _is_sign(units[end - 1]) and not _is_sign(units[end])), start + most)
+        while end < len(units) and _are_one(units[end - 1][-1], units[end][0]):
+            end += 1
+        lines.append("".join(units[start:end]))
+        start = end
+    return "<wbr>".join([*lines, "".join(units[start:])] if start < len(units) else lines)
+
+
+def _spaced(units: list[str]) -> str:
+    """A word with a zero-width space after every ten letters, and none before the marks at its end."""
+    made, since = "", 0
+    ends = max((index for index, unit in enumerate(units, 1) if unit[0].isalpha()), default=0)
+    for index, unit in enumerate(units):
+        if since >= _EVERY and ends - index > 2 and not _are_one(units[index - 1], unit):
+            made, since = f"{made}\u200b", 0
+        made += unit
+        since += unit[0].isalpha()
+    return made
 
 
 def _broken(units: list[str]) -> str:
@@ -51,10 +121,14 @@ def _broken(units: list[str]) -> str:
         made += unit
         since += 1
         following = units[index + 1] if index + 1 < len(units) else ""
-        sign = (unit in _SEPARATORS or unit == "&amp;") and following.isalnum() and since > 3
+        sign = _is_sign(unit) and following.isalnum() and since > 3
         if following and (sign or since >= _EVERY) and not _are_one(unit[-1], following[0]):
             made, since = f"{made}<wbr>", 0
     return made
+
+
+def _is_sign(unit: str) -> bool:
+    return unit in _SEPARATORS or unit == "&amp;"
 
 
 def _are_one(letter: str, following: str) -> bool:

@@ -12,7 +12,7 @@ from mailer.errors import SourceError, TemplateError
 from mailer.mail import list_headers
 from mailer.model.columns import width
 from mailer.model.issue import Image, Issue
-from mailer.rendering import images, text
+from mailer.rendering import images, listing, text
 from mailer.rendering.breaks import breakable
 from mailer.rendering.facts import ClubFacts
 from mailer.rendering.inline import inline
@@ -83,7 +83,7 @@ def render(
     file = templates.path(template)
     if "<body" not in written.lower():
         raise TemplateError(Sentence("makes no page: it has no <body>"), where=str(file))
-    page = breakable(inline(written), slots.word.pattern)
+    page = breakable(inline(listing.as_paragraphs(written, context["dir"])), slots.word.pattern)
     plain = text_part(context)
     html_part, plain_part = slots.split_html(_ANCHOR.sub(r"<\1", _kept(page, "mail"))), slots.split_text(plain)
     public = slots.split_html(slots.without_origin(_permalinks(_kept(page, "page"))))

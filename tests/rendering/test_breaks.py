@@ -10,13 +10,41 @@ from mailer.rendering.edition import SAMPLE
 from mailer.rendering.message import Personal, Place, Slot
 
 SLOT = r"mrg(\d+)z"
+SPACE = "\u200b"  # of no width
 
 
-def test_a_long_address_breaks_behind_its_signs_and_reads_the_same():
+def test_a_long_address_breaks_behind_a_sign_as_seldom_as_will_do_and_reads_the_same():
     made = breakable("<p>see https://example.com/a/long/address/that/goes/on?a=1234&amp;b=2</p>", SLOT)
-    assert "address/<wbr>that/<wbr>goes" in made
-    assert "1234&amp;<wbr>b=2" in made
-    assert made.replace("<wbr>", "").endswith("?a=1234&amp;b=2</p>")
+    assert made == "<p>see https://example.com/a/long/<wbr>address/that/goes/on?a=1234&amp;b=2</p>"
+    hyphens = "<p>https://example.com/the-second-bridge-and-the-queue-of-lorries?lang=en-and-the-like</p>"
+    assert breakable(hyphens, SLOT) == hyphens  # browsers break it without help
+    made = breakable(f"<p><code>{'0f' * 40}</code></p>", SLOT)
+    assert made.count("<wbr>") == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (
+            "https://www.example.org/a/2026/05/the-second-bridge.html?x=1&amp;y=2",
+            "www.example.org/…/the-second-bridge.html?…",
+        ),
+        ("https://git.example.org/x/commit/0123456789abcdef0123456789abcdef", "git.example.org/…/0123456789…"),
+        ("https://example.org/archive/2026/", "example.org/archive/2026/"),
+        ("https://example.org/2026", "https://example.org/2026"),
+        ("https://example.org/the-second-bridge-and-the-queue", "https://example.org/the-second-bridge-and-the-queue"),
+    ],
+)
+def test_an_address_that_names_its_own_link_is_shown_short_where_a_phone_could_not_break_it(address, shown):
+    link = f'<p><a href="{address}" style="color:#057">%s</a> {"x" * 40}</p>'
+    assert breakable(link % address, SLOT).startswith((link % shown).partition(" x")[0])
+
+
+def test_an_address_that_holds_a_readers_value_is_shown_whole():
+    link = (
+        '<a href="https://example.org/archive/of/everything/mrg3z">https://example.org/archive/of/everything/mrg3z</a>'
+    )
+    assert re.sub("<wbr>", "", breakable(f"<p>{link}</p>", SLOT)) == f"<p>{link}</p>"
 
 
 def test_short_words_tags_titles_and_styles_are_left_alone():
@@ -30,7 +58,7 @@ def test_short_words_tags_titles_and_styles_are_left_alone():
 
 def test_a_long_word_with_other_letters_breaks_too_and_chinese_is_left_to_itself():
     made = breakable("<p>Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen</p>", SLOT)
-    assert max(map(len, made.removeprefix("<p>").removesuffix("</p>").split("<wbr>"))) <= LONGEST
+    assert max(map(len, made.removeprefix("<p>").removesuffix("</p>").split(SPACE))) <= LONGEST
     chinese = "<p>" + "港口新增三座泊位，" * 9 + "</p>"
     assert breakable(chinese, SLOT) == chinese
 
@@ -42,12 +70,32 @@ def test_what_stands_for_a_readers_value_stays_whole():
 
 
 def test_a_mark_stays_with_its_letter():
-    assert "<wbr>\u0301" not in breakable("<p>" + "e\u0301" * 60 + "</p>", SLOT)
+    assert f"{SPACE}\u0301" not in breakable("<p>" + "e\u0301" * 60 + "</p>", SLOT)
+    assert "<wbr>\u0301" not in breakable("<p>" + "e\u0301" * 60 + "1</p>", SLOT)
     vowel, joiner = "\u093f", "\u094d"  # Devanagari: a sign that is written around its letter, and what joins two
     made = breakable("<p>" + f"\u0915{joiner}\u0937{vowel}\u0915\u0916\u0917" * 20 + "</p>", SLOT)
-    assert "<wbr>" in made
-    assert f"<wbr>{vowel}" not in made
-    assert f"{joiner}<wbr>" not in made
+    assert SPACE in made
+    assert f"{SPACE}{vowel}" not in made
+    assert f"{joiner}{SPACE}" not in made
+    for count in range(26, 60):
+        made = breakable("<p>" + "a" * count + ",”</p>", SLOT)
+        assert f"{SPACE},”" not in made
+        assert not re.search(f"{SPACE}a?,", made)
+
+
+@pytest.mark.parametrize(("tag", "most"), [("h1", 18), ("h3", 24), ("li", 25), ("p", LONGEST)])
+def test_a_word_breaks_the_sooner_the_larger_it_is_written_and_the_further_in(tag, most):
+    word = (
+        f'<{tag} style="margin-top:28px;margin-bottom:6px"><span class="n">1.</span> %s</{tag}><p>{"b" * LONGEST}</p>'
+    )
+    assert SPACE not in breakable(word % ("a" * most), SLOT)
+    assert SPACE in breakable(word % ("a" * (most + 1)), SLOT)
+
+
+@given(st.text("ab/&.<1_-?ä", min_size=1, max_size=99))
+def test_nothing_invisible_stands_in_what_people_copy(text):
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    assert SPACE not in breakable(f"<p><code>{escaped}</code> https://a.example/{escaped}</p>", SLOT)
 
 
 def test_a_readers_long_value_breaks_in_text_and_stays_whole_in_attributes():
@@ -83,10 +131,10 @@ def test_no_readers_value_makes_the_mail_wider_than_a_phone(letter, club, theme,
         assert picture.extent(file, 375)[0] == 375, name
 
 
-@given(st.text("ab/&.<1äЖ", min_size=1, max_size=200))
+@given(st.text("ab/&.<1äЖ-", min_size=1, max_size=200))
 def test_no_word_stays_longer_than_a_phone_is_wide(text):
     escaped = text.replace("&", "&amp;").replace("<", "&lt;")
     made = breakable(f"<p>{escaped}</p>", SLOT)
-    assert made.replace("<wbr>", "") == f"<p>{escaped}</p>"
-    pieces = re.split("<wbr>", made.removeprefix("<p>").removesuffix("</p>"))
+    assert re.sub(f"<wbr>|{SPACE}", "", made) == f"<p>{escaped}</p>"
+    pieces = re.split(f"<wbr>|{SPACE}|(?<=[^\\W_]-)(?=[a-z])", made.removeprefix("<p>").removesuffix("</p>"))
     assert all(len(re.sub("&[a-z]+;", "&", piece)) <= LONGEST for piece in pieces)
