@@ -28,7 +28,9 @@ _ANCHOR = re.compile(r"<\s*/?\s*a\s*>")
 _ANCHOR_IN_HAN = re.compile(
     rf"(?<=[\u3000-\u9fff\uff00-\uffef])\s*{_ANCHOR.pattern}\s*(?=[\u3000-\u9fff\uff00-\uffef])"
 )
-_OF_LIST = re.compile(r"unsubscribe|退订|因[为您].{0,8}订阅|because you (?:subscribed|signed up)", re.IGNORECASE)
+_OF_LIST = re.compile(
+    r"unsubscribe|退订|取消订阅|因[为您].{0,8}订阅|because you (?:subscribed|signed up)", re.IGNORECASE
+)
 HEADING = 16  # columns of a call that heads what is asked
 LEAST = 8  # columns of a sentence that can do without the words of its button
 # Before what the reader is asked to do: a code that no mail shows.
@@ -58,7 +60,7 @@ def read(lines: list[Line], report: Report, name: str, apply_url: str) -> CallTo
             open_call = False
         elif cta and not cta.url and (pointed := _is_pointed_at(text, asked)):
             cta = replace(cta, url=pointed)
-        elif grammar.is_foot(text) and not (grammar.is_call(text) and not _OF_LIST.search(text)):
+        elif grammar.is_foot(text) and not (grammar.is_call(text) and not _OF_LIST.search(fold(text))):
             report.drop(line.number, "line of the page dropped", links.strip(text)[0])
             open_call = False
         elif cta is None and asks(text) and at >= first:

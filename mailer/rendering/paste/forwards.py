@@ -28,6 +28,8 @@ _FORWARD = re.compile(
     re.I,
 )
 WROTE = re.compile(r"on .{6,90} wrote:|(?:在|于)?\s?20\d\d.{6,80}写道[:：]", re.IGNORECASE)
+LEAST = 3  # lines of a mail's head
+NOTE = 8  # lines of a word to who gets it
 REPLY = 25  # lines of an answer above what it quotes
 _HEADER = re.compile(
     r"(from|sent|to|cc|date|subject|re|reply-to|(?:content|list|x|mime|message|delivered|return)-[a-z-]+|received"
@@ -58,6 +60,8 @@ def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward
         if above := _header(line):
             _note(forward, *above, line.number)
     first = next((i for i in range(head, min(len(lines), head + 3)) if lines[i].text), head)
+    if start is None and lines and _header(lines[first]) is None:
+        first = _below_note(lines) or first
     end = first
     seen = 0
     while end < len(lines) and (match := _header(lines[end])) is not None:
@@ -65,13 +69,19 @@ def without_head(lines: list[Line], report: Report) -> tuple[list[Line], Forward
         seen += 1
         end += 1
     alone = seen == 1 and forward.subject_line == lines[first].number
-    if start is None and not alone and seen < (2 if forward.subject else 3):
+    if start is None and not alone and seen < (2 if forward.subject else LEAST):
         return lines, Forward()
     for line in lines[:end]:
         header = _header(line)
         if line.text and not (header and header[0] in (*_SUBJECTS, *_DATES)):
             report.drop(line.number, "line of the forwarding mail dropped", line.text)
     return lines[end:], forward
+
+
+def _below_note(lines: list[Line]) -> int:
+    """Where a mail's head begins below a word or two of who hands it on; 0 where there is none."""
+    ends = range(1, min(len(lines) - LEAST, NOTE))
+    return next((i for i in ends if all(_header(line) for line in lines[i : i + LEAST])), 0)
 
 
 def _header(line: Line) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from mailer.rendering.paste import dates, enumerators, grammar, greetings, leads
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
-from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead
+from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Masthead, with_figures
 from mailer.rendering.paste.report import Report
 
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
@@ -35,6 +35,7 @@ _MOTTO = re.compile(
 )
 _THOUSANDS = re.compile(r"((?:\bno\.?|\bissue|\bvol\.?|#)\s*\d{1,3}),(\d{3})(?!\d)", re.IGNORECASE)  # `No. 1,204`
 SHORTEST = 8  # columns of a headline
+_SPOKEN = re.compile(r"[，,].*[你您我咱]|[你您我咱].*[，,]")  # to somebody, in clauses
 # What is said to whoever puts the issue together, not to the readers.
 _TO_THE_DESK = re.compile(
     r"请(?:大家|各位|您|帮忙)?(?:排版|审阅|审核|校对|过目|安排|发布)|稿[子件](?:如下|在下面)"
@@ -49,8 +50,8 @@ def read_head(lines: list[Line], forward: Forward, today: date, report: Report, 
     `headlines` are the digest's own; what they share with a line tells leads from names.
     """
     head = Head()
-    lines = [replace(line, text=_THOUSANDS.sub(r"\1\2", line.text)) for line in lines]
-    forward = replace(forward, subject=_TAG.sub("", forward.subject))
+    lines = [replace(line, text=with_figures(_THOUSANDS.sub(r"\1\2", line.text))) for line in lines]
+    forward = replace(forward, subject=with_figures(_TAG.sub("", forward.subject)))
     reader = _Reader(head, today, report, list(headlines), Masthead(head, today, report, list(headlines)))
     numbered = naming.numbered(lines)
     if numbered:
@@ -108,7 +109,11 @@ class _Reader:
         parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
-            name = name[: dated[2]] + name[dated[3] :]
+            behind = name[dated[3] :].strip(EDGE)
+            if re.search(r"\w", name[: dated[2]]) and leads.match([behind], self.headlines) != [None]:
+                name, rest = name[: dated[2]], behind + separator + rest  # the first lead stands behind the day
+            else:
+                name = name[: dated[2]] + name[dated[3] :]
         if (dated := dates.find(rest, self.today)) and not re.search(r"\w", rest[: dated[2]]):
             rest = rest[dated[3] :].strip(EDGE)
         name = name.strip(EDGE)
@@ -127,7 +132,9 @@ class _Reader:
         if not separator:
             if self.masthead.may_be_name(name) and "," not in name.replace("，", ","):
                 self.masthead.take_name(name, line)
-            rest = subject if leads.SEPARATOR.search(subject) else ""
+            behind = subject[dated[3] :].strip(f"{EDGE}）)】]") if (dated := dates.find(subject, self.today)) else ""
+            rest = behind if len(leads.split(behind, self.headlines)) > 1 else ""
+            rest = rest or (subject if leads.SEPARATOR.search(subject) else "")
         motto = re.match(rf"{re.escape(name)}\s*[·•|｜丨—–,，-]", head.newsletter)  # behind the name in the head
         if (
             name
@@ -269,6 +276,7 @@ class _Reader:
         elif (
             not head.newsletter
             and width(text) <= 60
+            and not _SPOKEN.search(text)
             and not re.search(
                 r"(?<!开播啊)(?<!开播了)(?<!开播啦)[。！？!?；;]$|^[a-z]+ .*\.$|(?: \S+){3} [a-z]{4,}\.$", text
             )

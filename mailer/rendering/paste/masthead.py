@@ -34,7 +34,7 @@ _TOPIC = re.compile(r"^\W*?#([^#\n]{2,40})#\s*")
 _QUOTED = re.compile(r"^[^\w「『《〖]*[「『《〖]([^」』》〗]{2,30})[」』》〗]\s*")
 _BRACKET = re.compile(r"^[^\w【\[]*[【\[]([^】\]]{2,60})[】\]]\s*")
 KIND = (
-    r"报|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|大事(?=\W|$)|读懂世界|看世界"
+    r"报(?![告价名税销关])|(?<![腾问审通])讯(?![飞息问录号])|速递|通讯(?!录)|早安|周刊|日刊|新闻|速览|要闻|早知道|知天下|天下事|大事(?=\W|$)|读懂世界|看世界"
     r"|播报|头条|[早晨晚夜快速][读听]|早餐|早茶|早咖啡|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
 )
 WORDS = re.compile(
@@ -85,6 +85,23 @@ _SUBTITLE = re.compile(r"(?<=\w{2})(?:\s*[:：]|\s+[–—-])\s+[a-z][a-z&]*(?:\
 _NUMBERED = re.compile(
     rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
 )
+
+_HAN_EDITION = re.compile(r"(?<=第)\s*([一二三四五六七八九十百千零〇]{1,9})\s*(?=[期号])")
+
+
+def with_figures(text: str) -> str:
+    """A line of the head with the issue's number in figures: `第一百二十期` as `第120期`."""
+    return _HAN_EDITION.sub(lambda match: str(_value(match[1])), text)
+
+
+def _value(han: str) -> int:
+    total, digit = 0, 0
+    for character in han:
+        if place := {"十": 10, "百": 100, "千": 1000}.get(character, 0):
+            total, digit = total + (digit or 1) * place, 0
+        else:
+            digit = digit * 10 + "〇一二三四五六七八九".find(character.replace("零", "〇"))
+    return total + digit
 
 
 @dataclass(slots=True)
@@ -193,6 +210,8 @@ class Masthead:
         day, has_year, start, end = found
         if self.head.day is None:
             self.head.day, self.head.has_year, self.head.day_line = day, has_year, line.number
+        elif has_year and not self.head.has_year and dates.is_same(day, self.head.day):
+            self.head.day, self.head.has_year = day, True
         elif self.head.day != day:
             return None
         before = re.sub(

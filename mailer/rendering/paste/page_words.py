@@ -11,6 +11,7 @@ FOOT = re.compile(
     r"(?:\s*[(（]\d+ ?(?:min|分钟)[^()（）]*[)）])?\W*$"
     r"|(?:was this|did (?:a friend|someone|somebody)) .{0,30}(?:forward|shared?)"
     r"|(?:forwarded|sent) (?:to you|this) by a friend"
+    r"|forwarded(?: many times)?\W*$|(?:已?多次转发|已?转发(?:多次)?)\W*$"
     r"|(?:today['’]s|this) (?:\w+ )?(?:newsletter|issue|edition|brief).{0,40}\d+[- ]min(?:ute)?s?[- ]read\W*$"
     r"|(?:全文|本文|本期)?[共约]?\d+字[,，|｜ ]*.{0,6}(?:阅读|读完).{0,4}\d+分钟\W*$"
     r"|(?:飞书|腾讯|钉钉|金山|石墨|在线|WPS)云?(?:文档|表格|笔记)\W*$|(?:最[近后](?:修改|编辑)|更新于|编辑于)"
@@ -77,7 +78,7 @@ FOOT = re.compile(
 FOOT_ANYWHERE = re.compile(
     r"转评赞|欢迎(?:大家|您|你)?(?:转发|点赞|关注|分享)"
     r"|留言[啦吧区區]|评论区|关注.{0,20}(?:视频号|服务号|订阅号)"
-    r"|不[愿願想]再收到|请勿(?:直接)?回复|请勿外[传发]|仅供内部|do not reply"
+    r"|不[愿願想欲]再收到|请勿(?:直接)?回复|请勿外[传发]|仅供内部|do not reply"
     r"|unsubscribe|退订|取消订阅|侵权|含有?保密信息|all rights reserved"
     r"|refer .{0,20}friends?\b|扫描二维码关注|关注.{0,20}公众号|点击上方|点击蓝字|长按识别",
     re.I,

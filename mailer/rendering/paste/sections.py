@@ -49,8 +49,10 @@ def add_first(lines: list[Line], outline: Outline, report: Report) -> None:
 
 
 def _look(text: str) -> str:
-    """The sign before a title."""
+    """The sign before a title, or the bracket around it."""
     heading, bullet = re.match("#+ ", text), enumerators.bullet(text)
+    if (paired := enumerators.bracketed(text)) and not paired[1]:
+        return "【"
     return heading[0] if heading else bullet[0] if bullet else ""
 
 
