@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from mailer.rendering.paste.letters import fold
@@ -92,6 +93,17 @@ def _year_first(text: str, today: date) -> date | None:
 def nearest(day: date, to: date) -> date:
     """The same day and month in the year that puts it nearest to another day, but not months after it."""
     return _date(0, day.month, day.day, to) or day
+
+
+def is_same(one: date, other: date) -> bool:
+    """Whether two dates are of one day and month, whatever the year."""
+    return (one.month, one.day) == (other.month, other.day)
+
+
+def told_with_year(day: date, texts: Iterable[str]) -> date | None:
+    """The same day where a text tells it with its year."""
+    told = (found for text in texts if (found := find(text, day)) and found[1])
+    return next((found[0] for found in told if is_same(found[0], day)), None)
 
 
 def _date(year: int, month: int, day: int, today: date) -> date | None:

@@ -17,6 +17,7 @@ from mailer.rendering.paste import (
     chat,
     clipboard,
     counters,
+    dates,
     edges,
     editions,
     encoding,
@@ -179,6 +180,9 @@ class _Reader:
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         signed = foot.read(head, self.lines[end:], self.today, self.report)
+        if head.day and not head.has_year:
+            told = dates.told_with_year(head.day, (line.text for line in self.lines))
+            head.day, head.has_year = told or head.day, told is not None
         behind = [line for line in self.lines[end:] if line.number != signed]
         gatherer = Gatherer(self.lines, self.report, self.notes, head.newsletter)
         items = gatherer.gather(found, end)
