@@ -54,6 +54,10 @@ _SPEAKER_NUMBERED = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2} )?\d{1,2}:\d{2}:\d{2} 
 _COLUMNS = re.compile(
     r"(?:[上下中]午\s?|[AP]M\s?)?(\d{1,2}:\d{2})(?: ?[AP]M)?\t([^\t]{1,30})\t(.*)"
 )  # as LINE saves them
+# As LINE shows them on a computer: the message behind the name, or below it.
+_SHOWN = re.compile(
+    r"(?:[上下]午\s?(\d{1,2}:\d{2})|(\d{1,2}:\d{2}) ?[AP]M)\t([^\s\t]{1,20})(?: (\S[^\t]*))?", re.IGNORECASE
+)
 _TIMECODE = re.compile(r"(?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3} --> (?:\d{1,2}:)?\d{2}:\d{2}[.,]\d{3}.*")
 _INLINE = (_SPEAKER, _SPEAKER_DASH)  # the message goes on behind the name
 _FORMS = (*_INLINE, _SPEAKER_ABOVE, _SPEAKER_BEHIND, _SPEAKER_NUMBERED, _SPEAKER_AT)
@@ -66,6 +70,7 @@ _CLOCK = re.compile(
 
 def from_columns(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """The lines of a chat saved with time, name and message in columns, messages of several lines quoted, as others."""
+    lines = [(number, _SHOWN.sub(r"\1\2\t\3\t\4", text) if _SHOWN.fullmatch(text) else text) for number, text in lines]
     if sum(_COLUMNS.fullmatch(text) is not None for _, text in lines) < 2:
         return lines
     written: list[tuple[int, str]] = []

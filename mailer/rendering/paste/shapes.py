@@ -37,7 +37,7 @@ def is_headline(line: Line) -> bool:
     return (
         4 <= width(text) <= 100
         and _SENTENCE.search(text) is None
-        and re.search(r"[a-z]{2}\. [A-Z]|[。！？].", text) is None
+        and re.search(r"[a-z]{2}\. [A-Z]|。.", text) is None
         and (line.bold or sources.source_line(line.text) is None)
         and tails.source_at_end(line.text, lenient=False) is None
         and not _is_dated(text)
@@ -59,7 +59,10 @@ def _is_dated(text: str) -> bool:
 
 
 def without_source(lines: list[Line], blocks: int, ends: list[int]) -> list[int]:
-    """Where items begin that name no source: blocks of a headline and its text, as all others have with a source."""
+    """Where items begin that name no source: blocks of a headline and its text, as all others have with a source.
+
+    So does the block below each.
+    """
     whole = list(blocks_of(lines))
     told = [block for block in whole if any(i in ends for i in block)]
     alike = [block for block in told if len(block) > 2 and is_headline(lines[block[0]])]
@@ -67,7 +70,7 @@ def without_source(lines: list[Line], blocks: int, ends: list[int]) -> list[int]
         return []
     lengths = {len(block) - 1 for block in told}
     narrowest = min(width(lines[block[0]].text) for block in told)
-    return [
+    bare = [
         block[0]
         for block in whole
         if block not in told
@@ -78,3 +81,4 @@ def without_source(lines: list[Line], blocks: int, ends: list[int]) -> list[int]
         and is_text(lines[block[1]].text)
         and not any(grammar.is_foot_or_call(lines[i].text) for i in block)
     ]
+    return [*bare, *(two[0] for one, two in itertools.pairwise(whole) if one[0] in bare and two in told)]

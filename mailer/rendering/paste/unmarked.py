@@ -36,8 +36,9 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         what = "no numbers; %(count)s lines with a source taken as headlines"
         report.add(lines[over[0]].number, "guess", what, count=len(over))
         return {index: lines[index].text for index in over}, "sources"
-    between = [i for i in alone if _is_below_first(lines, i) and i + 1 < len(lines) and lines[i + 1].text]
-    if len(between) >= 3 and len(between) * 5 >= len(alone) * 4:  # headline, source, text
+    between = [i for i in alone if _is_below_first(lines, i)]
+    texts = sum(i + 1 < len(lines) and lines[i + 1].text != "" for i in between)
+    if texts >= 3 and texts * 5 >= len(alone) * 4:  # headline, source, text; one or another has no text
         what = "no numbers; %(count)s lines above a source taken as headlines"
         report.add(lines[between[0]].number, "guess", what, count=len(between))
         return {index - 1: lines[index - 1].text for index in between}, "sources"
