@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import entries, enumerators, grammar, leads, sources, tails, titles
+from mailer.rendering.paste import entries, enumerators, grammar, leads, shapes, sources, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -46,6 +46,7 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         return {}, ""
     if len(best) > MOST_ITEMS:
         return {index: mark.rest for index, mark in best}, best[0][1].family
+    best = _with_others(lines, best)
     if len(best) >= 2 and best[0][1].number == 2:
         best = [*_unmarked_first(lines, best[0][0]), *best]
     if best[0][1].family == "ordinal":
@@ -147,6 +148,17 @@ def _unmarked_first(lines: list[Line], second: int) -> list[tuple[int, enumerato
     return [(i, replace(mark, rest=lines[i].text)) for i, mark in found if mark.family == "bare" and mark.number == 1][
         -1:
     ]
+
+
+def _with_others(lines: list[Line], chain: list[tuple[int, enumerators.Mark]]) -> list[tuple[int, enumerators.Mark]]:
+    """The numbers with those that are missing between two, where one is written otherwise: `5.` among `4 ` and `6 `."""
+    others = []
+    for (above, before), (below, after) in itertools.pairwise(chain):
+        between = range(above + 1, below if after.number == before.number + 2 else 0)
+        marked = ((i, mark) for i in between for mark in enumerators.marks(lines[i].text)[:1])
+        told = ((i, mark) for i, mark in marked if mark.number == before.number + 1 and mark.rest)
+        others += [pair for pair in told if not shapes.is_text(pair[1].rest)][:1]
+    return sorted([*chain, *others], key=lambda pair: pair[0])
 
 
 def _last_of_all(lines: list[Line], last: tuple[int, enumerators.Mark]) -> list[tuple[int, enumerators.Mark]]:

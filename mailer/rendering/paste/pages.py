@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import enumerators
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.report import Report
 
@@ -16,7 +17,7 @@ HALF = 30  # columns of a line that is no title
 _PAGE = re.compile(
     r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$"
     r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$"
-    r"|(?<=\w)\s*[·・|｜—-]\s*第\s*\d{1,3}\s*[页版]$"
+    r"|(?<=\w)\s*[·・|｜—-]\s*第\s*\d{1,3}\s*[页版]$|(?<=\w)\s+第\s*\d{1,3}\s*页$"
     r"|^[(（]\s*(?:下转|上接|转|续|接|continued (?:on|from)|see|from)\s*(?:第|p\.?|page)?\s*\w{1,4}\s*[版页]?\s*[)）]$",
     re.IGNORECASE,
 )
@@ -45,7 +46,7 @@ def without_edges(lines: list[Line], report: Report) -> list[Line]:
     names: set[str] = set()
     turned = False  # a page has just begun
     for line in lines:
-        page = _PAGE.search(line.text)
+        page = _PAGE.search(fold(line.text))
         bare = line.text[: page.start()] if page else line.text
         if page:
             report.drop(line.number, "number of a page dropped", line.text[page.start() :].strip())

@@ -17,13 +17,19 @@ _PARTED_NUMBER = re.compile(r"[\u3400-\u9fff]\d+$")  # Chinese has no blank insi
 LEAST = 4  # lines that break at one column
 HALF_PAGE = 44  # columns of a printed column of Chinese
 LONGER = 3  # lines that may be longer than the column
+ORPHAN = 6  # columns of the rest of a headline
 NARROWEST = 24  # columns of a line broken for a phone
 _WRAP_END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕]$")
 _DANGLING = re.compile(r"\b(?:in|of|the|to|and|for|an?|at|by|with|from|on|or|as|its|their)$")  # ends no headline
 _OPENED, _CLOSING = re.compile(r"[(（][^()（）]{0,40}$"), re.compile(r"[^()（）]{1,40}[)）]")
 _HYPHEN = re.compile(r"[A-Za-z][a-z]+-$")
 _SOURCE_END = re.compile(r"(?:来源|\bsource|\bvia)\s*[:：]\s*[^\s:：，,。][^:：，,。]{0,22}$", re.IGNORECASE)
-_NUMBERED = re.compile(r"\W*(?:[\d０-９①-⑳第其]|[一二三四五六七八九十]{1,3}[、.．)）])")
+# Not a figure with what it measures: `3日至8日`.
+_NUMBERED = re.compile(
+    r"(?!\d[\d,.]*\s*[年月日号时点分元万亿个名家吨公千百岁天周%％℃度])"
+    r"\W*(?:[\d０-９①-⑳]|[一二三四五六七八九十]{1,3}[、.．)）]"
+    r"|第\s*[\d一二三四五六七八九十]{1,3}\s*[条则篇件章节部项]|其[一二三四五六七八九十]\s*[:：、，])"
+)
 
 
 def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
@@ -51,6 +57,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     full = full or (_narrow_lines(lines, column) if NARROWEST <= column < 60 else set())
     wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
     wrapped = wrapped and capitals * 2 <= len(broken)
+    full |= _headlines(lines)
     joined: list[Line] = []
     count = previous = 0
     previous_line: Line | None = None
@@ -110,7 +117,7 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
         and not _NUMBERED.match(two.text)
         and _continues(one.text, two.text)
     }
-    return full if len(full) >= 2 else set()
+    return full if len(full) >= (1 if quoted else 2) else set()
 
 
 def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
@@ -158,6 +165,22 @@ def _narrow_lines(lines: list[Line], widest: int) -> set[Line]:
     }
     told = {one for one, two in follows if one in told and two in {above for above, _ in follows}}
     return {*broken, *told}
+
+
+def _headlines(lines: list[Line]) -> set[Line]:
+    """Numbered headlines that go on in the next line, above their text: they end in a comma, or a word of theirs, no
+    sentence, is left there; what stands below every other headline is no rest."""
+    parts = zip(lines, lines[1:], lines[2:], strict=False)
+    told = [
+        (one, two)
+        for one, two, three in parts
+        if _NUMBERED.match(one.text) and two.text and three.text and not is_numbered(three.text)
+    ]
+    told = [(one, two) for one, two in told if not _WRAP_END.search(two.text) and _continues(one.text, two.text)]
+    told = [(one, two) for one, two in told if not _NUMBERED.match(two.text)]
+    orphans = {one for one, two in told if width(two.text) <= ORPHAN and re.fullmatch("[\u3400-\u9fff]+", two.text)}
+    few = len(orphans) * 3 < sum(_NUMBERED.match(line.text) is not None for line in lines)
+    return {one for one, _ in told if re.search("[，、]$", one.text)} | (orphans if few else set())
 
 
 def _is_parted(last: str, text: str) -> bool:
