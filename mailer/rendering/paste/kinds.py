@@ -113,6 +113,17 @@ _TITLES = re.compile(
     r"|(^(?=(?:[^,\t|]*[,\t|]){3}).*(?:\bqty\b|\bsku\b|unit[ _]price|order[ _](?:id|no)|数量|单价|金额))",
     re.IGNORECASE,
 )
+# What only a text without any source is.
+_REPORT = re.compile(
+    r"(?:调查|调研|研究|工作|述职|考察|审计|评估|总结|检查)报告(?:[(（][^()（）]*[)）])?$|(?:报告|汇报)如下[:：。]?$"
+    r"|\b(?:survey|research|annual|progress|audit) report$|^(?:executive summary|methodology|findings)\s*:?$",
+    re.IGNORECASE,
+)
+_PRICE = re.compile(
+    r"(?:\s|[:：]|[—–…·.-]{2,})\s*[¥￥$€£]?\s*\d[\d,.]*\s*(?:元|块|美元|港元|usd|rmb|/|起|$)\S{0,4}(?:[\s，,].{0,12})?$",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[。！？…；.!?;]['\"”’」』)）]*$")
 _TITLED = (
     Sentence("a list of things to do"),
     Sentence("a list of songs, films or books"),
@@ -159,6 +170,23 @@ def other_kind(lines: Sequence[Line], sources: int) -> str:
     return ""
 
 
+def _unsourced(lines: Sequence[Line], head: Head, items: Sequence[Gathered]) -> str:
+    """What a text is that names no source: a report, rows of prices, verse, or a story in chapters."""
+    if any(_REPORT.search(line.text) for line in lines if width(line.text) <= 60) and not head.worded:
+        return Sentence("a report")
+    priced = sum(not item.paragraphs and _PRICE.search(item.headline) is not None for item in items)
+    if priced * 3 >= len(items) * 2 > 4 and not (head.worded and head.day):
+        return Sentence("a list of prices")
+    if head.worded or head.day:
+        return ""
+    texts = [text for item in items for text in item.paragraphs]
+    if len(texts) >= 2 * len(items) and sum(_STOP.search(text) is not None for text in texts) * 4 < len(texts):
+        return Sentence("verse")
+    if all(item.paragraphs for item in items) and median(width(item.headline) for item in items) <= WORD:
+        return Sentence("a text in chapters")
+    return ""
+
+
 def refuse_others(
     lines: Sequence[Line], found: Outline, head: Head, items: dict[int, Gathered], *, dated: bool, where: str
 ) -> None:
@@ -169,7 +197,8 @@ def refuse_others(
     parted = head.has_year and len(found.titles) >= 2 and len(items) > len(found.titles)
     dated = dated and (found.family not in ("shape", "titled") or head.worded or parted)
     credited = any(
-        sources.is_labelled(line.text) and re.search("[、，,/]", line.text) for line in lines
+        re.search("[、，,/]", (sources.source_line(line.text) or ("",))[0]) and sources.is_labelled(line.text)
+        for line in lines
     )  # once for all
     told = (
         named >= 2
@@ -179,6 +208,7 @@ def refuse_others(
     )
     kind = other_kind(lines, named)
     headlines = [item.headline for item in items.values()]
+    kind = kind or ("" if named else _unsourced(lines, head, [*items.values()]))
     if not named and sum(line.endswith(("?", "？")) for line in headlines) * 3 >= len(items) * 2 > 4:
         kind = Sentence("exercises")
     matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0
@@ -187,7 +217,8 @@ def refuse_others(
         kind = Sentence("a list of words")
     if kind:
         raise SourceError(Sentence("this is no digest but %(kind)s; paste the digest alone", kind=kind), where=where)
-    sections = len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"
+    long = items and median(map(width, headlines)) > 2 * WORD
+    sections = long and len(found.titles) >= 2 and bodies * 2 >= len(items) and found.family != "shape"
     if not items or not (told or matched or sections):
         what = (
             "this is no digest: %(count)s numbered lines, but no date, name, source or section with them; begin with"
