@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -100,6 +100,14 @@ class LazyGroup(click.Group):
             hint = f" Did you mean '{close[0]}'?" if close else ""
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx) from None
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _explain(error, error.ctx or click.Context(self, info_name=info_name))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -107,12 +115,15 @@ class LazyGroup(click.Group):
             click.echo(f"mailer: {_told(ctx, error)}", err=True)
             ctx.exit(error.exit_code)
         except click.UsageError as error:
-            if not _reads_chinese() or isinstance(error, click.exceptions.NoArgsIsHelpError):
+            _explain(error, ctx)
+        except (click.Abort, KeyboardInterrupt):
+            if not _reads_chinese():
                 raise
-            from mailer.cli.help import mistake
+            from mailer.cli.output import talk
+            from mailer.sentence import Sentence
 
-            click.echo(mistake(error, ctx), err=True)
-            ctx.exit(error.exit_code)
+            talk(Sentence("stopped"))
+            ctx.exit(1)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
@@ -126,6 +137,16 @@ def _leave_unsaid() -> None:
         sys.stderr.flush()
     except OSError:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the program
+
+
+def _explain(error: click.UsageError, ctx: click.Context) -> NoReturn:
+    """Say what was wrong with a call, and exit; click says it itself where the terminal's locale is not Chinese."""
+    if not _reads_chinese() or isinstance(error, click.exceptions.NoArgsIsHelpError):
+        raise error
+    from mailer.cli.help import mistake
+
+    click.echo(mistake(error, ctx), err=True)
+    ctx.exit(error.exit_code)
 
 
 def _told(ctx: click.Context, error: MailerError) -> str:

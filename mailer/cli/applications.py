@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from mailer.flows.apply import Apply
+    from mailer.model.application import Kind, Question
     from mailer.wiring import Club
 
 
@@ -79,11 +80,11 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
     facts: list[tuple[str, str]] = [
         (word("application", "id"), str(application["id"])),
         (Sentence("state"), word("code", application["state"])),
-        (word("application", "kind"), application["kind"]),
+        (word("application", "kind"), _called(journey.kinds.get(application["kind"]), application["kind"])),
         (Sentence("name"), application["name"]),
         (Sentence("address"), application["address"]),
-        (word("application", "source"), application["source"]),
-        *application["answers"].items(),
+        (word("application", "source"), word("code", application["source"])),
+        *_answers(application, journey.kinds.get(application["kind"])),
         (Sentence("newsletter"), Sentence("asked for" if application["wants_newsletter"] else "not asked for")),
     ]
     for name, value in facts:
@@ -93,6 +94,20 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
         what = "earlier: %(number)s %(state)s %(kind)s"
         line(Sentence(what, number=row["id"], state=word("code", row["state"]), kind=row["kind"]))
         _tell(row["history"], zone, indent="  ")
+
+
+def _answers(application: Mapping[str, Any], kind: Kind | None) -> list[tuple[str, str]]:
+    """What an applicant answered, each answer with its question as the form calls it."""
+    asked = {question.key: question for question in kind.questions} if kind else {}
+    return [(_called(asked.get(key), key), text) for key, text in application["answers"].items()]
+
+
+def _called(one: Kind | Question | None, key: str) -> str:
+    """What a form calls a kind of merchant or a question, in the language of the terminal."""
+    from mailer.cli.output import language
+    from mailer.model.application import in_language
+
+    return in_language(one.label, language()) if one else key
 
 
 def _tell(history: Sequence[Mapping[str, Any]], zone: tzinfo, indent: str = "") -> None:

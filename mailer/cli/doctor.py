@@ -9,7 +9,7 @@ import click
 
 from mailer.cli import open_club
 from mailer.errors import MailerError
-from mailer.sentence import Sentence, clauses
+from mailer.sentence import Sentence, clauses, word
 
 if TYPE_CHECKING:
     from mailer.cli.probe import Trial
@@ -54,7 +54,7 @@ def doctor(ctx: click.Context, probe: bool, to: str, wait: float, dns: bool, as_
     else:
         marks = {"right": Sentence("ok"), "advice": Sentence("advice"), "wrong": Sentence("WRONG")}
         table(
-            ("", Sentence("about"), Sentence("what")),
+            ("", Sentence("about"), word("doctor", "what")),
             ((marks[one.state], one.about, clauses(filter(None, (one.text, one.todo)))) for one in findings),
         )
         talk(Sentence("%(count)s wrong", count=wrong) if wrong else Sentence("nothing is wrong"))

@@ -29,6 +29,22 @@ _MISTAKES = (  # what click says of a wrong call, and how it is said here
         Sentence("%(name)s does not take %(value)s; it takes %(known)s."),
     ),
     (
+        re.compile(r"Invalid value for '(?P<name>.+?)': (?:File|Directory|Path) (?P<value>.+?) does not exist\."),
+        Sentence("%(name)s: there is no %(value)s."),
+    ),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': File (?P<value>.+?) is a directory\."),
+        Sentence("%(name)s: %(value)s is a folder."),
+    ),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': Directory (?P<value>.+?) is a file\."),
+        Sentence("%(name)s: %(value)s is a file."),
+    ),
+    (
+        re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>'.+?'): .*"),
+        Sentence("%(name)s: %(value)s cannot be read."),
+    ),
+    (
         re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not a valid .*"),
         Sentence("%(name)s does not take %(value)s."),
     ),

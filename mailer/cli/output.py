@@ -65,11 +65,18 @@ def speak(ctx: click.Context, language: str | None, *, as_json: bool) -> Transla
 
 def tongue(wanted: str | None = None) -> Translate:
     """How an editor is told what is wrong with an issue: as wanted, else as the terminal's locale is set."""
+    from mailer.rendering.translation import translator
+
+    return translator(language(wanted))
+
+
+def language(wanted: str | None = None) -> str:
+    """The language a person at the terminal is spoken to: as wanted, else as the locale is set."""
     from mailer.rendering.finding import LANGUAGES
-    from mailer.rendering.translation import choose, translator
+    from mailer.rendering.translation import choose
 
     locale = next(filter(None, map(os.environ.get, LOCALES)), "")
-    return translator(choose(LANGUAGES, wanted or locale))
+    return choose(LANGUAGES, wanted or locale)
 
 
 def said(text: str | MailerError) -> str:

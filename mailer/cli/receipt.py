@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from mailer.cli import open_club
-from mailer.sentence import Sentence
+from mailer.errors import UsageError, spoken
+from mailer.sentence import Sentence, word
 
 _LABELS = {
     "issue": Sentence("issue"),
@@ -58,7 +59,10 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         click.echo(message.content, nl=False)
         return
     if eml is not None:
-        eml.write_bytes(message.content)
+        try:
+            eml.write_bytes(message.content)
+        except OSError as error:
+            raise UsageError(Sentence("cannot be written: %(why)s", why=spoken(error)), where=str(eml)) from None
     facts = {
         "issue": found.issue.slug,
         "address": row.address,
@@ -86,20 +90,20 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         (
             Sentence("Consents"),
             (at, Sentence("what"), Sentence("from"), Sentence("language"), Sentence("wording")),
-            [r[:5] for r in found.consents],
+            [(r.at, word("code", r.action), word("code", r.source), r.language, r.wording) for r in found.consents],
         ),
         (
             Sentence("Attempts"),
             (at, Sentence("worker"), Sentence("relay"), Sentence("phase"), Sentence("state"), Sentence("reply")),
             [
-                (r.at, r.worker, r.relay, r.phase, Sentence(r.state), f"{r.code or ''} {r.text}".strip())
+                (r.at, r.worker, r.relay, word("phase", r.phase), Sentence(r.state), f"{r.code or ''} {r.text}".strip())
                 for r in found.attempts
             ],
         ),
         (
             Sentence("Bounces"),
             (at, Sentence("by"), kind, Sentence("reason"), Sentence("text")),
-            [(r.at, r.via, r.kind, r.reason, r.text) for r in found.bounces],
+            [(r.at, word("via", r.via), word("code", r.kind), word("code", r.reason), r.text) for r in found.bounces],
         ),
     ):
         if rows:
@@ -108,12 +112,12 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
             table(header, ((to_the_second(r[0], zone), *(value or "" for value in r[1:])) for r in rows))
 
 
-def _destination(bounces: Sequence[Any]) -> str:
+def _destination(bounces: Sequence[Any]) -> Sentence:
     """What the receiving server told the relay last, by the relay's log; "" where no log was read."""
     from mailer.cli.output import one_line
 
     said = next((one for one in reversed(bounces) if one.via == "log"), None)
     if said is None:
-        return ""
+        return Sentence("")
     answer = {"none": "sent", "delay": "deferred"}.get(said.kind, "bounced")
-    return f"{answer}: {one_line(said.text)}"
+    return Sentence("%(name)s: %(value)s", name=word("log", answer), value=one_line(said.text))

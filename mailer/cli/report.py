@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mailer.cli import open_club
-from mailer.sentence import Sentence
+from mailer.sentence import Sentence, word
 
 
 @click.command()
@@ -73,7 +73,11 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
             (Sentence("state"), Sentence("cause"), number),
             [(Sentence(state), Sentence(cause), count) for state, cause, count in audit.causes],
         ),
-        (Sentence("Bounces"), (kind, reason, count), found.bounces),
+        (
+            Sentence("Bounces"),
+            (kind, reason, count),
+            [(word("code", kind), word("code", reason), count) for kind, reason, count in found.bounces],
+        ),
         (Sentence("Bounces by day"), (Sentence("day"), count), list(found.bounce_days.items())),
         (Sentence("Bounces by domain"), (domain, count), list(found.bounce_domains.items())),
         (Sentence("What the receiving servers told the relay"), (answer, number), list(found.destinations.items())),

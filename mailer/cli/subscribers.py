@@ -181,7 +181,7 @@ def show(ctx: click.Context, address: str, as_json: bool) -> None:
         for entry in entries:
             moment = entry.get("at") or entry.get("changed_at") or entry.get("created_at")
             if moment:
-                lines.append((moment, word("history", name), _told(entry)))
+                lines.append((moment, word("history", name), _told(name, entry)))
     if lines:
         click.echo()
         lines.sort(key=itemgetter(0))  # what happened at once, in the order in which it was written
@@ -208,17 +208,19 @@ def _facts(reader: Subscriber, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
             yield label, output.at(moment, zone)
 
 
-def _told(entry: Mapping[str, Any]) -> str:
+def _told(table: str, entry: Mapping[str, Any]) -> str:
     """What a row of the history says, in a line: its words in the language of the terminal, what was said as it was."""
     codes = ("action", "source", "detail", "issue", "letter", "kind", "state", "reason", "code", "status")
     cause, text = str(entry.get("cause") or ""), str(entry.get("text") or "")
     begins = (text or cause).split(" ", 2)[:2]  # a reply says its own codes
-    values = [str(entry[key]) for key in codes if entry.get(key) and not isinstance(entry[key], dict)]
-    words = [_word(value) for value in values if value not in begins]
+    values = [(key, str(entry[key])) for key in codes if entry.get(key) and not isinstance(entry[key], dict)]
+    words = [_word(table, key, value) for key, value in values if value not in begins]
     return " ".join(filter(None, (*map(output.said, [*words, Sentence(cause)]), text)))
 
 
-def _word(code: str) -> Sentence:
+def _word(table: str, key: str, code: str) -> Sentence:
+    if key == "letter" or (table, key) == ("letters", "kind"):
+        return word("letter", code)
     hand = code.removeprefix("by ")
     return word("code", code) if hand == code else Sentence("by %(who)s", who=hand)
 

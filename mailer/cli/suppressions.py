@@ -51,8 +51,14 @@ def list_(ctx: click.Context, needle: str, state: str | None, limit: int, as_jso
         until = Sentence("for good")
         if row.expires_at:
             until = Sentence("until %(day)s", day=f"{row.expires_at:%Y-%m-%d}")
-        cells = (row.match_key, word("code", row.reason), word("code", row.state), when, until, word("code", row.actor))
+        cells = (row.match_key, word("code", row.reason), word("code", row.state), when, until, _by(row.actor))
         click.echo("\t".join(map(output.said, cells)))
+
+
+def _by(actor: str) -> Sentence:
+    """Who made an entry: somebody, or the policy and why."""
+    why = actor.removeprefix("policy: ")
+    return word("code", actor) if why == actor else Sentence("policy: %(why)s", why=Sentence(why))
 
 
 @suppressions.command()

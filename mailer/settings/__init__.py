@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mailer.errors import SettingsError, spoken
 from mailer.sentence import Sentence
 from mailer.settings.joining import JoinSettings, WebSettings
-from mailer.settings.mistakes import ENV_PREFIX, explain
+from mailer.settings.mistakes import ENV_PREFIX, explain, unreadable
 from mailer.settings.newsletter import PLACEHOLDER, LegalSettings, NewsletterSettings, SenderSettings
 from mailer.settings.sending import AlertSettings, BounceSettings, DkimSettings, RelaySettings, SendingSettings
 from mailer.settings.table import Section
@@ -74,7 +74,7 @@ def load(path: Path) -> Settings:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(Sentence("not valid TOML: %(why)s", why=error), where=str(path)) from None
+        raise unreadable(str(error), path) from None
     try:
         return Settings(**values)
     except ValidationError as error:

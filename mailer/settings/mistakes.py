@@ -33,7 +33,7 @@ _OF_PYDANTIC = {  # its words for what settings get wrong, by its names for them
     "int_parsing": Sentence("input should be a valid integer, unable to parse string as an integer"),
     "int_type": Sentence("input should be a valid integer"),
     "less_than_equal": Sentence("input should be less than or equal to %(le)s"),
-    "literal_error": Sentence("input should be %(expected)s"),
+    "literal_error": Sentence("input should be one of %(expected)s"),
     "model_type": Sentence("this is a table of settings, such as [newsletter]"),
     "string_pattern_mismatch": Sentence("string should match pattern '%(pattern)s'"),
     "string_too_short": Sentence("string should have at least %(min_length)s character"),
@@ -41,6 +41,16 @@ _OF_PYDANTIC = {  # its words for what settings get wrong, by its names for them
     "too_short": Sentence("there should be at least %(min_length)s"),
     "tuple_type": Sentence("input should be a valid tuple"),
 }
+
+
+def unreadable(said: str, path: Path) -> SettingsError:
+    """What the reader of TOML said of a file, with the place where it stopped."""
+    words, _, place = said.removesuffix(")").rpartition(" (at ")
+    found = re.fullmatch(r"line (\d+), column (\d+)", place)
+    if found is None:
+        return SettingsError(Sentence("not valid TOML: %(why)s", why=Sentence(words or said)), where=str(path))
+    what = Sentence("not valid TOML: %(why)s (column %(column)s)", why=Sentence(words), column=found[2])
+    return SettingsError(what, where=f"{path}:{found[1]}")
 
 
 def explain(error: ValidationError, settings: type[BaseModel], path: Path, text: str) -> SettingsError:
@@ -76,7 +86,8 @@ def _what(error: ErrorDetails) -> Sentence:
         return spoken(fault)
     said = _OF_PYDANTIC.get(error["type"])
     if said is not None and all(name in values for name in re.findall(r"%\((\w+)\)s", said)):
-        return Sentence(str(said), **values)
+        shown = {name: str(value).replace(" or ", ", ") for name, value in values.items()}
+        return Sentence(str(said), **shown)
     return Sentence("".join((error["msg"][:1].lower(), error["msg"][1:])))
 
 

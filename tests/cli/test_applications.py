@@ -83,7 +83,7 @@ def test_a_decision_writes_a_letter_and_stands(db: Database, tmp_path: Path) -> 
     with db.reading() as conn:
         assert list(conn.execute(select(letters.c.kind).order_by(letters.c.id)).scalars()) == ["asked", "approved"]
     shown = run(tmp_path, "show", "1").stdout
-    assert "company: 公司" in shown
+    assert "Company: 公司" in shown
     assert "asked: Which shop?" in shown
 
 

@@ -95,6 +95,16 @@ def test_an_editor_who_reads_chinese_is_told_in_chinese(club: Path, monkeypatch:
         assert not re.search(r"[a-z]{2,} [a-z]{2,} ", re.sub(kept, "", text)), text
 
 
+def test_a_message_that_cannot_be_written_is_told_in_a_line(club: Path) -> None:
+    publish(club, "--yes", "--queue-only")
+    receipt = ["--config", str(club / "mailer.toml"), "receipt", "2026-05-21-86", "alice@example.com", "--eml"]
+    done = CliRunner().invoke(main, [*receipt, str(club / "nowhere" / "alice.eml")])
+    assert (done.exit_code, done.stderr.endswith("alice.eml: cannot be written: No such file or directory\n")) == (
+        2,
+        True,
+    )
+
+
 @pytest.mark.parametrize(("answer", "sent"), [("y", True), ("是", True), ("", False), ("n", False), ("什么", False)])
 def test_nothing_is_sent_before_it_is_confirmed(
     club: Path, monkeypatch: pytest.MonkeyPatch, answer: str, sent: bool
