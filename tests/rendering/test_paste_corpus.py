@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from mailer.errors import SourceError
+from mailer.errors import SourceError, spoken
 from mailer.model import language_tag
 from mailer.rendering import canonical, markdown, paste, source
-from mailer.rendering.finding import spoken
 from mailer.rendering.translation import translator
 
 OWN = Path(__file__).parent.parent / "samples" / "pasted"
