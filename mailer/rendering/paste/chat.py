@@ -31,7 +31,8 @@ _FORWARDED = re.compile(
 )
 _POSTED = re.compile(r"(?:\d{4}-)?\d{1,2}-\d{1,2} \d{1,2}:\d{2} 来自 ?\S.{0,30}")
 _SPEAKER = re.compile(
-    r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)", re.I
+    r"\[(?:[\d/.-]+,? )?\d{1,2}:\d{2}(?::\d{2})?(?: [AP]M)?(?:, [\d/.-]+)?\] ([^\s:：\[\]][^:：\[\]]{0,30})[:：] ?(.*)",
+    re.I,
 )
 # A copied chat with name and time on a line above each message.
 _SPEAKER_ABOVE = re.compile(

@@ -21,7 +21,7 @@ _COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
 # Of a Chinese text in either script one character in eight or so; read in the wrong encoding hardly any is among them.
 _FREQUENT = re.compile("[的一是不在有人了和大上中要以年月日到出為為这這个個来來说說会會]")
 _ENTITY = re.compile(
-    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[mn]dash|middot|bull|hellip);"
+    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[lr]aquo|[lg]e|[mn]dash|middot|bull|hellip);"
 )
 LEAST_ENTITIES = 3  # one may be what the text is about
 _CONTROL = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")

@@ -190,6 +190,12 @@ class _Ending:
         told = told or (not self.lines[index - 1].text and self._needs_no_text(start)) or grammar.is_plain_call(text)
         if contact and told:
             return True
+        below = any(
+            line.text and not (grammar.is_foot(line.text) or grammar.is_rule(line.text))
+            for line in self.lines[index + 1 :]
+        )
+        if not told and not below and width(text) <= 80 and grammar.begins_with_joining(text):
+            return True
         apart = not self.lines[index - 1].text and grammar.is_strong_call(text) and grammar.is_join(text)
         if apart and not any(line.text for line in self.lines[index + 1 :]):
             return True

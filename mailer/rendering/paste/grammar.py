@@ -16,11 +16,11 @@ _PICTURE = re.compile(
     re.IGNORECASE,
 )
 _KEPT_STOP = re.compile(
-    r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
+    r"\b(?:Ltd|Inc|Co|Corp|Bros|Jr|Sr|Dr|Mr|Mrs|Ms|St|No|etc|vs|(?<!&)[A-Z]|[ap]\.m|U\.S|U\.K)\.$", re.IGNORECASE
 )
 _CTA = re.compile(
     r"报名|(?<![新已])加入(?!了)|(?:可|接受|开放|欢迎).{0,4}申请|招新|私我|[想愿].{0,2}[进入加].{0,12}[群会圈社]|申请入|申请加|申请成为|(?<!新)入会|入群|进群|扫码|加群|私信|私聊|立即注册|点击注册|成为会员|招募|免费领"
-    r"|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|(?<!投资)咨询(?!执业|公司|机构|费)|联系人|(?:留下|填写).{0,6}邮箱"
+    r"|填写.{0,4}(?:申请|报名|登记|入会)表|申请试|试读|订阅|商务合作|交流群|加我?\s?[vV微]信?|微信号|投稿(?:请|邮箱|热线)|合作(?:请|热线|微信)|(?<!投资)咨询(?!执业|公司|机构|费)|联系人|(?:留下|填写).{0,6}邮箱"
     r"|\b(?:join|apply|register|sign[ -]?up|subscribe|become a member|membership|enrol|click here|book your|get the)\b",
     re.IGNORECASE,
 )
@@ -35,6 +35,9 @@ _JOINING = re.compile(
 )
 _TO_READERS = re.compile(r"[您你]|我们|我們|欢迎|歡迎|\b(?:you|your|us)\b", re.IGNORECASE)
 _MEMBER = re.compile(r"入会|加入|申请|入群|进群|(?:join|apply|become)\b", re.IGNORECASE)
+_JOINS_FIRST = re.compile(
+    r"(?:欢迎|点击)?(?:申请|报名)(?:加入|入[会群])|(?:apply to )?join (?:us|the|our)\b|become a member", re.IGNORECASE
+)
 _BEFORE_CALL = "【[「☞👉▶ "
 _CTA_LABEL = re.compile(
     r"^(?:(?:please )?(?:click|tap) here(?: to\b)?|click to [a-z]+(?: here)?(?: and\b)?|apply now|join now|register now"
@@ -78,7 +81,8 @@ DATELINE = 24  # columns of a place and day before a text
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
-    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号班]|封信?)|(?:no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
+    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号班]|封信?)"
+    r"|(?:(?:issue )?no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")
 
@@ -182,6 +186,11 @@ def is_plain_call(text: str) -> bool:
     return bool(url) and plain.endswith(url) and _MEMBER.match(fold(plain).lstrip(_BEFORE_CALL)) is not None
 
 
+def begins_with_joining(text: str) -> bool:
+    """Whether a line begins with asking to become a member: `Apply to join the Quay Club`."""
+    return _JOINS_FIRST.match(fold(links.strip(text)[0]).lstrip(_BEFORE_CALL)) is not None
+
+
 def is_contact(text: str) -> bool:
     """Whether a line of some clauses says how to get in touch: by a number, an account or an address."""
     plain = fold(links.strip(text)[0])
@@ -207,7 +216,7 @@ def invites(text: str) -> bool:
 
 def is_foot(text: str) -> bool:
     """Whether a line is a head or foot of the page: counters, imprint, unsubscribe."""
-    plain = fold(links.strip(text)[0])
+    plain = fold(links.strip(text)[0]).strip("_")
     return width(plain) < 160 and any(
         (page_words.FOOT.match(plain), page_words.FOOT_ANYWHERE.search(plain), page_words.TAGS.fullmatch(plain))
     )

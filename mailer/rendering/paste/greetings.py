@@ -18,7 +18,7 @@ _NAME_IN_GREETING = re.compile(
     r"|[的是][《「【“]?([^\W\d的是]{2,12}(?:报|快讯|速递|简讯|周刊|日刊))[》」】”]?[\W_]*$"
 )
 _WELCOME = re.compile(
-    rf"(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
+    rf"这里是[《「【“]([^《》「」【】“”]{{2,16}})[》」】”]|(?:这里是|欢迎(?:收听|收看|阅读|来到)|您?(?:正在)?(?:收听|收看)的是)[《「【“]?([^\W\d]{{1,12}}?(?:{KIND}))(?=\W|$)"
     r"|here(?: i|['’])s (?:(?:your|today['’]s) |(?-i:the )?)"
     r"((?-i:[A-Z])[\w’'&-]*(?: (?:&|and|of|(?-i:[A-Z])[\w’'&-]*)){1,4})(?= for\b|[,:.])"
     r"|(?:morning|afternoon|evening|day|hello|greetings),? from (?:the )?"
@@ -39,8 +39,8 @@ def read(text: str, line: Line, masthead: Masthead, *, above_day: bool) -> Line 
 
     A name that greets itself, before the day or above it, is given back: it is one where no other is found.
     """
-    if above_day and _NAME_THAT_GREETS.fullmatch(text):
-        return Line(line.number, text)
+    if above_day and _NAME_THAT_GREETS.fullmatch(hail := text.rstrip("！! ")):
+        return Line(line.number, hail)
     before, after = dated = masthead.take_date(text, line) or ("", "")
     behind = _COMES.sub("", masthead.edition(after, line).strip(EDGE))
     behind = "" if DOING.match(behind) else behind

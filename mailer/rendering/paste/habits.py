@@ -70,7 +70,7 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         colons=_most(bare, grammar.has_colon),
         colon_lines=_are_colon_lines(bare, lines, sorted(found.starts)),
         sentences=sum(grammar.several(text) is not None for text in texts) * 2 >= len(texts)
-        or _most(texts, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
+        or _most(bare, lambda text: text[-1:] in "。！？" and grammar.several(text, 24) is not None),
         signs=_have_signs(texts),
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),

@@ -197,7 +197,8 @@ class _Reader:
             self.report.drop(line.number, "note to whoever makes the issue dropped", text)
             return
         told = self.masthead.numbered(text, line)
-        if grammar.is_greeting(text) and told == text:
+        leading = leads.PREFIX.match(text) is not None and len(leads.split(text, self.headlines)) > 1
+        if grammar.is_greeting(text) and told == text and not leading:
             self.fallback = (
                 greetings.read(text, line, self.masthead, above_day=line.number in self.above_days) or self.fallback
             )
@@ -309,7 +310,8 @@ class _Reader:
         parts = leads.split(text, self.headlines, listed=behind_name)
         if leads.PREFIX.match(text) or re.search(r"[;；]", text) or len(parts) > 2:
             return True
-        if len(parts) == 2 and (behind_name or leads.match(parts, self.headlines) != [None, None]):
+        named = zip(parts, leads.match(parts, self.headlines), strict=True) if len(parts) == 2 else ()
+        if len(parts) == 2 and (behind_name or any(at is not None and width(part) >= SHORTEST for part, at in named)):
             return True
         if re.search(r"[。！？.!?](?:[)）」”\"]*|[(（].{1,20}[)）])$", text):
             return False  # one sentence

@@ -55,6 +55,7 @@ def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
     filled = [i for i, line in enumerate(lines) if line.text]
     begins = {i for i in filled if _begins(lines[i].text)}
     found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
+    found = {i: name for i, name in found.items() if lines[i].text[0] == lines[min(found)].text[0]}  # of one kind
     below = dict(itertools.pairwise(filled))
     if len(found) < LEAST or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):
         found = _behind_sources(lines, found, begins)

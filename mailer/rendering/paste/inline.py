@@ -18,6 +18,7 @@ _PLACE = re.compile(
     r"|(?=[①-⑳❶-❿])"
 )
 LEAST, MOST = 3, 60
+BEGINNING = 60  # characters in which a number is told
 _BARE = re.compile(r"\s*(\d{1,2})([\u3400-\u9fff].{4,})")
 _FAREWELLS = (grammar.is_foot, grammar.is_call, grammar.is_greeting)
 
@@ -72,7 +73,7 @@ def _places(text: str, first: int) -> list[int]:
     """Where the numbers from `first` on stand in a text."""
     places: list[int] = []
     for match in _PLACE.finditer(text):
-        mark = next(iter(enumerators.marks(text[match.start() :])), None)
+        mark = next(iter(enumerators.marks(text[match.start() : match.start() + BEGINNING])), None)
         if mark is not None and mark.number == first + len(places):
             places.append(match.start())
     return places

@@ -306,8 +306,9 @@ class Gatherer:
 
     def _byline(self, item: Gathered) -> str:
         """The short last paragraph of an item whose headline is a link: the name of where it leads."""
-        last = item.paragraphs[-1] if len(item.paragraphs) > 1 else ""
-        if not last or width(last) > 30 or not sources.is_name(last) or last[-1] in ".,;:，。；：":
+        last = item.paragraphs[-1] if item.paragraphs else ""
+        alone = len(item.paragraphs) == 1 and not sources.is_medium(last)
+        if not last or alone or width(last) > 30 or not sources.is_name(last) or last[-1] in ".,;:，。；：":
             return ""
         self.report.add(item.line, "guess", "last line taken as the source's name", last)
         return sources.without_reporter(item.paragraphs.pop())

@@ -59,7 +59,7 @@ _WEEKDAY = (
     r"(?:[(（][一二三四五六日][)）]"
     r"|[(（]?(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?!\w)[)）]?)"
 )
-_LUNAR = (
+LUNAR = (
     r"[(（]?(?:农历|阴历)?(?:\w{1,2}年)?闰?[正一二三四五六七八九十冬腊]{1,2}月"
     r"(?:初[一二三四五六七八九十]|[十廿卅二三][一二三四五六七八九十]{1,2})(?![一二三四五六七八九十]*[日号])[)）]?"
 )
@@ -69,7 +69,7 @@ _TERM = (
     "(?:立[春夏秋冬]|[夏冬]至|[春秋]分|雨水|惊蛰|清明|谷雨|小满|芒种|[小大]暑|处暑|白露|寒露|霜降|[小大]雪|[小大]寒)"
     "(?![\u3400-\u9fff])"
 )
-_SMALL = f"(?:{grammar.EDITION}|{_TERM}|{_WEEK}|{_WEEKDAY}|{_LUNAR}|{_STEM_DAY})"
+_SMALL = f"(?:{grammar.EDITION}|{_TERM}|{_WEEK}|{_WEEKDAY}|{LUNAR}|{_STEM_DAY})"
 _AT_START = re.compile(rf"[\s,，|｜丨·—–-]*{_SMALL}[\s,，|｜丨·:：—–-]*", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:^|[\s,，|｜丨·—–-]{{1,4}}|(?=[(（【第总]))({_SMALL})[\s,，|｜丨·—–\u2600-\u27bf\ufe0f\U0001f300-\U0001faff-]*$",
@@ -81,6 +81,7 @@ _NO_NAME = re.compile(
     r"|(?:预计)?阅读(?:时间|时长|约).*|read(?:ing)? time\b.*|\d+[ -]min(?:ute)?s?(?: read)?",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r"(.{2,}?)\s*[(（](?!\d+[)）])([^()（）]{4,24})[)）]")
 _SUBTITLE = re.compile(r"(?<=\w{2})(?:\s*[:：]|\s+[–—-])\s+[a-z][a-z&]*(?:\s[\w&’']+){1,8}$")  # in small letters
 _NUMBERED = re.compile(
     rf"([^\d:：]{{2,40}}?)[\s,，|｜·-]+{grammar.EDITION}(?:(\s*[:：|｜]\s*)|\s+)(\S.{{3,}})", re.IGNORECASE
@@ -163,6 +164,9 @@ class Masthead:
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)
         name = re.sub(r"^[^\w「『《【(（“]+|\s*[(（]\d{1,2}/\d{1,2}[)）]$", "", " ".join(name.split()))
         name = _SUBTITLE.sub("", re.sub(r"\s+[^\w\s」』》】)）”.!?！？]+$", "", name))
+        aside = _ASIDE.fullmatch(name)
+        if aside and WORDS.search(fold(aside[1])) and len({*map(_is_han, aside.groups())}) == 1:
+            name = aside[1]  # what it is, in parentheses behind it; in another language it is the same name
         if match := NUMBER.search(name) or _OF_YEAR.search(name):
             self.take_number(int(match[1]), line)
             name = name[: match.start()]
@@ -252,6 +256,10 @@ class Masthead:
             and not leads.PREFIX.match(text)
             and not leads.names_item(text, self.headlines)
         )
+
+
+def _is_han(text: str) -> bool:
+    return re.search(r"[\u3400-\u9fff]", text) is not None
 
 
 def _only_date(text: str) -> str:

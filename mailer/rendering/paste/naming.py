@@ -9,7 +9,7 @@ from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads, links
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, blocks_of
-from mailer.rendering.paste.masthead import DOING, EDGE, KIND, WORDS
+from mailer.rendering.paste.masthead import DOING, EDGE, KIND, LUNAR, WORDS
 
 _MARKED = re.compile(r"[【「『《〖]([^【】「」『』《》〖〗]{2,24})[】」』》〗]|#([^#]{2,24})#")
 _PARTS = re.compile(r"\s*[|｜丨·•,，:：]\s*|\s+[—–-]+\s+|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
@@ -28,6 +28,10 @@ _ANY = re.compile(
     re.IGNORECASE,
 )
 
+_GROUP = re.compile(r"群$|\b(?:chat|group)$", re.IGNORECASE)  # where it was told
+
+_ASIDE = re.compile(r"(.+?)\s*[(（]([^()（）]{2,24})[)）]")
+
 # Whose newsletter it is.
 _BODY = re.compile(
     r"(?:会|社|局|处|科|部|委|院|所|公司|集团|中心|联盟)$"
@@ -40,6 +44,8 @@ def is_weak(name: str) -> bool:
     """Whether what was taken as the name is none of its own, or has more in it than a name."""
     if not name or _ANY.fullmatch(fold(name)):
         return True
+    if (aside := _ASIDE.fullmatch(name)) and WORDS.search(fold(aside[2])) and not WORDS.search(fold(aside[1])):
+        return True  # `Ann (morning news)`: who puts it up
     if re.search(
         r"\d{1,2}:\d{2}|\bday \d+$|第\s*\d+\s*天$|[的了啦吧呢吗哦]$|^[AaQq问答]\s*[:：]|[，,！!].*(?:读|看|听|知|分钟)",
         name,
@@ -86,7 +92,8 @@ def worded_below(lines: list[Line], name: str) -> tuple[str, Line] | None:
         return None
     for index, line in enumerate(filled[at + 1 : at + 3], at + 1):
         near = [links.strip(one.text)[0] for one in filled[index : index + 2]]
-        told = any(is_day(text) or re.search(grammar.EDITION, text, re.IGNORECASE) for text in near)
+        told = _GROUP.search(name) is not None and dates.find(near[0], dates.SOME_DAY) is not None
+        told = told or any(is_day(text) or re.search(grammar.EDITION, text, re.IGNORECASE) for text in near)
         other = _name(near[0])
         if told and other and not grammar.is_greeting(near[0]):
             return other, line
@@ -142,7 +149,8 @@ def _candidates(line: Line) -> Iterator[tuple[int, str]]:
 
 def is_day(text: str) -> bool:
     """Whether a text is a day, perhaps with a weekday and the issue's number, and nothing else."""
-    text = re.sub(rf"{grammar.EDITION}|(?:星期|周)[一二三四五六日天]", "", links.strip(text)[0], flags=re.IGNORECASE)
+    beside = rf"{grammar.EDITION}|(?:星期|周)[一二三四五六日天]|{LUNAR}|^今[天日]是"
+    text = re.sub(beside, "", links.strip(text)[0], flags=re.IGNORECASE)
     found = dates.find(text, dates.SOME_DAY)
     return found is not None and re.search(r"\w", text[: found[2]] + text[found[3] :]) is None
 

@@ -64,6 +64,7 @@ FOOT = re.compile(
     r"|\[(?:语音|图片|视频|表情|动画表情|voice|audio|image|video|sticker)\]"
     r"|(?:全部|所有)?(?:未读|收件箱|unread|inbox|all)\s*[(（]\d+[)）]$|(?:消息|信息|messages).{0,24}(?:端到端|end-to-end)"
     r"|(?:条数|数量|总数|字数|共计|阅读量|浏览量?)\s*[:：]\s*\d+"
+    r"|read(?:ing)? time\b.{0,16}$"
     r"|\d{1,2}[ -]min(?:ute)?s?[ -]read\W*$|标记为不相关|flag as irrelevant|(?:查看|显示)?更多结果\W*$"
     r"|您(?:会)?收到(?:此|这封)(?:电子)?邮件"
     r"|(?:you can )?(?:reach|contact) us\b|to be added\b|to (?:advertise|submit|contribute)\b|write to (?:us|the)\b"

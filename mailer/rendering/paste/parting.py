@@ -26,10 +26,12 @@ def part(text: str, habits: Habits, *, named: bool, sourced: bool) -> tuple[str,
         return *lines, ""
     if parted := _PARTED.fullmatch(text):
         return parted[1], parted[2], Sentence("words before the blank taken as the headline")
-    if dashed := grammar.dashed(text, sourced=named, colons=habits.colons):
+    match = grammar.several(text, 30 if sourced or habits.sentences else 60)
+    dashed = grammar.dashed(text, sourced=named, colons=habits.colons)
+    whole = dashed and match and habits.sentences and dashed[1][0] in ":：" and dashed[1] in match[1][:-1]
+    if dashed and not whole:  # else the first sentence has the colon
         guess = Sentence("words before '%(sign)s' taken as the headline", sign=dashed[1])
         return dashed[0], grammar.begun(dashed[2]), guess
-    match = grammar.several(text, 30 if sourced or habits.sentences else 60)
     if match and not (re.search("[？！?!]$", match[1]) and re.search(r"[\u3400-\u9fff]$", match[2])):  # `Why? Ask her`
         return match[1], match[2], Sentence("first sentence of a one-line item taken as its headline")
     return text, "", ""

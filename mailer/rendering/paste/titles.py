@@ -17,6 +17,7 @@ _COUNT = re.compile(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则篇件]\s*[)）]$")  #
 _BARRED = re.compile(r"[|｜丨]\s*([^|｜丨。；;]{1,20})[|｜丨]?")
 _SIGNS = re.compile(r"[^\w\s「『《“\"(（【]+\s*(?=\w)")
 QUESTION = 16  # columns of a title that asks something, behind a sign
+WORD = 8  # columns of a title that may stand directly below a source
 SHORT = 16  # columns of a title that stands again in another language
 SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
@@ -122,7 +123,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         ended = between and not lines[before - 1].text  # the source ends the item above
         lone = previous is not None and not ended and all(sources.source_line(text) for text in between)
         shown = found[1] or lines[before].bold or (capitals and lines[before].text.isupper())
-        if lone and not shown and not _bodiless(lines, starts):
+        behind_source = between and width(found[0]) <= WORD
+        if lone and not shown and not behind_source and not _bodiless(lines, starts):
             report.add(
                 lines[before].number, "guess", "kept as the text of the item above, not a section", lines[before].text
             )

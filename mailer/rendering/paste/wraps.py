@@ -52,7 +52,7 @@ def unwrap(lines: list[Line], report: Report, narrowest: int) -> list[Line]:
     inside = lines[numbered[0] : numbered[-1] + 2] if numbered else lines
     printed = max((width(line.text) for line in inside), default=0)
     full = _full_lines(lines, widest, quoted=narrowest < 45) if narrow <= widest <= 100 else set()
-    full = full or (_full_lines(inside, printed, quoted=narrowest < 45) if narrow <= printed < widest else set())
+    full |= _full_lines(inside, printed, quoted=narrowest < 45) if narrow <= printed < widest else set()
     full = full or _broken_words(lines, quoted=narrowest < 45)
     full = full or (_narrow_lines(lines, column) if NARROWEST <= column < 60 else set())
     wrapped = 45 <= widest <= 100 and len(broken) >= 3 and len(broken) * 3 >= len(pairs) and blank >= 3
