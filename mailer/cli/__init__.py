@@ -122,6 +122,7 @@ class LazyGroup(click.Group):
             from mailer.cli.output import talk
             from mailer.sentence import Sentence
 
+            click.echo(err=True)  # what was typed last, such as ^C, stands in a line of its own
             talk(Sentence("stopped"))
             ctx.exit(1)
         except BrokenPipeError:

@@ -25,6 +25,12 @@ _MISTAKES = (  # what click says of a wrong call, and how it is said here
         Sentence("%(name)s does not take %(value)s; it takes %(known)s."),
     ),
     (
+        re.compile(
+            r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not in the range (?P<least>\d+)<=x<=(?P<most>\d+)\."
+        ),
+        Sentence("%(name)s does not take %(value)s; it takes %(least)s to %(most)s."),
+    ),
+    (
         re.compile(r"Invalid value for '(?P<name>.+?)': (?P<value>.+?) is not in the range (?P<known>.+)\."),
         Sentence("%(name)s does not take %(value)s; it takes %(known)s."),
     ),

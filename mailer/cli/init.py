@@ -34,14 +34,14 @@ def init(
     Writes mailer.toml, a secret key (mailer.key, readable by you alone), issues/, subscribers.db and .gitignore
     into DIR (default: this folder). Nothing that is there already is overwritten.
     """
-    from mailer.cli.output import ask, is_terminal, talk
+    from mailer.cli.output import ask, is_terminal, language, talk
 
     refuse_a_club_in(folder)
     if is_terminal() and not yes:
         name = name or ask(Sentence("Name of the newsletter"), NAME)
         sender = sender or ask(Sentence("Sender"), f"{name} <news@example.com>")
         timezone = timezone or ask(Sentence("Time zone"), local_zone())
-        languages = languages or tuple(filter(None, re.split(r"[,，、\s]+", ask(Sentence("Languages"), "en"))))
+        languages = languages or tuple(filter(None, re.split(r"[,，、\s]+", ask(Sentence("Languages"), language()))))
     name = name or NAME
     make_club(
         folder,
@@ -78,6 +78,7 @@ def make_club(
     Raises UsageError when there is one or the folder cannot be written, SettingsError when a value means nothing.
     """
     from mailer import settings
+    from mailer.cli.output import tongue
     from mailer.keys import KEY_FILE, new_key
     from mailer.rendering.templates import Templates
     from mailer.store import migrate
@@ -88,6 +89,7 @@ def make_club(
     config = folder / settings.FILE
     text = Templates().render(
         "club/mailer.toml.j2",
+        _=tongue(),
         name=_quoted(name),
         sender=_quoted(sender),
         timezone=_quoted(timezone),

@@ -122,7 +122,7 @@ def confirm(question: str) -> None:
 
 def ask(question: str, default: str | None = None) -> str:
     """What the person at the terminal answers; asked again while there is neither an answer nor a default."""
-    suffix = said(Sentence(": "))
+    suffix = " " if question.endswith("?") else said(Sentence(": "))
     answer: str = click.prompt(said(question), default=default, prompt_suffix=suffix, err=True)
     return answer.strip()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mailer.cli import main
+from mailer.cli import main, output
 from mailer.cli.init import make_club
 from mailer.errors import PublishError, RestoredError
 from mailer.rendering.translation import translator
@@ -264,3 +264,21 @@ def test_a_second_publisher_and_a_restored_backup_are_told_in_chinese() -> None:
         RestoredError().said(zh).startswith("数据库比本机发出的邮件旧：恢复过备份。请先运行 mailer audit --reconcile，")
     )
     assert str(RestoredError()).startswith("the database is older than what this host has sent: ")
+
+
+def test_who_is_asked_is_asked_in_chinese(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    made = run("init", "new", stdin="榕渡早报\n\nAsia/Shanghai\n\n")
+    assert "刊名 [My Newsletter]：" in made.output
+    assert "语言（可写几种，如 zh, en） [zh]：" in made.output
+    settings = (club / "new" / "mailer.toml").read_text(encoding="utf-8")
+    assert 'name = "榕渡早报"' in settings
+    assert 'languages = ["zh"]' in settings
+    assert "# 俱乐部的设置。" in settings
+    (club / "list.csv").write_text("email\nwang@example.com\n", encoding="utf-8")
+    assert run("subscribers", "import", "list.csv", stdin="展会\n").stdout == "共 1 行：新增 1\n"
+    erasing = ("subscribers", "erase", "wang@example.com")
+    refused, broken_off = run(*erasing, stdin="不\n"), run("init", "other", stdin="")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (1, "没有确认：什么也没有改动")
+    assert (broken_off.exit_code, broken_off.stderr.splitlines()[-1]) == (1, "已停止")
+    assert run(*erasing, stdin="是\n").stdout == "已抹去\n"

@@ -16,7 +16,7 @@ from mailer.rendering import translation
 from mailer.rendering.templates import shipped_folder
 from mailer.rendering.translation import available, choose, own_name, own_names, translations, translator, written_in
 
-METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages")]
+METHODS = [(f"{folder}/**.j2", "jinja2.ext:babel_extract") for folder in ("letters", "pages", "club")]
 
 
 def texts() -> Iterator[str]:
