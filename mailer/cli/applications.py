@@ -54,7 +54,7 @@ def list_(ctx: click.Context, states: tuple[str, ...], as_json: bool) -> None:
     for row in rows:
         since = row["confirmed_at"] or row["created_at"]
         day = since.astimezone(club.settings.newsletter.zone).strftime("%Y-%m-%d")
-        state = said(word("code", row["state"]))
+        state = said(word("application", row["state"]))
         click.echo(f"{row['id']}\t{state}\t{day}\t{row['kind']}\t{row['name']}\t{row['address']}")
     if not rows:
         talk(Sentence("no application waits; --state shows others"))
@@ -79,7 +79,7 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
     application = case.application
     facts: list[tuple[str, str]] = [
         (word("application", "id"), str(application["id"])),
-        (Sentence("state"), word("code", application["state"])),
+        (Sentence("state"), word("application", application["state"])),
         (word("application", "kind"), _called(journey.kinds.get(application["kind"]), application["kind"])),
         (Sentence("name"), application["name"]),
         (Sentence("address"), application["address"]),
@@ -92,7 +92,7 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
     _tell(case.history, zone)
     for row in case.earlier:
         what = "earlier: %(number)s %(state)s %(kind)s"
-        line(Sentence(what, number=row["id"], state=word("code", row["state"]), kind=row["kind"]))
+        line(Sentence(what, number=row["id"], state=word("application", row["state"]), kind=row["kind"]))
         _tell(row["history"], zone, indent="  ")
 
 
@@ -114,7 +114,7 @@ def _tell(history: Sequence[Mapping[str, Any]], zone: tzinfo, indent: str = "") 
     from mailer.cli.output import said
 
     for row in history:
-        step: Sentence = word("code", row["action"])
+        step: Sentence = word("application", row["action"])
         if row["note"]:
             step = Sentence("%(name)s: %(value)s", name=step, value=row["note"])
         if row["reviewer"]:
@@ -164,6 +164,6 @@ def _decide(ctx: click.Context, number: int, decision: str, note: str) -> None:
     if not journey.decide(number, chosen, getpass.getuser(), note):
         state = journey.case(number).application["state"]
         what = "application %(number)s is %(state)s; nothing was changed"
-        raise UsageError(Sentence(what, number=number, state=word("code", state)))
+        raise UsageError(Sentence(what, number=number, state=word("application", state)))
     what = "application %(number)s: %(state)s; the letter is in the outbox, 'mailer dispatch' sends it"
-    talk(Sentence(what, number=number, state=word("code", LEADS_TO[chosen])))
+    talk(Sentence(what, number=number, state=word("application", LEADS_TO[chosen])))

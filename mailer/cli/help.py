@@ -13,6 +13,7 @@ from mailer.model.columns import width
 from mailer.rendering.text import wrap
 from mailer.sentence import Sentence
 
+_RANGE = re.compile(r"(\d+)<=x<=(\d+)")
 _EXTRA = re.compile(r"\s+\[([^\[\]]*)\]$")
 _MISTAKES = (  # what click says of a wrong call, and how it is said here
     (re.compile(r"Missing (?:argument|option) '(?P<name>.+?)'\."), Sentence("%(name)s is missing.")),
@@ -99,13 +100,15 @@ class Formatter(click.HelpFormatter):
         said = self._say(" ".join(_EXTRA.sub("", text).split()))
         if extra is None:
             return said
-        named = [
-            self._say("default: %(value)s", value=part.removeprefix("default: "))
-            if part.startswith("default: ")
-            else self._say(part)
-            for part in extra[1].split("; ")
-        ]
-        return f"{said} [{self._say('; ').join(named)}]"
+        return f"{said} [{self._say('; ').join(map(self._named, extra[1].split('; ')))}]"
+
+    def _named(self, part: str) -> str:
+        """What click adds to an option: that it is required, its default, its range."""
+        if part.startswith("default: "):
+            return self._say("default: %(value)s", value=part.removeprefix("default: "))
+        if found := _RANGE.fullmatch(part):
+            return self._say("%(least)s to %(most)s", least=found[1], most=found[2])
+        return self._say(part)
 
 
 def mistake(error: click.UsageError, ctx: click.Context) -> str:

@@ -221,6 +221,8 @@ def _told(table: str, entry: Mapping[str, Any]) -> str:
 def _word(table: str, key: str, code: str) -> Sentence:
     if key == "letter" or (table, key) == ("letters", "kind"):
         return word("letter", code)
+    if table in {"applications", "reviews"} and key in {"state", "action"}:
+        return word("application", code)
     hand = code.removeprefix("by ")
     return word("code", code) if hand == code else Sentence("by %(who)s", who=hand)
 

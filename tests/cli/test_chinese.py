@@ -30,6 +30,21 @@ HISTORY = (
     *("consents", "letters", "deliveries", "attempts", "bounces", "returned_mails", "suppressions", "applications"),
     *("reviews", "events"),
 )
+CONSENTS = (  # what consents are made of: actions and sources
+    *(
+        "requested",
+        "confirmed",
+        "withdrawn",
+        "restored",
+        "added",
+        "imported",
+        "apply",
+        "subscribe",
+        "confirm",
+        "import",
+    ),
+    *("lost-link", "page", "preferences", "one-click", "report", "mailto", "operator", "added by the operator"),
+)
 with (LOCALES / "zh_CN" / "LC_MESSAGES" / "mailer.po").open("rb") as file:
     CATALOGUE = {f"{one.context}{CONTEXT_ENDS}{one.id}" for one in read_po(file) if one.context}
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.MailerError)}
@@ -87,8 +102,9 @@ def test_whatever_is_said_to_a_person_can_be_said_in_chinese() -> None:
 
 
 ENUMERATED: dict[str, Iterable[str]] = {
-    "code": (*Kind, *FAMILY, *Family, *Fault, *Action, *Standing, *Verdict, *delivery.State, *REASONS, *REFUSALS),
+    "code": (*Kind, *FAMILY, *Family, *Fault, *Action, *Verdict, *delivery.State, *REASONS, *REFUSALS, *CONSENTS),
     "subscriber": subscriber.State,
+    "application": (*Standing, "id", "kind", "source", "confirmed", "answered", "reapplied"),
     "letter": (path.name for path in (shipped_folder() / "letters").iterdir() if path.is_dir()),
     "phase": delivery.Phase,
     "history": HISTORY,
