@@ -106,7 +106,7 @@ class _Reader:
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
         line = Line(forward.subject_line, subject)
-        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*[|｜丨]\s*)", subject, maxsplit=1)
+        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*——\s*|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
             behind = name[dated[3] :].strip(EDGE)

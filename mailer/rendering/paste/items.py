@@ -54,6 +54,7 @@ class Gatherer:
             stop = next((border for border in borders if border > start), end)
             gathered[start] = self._item(found, start, stop)
         shared.in_sections(found, gathered, self.report)
+        shared.without_numbers([*gathered.values()], self.report)
         shared.without_signs([*gathered.values()], self.report)
         shared.without_tags([*gathered.values()], self.report)
         shared.by_all(self.lines, [*gathered.values()], self.report)

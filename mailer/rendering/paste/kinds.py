@@ -119,6 +119,27 @@ _REPORT = re.compile(
     r"|\b(?:survey|research|annual|progress|audit) report$|^(?:executive summary|methodology|findings)\s*:?$",
     re.IGNORECASE,
 )
+_SUMMED_UP = re.compile(
+    r"(?:工作|年度|季度|学期|活动|项目|全年)\S{0,6}总结(?:[(（][^()（）]*[)）])?$|总结如下[:：。]?$"
+)
+_GUIDE = re.compile(
+    r"(?:指南|攻略|教程|流程|须知|技巧|窍门|妙招|秘诀)(?:[(（][^()（）]*[)）])?$|\bhow to\b|\ba guide to\b"
+    r"|\b(?:\d+|five|six|seven|ten) (?:\w+ )?(?:ways|tips|tricks|reasons|rules)\b",
+    re.IGNORECASE,
+)
+_LIFE = re.compile(r"^(?:个人)?简历$|求职简历|\bcurriculum vitae\b|^r[eé]sum[eé]\b", re.IGNORECASE)
+_RELEASE = re.compile(
+    r"^(?:新品(?:发布|上市)|(?:产品|核心)(?:亮点|特点|卖点)|媒体联系)\s*(?:[:：]|$)"
+    r"|^(?:for immediate release|press contact|media contact)\b",
+    re.IGNORECASE,
+)
+_NOTES = re.compile(r"读书笔记|读后感|观后感|\bbook review\b", re.IGNORECASE)
+# What the first line of a text without any source may say that it is.
+_FIRST_LINES = (
+    (Sentence("a guide"), _GUIDE),
+    (Sentence("the account of a life"), _LIFE),
+    (Sentence("notes on a book"), _NOTES),
+)
 _PRICE = re.compile(
     r"(?:\s|[:：]|[—–…·.-]{2,})\s*[¥￥$€£]?\s*\d[\d,.]*\s*(?:元|块|美元|港元|usd|rmb|/|起|$)\S{0,4}(?:[\s，,].{0,12})?$",
     re.IGNORECASE,
@@ -172,8 +193,14 @@ def other_kind(lines: Sequence[Line], sources: int) -> str:
 
 def _unsourced(lines: Sequence[Line], head: Head, items: Sequence[Gathered]) -> str:
     """What a text is that names no source: a report, rows of prices, verse, or a story in chapters."""
-    if any(_REPORT.search(line.text) for line in lines if width(line.text) <= 60) and not head.worded:
-        return Sentence("a report")
+    short = [line.text for line in lines if line.text and width(line.text) <= 60]
+    if not head.worded:
+        if any(_REPORT.search(text) or _SUMMED_UP.search(text) for text in short):
+            return Sentence("a report")
+        if sum(_RELEASE.search(text) is not None for text in short) > 1:
+            return Sentence("a press release")
+        if kind := next((kind for kind, title in _FIRST_LINES if short and title.search(short[0])), ""):
+            return kind
     priced = sum(not item.paragraphs and _PRICE.search(item.headline) is not None for item in items)
     if priced * 3 >= len(items) * 2 > 4 and not (head.worded and head.day):
         return Sentence("a list of prices")

@@ -28,7 +28,7 @@ _LABEL_FIRST = re.compile(r"\W*[\u3400-\u9fff]{2,6}[:：]\s*")  # a word of the 
 # Weaker signs between leads: they are one only where what they part looks like leads.
 _WEAKER = (re.compile(r"\s*[|｜丨]\s*"), re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+|\s*／\s*"))
 # Signs that headlines have themselves: they part leads only where every part matches a headline.
-_WEAKEST = (re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
+_WEAKEST = (re.compile(r"(?<=[\u3400-\u9fff])/(?=[\u3400-\u9fff])"), re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003fffd]+")
 THRESHOLD = 0.42

@@ -14,6 +14,8 @@ from mailer.rendering.paste.outline import Outline
 from mailer.rendering.paste.report import Report
 
 _TAGS_BEHIND = re.compile(r"(?<=[。！？.!?”）)])\s*(?:#[^\s#\d][^\s#]{0,19}\s*)+$")
+LEAST = 3  # headlines
+_COUNTED = re.compile(r"0?(\d{1,2})\s+(\S.*)")
 _SIGN = re.compile(rf"{enumerators.SIGN}\s*(?=\w)")
 
 
@@ -69,6 +71,16 @@ def without_signs(items: list[Gathered], report: Report) -> None:
     report.add(told[0].line, "label", "sign that every text begins with left out", sign.strip())
     for item in told:
         item.paragraphs[0] = item.paragraphs[0].removeprefix(sign)
+
+
+def without_numbers(items: list[Gathered], report: Report) -> None:
+    """Leave out the number that every headline begins with, where they run on from one: of a cell of its own."""
+    counted = [_COUNTED.fullmatch(item.headline) for item in items]
+    if len(items) < LEAST or [match and int(match[1]) for match in counted] != [*range(1, len(items) + 1)]:
+        return
+    report.add(items[0].line, "number", "numbers that every headline begins with left out", items[0].headline)
+    for item, match in zip(items, counted, strict=True):
+        item.headline = match[2] if match else item.headline
 
 
 def without_tags(items: list[Gathered], report: Report) -> None:

@@ -6,11 +6,13 @@ import itertools
 import re
 from bisect import bisect
 
+from mailer.model.columns import width
 from mailer.rendering.paste import dates, grammar, leads, shapes, sources, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line, blocks_of
 from mailer.rendering.paste.outline import Outline
 
+TITLE = 24  # columns of a section's title
 _HIDDEN = re.compile(r"(\d{1,2})[.．](\d.*)")
 
 
@@ -75,14 +77,17 @@ def _beyond_marks(lines: list[Line], outline: Outline) -> None:
     for block in blocks_of(lines):
         if not (block[-1] < first or block[0] > last):
             continue
-        titled = len(block) > 1 and titles.heading(lines[block[0]].text) is not None
+        story = len(block) > 1 and width(lines[block[0]].text) > TITLE and shapes.is_text(lines[block[1]].text)
+        titled = len(block) > 1 and not story and titles.heading(lines[block[0]].text) is not None
         at = block[titled]
         text = lines[at].text
         rest = block[titled + 1 :]
-        named = tails.source_at_end(text, lenient=True) is not None and not grammar.is_saying(text)
+        ends = lines[block[-1]].text if story else text
+        named = tails.source_at_end(ends, lenient=not story) is not None and not grammar.is_saying(text)
         named = named and leads.SEPARATOR.search(text) is None
         texts = all(shapes.is_text(lines[i].text) for i in rest)
-        if named and texts and (titled or rest) and not any(_is_of_page(lines[i].text) for i in block):
+        of_page = any(_is_of_page(lines[i].text) for i in (block[:1] if story else block))
+        if named and texts and (titled or rest) and not of_page:
             _take(lines, outline, at, block[0] if titled else None)
 
 
