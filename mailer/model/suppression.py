@@ -191,16 +191,16 @@ def _points(facts: Iterable[Fact], readings: Sequence[datetime], policy: Policy,
     return points
 
 
+_UNCOUNTED = {
+    Fault.SENDER: Sentence("the refusal is about us, not about the reader"),
+    Fault.MESSAGE: Sentence("the refusal is about the message, not about the reader"),
+    Fault.NETWORK: Sentence("the network's or a server's trouble"),
+}
+_NOT_YET, _CLEAN = Sentence("counted; not enough yet to stop"), Sentence("nothing counts against this reader")
+
+
 def _nothing(facts: Sequence[Fact]) -> Sentence:
-    if not facts:
-        return Sentence("nothing counts against this reader")
-    fault = FAULT[facts[-1].family]
-    about = {
-        Fault.SENDER: Sentence("the refusal is about us, not about the reader"),
-        Fault.MESSAGE: Sentence("the refusal is about the message, not about the reader"),
-        Fault.NETWORK: Sentence("the network's or a server's trouble"),
-    }
-    return about.get(fault, Sentence("counted; not enough yet to stop"))
+    return _UNCOUNTED.get(FAULT[facts[-1].family], _NOT_YET) if facts else _CLEAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,12 +134,6 @@ def test_a_finding_keeps_what_an_error_says_and_lets_the_error_go() -> None:
     assert told.said(ZH) == "无法读取（no such device）"
 
 
-def test_words_that_are_one_in_english_are_told_apart_by_their_context() -> None:
-    assert word("subscriber", "pending") == Sentence("pending") == "pending"
-    assert [one.said(ZH) for one in (word("subscriber", "pending"), Sentence("pending"))] == ["待确认", "待发"]
-    assert word("subscriber", "a word of nobody's").said(ZH) == "a word of nobody's"
-
-
 def test_errors_are_counted_in_words() -> None:
     assert [counted_errors(count).said(ZH) for count in (1, 1200)] == ["1 个错误", "1,200 个错误"]
     assert [str(counted_errors(count)) for count in (0, 1, 1200)] == ["0 errors", "1 error", "1,200 errors"]
