@@ -5,33 +5,43 @@ What its claim held is uncertain by then, waits to be sent again, or is another 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, case, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from mailer.model.delivery import State
-from mailer.store.bulk import among, batch, one_of
+from mailer.store.bulk import among
 from mailer.store.issues import edition_now
-from mailer.store.schema import attempts, deliveries, issues
+from mailer.store.schema import deliveries, issues
+
+TOO_LATE = "a relay had taken the message by then: this reader has it"  # the cause of who was set aside nevertheless
 
 
-def accepted_before(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
-    """Of these deliveries those whose acceptance stands in the log: by a claim that nobody had waited for."""
-    if not delivery_ids:
-        return set()
-    a = attempts.c
-    ids = batch(conn, delivery_ids)
-    mine = one_of(conn.dialect.name, a.delivery_id, literal(ids, Text))
-    return set(conn.execute(select(a.delivery_id).where(mine, a.state == State.ACCEPTED)).scalars())
+def take_taken(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
+    """Whom a relay has taken a message for has it, whatever was made of him meanwhile: he is accepted.
 
-
-def take_back_taken(conn: Connection, claim_id: int, delivery_ids: Sequence[int]) -> None:
-    """Put what waits to be sent again, or was refused then, under the claim that has seen the relay take it."""
+    Also where another claim holds him by now, or could not tell what became of it. Who was cancelled or suppressed stays
+    so, and it is said why that came too late. The rows are locked first, so that nobody gives one back unseen.
+    """
     d, mine = deliveries.c, among(conn, delivery_ids)
-    conn.execute(update(deliveries).where(mine, d.state == State.FAILED).values(state=State.PENDING))
-    back = {"state": State.ATTEMPTING, "claim_id": claim_id, "tries": _uncounted()}
-    conn.execute(update(deliveries).where(mine, d.state.in_((State.PENDING, State.DEFERRED))).values(**back))
+    states: dict[str, list[int]] = defaultdict(list)
+    for number, state in conn.execute(select(d.id, d.state).where(mine).order_by(d.id).with_for_update()):
+        states[state].append(number)
+    if states[State.FAILED]:
+        _move(conn, states[State.FAILED], state=State.PENDING)
+    if waiting := [*states[State.FAILED], *states[State.PENDING], *states[State.DEFERRED]]:
+        _move(conn, waiting, state=State.ATTEMPTING, claim_id=claim_id)
+    if open_still := [*waiting, *states[State.ATTEMPTING], *states[State.UNCERTAIN]]:
+        _move(conn, open_still, state=State.ACCEPTED, claim_id=claim_id, changed_at=now, cause="")
+    if set_aside := [*states[State.CANCELLED], *states[State.SUPPRESSED]]:
+        _move(conn, set_aside, cause=TOO_LATE)
+
+
+def _move(conn: Connection, delivery_ids: Sequence[int], **values: Any) -> None:
+    conn.execute(update(deliveries).where(among(conn, delivery_ids)).values(values))
 
 
 def take_back_uncertain(conn: Connection, claim_id: int, delivery_id: int) -> bool:

@@ -19,7 +19,7 @@ from mailer.store.healing import heal_heard_of
 from mailer.store.holdings import held
 from mailer.store.issues import edition_now
 from mailer.store.journal import Mark
-from mailer.store.late import accepted_before, give_back, go_on, take_back_taken, take_back_uncertain
+from mailer.store.late import give_back, go_on, take_back_uncertain, take_taken
 from mailer.store.leases import end_claim
 from mailer.store.picking import Claimed
 from mailer.store.rendered import given, rendered
@@ -48,33 +48,30 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
     """Write outcomes of one claim: the deliveries' states and a line each in the attempts log.
 
     An answer that was seen after all counts although the row has become uncertain meanwhile, and an accepted outcome
-    also when it waits again since; every other outcome counts only while the row is still this claim's, and as accepted
-    where an earlier claim has seen such an answer. False when all had been written before.
+    also when it waits again since, or is another claim's; every other outcome counts only while the row is still this
+    claim's. False when all had been written before.
     """
     if not outcomes:
         return False
     d = deliveries.c
     others = [outcome.delivery.id for outcome in outcomes if outcome.state is not State.ACCEPTED]
-    gone, taken = emptied(conn, others), accepted_before(conn, others)
-    if gone:
+    if gone := emptied(conn, others):
         outcomes = [one._replace(text="") if one.delivery.id in gone else one for one in outcomes]
     accepted = [outcome.delivery.id for outcome in outcomes if outcome.state is State.ACCEPTED]
     if accepted:
         values: dict[str, Any] = {"ids": batch(conn, accepted), "claim": claim_id, "now": to_millis(now)}
         if _accept(conn).run(conn, **values).rowcount < len(accepted):
-            take_back_taken(conn, claim_id, accepted)
-            _accept(conn).run(conn, **values)
+            take_taken(conn, claim_id, accepted, now)
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
             counts = outcome.state in {State.FAILED, State.UNCERTAIN} or (
                 outcome.state is State.DEFERRED and not outcome.throttled
             )
             said = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
-            known = outcome.delivery.id in taken
             values = {
-                "state": State.ACCEPTED if known else outcome.state,
+                "state": outcome.state,
                 "changed_at": now,
-                "cause": "" if known else said,
+                "cause": said,
                 "tries": d.tries + (1 if counts else 0),
             }
             if outcome.due_at is not None:

@@ -80,8 +80,8 @@ def test_an_outcome_of_a_claim_that_was_taken_over_does_not_count(db: Database) 
     claim_id, rows = _claim(db, issue_id)
     db.run(ledger.take_over, claim_id, {rows[0].id: Mark.UNTOUCHED}, "died", NOW)
     newer, again = _claim(db, issue_id)
-    for late in (State.FAILED, State.ACCEPTED):
-        _record(db, claim_id, [_outcome(rows[0], late)])
+    for late in (State.FAILED, State.DEFERRED, State.UNCERTAIN, State.PENDING):
+        _record(db, claim_id, [_outcome(rows[0], late, due_at=NOW)])
         assert _states(db) == ["attempting"]
     _record(db, newer, [_outcome(again[0], State.ACCEPTED, code=250)])
     assert _states(db) == ["accepted"]
@@ -168,19 +168,65 @@ def test_an_answer_seen_after_all_counts_although_the_operator_had_it_sent_again
         assert conn.execute(select(deliveries.c.cause)).scalar_one() == ""
 
 
-@pytest.mark.parametrize("state", [State.DEFERRED, State.FAILED, State.UNCERTAIN])
-def test_what_an_earlier_claim_saw_accepted_is_accepted_however_the_attempt_after_it_ends(
+def _put_back_under_a_newer_claim(db: Database) -> tuple[int, tuple[int, list[Claimed]], tuple[int, list[Claimed]]]:
+    """An issue whose reader a first claim handed over, and a second one holds since the operator had it sent again."""
+    issue_id = _publish(db, 1)
+    first = _claim(db, issue_id)
+    db.run(ledger.take_over, first[0], None, "lost", NOW)
+    db.run(issues.retry, issue_id, State.UNCERTAIN, NOW)
+    return issue_id, first, _claim(db, issue_id)
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.DEFERRED, State.FAILED, State.UNCERTAIN])
+def test_what_an_earlier_claim_saw_accepted_stays_accepted_however_the_attempt_after_it_ends(
     db: Database, state: State
+) -> None:
+    _, (claim_id, rows), (newer, again) = _put_back_under_a_newer_claim(db)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
+    _record(db, newer, [_outcome(again[0], state, due_at=NOW, code=450, text="later")])
+    assert _states(db) == ["accepted"]
+
+
+@pytest.mark.parametrize("mark", [None, *Mark])
+def test_what_an_earlier_claim_saw_accepted_is_never_attempted_again_when_the_newer_claim_is_given_back(
+    db: Database, mark: Mark | None
+) -> None:
+    issue_id, (claim_id, rows), (newer, again) = _put_back_under_a_newer_claim(db)
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    db.run(ledger.release, newer, [again[0].id], NOW)
+    db.run(ledger.take_over, newer, None if mark is None else {again[0].id: mark}, "lost", NOW)
+    assert _states(db) == ["accepted"]
+    assert _claim(db, issue_id)[1] == []
+
+
+def test_an_answer_seen_after_all_counts_although_a_newer_claim_could_not_tell(db: Database) -> None:
+    """Or a backup was restored since, and all that waited then is uncertain."""
+    issue_id, (claim_id, rows), (newer, _) = _put_back_under_a_newer_claim(db)
+    db.run(ledger.take_over, newer, None, "lost", NOW)
+    assert _states(db) == ["uncertain"]
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert _states(db) == ["accepted"]
+    assert db.read(reports.uncertain, issue_id) == []
+
+
+@pytest.mark.parametrize("state", ["cancelled", "suppressed"])
+def test_who_was_set_aside_before_his_answer_was_seen_stays_so_and_it_is_said_that_he_has_it(
+    db: Database, state: str
 ) -> None:
     issue_id = _publish(db, 1)
     claim_id, rows = _claim(db, issue_id)
     db.run(ledger.take_over, claim_id, None, "lost", NOW)
     db.run(issues.retry, issue_id, State.UNCERTAIN, NOW)
-    newer, again = _claim(db, issue_id)
+    if state == "cancelled":
+        db.run(issues.cancel_waiting, issue_id, NOW)
+    else:
+        db.run(signups.depart, 1, NOW)
     _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
-    assert _states(db) == ["attempting"]  # what is under way cannot be called back
-    _record(db, newer, [_outcome(again[0], state, due_at=NOW, code=450, text="later")])
-    assert _states(db) == ["accepted"]
+    assert _states(db) == [state]
+    assert db.read(reports.causes, issue_id, 9) == [
+        (state, "a relay had taken the message by then: this reader has it", 1)
+    ]
 
 
 def test_a_letter_whose_answer_was_seen_after_all_does_not_go_out_once_more(db: Database) -> None:

@@ -241,7 +241,9 @@ class Witness:
             self._demand(row.sent in {None, edition}, again)
             row.sent = edition
             owner = attempt.process
-            self._demand(row.state == State.ATTEMPTING, f"{process} handed over {delivery}, which is {row.state}")
+            seen = row.state == State.ACCEPTED and row.again > 0  # its first answer, after it was claimed again
+            known = f"{process} handed over {delivery}, which is {row.state}"
+            self._demand(row.state == State.ATTEMPTING or seen, known)
             self._demand(owner == process, f"{process} handed over {delivery}, which {owner} holds")
             waited = f"{process} handed over {delivery}, which waited {attempt.waited:.1f} s"
             self._demand(attempt.waited <= OBEYED_WITHIN, waited)
