@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from mailer.errors import RestoredError, UsageError
 from mailer.model.delivery import State
 from mailer.sentence import Sentence
-from mailer.store import issues, reports, restored
+from mailer.store import issues, ledger, reports, restored
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
 
 
 def pause(db: Database, reference: str, actor: str, now: datetime) -> bool:
     """Stop an issue that is being sent; False when it is not. Raises NotFound."""
-    return _move(db, reference, ("sending",), "paused", "paused by the operator", actor, now)
+    with db.transaction() as conn:
+        issue = issues.find(conn, reference)
+        return issues.set_state(conn, issue.id, ("sending",), "paused", "paused by the operator", actor, now)
 
 
 def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
-    """Go on with a paused issue; False when it is not paused. Raises NotFound."""
-    return _move(db, reference, ("paused",), "sending", "", actor, now)
+    """Go on with a paused issue; False when it is not paused. Raises NotFound.
+
+    What became uncertain while it was paused is sent again where its policy says so.
+    """
+    with db.transaction() as conn:
+        issue = issues.find(conn, reference)
+        if not issues.set_state(conn, issue.id, ("paused",), "sending", "", actor, now):
+            return False
+        ledger.repeat_uncertain(conn, now)
+        return True
 
 
 def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int = 0) -> int | None:
@@ -89,11 +99,3 @@ def may_be_published_again(db: Database, reference: str) -> bool:
 def knows(db: Database, slug: str) -> bool:
     """Whether the database has an issue of this slug."""
     return db.read(issues.exists, slug)
-
-
-def _move(
-    db: Database, reference: str, before: Sequence[str], after: str, cause: str, actor: str, now: datetime
-) -> bool:
-    with db.transaction() as conn:
-        issue = issues.find(conn, reference)
-        return issues.set_state(conn, issue.id, before, after, cause, actor, now)

@@ -14,7 +14,7 @@ from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.running import Sendable
-from mailer.store.schema import issues, subscribers
+from mailer.store.schema import deliveries, issues, subscribers
 from mailer.store.suppressions import Suppression
 
 WORKER = Worker("w1", "host", 1, "boot")
@@ -56,6 +56,24 @@ def test_who_left_or_is_suppressed_does_not_get_what_is_tried_again(db: Database
         bounced = [Suppression(match_key=f"r{number}@example.com", reason="bounce") for number in (1, 4)]
         suppressions.suppress(conn, bounced, NOW)
     assert control.left_out(db, "214", NOW) == 2
+
+
+@pytest.mark.parametrize(("policy", "after"), [("at_least_once", "pending"), ("at_most_once", "uncertain")])
+def test_what_was_uncertain_while_its_issue_was_paused_is_sent_again_by_its_policy_when_it_goes_on(
+    db: Database, policy: str, after: str
+) -> None:
+    """A relay that answers nobody pauses the issue itself, in the transaction that names them uncertain."""
+    issue_id = _sent(db, State.UNCERTAIN, State.ACCEPTED, policy=policy)
+    for time in range(2):
+        control.pause(db, "214", "op", NOW)
+        db.run(ledger.repeat_uncertain, NOW)
+        assert db.read(ledger.counts, issue_id)["uncertain"] == 1
+        control.resume(db, "214", "op", NOW)
+        assert db.read(ledger.counts, issue_id)[after] == 1
+        if time == 0:  # once, and never more
+            with db.transaction() as conn:
+                conn.execute(update(deliveries).where(deliveries.c.state == "pending").values(state="uncertain"))
+            after = "uncertain"
 
 
 def test_an_issue_is_overdue_from_its_deadline_on(db: Database) -> None:
