@@ -136,7 +136,7 @@ def correct(
     with db.transaction() as conn:
         if restored.is_behind(conn, claim):
             raise RestoredError
-        known = issues.find_identity(conn, identity)
+        known = issues.find_identity(conn, identity, hold=True)
         if known is None:
             what = "issue %(issue)s has not been published yet; leave out --correct"
             raise PublishError(Sentence(what, issue=identity))

@@ -15,6 +15,7 @@ from mailer.model.delivery import State
 from mailer.model.issue import Image
 from mailer.sentence import Sentence
 from mailer.store import images
+from mailer.store.bulk import among
 from mailer.store.schema import deliveries, editions, events, issues
 
 
@@ -181,9 +182,13 @@ def by_id(conn: Connection, issue_id: int) -> KnownIssue:
     return KnownIssue(*conn.execute(select(*_KNOWN).where(issues.c.id == issue_id)).one())
 
 
-def find_identity(conn: Connection, identity: str) -> KnownIssue | None:
-    """The issue of a file, by its number or date: a club has one newsletter, whatever a file calls it."""
-    row = conn.execute(select(*_KNOWN).where(issues.c.identity == identity)).first()
+def find_identity(conn: Connection, identity: str, *, hold: bool = False) -> KnownIssue | None:
+    """The issue of a file, by its number or date: a club has one newsletter, whatever a file calls it.
+
+    `hold` lets nobody claim of it, or give back to it, before this transaction ends.
+    """
+    query = select(*_KNOWN).where(issues.c.identity == identity)
+    row = conn.execute(query.with_for_update(key_share=True) if hold else query).first()
     return KnownIssue(*row) if row else None
 
 
@@ -264,8 +269,22 @@ def never_tried(counted: int = 0) -> ColumnElement[bool]:
     return and_(d.tries <= counted, d.repeats == 0, d.deferred_at.is_(None))
 
 
+def hold_editions(conn: Connection, delivery_ids: Sequence[int]) -> None:
+    """Have a correction of these deliveries' issues come before this statement, or after the whole transaction.
+
+    Else who is given back meanwhile would be seen by neither. SQLite lets one write at a time.
+    """
+    if conn.dialect.name == "postgresql":
+        theirs = select(deliveries.c.issue_id).where(among(conn, delivery_ids))
+        those = select(issues.c.id).where(issues.c.id.in_(theirs))
+        conn.execute(those.order_by(issues.c.send_at, issues.c.id).with_for_update(read=True))
+
+
 def edition_now(counted: int = 0) -> ColumnElement[int]:
-    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before."""
+    """The edition for a delivery that waits again: corrected while it was claimed, unless it was attempted before.
+
+    In a statement after `hold_editions`.
+    """
     d, had, newer = deliveries.c, editions.alias("had"), editions.alias("newer")
     newest = (
         select(func.max(newer.c.id))

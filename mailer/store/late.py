@@ -23,8 +23,8 @@ TOO_LATE = "a relay had taken the message by then: this reader has it"  # the ca
 def take_taken(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:
     """Whom a relay has taken a message for has it, whatever was made of him meanwhile: he is accepted.
 
-    Also where another claim holds him by now, or could not tell what became of it. Who was cancelled or suppressed stays
-    so, and it is said why that came too late. The rows are locked first, so that nobody gives one back unseen.
+    Also where another claim holds him by now, or could not tell what became of it. Who was cancelled or suppressed
+    stays so, and it is said that he has it. The rows are locked first, so that nobody gives one back unseen.
     """
     d, mine = deliveries.c, among(conn, delivery_ids)
     states: dict[str, list[int]] = defaultdict(list)
@@ -63,11 +63,11 @@ def _uncounted() -> ColumnElement[int]:
 
 
 def go_on(conn: Connection, delivery_ids: Sequence[int]) -> None:
-    """Send an issue again that had finished, where one of these waits for it after all."""
+    """Send an issue again that has finished, or is about to, where one of these waits for it after all."""
     d = deliveries.c
     waits = select(d.issue_id).where(among(conn, delivery_ids), d.state.in_((State.PENDING, State.DEFERRED)))
-    finished = (issues.c.id.in_(waits), issues.c.state == "finished")
-    conn.execute(update(issues).where(*finished).values(state="sending", finished_at=None))
+    theirs = (issues.c.id.in_(waits), issues.c.state.in_(("sending", "finished")))
+    conn.execute(update(issues).where(*theirs).values(state="sending", finished_at=None))
 
 
 def give_back(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: datetime) -> None:

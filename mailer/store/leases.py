@@ -103,12 +103,13 @@ def _latest(database: str) -> Select[Any]:
     return select(func.max(claims.c.id))
 
 
-def end_claim(conn: Connection, claim_id: int, now: datetime) -> bool:
-    """Close a claim; False when it had been closed before (somebody took over)."""
-    changed = conn.execute(
-        update(claims).where(claims.c.id == claim_id, claims.c.ended_at.is_(None)).values(ended_at=now)
-    )
-    return changed.rowcount == 1
+def end_claim(conn: Connection, claim_id: int, now: datetime, leased_until: datetime | None = None) -> bool:
+    """Close a claim; False when it had been closed before (somebody took over), or was renewed since `leased_until`."""
+    c = claims.c
+    which = [c.id == claim_id, c.ended_at.is_(None)]
+    if leased_until is not None:
+        which.append(c.leased_until == leased_until)
+    return conn.execute(update(claims).where(*which).values(ended_at=now)).rowcount == 1
 
 
 def end_claims(conn: Connection, claim_ids: Sequence[int], now: datetime) -> None:

@@ -17,7 +17,7 @@ from mailer.model.delivery import Phase, State
 from mailer.store.bulk import among, append, batch, one_of
 from mailer.store.healing import heal_heard_of
 from mailer.store.holdings import held
-from mailer.store.issues import edition_now
+from mailer.store.issues import edition_now, hold_editions
 from mailer.store.journal import Mark
 from mailer.store.late import give_back, go_on, take_back_uncertain, take_taken
 from mailer.store.leases import end_claim
@@ -143,6 +143,7 @@ def release(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now: d
     """
     if not delivery_ids:
         return
+    hold_editions(conn, delivery_ids)
     values = {"ids": batch(conn, delivery_ids), "claim": claim_id, "now": to_millis(now)}
     if _release(conn, False).run(conn, **values).rowcount < len(delivery_ids):
         give_back(conn, claim_id, delivery_ids, now)
@@ -164,13 +165,20 @@ def _release(database: str, tried: bool) -> Update:
     )
 
 
-def take_over(conn: Connection, claim_id: int, marks: dict[int, Mark] | None, cause: str, now: datetime) -> bool:
+def take_over(
+    conn: Connection,
+    claim_id: int,
+    marks: dict[int, Mark] | None,
+    cause: str,
+    now: datetime,
+    leased_until: datetime | None = None,
+) -> bool:
     """End a dead worker's claim and give each of its deliveries the state its journal proves.
 
-    `marks` None: no journal can be believed, so everything not recorded is uncertain. False when another
-    worker was faster.
+    `marks` None: no journal can be believed, so everything not recorded is uncertain. False when another worker was
+    faster, or its own, which has renewed the lease since it was seen to end at `leased_until`.
     """
-    if not end_claim(conn, claim_id, now):
+    if not end_claim(conn, claim_id, now, leased_until):
         return False
     relay: str = conn.execute(select(claims.c.relay).where(claims.c.id == claim_id)).scalar_one()
     if marks is None:
@@ -220,6 +228,7 @@ def _lose(conn: Connection, claim_id: int, ids: Sequence[int], now: datetime) ->
     """A worker died while composing these; after the third such death one is quarantined."""
     if not ids:
         return
+    hold_editions(conn, ids)
     d = deliveries.c
     last = d.losses + 1 >= MAX_LOSSES
     conn.execute(

@@ -4,10 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.cast import NOW, later, publish, reader
 
+from mailer.flows.dispatch import books as book_keeping
 from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal
 from mailer.flows.dispatch.books import HESITANT_SECONDS, Books
 from mailer.mail.reply import Reply
@@ -176,3 +178,34 @@ def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Data
 def test_where_nothing_is_limited_nothing_is_charged(db: Database, books: Books) -> None:
     _answered(books, [_batch(books, 6)], TAKEN)
     assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 1000
+
+
+def test_a_claim_renewed_at_the_moment_somebody_takes_over_stays_its_workers(
+    db: Database, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage of the database all leases have run out, and who renews and who takes over come at once."""
+    batch = _batch(books, 3)
+    other = Books(
+        db=db,
+        composer=lambda conn, rows: lambda row: Outgoing(row.address, "token", ()),
+        record_refusals=lambda conn, refusals, now: None,
+        clock=lambda: later(seconds=301 + 200),
+        worker=Worker("w2", "elsewhere", 1, "boot"),
+        journal_folder=tmp_path / "elsewhere",
+        monotonic=lambda: 200.0,
+    )
+    look = book_keeping._is_orphaned
+
+    def look_and_be_overtaken(*seen: Any) -> bool:
+        found = look(*seen)
+        assert books.write(Page(), {batch.id: batch}).held == {batch.id}
+        return found
+
+    monkeypatch.setattr(book_keeping, "_is_orphaned", look_and_be_overtaken)
+    monkeypatch.setattr(books, "_clock", lambda: later(seconds=301 + 200))
+    assert other.inherit(()) == []
+    assert books.write(Page(), {batch.id: batch}).held == {batch.id}
+    monkeypatch.setattr(book_keeping, "_is_orphaned", look)
+    monkeypatch.setattr(other, "_clock", lambda: later(seconds=301 + 400))
+    assert [one.uncertain for one in other.inherit(())] == [3]
+    assert books.write(Page(), {batch.id: batch}).held == set()

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, update
+from support.databases import waits_for_a_lock
 
 from mailer.flows.apply import Apply, Form
 from mailer.flows.join import Join, Outcome
@@ -59,13 +60,6 @@ def outbox(db: Database) -> list[Any]:
     with db.reading() as conn:
         query = select(deliveries.c.id, letters.c.kind, deliveries.c.address, letters.c.expires_at)
         return list(conn.execute(query.join(letters, letters.c.id == deliveries.c.letter_id).order_by(deliveries.c.id)))
-
-
-def waits_for_a_lock(db: Database) -> bool:
-    """Whether somebody on this PostgreSQL database waits for somebody else to commit."""
-    with db.reading() as conn:
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return conn.execute(text(waiting)).first() is not None
 
 
 def test_a_reader_whose_address_failed_is_let_back_by_a_new_opt_in(db: Database, join: Join, clock: Clock) -> None:

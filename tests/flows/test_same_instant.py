@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select
+from support.databases import waits_for_a_lock
 
 from mailer.flows import subscribers as people
 from mailer.flows.apply import Apply, Form
@@ -30,7 +31,7 @@ from mailer.store import subscribers
 from mailer.store.engine import Database
 from mailer.store.schema import consents, deliveries, letters, metadata
 
-from .test_join import KEYRING, LINKS, NOW, VISIT, Clock, waits_for_a_lock, write
+from .test_join import KEYRING, LINKS, NOW, VISIT, Clock, write
 
 pytestmark = pytest.mark.postgres
 LIMITS = Limits(per_address_day=99, per_address_month=99, per_client_hour=0, per_domain_hour=0, total_hour=0)

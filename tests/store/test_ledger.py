@@ -321,6 +321,19 @@ def test_a_journal_gives_each_delivery_of_a_dead_worker_the_state_it_proves(db: 
     assert not db.run(ledger.take_over, claim_id, marks, "again", NOW)
 
 
+@pytest.mark.parametrize("renewed", [True, False])
+def test_a_claim_renewed_since_somebody_looked_is_not_taken_over(db: Database, renewed: bool) -> None:
+    """After an outage of the database all leases have run out, and who renews and who takes over come at once."""
+    issue_id = _publish(db, 1)
+    claim_id, _ = _claim(db, issue_id)
+    (seen,) = db.read(leases.open_claims)
+    if renewed:
+        assert db.run(leases.renew, [claim_id], later(minutes=9)) == {claim_id}
+    assert db.run(ledger.take_over, claim_id, None, "lost", later(minutes=3), seen.leased_until) is not renewed
+    assert _states(db) == ["attempting" if renewed else "uncertain"]
+    assert db.run(leases.renew, [claim_id], later(minutes=9)) == ({claim_id} if renewed else set())
+
+
 def test_without_a_journal_all_that_was_not_recorded_is_uncertain(db: Database) -> None:
     issue_id = _publish(db, 3)
     claim_id, rows = _claim(db, issue_id)

@@ -1,14 +1,17 @@
-"""PostgreSQL databases for tests: one that is gone at the end, and one that is emptied for each test."""
+"""PostgreSQL databases for tests: gone at the end, or emptied for each test; two who meet in one."""
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
+
+from mailer.store.engine import Database
 
 _SHAPE = """
 SELECT string_agg(what, ' ' ORDER BY what) FROM (
@@ -101,3 +104,30 @@ class Reused:
         with engine.begin() as connection:
             yield connection
         engine.dispose()
+
+
+def waits_for_a_lock(db: Database) -> bool:
+    """Whether somebody on this PostgreSQL database waits for somebody else to commit."""
+    with db.reading() as conn:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return conn.execute(text(waiting)).first() is not None
+
+
+def meet(db: Database, first: Callable[[Connection], object], second: Callable[[], object]) -> None:
+    """Let the second go on while the first has written and not committed, until it is done or waits for the first."""
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            second()
+        except Exception as error:
+            failures.append(error)
+
+    other = threading.Thread(target=work)
+    with db.transaction() as conn:
+        first(conn)
+        other.start()
+        while other.is_alive() and not waits_for_a_lock(db):
+            other.join(0.01)
+    other.join()
+    assert failures == []

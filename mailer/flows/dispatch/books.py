@@ -209,8 +209,6 @@ class Books:
             now = self._set_clock(conn)
             ours = leases.renew(conn, batches, now + LEASE)
             new = {claim_id for claim_id, ended in outcomes.items() if ledger.record(conn, claim_id, ended, now)}
-            for claim_id, ids in returned.items():
-                ledger.release(conn, claim_id, ids, now)
             paused = {
                 issue_id: cause for issue_id, cause in page.pauses.items() if running.pause(conn, issue_id, cause, now)
             }
@@ -219,6 +217,8 @@ class Books:
                 before = running.paused(conn)
                 self._record_refusals(conn, refusals, now)  # too many of them pause an issue as well
                 paused |= {issue_id: why for issue_id, why in running.paused(conn).items() if issue_id not in before}
+            for claim_id, ids in returned.items():  # behind what may pause an issue: two who share one cannot both
+                ledger.release(conn, claim_id, ids, now)
             if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
                 ledger.repeat_uncertain(conn, now)
             leases.end_claims(conn, done, now)
@@ -290,10 +290,10 @@ class Books:
     def _settle(self, claim: OpenClaim, journal: Path | None, now: datetime) -> Inherited | None:
         """Take over a dead worker's claim; None when somebody else did."""
         marks = journals.read(journal, claim.id) if journal else None
-        cause = f"worker {claim.worker} {'died after handing it over' if journal else 'was lost with its claim'}"
+        cause = f"worker {claim.worker} {'was lost with its claim' if marks is None else 'died after handing it over'}"
         with self._db.transaction() as conn:
             under_way = held(conn, claim.id)
-            if not ledger.take_over(conn, claim.id, marks, cause, now):
+            if not ledger.take_over(conn, claim.id, marks, cause, now, claim.leased_until):
                 return None
             begun = under_way if marks is None else [number for number in under_way if marks.get(number) in BEGUN]
             budgets.charge(conn, claim.relay, begun, now)

@@ -1,0 +1,113 @@
+"""Two transactions of a send at the same moment on PostgreSQL: whoever commits first, the contract holds afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+from support.cast import NOW, claim, new_edition, publish, reader
+from support.databases import meet
+
+from mailer.model.delivery import Phase, State
+from mailer.store import issues, leases, ledger, running
+from mailer.store.engine import Database
+from mailer.store.journal import Mark
+from mailer.store.leases import Worker
+from mailer.store.ledger import Outcome
+from mailer.store.picking import Claimed
+from mailer.store.running import Sendable
+from mailer.store.schema import deliveries
+
+WORKER = Worker("w1", "host", 1, "boot")
+LEASE = timedelta(seconds=120)
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.parametrize("db_url", ["postgresql"], indirect=True),
+    pytest.mark.parametrize("turned", [False, True]),
+]
+Step = Callable[[Connection], object]
+
+
+def _claimed(db: Database) -> tuple[int, int, Claimed]:
+    """An issue for one reader, a claim on him, and what it says of him."""
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        issue_id = publish(conn)
+        return issue_id, *_claim(conn, issue_id)
+
+
+def _claim(conn: Connection, issue_id: int) -> tuple[int, Claimed]:
+    claim_id = leases.open_claim(conn, WORKER, "", NOW, LEASE, "main")
+    (row,) = claim(conn, claim_id, Sendable(issue_id), 9, NOW)
+    return claim_id, row
+
+
+def _meet(db: Database, first: Step, second: Step, turned: bool) -> None:
+    if turned:
+        first, second = second, first
+    meet(db, first, lambda: db.run(second))
+
+
+def _outcome(row: Claimed, state: State) -> Outcome:
+    return Outcome(row, state, NOW, "main", Phase.DOT, 250 if state is State.ACCEPTED else 450, due_at=NOW)
+
+
+def _state(db: Database) -> str:
+    with db.reading() as conn:
+        return str(conn.execute(select(deliveries.c.state)).scalar_one())
+
+
+def test_who_was_taken_is_not_given_back_while_that_is_written(db: Database, turned: bool) -> None:
+    issue_id, claim_id, row = _claimed(db)
+    with db.transaction() as conn:
+        ledger.take_over(conn, claim_id, None, "lost", NOW)
+        issues.retry(conn, issue_id, State.UNCERTAIN, NOW)
+        newer, _ = _claim(conn, issue_id)
+
+    def take(conn: Connection) -> None:
+        ledger.record(conn, claim_id, [_outcome(row, State.ACCEPTED)], NOW)
+
+    def give_back(conn: Connection) -> None:
+        ledger.release(conn, newer, [row.id], NOW)
+
+    _meet(db, take, give_back, turned)
+    assert _state(db) == "accepted"
+
+
+def test_an_issue_that_finishes_while_a_late_no_is_written_goes_on(db: Database, turned: bool) -> None:
+    _, claim_id, row = _claimed(db)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+
+    def say_no(conn: Connection) -> None:
+        ledger.record(conn, claim_id, [_outcome(row, State.DEFERRED)], NOW)
+
+    _meet(db, say_no, lambda conn: running.finish_issues(conn, NOW), turned)
+    assert _state(db) == "deferred"
+    assert db.read(issues.find, "214").state == "sending"
+
+
+@pytest.mark.parametrize("how", ["released", "released late", Mark.UNTOUCHED, Mark.COMPOSING])
+def test_who_is_given_back_while_a_correction_is_written_gets_the_corrected_text(
+    db: Database, how: str | Mark, turned: bool
+) -> None:
+    issue_id, claim_id, row = _claimed(db)
+    if how == "released late":
+        db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    new: list[int] = []
+
+    def correct(conn: Connection) -> None:
+        issues.find_identity(conn, "214", hold=True)
+        new.append(issues.add_edition(conn, issue_id, new_edition(), NOW))
+        issues.correct(conn, issue_id, {"en": new[0]}, NOW)
+
+    def give_back(conn: Connection) -> None:
+        if isinstance(how, Mark):
+            ledger.take_over(conn, claim_id, {row.id: how}, "died", NOW)
+        else:
+            ledger.release(conn, claim_id, [row.id], NOW)
+
+    _meet(db, correct, give_back, turned)
+    with db.transaction() as conn:
+        assert [_claim(conn, issue_id)[1].edition_id] == new
