@@ -26,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_ONLY = "mailer_read_only"
+SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # else each statement has its own moment
 ASK_SECONDS = 0.005  # between two questions whether SQLite is free
 
 
@@ -94,7 +95,7 @@ class Database:
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
         with self.engine.connect() as plain:
-            connection = plain.execution_options(**{READ_ONLY: True})
+            connection = plain.execution_options(**{READ_ONLY: True} | ({} if self.is_sqlite else SNAPSHOT))
             with connection.begin():
                 yield connection
 

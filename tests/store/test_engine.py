@@ -122,6 +122,24 @@ def test_a_lock_that_stays_taken_is_named(db_url: str) -> None:
     other.close()
 
 
+def test_all_that_is_read_in_one_transaction_is_of_one_moment(db: Database) -> None:
+    def names(conn: Connection) -> list[str]:
+        return list(conn.execute(select(subscribers.c.name)).scalars())
+
+    db.run(reader, "alice@example.com")
+    with db.reading() as conn:
+        assert names(conn) == [""]
+        db.run(_change)
+        assert names(conn) == [""]
+    assert db.read(names) == ["changed"]
+    if not db.is_sqlite:  # who writes is told what others have written
+        with db.transaction() as conn:
+            assert names(conn) == ["changed"]
+            db.run(reader, "bob@example.com")
+            assert names(conn) == ["changed", ""]
+
+
+
 @ON_POSTGRES
 def test_reading_may_stand_still(db_url: str) -> None:
     database = Database(db_url, still_seconds=0.2)

@@ -259,8 +259,9 @@ class Witness:
         """A transaction ended for the process: with a result, or with an exception."""
         self.in_flight[process] -= handed
         row = self.rows.get(delivery)
-        if row is not None and row.claim in row.attempts and result is not None:
-            row.attempts[row.claim].answered = result.reply is not None or result.phase is not Phase.DOT
+        own = [attempt for attempt in row.attempts.values() if attempt.process == process] if row is not None else []
+        if own and result is not None:  # others may hold it by now
+            own[-1].answered = result.reply is not None or result.phase is not Phase.DOT
 
     def took(self, delivery: int, edition: int | None) -> None:
         """A relay took a message for good."""
