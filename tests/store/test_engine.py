@@ -139,7 +139,6 @@ def test_all_that_is_read_in_one_transaction_is_of_one_moment(db: Database) -> N
             assert names(conn) == ["changed", ""]
 
 
-
 @ON_POSTGRES
 def test_reading_may_stand_still(db_url: str) -> None:
     database = Database(db_url, still_seconds=0.2)

@@ -157,15 +157,15 @@ class Witness:
                 row.ended.append((claim or 0, new))
         if new == State.UNCERTAIN and old == State.ATTEMPTING:
             self._uncertain(raw, delivery, row, claim or 0, cause)
-        if (old, new) == (State.UNCERTAIN, State.PENDING) and not self._given_back(row, was_claim):
+        if (old, new) == (State.UNCERTAIN, State.PENDING) and not self._knows_better(row, was_claim):
             row.again += 1
             if CURRENT.get() is not None:  # not the operator
                 may = issue is None or issue in self.at_least_once
                 self._demand(may and repeats == 1, f"{delivery} was uncertain and is sent again: {repeats} repeats")
 
     @staticmethod
-    def _given_back(row: Row, claim: int | None) -> bool:
-        """Whether a process gives back what it held itself until another took it over: unsent, or refused."""
+    def _knows_better(row: Row, claim: int | None) -> bool:
+        """Whether a process tells of what it held itself until another took it over: unsent, or answered."""
         process, attempt = CURRENT.get(), row.attempts.get(claim or 0)
         if process is None or attempt is None:
             return False
@@ -176,8 +176,8 @@ class Witness:
         if process is None:  # reconcile names what may have gone out
             return
         assert claim is not None
-        if (before := row.attempts.get(claim)) is not None and before.answered and before.process == process.name:
-            row.claim = claim  # it was to be sent again, and the answer was seen after all
+        if self._knows_better(row, claim):
+            row.claim = claim  # it was uncertain or to be sent again, and who held it knows better after all
             return
         self._demand(
             claim > max(row.attempts, default=0), f"{delivery}: claim {claim} is no greater than an earlier one"
