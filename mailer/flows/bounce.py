@@ -257,7 +257,8 @@ def _of_nobody(conn: Connection, mail_id: int, reading: Reading, probe: Found | 
 
 def _depart(conn: Connection, delivery: Any, source: str, now: datetime) -> Verdict:
     if delivery.subscriber_id is not None and signups.depart(conn, delivery.subscriber_id, now):
-        consents.append(conn, delivery.subscriber_id, Step("withdrawn", source=source), now)
+        step = Step("withdrawn", source=source, detail=signups.issue_slug(conn, delivery.id))
+        consents.append(conn, delivery.subscriber_id, step, now)
     return Verdict(Action.RECORD, "opt-out", Sentence("the reader asked for no more mail"))
 
 

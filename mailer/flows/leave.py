@@ -69,7 +69,8 @@ class Leave:
         if state == State.UNCERTAIN:
             heal(conn, delivery_id, "an unsubscribe", now)
         if signups.depart(conn, subscriber_id, now):
-            step = Step("withdrawn", source=source, client=truncated(client), user_agent=user_agent[:200])
+            by = {"source": source, "client": truncated(client), "user_agent": user_agent[:200]}
+            step = Step("withdrawn", **by, detail=signups.issue_slug(conn, delivery_id))
             consents.append(conn, subscriber_id, step, now)
         return True
 

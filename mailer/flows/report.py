@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from mailer.errors import NotFound
 from mailer.mail.wire import WirePieces
@@ -104,22 +104,25 @@ class Progress:
 
 def audit(db: Database, reference: str) -> Audit:
     """The accounting of an issue in one snapshot. Raises NotFound."""
-    with db.reading() as conn:
-        issue = issues.find(conn, reference)
-        return Audit(
-            issue,
-            ledger.counts(conn, issue.id),
-            reports.excluded(conn, issue.id),
-            reports.uncertain(conn, issue.id),
-            reports.causes(conn, issue.id, 10),
-        )
+    return db.read(_audit, reference)
+
+
+def _audit(conn: Connection, reference: str) -> Audit:
+    issue = issues.find(conn, reference)
+    return Audit(
+        issue,
+        ledger.counts(conn, issue.id),
+        reports.excluded(conn, issue.id),
+        reports.uncertain(conn, issue.id),
+        reports.causes(conn, issue.id, 10),
+    )
 
 
 def report(db: Database, reference: str, zone: ZoneInfo) -> Report:
-    """The report of an issue, days counted in `zone`. Raises NotFound."""
-    accounting = audit(db, reference)
-    issue_id = accounting.issue.id
+    """The report of an issue in one snapshot, days counted in `zone`. Raises NotFound."""
     with db.reading() as conn:
+        accounting = _audit(conn, reference)
+        issue_id = accounting.issue.id
         first, last = reports.span(conn, issue_id)
         came = reports.bounces_by_day(conn, issue_id)
         days = Counter(at.astimezone(zone).date().isoformat() for at, _ in came)
@@ -218,7 +221,7 @@ def slowed(db: Database, now: datetime) -> list[Slowed]:
     return db.read(budgets.slowed, now)
 
 
-def _progress(conn: Any, issue: KnownIssue, now: datetime) -> Progress:
+def _progress(conn: Connection, issue: KnownIssue, now: datetime) -> Progress:
     counts = ledger.counts(conn, issue.id)
     if issue.state != "sending":
         return Progress(issue, counts, 0.0, None, None)

@@ -22,6 +22,7 @@ from mailer.store.schema import (
     deliveries,
     editions,
     exclusions,
+    issues,
     subscribers,
 )
 from mailer.store.suppressions import is_suppressed
@@ -166,17 +167,12 @@ def span(conn: Connection, issue_id: int) -> tuple[datetime | None, datetime | N
 
 
 def left_because_of(conn: Connection, issue_id: int) -> int:
-    """How many readers left by a link of this issue."""
-    return conn.execute(
-        select(func.count())
-        .select_from(consents)
-        .where(
-            consents.c.action == "withdrawn",
-            consents.c.subscriber_id.in_(select(deliveries.c.subscriber_id).where(deliveries.c.issue_id == issue_id)),
-            consents.c.at
-            >= select(func.min(deliveries.c.changed_at)).where(deliveries.c.issue_id == issue_id).scalar_subquery(),
-        )
-    ).scalar_one()
+    """How many readers left by a link of this issue, or by a mail or a report that it brought."""
+    c = consents.c
+    his = select(deliveries.c.subscriber_id).where(deliveries.c.issue_id == issue_id)
+    slug = select(issues.c.slug).where(issues.c.id == issue_id).scalar_subquery()
+    by_it = (c.action == "withdrawn", c.detail == slug, c.subscriber_id.in_(his))
+    return conn.execute(select(func.count(func.distinct(c.subscriber_id))).where(*by_it)).scalar_one()
 
 
 def proof(conn: Connection, issue_id: int) -> Iterator[Row[Any]]:

@@ -130,7 +130,7 @@ consents = Table(
     Column("source", Text, nullable=False, server_default=""),  # page, file, operator, "one-click", "mailto" ...
     Column("client", Text, nullable=False, server_default=""),  # truncated client address
     Column("user_agent", Text, nullable=False, server_default=""),
-    Column("detail", Text, nullable=False, server_default=""),  # a reason given, an issue that brought him
+    Column("detail", Text, nullable=False, server_default=""),  # a reason given, an issue that brought or lost him
 )
 
 applications = Table(

@@ -1,18 +1,22 @@
 """The operator's hand on a send, and what the reports say of it, on both databases."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, select, update
 from support.cast import NOW, claim, later, publish, reader
 
 from mailer.errors import UsageError
 from mailer.flows import control, report
+from mailer.flows import subscribers as people
+from mailer.flows.leave import Leave
 from mailer.model.delivery import Phase, State
 from mailer.store import leases, ledger, suppressions
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
+from mailer.store.outbox import post_letter
 from mailer.store.running import Sendable
 from mailer.store.schema import deliveries, issues, subscribers
 from mailer.store.suppressions import Suppression
@@ -111,3 +115,34 @@ def test_a_few_messages_in_a_minute_are_not_taken_for_a_send_that_has_just_begun
         conn.execute(update(issues).values(send_at=later(seconds=-300), frozen_at=later(seconds=-300)))
     (entry,), _ = report.progress(db, later(seconds=2))
     assert entry.per_second == 2 / 60
+
+
+def test_who_left_by_a_link_of_an_issue_is_counted_there_and_once(db: Database) -> None:
+    with db.transaction() as conn:
+        readers = [reader(conn, f"r{number}@example.com") for number in range(5)]
+        first, second = (publish(conn, identity, send_at=NOW) for identity in ("1", "2"))
+        of_second = conn.execute(select(deliveries.c.id).where(deliveries.c.issue_id == second)).scalars().all()
+        of_first = conn.execute(select(deliveries.c.id).where(deliveries.c.issue_id == first)).scalars().all()
+        post_letter(conn, kind="welcome", address="r4@example.com", now=NOW, compose=bytes, subscriber_id=readers[4])
+    leave = Leave(db, lambda: later(minutes=1))
+    leave.leave(of_first[0], "one-click")
+    leave.leave(of_second[1], "page")
+    assert leave.give_reason(of_second[1], "too-often")
+    leave.leave(of_second[2], "mailto")
+    people.remove(db, "r3@example.com", actor="op", now=later(minutes=1))
+    leave.leave(of_second[4] + 1, "page")
+    zone = ZoneInfo("Asia/Shanghai")
+    assert [report.report(db, identity, zone).left for identity in ("1", "2")] == [1, 2]
+
+
+def test_a_report_is_of_one_moment(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sent(db, State.ACCEPTED, State.FAILED)
+    span = report.reports.span
+
+    def meanwhile(conn: Connection, issue_id: int) -> object:
+        db.run(lambda other: other.execute(update(deliveries).values(state="accepted")))
+        return span(conn, issue_id)
+
+    monkeypatch.setattr(report.reports, "span", meanwhile)
+    found = report.report(db, "214", ZoneInfo("Asia/Shanghai"))
+    assert [found.audit.counts["accepted"]] == [accepted for _, _, accepted in found.domains] == [1]
