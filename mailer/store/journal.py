@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 
@@ -38,9 +39,14 @@ class Journal:
         self.path = folder / f"{claim_id}.journal"
         count = len(delivery_ids)
         self._start = _HEADER.size + 8 * count
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another worker's, of another database: it dies of a page that is gone
+            os.close(self._file)
+            raise
+        try:
+            os.ftruncate(self._file, 0)
             os.posix_fallocate(self._file, 0, self._start + count)
             self._map = mmap.mmap(self._file, self._start + count)
         except OSError:
@@ -59,16 +65,23 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the journal, once every outcome of its claim is committed."""
-        self.path.unlink(missing_ok=True)
+        delete(self.path)
         self.close()
 
 
+def delete(path: Path) -> None:
+    """Delete the journal of a claim that has ended; where nobody may write any more it stays, and is not looked at."""
+    with suppress(OSError):
+        path.unlink()
+
+
 def is_alive(path: Path) -> bool | None:
-    """Whether the worker that writes this journal still runs: it holds the file's lock. None: nobody lets us look."""
+    """Whether the worker that writes this journal still runs: it holds the file's lock.
+
+    None: nobody lets us look, or the file is gone since it was found: a worker that lives has removed it.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
     except OSError:
         return None
     try:

@@ -52,10 +52,11 @@ def test_a_damaged_journal_is_not_believed(tmp_path: Path, damage: bytes) -> Non
     assert read(path, 7) is None
 
 
-def test_a_removed_journal_is_neither_alive_nor_readable(tmp_path: Path) -> None:
+def test_of_a_removed_journal_nobody_knows_whether_its_worker_lives(tmp_path: Path) -> None:
+    """The one who lives removes it, between the moment another finds it and the moment he looks."""
     journal = Journal(tmp_path, 7, [1])
     journal.remove()
-    assert is_alive(journal.path) is False
+    assert is_alive(journal.path) is None
     assert read(journal.path, 7) is None
     journal.remove()  # nothing that is gone already is missed
 
@@ -67,6 +68,31 @@ def test_a_journal_that_cannot_be_laid_leaves_nothing_behind(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == ["7.journal"]
     first.remove()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_journal_that_cannot_be_deleted_any_more_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is read-only since ends no worker with dots that wait for their answers."""
+
+    def read_only(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    journal = Journal(tmp_path, 7, [1])
+    monkeypatch.setattr(Path, "unlink", read_only)
+    journal.remove()
+    assert is_alive(journal.path) is False
+
+
+def test_the_journal_of_a_worker_that_lives_is_not_laid_anew(tmp_path: Path) -> None:
+    """Two databases may number alike: a folder that was copied, a worker that goes on with the database of before."""
+    journal = Journal(tmp_path, 7, [1, 2])
+    journal.marks[1] = Mark.HANDED_OVER
+    with pytest.raises(BlockingIOError):
+        Journal(tmp_path, 7, [3])
+    journal.marks[0] = Mark.ACCEPTED
+    assert read(journal.path, 7) == {1: Mark.ACCEPTED, 2: Mark.HANDED_OVER}
+    journal.close()
+    Journal(tmp_path, 7, [3]).close()
+    assert read(journal.path, 7) == {3: Mark.UNTOUCHED}
 
 
 def test_a_full_disk_leaves_neither_a_file_nor_a_descriptor_behind(

@@ -300,7 +300,7 @@ class Books:
             ledger.repeat_uncertain(conn, now)
             uncertain = len(held(conn, claim.id, State.UNCERTAIN))
         if journal:
-            journal.unlink(missing_ok=True)
+            journals.delete(journal)
         return Inherited(claim.worker, cause, uncertain)
 
     # --- time ------------------------------------------------------------------------------------------------
