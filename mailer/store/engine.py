@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READ_ONLY = "mailer_read_only"
-SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # else each statement has its own moment
+SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # of PostgreSQL: else each statement has a moment of its own
 ASK_SECONDS = 0.005  # between two questions whether SQLite is free
 
 

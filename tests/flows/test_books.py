@@ -1,13 +1,16 @@
 """The books of a worker: what a claim takes of whom, when several limits meet, and what answers are charged to."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, update
 from support.cast import NOW, later, publish, reader
+from support.databases import meet
 
 from mailer.flows.dispatch import books as book_keeping
 from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal
@@ -17,11 +20,12 @@ from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
 from mailer.model.routing import ANYBODY, Route
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets
+from mailer.store import budgets, issues, running
 from mailer.store.budgets import PROVIDER, Slowdown
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
+from mailer.store.schema import issues as issues_table
 from mailer.transport.lane import Lane
 
 QUOTAS = (Window(12, 3600.0),)
@@ -209,3 +213,30 @@ def test_a_claim_renewed_at_the_moment_somebody_takes_over_stays_its_workers(
     monkeypatch.setattr(other, "_clock", lambda: later(seconds=301 + 400))
     assert [one.uncertain for one in other.inherit(())] == [3]
     assert books.write(Page(), {batch.id: batch}).held == set()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("what", ["paused by a relay", "cancelled past its deadline"])
+def test_who_claims_and_who_stops_an_issue_at_the_same_moment_do_not_wait_for_each_other(
+    db: Database, books: Books, what: str
+) -> None:
+    """The rows of issues are locked before those of deliveries and of budgets, whoever locks them."""
+    _batch(books, 3, PLENTY)
+    deadline = later(seconds=300) if "deadline" in what else None
+    with db.transaction() as conn:
+        conn.execute(update(issues_table).values(deadline=deadline))
+
+    def stop(conn: Connection) -> Iterator[None]:
+        if deadline is None:
+            running.pause(conn, 1, "550 no", NOW)
+            yield
+            budgets.settle(conn, {"relay:relay": 3}, (), NOW)
+        else:
+            issues.set_state(conn, 1, ("sending",), "cancelled", "", "op", NOW)
+            yield
+            issues.cancel_waiting(conn, 1, NOW)
+
+    lane = Lane(SimpleNamespace(name="relay"), 1, str, quotas=PLENTY)  # type: ignore[arg-type]
+    meet(db, stop, lambda: books.claim(lane, 3, ANYBODY))
+    assert db.read(issues.find, "214").state == what.partition(" ")[0]

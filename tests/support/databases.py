@@ -114,7 +114,10 @@ def waits_for_a_lock(db: Database) -> bool:
 
 
 def meet(db: Database, first: Callable[[Connection], object], second: Callable[[], object]) -> None:
-    """Let the second go on while the first has written and not committed, until it is done or waits for the first."""
+    """Let the second go on while the first has written and not committed, until it is done or waits for the first.
+
+    A first that yields writes the rest of it after that.
+    """
     failures: list[Exception] = []
 
     def work() -> None:
@@ -125,9 +128,14 @@ def meet(db: Database, first: Callable[[Connection], object], second: Callable[[
 
     other = threading.Thread(target=work)
     with db.transaction() as conn:
-        first(conn)
+        rest = first(conn)
+        if isinstance(rest, Iterator):
+            next(rest)
         other.start()
         while other.is_alive() and not waits_for_a_lock(db):
             other.join(0.01)
+        if isinstance(rest, Iterator):
+            next(rest, None)
     other.join()
-    assert failures == []
+    for failure in failures:
+        raise failure

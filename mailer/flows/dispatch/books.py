@@ -120,12 +120,13 @@ class Books:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 self._require_newest(conn)
+                sendable = running.sendable(conn, now)  # first: everybody locks issues, then deliveries, then budgets
                 self.overdue |= running.expire_overdue(conn, now)
                 allowance = budgets.allowance(conn, lane.name, lane.quotas, now, wish)
                 self._meter(lane, allowance)
                 if allowance.part == 0:
                     return None, allowance
-                for issue in [running.LETTERS] if self._letters_only else running.sendable(conn, now):
+                for issue in sendable[:1] if self._letters_only else sendable:  # the letters stand first
                     if rows := self._pick(conn, issue, limit, way, allowance, now):
                         break
                 else:
