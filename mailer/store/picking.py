@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, Update, and_, case, cast, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, Update, case, cast, not_, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.model.routing import ANYBODY, Route
@@ -118,7 +118,7 @@ def _due(database: str, of_letters: bool, only: bool, without: bool) -> Select[A
 def _gone_since(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether a letter's reader left or was suppressed after it was written; what he asked for since then he gets."""
     s, written = subscribers.c, letters.c.created_at
-    return or_(and_(s.state == "unsubscribed", s.left_at >= written), is_suppressed(s.match_key, now, since=written))
+    return or_(s.left_at >= written, is_suppressed(s.match_key, now, since=written))
 
 
 def _set_aside(conn: Connection, rows: Iterable[tuple[str, int]], now: datetime) -> None:

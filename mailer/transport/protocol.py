@@ -114,13 +114,13 @@ class Wire(asyncio.BufferedProtocol):
     @property
     def quiet(self) -> bool:
         """Whether the connection stands and the relay has said nothing unasked."""
-        return self.broken is None and (bool(self._owed) or not self._filled) and not self._transport.is_closing()
+        return (bool(self._owed) or not self._filled) and not self._transport.is_closing()  # as a broken one's is
 
     def require_quiet(self) -> None:
         """Raises Broken unless `quiet`."""
-        if self.broken is None and self._filled and not self._owed:
+        if self._filled and not self._owed:
             self._break("the relay spoke out of turn", confused=True)
-        if self.broken is None and self._transport.is_closing():
+        if self._transport.is_closing():
             self._break("connection lost")
         if self.broken is not None:
             raise self.broken

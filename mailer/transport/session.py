@@ -237,7 +237,7 @@ class SmtpSession:
         return_path, recipient = message.envelope
         size = f" SIZE={message.size}" if self._announces_size else ""
         body = " BODY=8BITMIME" if self._eight_bit and message.is_eight_bit else ""
-        utf8 = " SMTPUTF8" if self._utf8 and not (return_path.isascii() and recipient.isascii()) else ""
+        utf8 = "" if return_path.isascii() and recipient.isascii() else " SMTPUTF8"  # `_refuse` lets no other pass
         mail = f"MAIL FROM:<{return_path}>{size}{body}{utf8}\r\n"
         return [self._usual(mail), self._usual(f"RCPT TO:<{recipient}>\r\n"), self._data]
 
