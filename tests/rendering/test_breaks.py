@@ -83,13 +83,23 @@ def test_a_mark_stays_with_its_letter():
         assert not re.search(f"{SPACE}a?,", made)
 
 
-@pytest.mark.parametrize(("tag", "most"), [("h1", 18), ("h3", 24), ("li", 25), ("p", LONGEST)])
+@pytest.mark.parametrize(("tag", "most"), [("h1", 15), ("h3", 22), ("li", 23), ("p", 28)])
 def test_a_word_breaks_the_sooner_the_larger_it_is_written_and_the_further_in(tag, most):
-    word = (
-        f'<{tag} style="margin-top:28px;margin-bottom:6px"><span class="n">1.</span> %s</{tag}><p>{"b" * LONGEST}</p>'
-    )
+    word = f'<{tag} style="margin-top:28px;margin-bottom:6px"><span class="n">1.</span> %s</{tag}><p>{"b" * 28}</p>'
     assert SPACE not in breakable(word % ("a" * most), SLOT)
     assert SPACE in breakable(word % ("a" * (most + 1)), SLOT)
+
+
+def test_capitals_and_wide_letters_take_more_room_and_narrow_ones_less():
+    assert SPACE in breakable(f"<p>{'A' * 24}</p>", SLOT)
+    assert SPACE in breakable(f"<p>{'ш' * 18}</p>", SLOT)
+    assert SPACE not in breakable(f"<p>{'il' * 20}</p>", SLOT)
+
+
+@given(st.lists(st.text("aWb", min_size=1, max_size=60), max_size=6))
+def test_no_two_zero_width_spaces_are_so_near_that_a_filter_takes_the_words_for_hidden(words):
+    made = breakable(f"<h1>{' '.join(words)}</h1>", SLOT)
+    assert not re.search(rf"{SPACE}(?!\s)[a-z0-9\s]{{1,8}}{SPACE}", made, re.IGNORECASE)
 
 
 @given(st.text("ab/&.<1_-?ä", min_size=1, max_size=99))
