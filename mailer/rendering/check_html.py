@@ -266,7 +266,8 @@ def _weight(page: HtmlElement, edition: Edition) -> Iterator[Finding]:
     for image in page.iter("img"):
         sides = [str(image.get(side) or "") for side in ("width", "height")]
         wide, high = (int(side) if side.isdigit() else 0 for side in sides)
-        area += wide * (high or wide * 2 // 3)
+        known = next((each for each in edition.images if each.digest in image.get("src", "")), None)
+        area += wide * (high or (wide * known.height // known.width if known else wide * 2 // 3))
     written = width(edition.text) * COLUMN_AREA
     if area > MOST_PICTURE * (area + written):
         share = 100 * area // (area + written)

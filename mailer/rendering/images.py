@@ -85,10 +85,12 @@ def read(content: bytes) -> Image | None:
 
 
 def shown(image: Image, base_url: str, domain: str, wish: str = "") -> dict[str, str]:
-    """A picture's src, width and height in the page: as wide as wished or as it is, no wider than the page."""
+    """A picture's src and width in the page: as wide as wished or as it is, no wider than the page.
+
+    It has no height: Yahoo makes `height: auto` a least height, and would distort what a phone makes narrower.
+    """
     width = min(int(wish) if wish.isascii() and wish.isdigit() and int(wish) else image.width, ROOM)
-    height = max(1, round(image.height * width / image.width))
-    return {"src": address(image, base_url, domain), "width": str(width), "height": str(height)}
+    return {"src": address(image, base_url, domain), "width": str(width)}
 
 
 def address(image: Image, base_url: str, domain: str) -> str:

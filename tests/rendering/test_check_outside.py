@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from mailer.errors import TemplateError
+from mailer.model.issue import Image
 from mailer.rendering import check_outside, edition, picture
 from mailer.rendering.check_html import check_page
 from mailer.rendering.edition import SAMPLE
@@ -123,6 +124,11 @@ def test_a_page_that_is_mostly_pictures_or_colours_its_links_is_told(issue, made
     image = '<img src="https://x.example/a.png" alt="A crane" width="536" height="{}">'
     assert "H26" not in rules(made.html.replace("</h1>", "</h1>" + image.format(20)))
     assert "H26" in rules(made.html.replace("</h1>", "</h1>" + image.format(4000)))
+    shown = made.html.replace("</h1>", f'</h1><img src="https://x.example/i/{"0" * 32}" alt="A crane" width="536">')
+    for high, told in ((20, False), (4000, True)):
+        beside = Image(b"", "image/png", 536, high, "0" * 32)
+        found = check_page(issue, replace(made, html=shown, images=(beside,)))
+        assert ("H26" in {each.id for each in found}) == told
     plain = '</h1><p>Read <a href="https://x.example/" style="color:#057{}">the paper</a> today.</p>'
     assert "L08" not in rules(made.html.replace("</h1>", plain.format("")))
     assert "L08" in rules(made.html.replace("</h1>", plain.format(";text-decoration:none")))
