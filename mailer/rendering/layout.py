@@ -22,7 +22,8 @@ from mailer.rendering.theme import Theme
 from mailer.rendering.translation import direction
 from mailer.sentence import Sentence
 
-LONG_FROM = 15  # items; shorter issues are read from top to bottom, without contents
+CONTENTS_FROM = 15  # items; shorter issues are read from top to bottom
+LONG_FROM = 12  # items; from here on what each of them costs counts
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 LEADS_FROM = 3  # items; fewer are seen at a glance
 INNER = "i"  # the class of a text's heading that has the level of headlines elsewhere, and not their size
@@ -82,7 +83,7 @@ def lay_out(
         "contents": [
             {"title": s["title"], "first": s["stories"][0]["number"], "last": s["stories"][-1]["number"]} for s in named
         ]
-        if total >= LONG_FROM and len(named) > 1
+        if total >= CONTENTS_FROM and len(named) > 1
         else [],
         "long": total >= LONG_FROM,
         "sections": sections,

@@ -46,7 +46,7 @@ def test_the_shipped_template_breaks_no_rule(issue, made, theme, templates):
         ("margin-top:0", "float:left", "H15"),
         ("margin-top:0", "padding:1px", "H16"),
         (":root{", ":root{" + "x" * 17_000, "H17"),
-        ("@media (max-width:480px){", "@media (max-width:480px){@media print{a{b:c}}", "H18"),
+        ("@media screen and (max-width:480px){", "@media screen and (max-width:480px){@media print{a{b:c}}", "H18"),
         (":root{", "/* x */:root{", "H19"),
         (" !important", "!important", "H20"),
         ("Unsubscribe</a>", "</a>", "L04"),
