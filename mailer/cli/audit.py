@@ -43,6 +43,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     from mailer.cli.output import print_json, readers, said, show, table, talk, to_the_second
     from mailer.cli.references import published
     from mailer.flows import report as flow
+    from mailer.model.causes import told
 
     club = open_club(ctx)
     if reconcile:
@@ -88,7 +89,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
         if found.causes:
             click.echo()
             show(Sentence("Not accepted"))
-            causes = [(Sentence(state), Sentence(cause), count) for state, cause, count in found.causes]
+            causes = [(Sentence(state), told(cause), count) for state, cause, count in found.causes]
             table((Sentence("state"), Sentence("cause"), Sentence("readers")), causes)
         if found.uncertain:
             click.echo()
@@ -96,7 +97,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
             table(
                 (Sentence("reader"), Sentence("at"), Sentence("worker"), Sentence("relay"), Sentence("cause")),
                 (
-                    (one.address, to_the_second(one.at, zone), one.worker, one.relay, one.cause)
+                    (one.address, to_the_second(one.at, zone), one.worker, one.relay, told(one.cause))
                     for one in found.uncertain
                 ),
             )

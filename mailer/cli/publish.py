@@ -212,6 +212,7 @@ def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
     from mailer.cli import drafts
     from mailer.cli.output import talk
     from mailer.cli.sending import exit_code, say, send
+    from mailer.model.causes import told
     from mailer.model.delivery import UNFINISHED, State
     from mailer.store import outbox
 
@@ -225,9 +226,9 @@ def _test(club: Club, draft: Draft, address: str, now: datetime) -> int:
             talk(Sentence("%(copies)s sent", copies=number))
         elif state in UNFINISHED:
             what = "%(copies)s not sent yet: %(why)s; 'mailer dispatch' sends it"
-            talk(Sentence(what, copies=number, why=cause or state.value))
+            talk(Sentence(what, copies=number, why=told(cause) or Sentence(state)))
         else:
-            talk(Sentence("%(copies)s not sent: %(why)s", copies=number, why=cause or state.value))
+            talk(Sentence("%(copies)s not sent: %(why)s", copies=number, why=told(cause) or Sentence(state)))
     return max(exit_code(tally), int(any(state is not State.ACCEPTED for state, _ in became)))
 
 

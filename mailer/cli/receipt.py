@@ -50,6 +50,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
     from mailer.cli.references import published
     from mailer.flows import report as flow
     from mailer.mail.address import match_key
+    from mailer.model.causes import told
 
     club = open_club(ctx)
     zone = club.settings.newsletter.zone
@@ -82,7 +83,7 @@ def receipt(ctx: click.Context, issue: str, address: str, eml: Path | None, as_j
         lists = {"consents": found.consents, "attempts": found.attempts, "bounces": found.bounces}
         print_json(facts | {name: [dict(entry._mapping) for entry in rows] for name, rows in lists.items()})
         return
-    shown = facts | {"state": Sentence(row.state), "cause": Sentence(row.cause)}
+    shown = facts | {"state": Sentence(row.state), "cause": told(row.cause)}
     shown["changed_at"] = to_the_second(row.changed_at, zone)
     table(("", ""), [(_LABELS[name], value) for name, value in shown.items()])
     at, kind = Sentence("at"), Sentence("kind")

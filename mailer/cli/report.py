@@ -20,6 +20,7 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
     from mailer.cli.output import at, print_json, readers, show, table, talk
     from mailer.cli.references import published
     from mailer.flows import report as flow
+    from mailer.model.causes import told
 
     club = open_club(ctx)
     zone = club.settings.newsletter.zone
@@ -71,7 +72,7 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
         (
             Sentence("Not accepted"),
             (Sentence("state"), Sentence("cause"), number),
-            [(Sentence(state), Sentence(cause), count) for state, cause, count in audit.causes],
+            [(Sentence(state), told(cause), count) for state, cause, count in audit.causes],
         ),
         (
             Sentence("Bounces"),

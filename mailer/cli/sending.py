@@ -19,6 +19,7 @@ from mailer.errors import AwayError, MailerError
 from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
 from mailer.flows.dispatch.dispatcher import TELL_AGAIN_SECONDS
+from mailer.model.causes import told
 from mailer.model.delivery import State
 from mailer.sentence import Sentence
 
@@ -81,7 +82,7 @@ class Talk(Observer):
         talk(Sentence("%(what)s; nothing more is sent until it answers", what=error.sentence))
 
     def paused(self, issue_id: int, cause: str) -> None:
-        talk(Sentence("paused: %(cause)s; mend it, then 'mailer resume'", cause=cause))
+        talk(Sentence("paused: %(cause)s; mend it, then 'mailer resume'", cause=told(cause)))
 
     def taken_over(self, worker: str, cause: str, uncertain: int) -> None:
         if uncertain:

@@ -146,11 +146,12 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def _of_issue(entry: Progress, workers: int, zone: ZoneInfo, now: datetime) -> Iterator[Sentence]:
     """What is to be said of an issue beside its figures."""
     from mailer.cli.output import at, readers
+    from mailer.model.causes import told
     from mailer.model.delivery import State
 
     issue, counts = entry.issue, entry.counts
     if issue.state_cause:
-        state, cause = Sentence(issue.state), Sentence(issue.state_cause)
+        state, cause = Sentence(issue.state), told(issue.state_cause)
         yield Sentence("%(slug)s is %(state)s: %(cause)s", slug=issue.slug, state=state, cause=cause)
     if issue.state == "sending" and issue.send_at > now:
         running = how_many(workers, "1 worker running", "%(count)s workers running")

@@ -210,12 +210,14 @@ def _facts(reader: Subscriber, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
 
 def _told(table: str, entry: Mapping[str, Any]) -> str:
     """What a row of the history says, in a line: its words in the language of the terminal, what was said as it was."""
+    from mailer.model.causes import told
+
     codes = ("action", "source", "detail", "issue", "letter", "kind", "state", "reason", "code", "status")
     cause, text = str(entry.get("cause") or ""), str(entry.get("text") or "")
     begins = (text or cause).split(" ", 2)[:2]  # a reply says its own codes
     values = [(key, str(entry[key])) for key in codes if entry.get(key) and not isinstance(entry[key], dict)]
     words = [_word(table, key, value) for key, value in values if value not in begins]
-    return " ".join(filter(None, (*map(output.said, [*words, Sentence(cause)]), text)))
+    return " ".join(filter(None, (*map(output.said, [*words, told(cause)]), text)))
 
 
 def _word(table: str, key: str, code: str) -> Sentence:

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from mailer.model.causes import told
 from mailer.model.delivery import UNFINISHED, State
 from mailer.model.letter import WriteLetter
 from mailer.model.signup import HOUR, mark
+from mailer.rendering.translation import translator
 from mailer.store import alerts, issues, ledger, marks, running
 from mailer.store.alerts import News
 from mailer.store.engine import Database
@@ -59,6 +61,8 @@ class Alerts:
         late = running.cut_off(conn, one.issue_id) > 0
         well = one.what == "finished" and not late and not counts[State.UNCERTAIN] and not counts[State.CANCELLED]
         alerts.note(conn, one, now)
+        say = translator(self.language)
+        causes = [told(cause).said(say) for cause in one.cause.split("\n")]
         values = {
             "title": issue.title,
             "slug": issue.slug,
@@ -67,8 +71,8 @@ class Alerts:
             "waiting": sum(counts[state] for state in UNFINISHED),
             "time": self._local(now if one.what == alerts.STALLED else one.at),
             "minutes": int((now - one.at).total_seconds() / 60),
-            "cause": one.cause,
-            "causes": one.cause.split("\n"),
+            "cause": causes[0],
+            "causes": causes,
             "late": late,
             "well": well,
         }

@@ -247,6 +247,13 @@ def warn(desk: Desk, issue_id: int, cause: str) -> None:
     desk.db.run(issue_store.note, "warned", issue_id, "bounces", {"cause": cause}, desk.now)
 
 
+def test_causes_are_told_in_the_language_of_the_letter(desk: Desk) -> None:
+    issue_id = desk.publish("accepted", "pending")
+    desk.db.run(running.pause, issue_id, "hub refuses our mail: 550 5.7.1 Not you", desk.now)
+    desk.alerts.look()
+    assert [values["cause"] for *_, values in desk.written] == ["hub 拒收我们的邮件：550 5.7.1 Not you"]
+
+
 def test_what_comes_back_is_told_in_one_letter_an_hour(desk: Desk) -> None:
     issue_id = desk.publish("accepted", "accepted")
     warn(desk, issue_id, "the first complaint")
