@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mailer.store import applications
 from mailer.wiring import Club
 
 BOUNCES = Path(__file__).parents[1] / "samples" / "bounces"
+ISSUE = Path(__file__).parents[2] / "examples" / "issue-en.md"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -282,3 +284,39 @@ def test_who_is_asked_is_asked_in_chinese(club: Path, monkeypatch: pytest.Monkey
     assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (1, "没有确认：什么也没有改动")
     assert (broken_off.exit_code, broken_off.stderr.splitlines()[-1]) == (1, "已停止")
     assert run(*erasing, stdin="是\n").stdout == "已抹去\n"
+
+
+def test_what_scripts_read_is_the_same_in_every_language(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_RELAY__URL", "smtp://127.0.0.1:1")
+    (club / "list.csv").write_text("email,name\nwang@example.com,王芳\nli.example.com,李\n", encoding="utf-8")
+    run("subscribers", "import", "list.csv", "--consent", "展会")
+    run("suppressions", "add", "gone@example.com")
+    run("bounces", "take", str(BOUNCES / "postfix-unknown-user.eml"))
+    run("dkim", "new")
+    shutil.copyfile(ISSUE, club / "today.md")
+    assert run("publish", "today.md", "--yes", "--queue-only").exit_code == 0
+    calls = [
+        "subscribers import list.csv --consent fair --dry-run --json",
+        "subscribers list --json",
+        "subscribers show wang@example.com --json",
+        "subscribers export",
+        "suppressions list --json",
+        "bounces list --json",
+        f"bounces explain {BOUNCES / 'qq-mailbox-not-found.eml'} --json",
+        "applications list --json",
+        "segments list --json",
+        "segments count tag=vip",
+        "dkim show --json",
+        "dkim show",
+        "doctor --json",
+        "status --json",
+        "report today.md --json",
+        "audit today.md --json",
+        "audit today.md --csv -",
+        "receipt today.md wang@example.com --json",
+    ]
+    chinese = [run(*call.split()).stdout for call in calls]
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    for call, told in zip(calls, chinese, strict=True):
+        assert run(*call.split()).stdout == told, call
+        assert told, call
