@@ -82,4 +82,14 @@ def _stand_over_lines(lines: list[Line], starts: dict[int, str]) -> bool:
     return short and several and not named and all(below) and clauses * 4 >= len(inner) * 3
 
 
-_TITLES = (_are_short_titles, _stand_over_numbers, _stand_over_lines)
+def _stand_over_sources(lines: list[Line], starts: dict[int, str]) -> bool:
+    """Whether bullets are titles: a word or two each, over lines that each end in a source, somewhere several."""
+    ordered = [*sorted(starts), len(lines)]
+    below = [[line.text for line in lines[a + 1 : b] if line.text] for a, b in itertools.pairwise(ordered)]
+    told = [text for group in below[:-1] for text in group] + below[-1][:1]
+    named = all(tails.source_at_end(text, lenient=True) and not sources.source_line(text) for text in told)
+    short = all(width(text) <= SHORTEST_TITLE for text in starts.values())
+    return short and all(below) and named and any(len(group) > 1 for group in below)
+
+
+_TITLES = (_are_short_titles, _stand_over_numbers, _stand_over_lines, _stand_over_sources)

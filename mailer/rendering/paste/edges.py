@@ -8,6 +8,8 @@ from mailer.model.columns import width
 from mailer.rendering.paste import enumerators, sources
 from mailer.rendering.paste.report import Report
 
+# Parted by two blanks only.
+_CLOSE = re.compile(r"(\s*\S.*[\w%％”」》！？])  ([\u3400-\u9fff]{2,8})\s*")
 LEAST = 3  # headlines
 WIDEST = 28  # columns of a name
 
@@ -18,7 +20,12 @@ def name(lines: list[tuple[int, str]], report: Report) -> list[tuple[int, str]]:
     """The lines with such names behind their headlines as sources, where most lines with a number have one."""
     numbered = [i for i, (_, text) in enumerate(lines) if enumerators.marks(text.strip())]
     found = {i: match for i in numbered if (match := _PARTED.fullmatch(lines[i][1])) and _is_name(match)}
-    if len(found) < LEAST or len(found) * 5 < len(numbered) * 3 or len({match[2] for match in found.values()}) < 2:
+    if len(found) < LEAST or len(found) * 5 < len(numbered) * 3:
+        found = {i: match for i in numbered if (match := _CLOSE.fullmatch(lines[i][1])) and _is_name(match)}
+        longer = all(width(match[1]) >= 2 * width(match[2]) for match in found.values())
+        if len(found) < LEAST or len(found) * 5 < len(numbered) * 4 or not longer:
+            return lines
+    if len({match[2] for match in found.values()}) < 2:
         return lines
     first = min(found)
     what = "%(count)s names at the right edge taken as sources"

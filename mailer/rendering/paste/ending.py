@@ -42,6 +42,8 @@ class _Ending:
         each, told = self._lines_of_each(), 0
         while index < len(self.lines):
             text = self.lines[index].text
+            if text and index > start and self._leads_on(index):
+                return index
             if (
                 text
                 and (
@@ -67,6 +69,13 @@ class _Ending:
                 return index
             index += 1
         return index
+
+    def _leads_on(self, index: int) -> bool:
+        """Whether a line below a blank one only leads on to a page (`More: https://...`), as no other item does."""
+        found = sources.source_line(self.lines[index].text)
+        if found is None or found[0] or self.lines[index - 1].text or sources.is_address(self.lines[index].text):
+            return False
+        return not any("://" in line.text for line in self.lines[min(self.found.starts) : index])
 
     def _lines_of_each(self) -> int:
         """How many lines all items but the last have below the first, with no blank one inside; 0 where they differ."""
@@ -154,12 +163,22 @@ class _Ending:
     def _is_above_text(self, start: int, index: int) -> bool:
         """Whether a source stands directly between the last headline and its text."""
         below = self.lines[index + 1].text if index + 1 < len(self.lines) else ""
+        if not below and self._have_texts_below_sources():
+            below = next((line.text for line in self.lines[index + 1 :] if line.text), "")
         direct = (
             sources.source_line(self.lines[index].text) is not None
             and not any(self.lines[i].text for i in range(start + 1, index))
             and index > start
         )
         return direct and bool(below) and not (grammar.is_foot_or_call(below) or grammar.is_rule(below))
+
+    def _have_texts_below_sources(self) -> bool:
+        """Whether in most other items the first line below the headline names the source, and a text follows."""
+        borders = sorted([*self.found.starts, *self.found.titles])
+        pairs = [(one, two) for one, two in itertools.pairwise(borders) if one in self.found.starts]
+        groups = [[line.text for line in self.lines[one + 1 : two] if line.text] for one, two in pairs]
+        told = sum(len(group) > 1 and sources.source_line(group[0]) is not None for group in groups)
+        return len(groups) >= LEAST and told * 2 > len(groups)
 
     def _more_text(self, rest: list[int]) -> bool:
         """Whether lines after a source still belong to the item: another source or address follows at once."""

@@ -16,6 +16,7 @@ from mailer.rendering.paste.shared import Gathered
 from mailer.sentence import Sentence
 
 WORD = 8  # columns of a headline that tells nothing
+SHORT = 12  # of one that only heads a chapter
 _CONTRACT = re.compile(
     r"^(?:甲\s*方|乙\s*方|丙\s*方|出租方|承租方|委托方|受托方)(?:[（(][^）)]*[)）])?\s*[:：]"
     r"|用户(?:服务)?协议|隐私(?:政策|保护)|争议解决|账号(?:及|和|与)密码|本协议(?:适用|自|所)|\bterms of service\b"
@@ -122,6 +123,7 @@ _REPORT = re.compile(
 _SUMMED_UP = re.compile(
     r"(?:工作|年度|季度|学期|活动|项目|全年)\S{0,6}总结(?:[(（][^()（）]*[)）])?$|总结如下[:：。]?$"
 )
+_PUBLIC = re.compile(r"(?:公告|公示|通告|启事|公约)(?:[(（][^()（）]*[)）])?$")
 _GUIDE = re.compile(
     r"(?:指南|攻略|教程|流程|须知|技巧|窍门|妙招|秘诀)(?:[(（][^()（）]*[)）])?$|\bhow to\b|\ba guide to\b"
     r"|\b(?:\d+|five|six|seven|ten) (?:\w+ )?(?:ways|tips|tricks|reasons|rules)\b",
@@ -136,6 +138,7 @@ _RELEASE = re.compile(
 _NOTES = re.compile(r"读书笔记|读后感|观后感|\bbook review\b", re.IGNORECASE)
 # What the first line of a text without any source may say that it is.
 _FIRST_LINES = (
+    (Sentence("a public notice"), _PUBLIC),
     (Sentence("a guide"), _GUIDE),
     (Sentence("the account of a life"), _LIFE),
     (Sentence("notes on a book"), _NOTES),
@@ -192,7 +195,7 @@ def other_kind(lines: Sequence[Line], sources: int) -> str:
 
 
 def _unsourced(lines: Sequence[Line], head: Head, items: Sequence[Gathered]) -> str:
-    """What a text is that names no source: a report, rows of prices, verse, or a story in chapters."""
+    """What a text is that names no source, by its first line, by rows of prices, verse, or short words over texts."""
     short = [line.text for line in lines if line.text and width(line.text) <= 60]
     if not head.worded:
         if any(_REPORT.search(text) or _SUMMED_UP.search(text) for text in short):
@@ -204,13 +207,13 @@ def _unsourced(lines: Sequence[Line], head: Head, items: Sequence[Gathered]) -> 
     priced = sum(not item.paragraphs and _PRICE.search(item.headline) is not None for item in items)
     if priced * 3 >= len(items) * 2 > 4 and not (head.worded and head.day):
         return Sentence("a list of prices")
-    if head.worded or head.day:
+    if head.worded:
         return ""
-    texts = [text for item in items for text in item.paragraphs]
-    if len(texts) >= 2 * len(items) and sum(_STOP.search(text) is not None for text in texts) * 4 < len(texts):
-        return Sentence("verse")
-    if all(item.paragraphs for item in items) and median(width(item.headline) for item in items) <= WORD:
+    if all(item.paragraphs for item in items) and median(width(item.headline) for item in items) < SHORT:
         return Sentence("a text in chapters")
+    texts = [] if head.day else [text for item in items for text in item.paragraphs]
+    if len(texts) >= 2 * len(items) > 0 and sum(_STOP.search(text) is not None for text in texts) * 4 < len(texts):
+        return Sentence("verse")
     return ""
 
 

@@ -63,6 +63,7 @@ FOOT = re.compile(
     r"|(?:[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\s*\d+\s*){1,8}$"
     r"|\[(?:语音|图片|视频|表情|动画表情|voice|audio|image|video|sticker)\]"
     r"|(?:全部|所有)?(?:未读|收件箱|unread|inbox|all)\s*[(（]\d+[)）]$|(?:消息|信息|messages).{0,24}(?:端到端|end-to-end)"
+    r"|(?:今[日天]|本期)\s*共?\s*\d{1,2}\s*条\W+约?\s*\d+\s*分钟|to (?:leave|unsubscribe from|stop) (?:this|the|our)\b"
     r"|(?:条数|数量|总数|字数|共计|阅读量|浏览量?)\s*[:：]\s*\d+"
     r"|read(?:ing)? time\b.{0,16}$"
     r"|\d{1,2}[ -]min(?:ute)?s?[ -]read\W*$|标记为不相关|flag as irrelevant|(?:查看|显示)?更多结果\W*$"

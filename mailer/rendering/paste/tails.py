@@ -12,7 +12,7 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.sources import LABELLED, LABELS, NAME, NO_SOURCE
 
 _BEHIND = re.compile(
-    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
+    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»➤➜➔➞⇒›]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
 )
 _BEFORE = re.compile(
     r"(?:[【(（]([^【】()（）]{2,20})[】)）]\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*|([\u3400-\u9fff]{3,10})[：:]\s*)(\S.*)"
