@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 
 LONGEST = 30  # characters that a phone of 320 px shows in one line
 _MOST = 28  # small letters in a wide font
@@ -17,6 +17,7 @@ _MOST_IN = {"h1": 15, "h2": 22, "h3": 22, "code": 33}
 _INDENT = 5  # characters less in each list or quotation
 _LEAST = _MOST - 3 * _INDENT
 _WIDE = frozenset("MWmw@%ЖМФШЩЫЮжмфшщыю")
+_WIDEST = 1.6
 _NARROW = frozenset("ijltfrI.,:;'|!()[]/-")
 _EVERY = 10  # of the widest letters, in the largest heading
 _OTHERS = (  # what stands in words as ASCII does: Latin to Sinhala, Georgian to Cherokee, small and wide forms
@@ -55,6 +56,8 @@ def breakable(page: str, unbroken: str) -> str:
         if not match["kept"]:
             most = next((_MOST_IN[tag] for tag in _MOST_IN if inside[tag]), _MOST)
             most -= _INDENT * min(inside["li"] + inside["blockquote"], 3)
+            if len(match[0]) * _WIDEST <= most:
+                return match[0]
             part = partial(_parted, most=most, code=inside["code"] > 0)
             return "".join(part([each[0] for each in unit.finditer(piece)]) for piece in _BROWSERS_OWN.split(match[0]))
         tag = (match["tag"] or "").lower()
@@ -134,11 +137,12 @@ def _broken(units: list[str]) -> str:
     return made
 
 
+@lru_cache(1024)
 def _width(unit: str) -> float:
     """How wide a character is in running text, in small letters."""
     if unicodedata.category(unit[0]).startswith("M"):
         return 0
-    return 1.6 if unit in _WIDE else 0.6 if unit in _NARROW else 1.2 if unit.isupper() else 1
+    return _WIDEST if unit in _WIDE else 0.6 if unit in _NARROW else 1.2 if unit.isupper() else 1
 
 
 def _is_sign(unit: str) -> bool:
