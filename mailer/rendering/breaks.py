@@ -34,7 +34,7 @@ _LONG = re.compile(rf">(?:[!-;=?-~{_OTHERS}]{{0,{_LEAST}}}+[^!-~{_OTHERS}])*+{_R
 _WORD = re.compile(rf"[!-~{_OTHERS}]{{{LONGEST + 1},}}")
 _UNIT = re.compile(r"&#?\w+;|.")
 _SEPARATORS = frozenset("/?&=#.,;:_-~+%")
-_BROWSERS_OWN = re.compile(r"(?<=[^\W_]-)(?=[A-Za-z])|(?<=\?)(?=[A-Za-z])")  # there every browser breaks a line
+_BROWSERS_OWN = re.compile(r"(?<=[^\W_]-)(?=[A-Za-z0-9])|(?<=\?)(?=[A-Za-z])")  # there browsers break a line
 _READ = re.compile(r"(?:&\w+;|[^\w&])*(?:[^\W\d_]|[\u0300-\u0dff'’])+(?:&\w+;|[^\w&])*")
 _SHOWN = re.compile(r'(<a\b[^>]* href="[^"]*"[^>]*>)(https?://[^\s<>]+)(?=</a>)')
 _ADDRESS = re.compile(r"https?://(?P<host>[^/?#]+)/(?P<way>[^?#]*)(?P<rest>.*)")

@@ -50,6 +50,7 @@ def test_no_code_makes_the_mail_wider_than_a_phone(club, theme, templates, tmp_p
         "curl -sSL https://fares.example.org/api/v2/settlements/2026-05-21T00:00:00Z/ferries/" + "0f" * 32,
         " " * 40 + "deep = inside(self.some_object.some_attribute.another_attribute, 'x')",
         "a" * 200,
+        "GET /v1/123e4567-e89b-12d3-a456-426614174000-123e4567-e89b-12d3-a456-426614174000",
     ]
     block = "```\n" + "\n".join(lines) + "\n```"
     nested = "\n".join(f"   {line}" for line in block.split("\n"))
