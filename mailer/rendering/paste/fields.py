@@ -1,4 +1,4 @@
-"""The field that every headline of a digest begins with (`宏观 | `, `【资本】`), made the titles of its sections."""
+"""The field that every headline of a digest begins with (`宏观 | `, `【资本】`, `[国内]`), made titles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from mailer.rendering.paste.report import Report
 LEAST = 3  # items
 WIDEST = 10  # columns of a field's name
 SECTOR = 6  # columns of one that has but one item; what is longer is whom the headline is about
-_FIELD = re.compile(r"(?:【([^【】\d]+)】|([^\s\d|｜丨【】]+)\s*[|｜丨])\s*(?=\S)")
+_FIELD = re.compile(
+    r"(?:(?:\*\*)?(?:【([^【】\d]+)】|\[([\u3400-\u9fff]{2,3})\])(?:\*\*)?|([^\s\d|｜丨【】]+)\s*[|｜丨])\s*(?=\S)"
+)
 _BARRED = re.compile(r"([\u3400-\u9fff]{2,5}|[A-Z][a-z]{2,9})\s*[|｜丨]\s*([^|｜丨]{6,})")
 LINE = 26  # columns of a line that tells news
 _ABOUT = re.compile(
@@ -82,25 +84,32 @@ def to_sections(lines: list[Line], found: Outline, report: Report) -> list[Line]
     which reads well there, where no two items share one.
     """
     parted = {index: match for index, text in found.starts.items() if (match := _FIELD.match(text))}
-    fields = [(match[1] or match[2]).strip() for _, match in sorted(parted.items())]
+    fields = [(match[1] or match[2] or match[3]).strip() for _, match in sorted(parted.items())]
     runs = [field for field, _ in itertools.groupby(fields)]
     if (
         len(fields) < max(LEAST, len(found.starts))
         or found.titles
         or not 2 <= len(runs) == len(set(runs))
-        or (len(runs) == len(fields) and any(match[1] or width(match[2]) > SECTOR for match in parted.values()))
+        or (
+            len(runs) == len(fields)
+            and any(match[1] or match[2] or width(match[3]) > SECTOR for match in parted.values())
+        )
         or (len(runs) == len(fields) and all(re.match(enumerators.SIGN, lines[i].text) for i in parted))
         or any(width(field) > WIDEST or sources.is_medium(field) or _CRY.search(field) for field in fields)
         or any(not lines[index].text.endswith(found.starts[index]) for index in parted)
     ):
         return []
+    bare = not any(line.text for line in lines[: min(parted)])
     written: list[Line] = []
     opened = ""
     for index, line in enumerate(lines):
         if match := parted.get(index):
-            field, text = (match[1] or match[2]).strip(), found.starts[index]
+            field, text = (match[1] or match[2] or match[3]).strip(), found.starts[index]
             if field != opened:
-                written.append(Line(line.number, f"## {field}"))
+                part = (
+                    f"Part {runs.index(field) + 1}: " if bare else ""
+                )  # else the first could be the newsletter's name
+                written.append(Line(line.number, f"## {part}{field}"))
                 opened = field
             before = line.text[: len(line.text) - len(text)]
             line = replace(line, text=(before or "● ") + text[match.end() :])

@@ -10,7 +10,7 @@ from mailer.rendering.paste.letters import fold
 from mailer.sentence import Sentence
 
 _PICTURE = re.compile(
-    r"^[▲△↑📷(（\[\s]*(?:(?:题图|配图|图片?|封面图?|头图)(?:片)?(?:来源|来自|源|摄影)?\s*[:：/|｜丨]|图源|图片来源|摄影\s*[:：]"
+    r"^[▲△↑📷][^。]{0,40}(?:图\s*[/／|]|供图|摄(?:影|于|\W|$))|^[▲△↑📷(（\[\s]*(?:(?:题图|配图|图片?|封面图?|头图)(?:片)?(?:来源|来自|源|摄影)?\s*[:：/|｜丨]|图源|图片来源|摄影\s*[:：]"
     r"|(?:photo|image|picture|illustration|chart|graphic|gif)s?(?: credits?)?\s*[:：/]\s*(?=\S+(?: \S+){0,4}$)"
     r"|(?:photo|image|picture)s? by\b)",
     re.IGNORECASE,
@@ -122,6 +122,7 @@ def bold_first(text: str) -> tuple[str, str] | None:
     match = _BOLD_FIRST.fullmatch(text)
     emphasis = match and (
         re.match(r"(?:\*\*)?\S+\*\* [a-z]", text)  # `**Chefs** in Oslo cook ...`
+        or re.match(r"(?:\*\*)?[\[【(（][^\[\]【】()（）]{1,12}[\]】)）]\*\*", text)  # a field
         or re.search(
             r"[^:：.。！？!?]\*\* ?[\u3400-\u9fff][^。！？.!?]*$", text
         )  # nor one of a line that is no sentence

@@ -78,7 +78,12 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         return None
     tail_url = url if url and text.endswith((LINK_END, f"{LINK_END})", f"{LINK_END}）")) else ""
     linked = _END_LINK.fullmatch(text)
-    if linked and sources.is_name(linked[2].strip()) and "://" not in linked[2] and not grammar.is_call(linked[2]):
+    if (
+        linked
+        and sources.is_name(linked[2].strip())
+        and "://" not in linked[2]
+        and not grammar.is_foot_or_call(linked[2])
+    ):
         return linked[1], linked[2].strip(), linked[3], linked[2]
     for pattern in (
         _END_LABEL,
