@@ -38,7 +38,7 @@ KIND = (
     r"|播报|头条|[早晨晚夜快速][读听]|早餐|早茶|早咖啡|内参|早参|晚参|早班车|早八点|热点|热[榜搜]"
 )
 WORDS = re.compile(
-    rf"{KIND}|晨|一[周週].{{0,3}}[一二三四五六七八九十\d]件大?事|[几\d一二两三四五六七八九十]条(?:消息|新闻|资讯|行情)|[\d一两三五十]\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
+    rf"{KIND}|晨|[日周]评(?=\W|$)|一[周週].{{0,3}}[一二三四五六七八九十\d]件大?事|[几\d一二两三四五六七八九十]条(?:消息|新闻|资讯|行情)|[\d一两三五十]\s*(?:秒|分钟)(?=[读看听知])|\b(?:news|newsletter|digest|daily|weekly|brief(?:ing)?|morning|post|"
     r"bulletin|times|trader|table|journal|gazette|review|monitor|letter|wire|roundup)\b",
     re.IGNORECASE,
 )

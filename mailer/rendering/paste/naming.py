@@ -28,7 +28,7 @@ _ANY = re.compile(
     re.IGNORECASE,
 )
 
-_GROUP = re.compile(r"群$|\b(?:chat|group)$", re.IGNORECASE)  # where it was told
+_GROUP = re.compile(r"群(?:公告)?$|\b(?:chat|group)$", re.IGNORECASE)  # where it was told
 
 _ASIDE = re.compile(r"(.+?)\s*[(（]([^()（）]{2,24})[)）]")
 

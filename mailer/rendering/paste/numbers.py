@@ -210,14 +210,15 @@ def _are_sections(
 def _are_items(
     lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
 ) -> bool:
-    """Whether small letters stand before items: sources in all, a title with a number above each first one."""
+    """Whether small letters stand before items: all have sources; no other marks, or a numbered title above each `a`."""
     filled = [index for index, line in enumerate(lines) if line.text]
     above = {two: one for one, two in itertools.pairwise(filled)}
     firsts = {above.get(index, -1) for index, mark in chain if mark.number == 1}
     titled = {i for family, other in chains.items() if family != "small" for i, mark in other if _is_short(mark.rest)}
     ends = [*(index for index, _ in chain), max(index for index, _ in chain) + MOST_LINES if chain else 0]
     named = [any(tails.names_one(line.text) for line in lines[one:two]) for one, two in itertools.pairwise(ends)]
-    return len(firsts) > 1 and firsts <= titled and all(named)
+    alone = len(chain) > 2 and not any(len(other) > 1 for family, other in chains.items() if family != "small")
+    return all(named) and ((len(firsts) > 1 and firsts <= titled) or alone)
 
 
 def _is_short(text: str) -> bool:
