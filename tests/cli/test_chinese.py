@@ -113,6 +113,8 @@ ENUMERATED: dict[str, Iterable[str]] = {
 }
 
 
-@pytest.mark.parametrize(("context", "word"), [(name, word) for name, words in ENUMERATED.items() for word in sorted(words)])
+@pytest.mark.parametrize(
+    ("context", "word"), [(name, word) for name, words in ENUMERATED.items() for word in sorted(words)]
+)
 def test_every_word_of_the_database_has_one_in_chinese(context: str, word: str) -> None:
     assert f"{context}{CONTEXT_ENDS}{word}" in CATALOGUE

@@ -97,7 +97,8 @@ def test_what_was_given_up_before_anybody_was_sent_it_may_be_published_anew(db: 
 
 
 @pytest.mark.parametrize(
-    "had", [{"tries": 1}, {"repeats": 1}, {"deferred_at": NOW}, *({"state": each} for each in State if each not in GIVEN_UP)]
+    "had",
+    [{"tries": 1}, {"repeats": 1}, {"deferred_at": NOW}, *({"state": one} for one in State if one not in GIVEN_UP)],
 )
 def test_an_issue_that_a_relay_may_have_seen_is_not_published_anew(db: Database, had: dict[str, Any]) -> None:
     with db.transaction() as conn:
