@@ -23,7 +23,7 @@ class Forward:
 
 
 _FORWARD = re.compile(
-    r"-*\s*(?:forwarded(?: message)?|original message|转发的?邮件|原始邮件|转发邮件信息)\s*-*"
+    r"-*\s*(?:forwarded(?: message)?|original message|转发的?邮件|原始邮件|邮件原[件文]|转发邮件信息)\s*-*"
     r"|begin forwarded message:",
     re.I,
 )
@@ -86,7 +86,7 @@ def _below_note(lines: list[Line]) -> int:
 
 def _header(line: Line) -> tuple[str, str] | None:
     """A line of a mail's head, as (field, value)."""
-    text = line.text.replace("**", "")
+    text = re.sub(r"^([\u3400-\u9fff]) (?=[\u3400-\u9fff]\s*[:：])", r"\1", line.text.replace("**", ""))
     match = _HEADER.fullmatch(fold(text))
     return (match[1].lower(), text[match.start(2) :]) if match else None
 

@@ -17,7 +17,7 @@ LEAST = 3  # items that end so
 
 _LABELLED = re.compile(
     r"(?P<label>\W{0,4}(?:"
-    r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨·・／/]\s*"  # a word and a sign
+    r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨·・／/→⟶➜➤]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,6}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z'’]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
     r")|-\s+|(?:<-+|-+>|=+>|<=+)\s*|>{1,3}\s*"

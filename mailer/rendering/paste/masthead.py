@@ -158,7 +158,8 @@ class Masthead:
         )
         name = re.sub(r"^[「『《〖]([^「」『』《》〖〗]+)[」』》〗]$", r"\1", name)
         name = _ON_AIR.sub("", _MOTTO.sub("", name))
-        name = re.sub(r"(?<=\w)[,，]\s*(?:for the )?week(?: of| ending)?$", "", name, flags=re.IGNORECASE)
+        week = r"(?<=\w)(?:[,，]\s*(?:for the )?week(?: of| ending)?|[\s,—–-]+w/e)$"
+        name = re.sub(rf"{week}|^今[日天]\s+(?=\S{{2}})|(?:内容)?如下$", "", name, flags=re.IGNORECASE)
         name = re.sub(r"\s*[(（]\s*共?\s*\d{1,3}\s*[条则則篇件]\s*[)）]$", "", name)
         name = re.sub(r"\s*[(（]20\d\d\s*年?\s*(?:\d{1,2}\s*月)?[号刊份]*[)）]$", "", name)
         name = re.sub(r"(?<=\w)\s+@\w+$|^\d{1,2}:\d{2}\s+", "", name)

@@ -31,11 +31,11 @@ def find(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     for family, chain in sorted(chains.items(), key=lambda named: named[0] == "nth"):
         if _hold_bullets(lines, [index for index, _ in chain]):
             continue
-        if family in ("part", "stem") or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
+        if family == "part" or (family in enumerators.SECTIONS and _are_sections(lines, chain, chains)):
             continue
         if (family in enumerators.SECTIONS or family == "formal") and _hold_lines(lines, [index for index, _ in chain]):
             continue
-        if family == "small" and not _are_items(lines, chain, chains):
+        if family in ("small", "stem") and not _are_items(lines, chain, chains):
             continue
         if family == "nth" and len(best) >= 2:
             continue  # what a text counts within itself
@@ -210,14 +210,19 @@ def _are_sections(
 def _are_items(
     lines: list[Line], chain: list[tuple[int, enumerators.Mark]], chains: dict[str, list[tuple[int, enumerators.Mark]]]
 ) -> bool:
-    """Whether small letters stand before items: all have sources; no other marks, or a numbered title above each `a`."""
+    """Whether letters stand before items: all have sources, and no others are numbered but the titles above."""
+    own = chain[0][1].family if chain else ""
     filled = [index for index, line in enumerate(lines) if line.text]
     above = {two: one for one, two in itertools.pairwise(filled)}
     firsts = {above.get(index, -1) for index, mark in chain if mark.number == 1}
-    titled = {i for family, other in chains.items() if family != "small" for i, mark in other if _is_short(mark.rest)}
+    titled = {i for family, other in chains.items() if family != own for i, mark in other if _is_short(mark.rest)}
     ends = [*(index for index, _ in chain), max(index for index, _ in chain) + MOST_LINES if chain else 0]
-    named = [any(tails.names_one(line.text) for line in lines[one:two]) for one, two in itertools.pairwise(ends)]
-    alone = len(chain) > 2 and not any(len(other) > 1 for family, other in chains.items() if family != "small")
+    named = [
+        any(tails.names_one(line.text) for line in lines[one:two])
+        or tails.source_at_end(lines[one].text, lenient=True) is not None
+        for one, two in itertools.pairwise(ends)
+    ]
+    alone = len(chain) > 2 and not any(len(other) > 1 for family, other in chains.items() if family != own)
     return all(named) and ((len(firsts) > 1 and firsts <= titled) or alone)
 
 

@@ -11,11 +11,11 @@ from mailer.rendering.paste.links import LINK, LINK_END
 
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
 LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|出处|[摘转引译][载录编发]?自|稿源|信源|来自|供稿|原载|首发|刊)(?:于|自|於)?"
+    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|[讯息]源|出处|[摘转引译][载录编发]?自|稿源|信源|来自|供稿|原载|首发|刊)(?:于|自|於)?"
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・]|-?>)|[\]】〕`][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕`][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔`]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",

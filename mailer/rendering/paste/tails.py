@@ -12,7 +12,7 @@ from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.sources import LABELLED, LABELS, NAME, NO_SOURCE
 
 _BEHIND = re.compile(
-    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»➤➜➔➞⇒›]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
+    r"(.{4,}?)(?:\s*(?:[|｜丨]|——)\s*|\s+[-–—]\s+|\s+[-–—](?=[\u3400-\u9fff])|\s+[▷▶►▸→➡»➤➜➔➞⇒›⟶⇨]\s*)([^\s()（）【】\[\]。！？；;!?|｜丨][^()（）【】\[\]。！？；;!?\n|｜丨]{0,48}?)"
 )
 _BEFORE = re.compile(
     r"(?:[【(（]([^【】()（）]{2,20})[】)）]\s*|([A-Z][^:：。！？]{1,28}):\s+|(\w[^|｜丨。！？]{1,18}?)\s*[|｜丨]\s*|([\u3400-\u9fff]{3,10})[：:]\s*)(\S.*)"
@@ -52,7 +52,7 @@ _END_ADDRESS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _END_BAR = re.compile(rf"(.*\S)\s+[|｜丨]\s*({NAME})$", re.DOTALL)
-_END_AT = re.compile(r"(.*\S)\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
+_END_AT = re.compile(r"(.*\S)(?<![A-Za-z0-9._-])\s*@([^\s@()（）\[\]【】]{2,24})$", re.DOTALL)
 _ENTRY = re.compile(r"[(（][^()（）]+[)）](?:[、,，;；和及与]|,? (?:and|or|&))\s*[^()（）、,，;；。.]{1,30}$")
 _SAYS = r"(?:says|said|reports?|reported|writes|wrote)"
 _SAYS_LINK = re.compile(

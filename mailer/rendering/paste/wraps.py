@@ -117,7 +117,8 @@ def _full_lines(lines: list[Line], widest: int, *, quoted: bool) -> set[Line]:
         and not _NUMBERED.match(two.text)
         and _continues(one.text, two.text)
     }
-    return full if len(full) >= (1 if quoted else 2) else set()
+    told = quoted and widest >= HALF_PAGE and not any(_NUMBERED.match(line.text) for line in full)
+    return full if len(full) >= (1 if told else 2) else set()
 
 
 def _broken_words(lines: list[Line], *, quoted: bool) -> set[Line]:
