@@ -77,8 +77,12 @@ def find(db: Database, reference: str) -> KnownIssue:
 
 
 def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()) -> dict[str, int]:
-    """Let a database restored from a backup send again: how many became uncertain, by slug."""
-    return db.run(restored.reconcile, claim, delivery, now, sent=sent)
+    """Let a database restored from a backup send again: how many became uncertain, by slug.
+
+    What was due by either clock, this host's or the database's, may have been sent.
+    """
+    with db.transaction() as conn:
+        return restored.reconcile(conn, claim, delivery, max(now, db.now(conn) or now), sent=sent)
 
 
 def is_overdue(db: Database, reference: str, now: datetime) -> bool:

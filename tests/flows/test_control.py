@@ -146,3 +146,14 @@ def test_a_report_is_of_one_moment(db: Database, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(report.reports, "span", meanwhile)
     found = report.report(db, "214", ZoneInfo("Asia/Shanghai"))
     assert [found.audit.counts["accepted"]] == [accepted for _, _, accepted in found.domains] == [1]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_what_was_due_by_the_workers_clock_may_have_been_sent_though_this_hosts_is_behind(db: Database) -> None:
+    with db.transaction() as conn:
+        now = db.now(conn)
+        assert now is not None
+        reader(conn, "alice@example.com")
+        publish(conn, send_at=now - timedelta(minutes=1))
+    assert control.reconcile(db, 50, 500, now - timedelta(hours=1)) == {"2026-05-21-214": 1}
