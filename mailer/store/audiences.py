@@ -69,6 +69,16 @@ def _count(conn: Connection, *those: ColumnElement[bool]) -> int:
     return number
 
 
+def gate(conn: Connection, *, erasing: bool = False) -> None:
+    """Have readers be frozen into an audience and be erased one after the other: else a copy of one would be left.
+
+    SQLite lets one write at a time.
+    """
+    if conn.dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock if erasing else func.pg_advisory_xact_lock_shared
+        conn.execute(select(lock(0x667265657A65)))
+
+
 def freeze(
     conn: Connection,
     issue_id: int,
@@ -84,6 +94,7 @@ def freeze(
     same primary language, else the default one.
     """
     s = subscribers.c
+    gate(conn)
     make_room(conn, megabytes=4)
     frozen = conn.execute(
         insert(deliveries).from_select(

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 from mailer.model.application import OPEN, Standing
 from mailer.model.delivery import State as DeliveryState
 from mailer.model.subscriber import State
+from mailer.store import audiences
 from mailer.store.engine import Database
 from mailer.store.mailed import mailed_to
 from mailer.store.schema import (
@@ -31,6 +32,7 @@ _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 def scrub(conn: Connection, subscriber_id: int, now: datetime) -> None:
     """Empty a subscriber's row and all that hangs on it. What still waits for him is set aside, never sent."""
+    audiences.gate(conn, erasing=True)
     _overwrite(conn)
     conn.execute(
         update(subscribers)
@@ -94,17 +96,20 @@ def _overwrite(conn: Connection) -> None:
 
 
 def _empty_deliveries(conn: Connection, his: ColumnElement[bool], now: datetime) -> None:
-    """One that is being sent at this moment stays with its worker; without an address it is never picked again."""
+    """One that is being sent at this moment stays with its worker; without an address it is never picked again.
+
+    First the deliveries: who is writing of one is waited for, and then what he wrote is found.
+    """
     conn.execute(
         update(deliveries)
         .where(his, deliveries.c.state.in_(_WAITING))
         .values(state=DeliveryState.SUPPRESSED, changed_at=now)
     )
+    conn.execute(update(deliveries).where(his).values(address="", domain="", name="", attributes={}, cause=""))
     ids = select(deliveries.c.id).where(his)
     conn.execute(update(attempts).where(attempts.c.delivery_id.in_(ids)).values(text=""))
     came_back = returned_mails.c.delivery_id.in_(ids)
     conn.execute(update(returned_mails).where(came_back).values(content=b"", envelope_to=""))
-    conn.execute(update(deliveries).where(his).values(address="", domain="", name="", attributes={}, cause=""))
 
 
 def _empty_bounces(conn: Connection, his: ColumnElement[bool]) -> None:
@@ -118,6 +123,7 @@ def bury(conn: Connection, match_key: str, tombstone: str, *, actor: str, now: d
 
     Before a reader is scrubbed: a reviewer's decision takes hold of the application first and of the reader then, too.
     """
+    audiences.gate(conn, erasing=True)
     a = applications.c
     his = a.match_key == match_key
     states = {row.id: row.state for row in conn.execute(select(a.id, a.state).where(his).with_for_update())}

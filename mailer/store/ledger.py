@@ -107,11 +107,15 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
 
 
 def emptied(conn: Connection, delivery_ids: Sequence[int]) -> set[int]:
-    """Of these deliveries those whose reader was erased while they were sent: what is said of him is not kept."""
+    """Of these deliveries those whose reader was erased while they were sent: what is said of him is not kept.
+
+    The others are locked, so that who is erased from now on is so after what this transaction says of him.
+    """
     if not delivery_ids:
         return set()
     d = deliveries.c
-    return set(conn.execute(select(d.id).where(among(conn, delivery_ids), d.address == "")).scalars())
+    rows = select(d.id, d.address).where(among(conn, delivery_ids)).order_by(d.id).with_for_update(key_share=True)
+    return {number for number, address in conn.execute(rows) if not address}
 
 
 _LINE = ("delivery_id", "claim_id", "at", "relay", "phase", "state", "code", "status", "text", "millis")

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from support.cast import NOW, claim, new_edition, publish, reader
 from support.databases import meet
 
+from mailer.flows.bounce import record_refusals
+from mailer.flows.dispatch.batch import Refusal
+from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State
-from mailer.store import issues, leases, ledger, running
+from mailer.store import erasure, issues, leases, ledger, running, schema, subscribers
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.picking import Claimed
 from mailer.store.running import Sendable
-from mailer.store.schema import deliveries
+from mailer.store.schema import deliveries, metadata
 
 WORKER = Worker("w1", "host", 1, "boot")
 LEASE = timedelta(seconds=120)
@@ -111,3 +114,45 @@ def test_who_is_given_back_while_a_correction_is_written_gets_the_corrected_text
     _meet(db, correct, give_back, turned)
     with db.transaction() as conn:
         assert [_claim(conn, issue_id)[1].edition_id] == new
+
+
+def _traces(db: Database, word: str) -> list[str]:
+    with db.reading() as conn:
+        rows = [f"{table.name} {row}" for table in metadata.sorted_tables for row in conn.execute(select(table))]
+    return [row for row in rows if word in row]
+
+
+def _erase(conn: Connection) -> None:
+    erasure.bury(conn, "alice@example.com", "tombstone", actor="olga", now=NOW)
+    found = subscribers.find(conn, "alice@example.com", hold=True)
+    assert found is not None
+    erasure.scrub(conn, found.id, NOW)
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.FAILED, State.UNCERTAIN])
+def test_nothing_is_left_of_who_is_erased_while_an_answer_to_his_mail_is_written(
+    db: Database, state: State, turned: bool
+) -> None:
+    _, claim_id, row = _claimed(db)
+    said = _outcome(row, state)._replace(text="<alice@example.com> is full")
+    reply = Reply(450, ("4.2.2 <alice@example.com> is full",))
+
+    def write(conn: Connection) -> None:
+        ledger.record(conn, claim_id, [said], NOW)
+        if state is not State.UNCERTAIN:
+            record_refusals(conn, [Refusal(row, reply, Phase.RCPT)], NOW)
+
+    _meet(db, _erase, write, turned)
+    assert _state(db) == ("suppressed" if turned and state is State.DEFERRED else state)
+    assert _traces(db, "alice") == []
+
+
+def test_nothing_is_left_of_who_is_erased_while_an_issue_is_frozen(db: Database, turned: bool) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        reader(conn, "bob@example.com")
+    _meet(db, _erase, publish, turned)
+    assert _traces(db, "alice") == []
+    with db.reading() as conn:
+        frozen = conn.execute(select(schema.issues.c.frozen)).scalar_one()
+        assert frozen == conn.execute(select(func.count()).select_from(deliveries)).scalar_one()
