@@ -31,6 +31,7 @@ def reconcile(
     whatever this host's clock says now. Numbers up to those given are taken, so that no old
     link can mean a new reader. Returns how many became uncertain, by the issues' slugs.
     """
+    _end_claims(conn, now)  # first, as workers do: who is writing is waited for
     last = latest_claim(conn)
     if last < claim:
         conn.execute(
@@ -60,8 +61,12 @@ def reconcile(
     # What was under way of letters, and of issues that were cancelled then, belongs to nobody any more.
     conn.execute(update(deliveries).where(d.state == State.ATTEMPTING).values(**lost))
     repeat_uncertain(conn, now)
-    conn.execute(update(claims).where(claims.c.ended_at.is_(None)).values(ended_at=now))
+    _end_claims(conn, now)  # also those made meanwhile
     return found
+
+
+def _end_claims(conn: Connection, now: datetime) -> None:
+    conn.execute(update(claims).where(claims.c.ended_at.is_(None)).values(ended_at=now))
 
 
 def _count_from(conn: Connection, table: str, number: int) -> None:

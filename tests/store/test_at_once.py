@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from mailer.flows.bounce import record_refusals
 from mailer.flows.dispatch.batch import Refusal
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State
-from mailer.store import erasure, issues, leases, ledger, running, schema, subscribers
+from mailer.store import erasure, issues, leases, ledger, restored, running, schema, subscribers
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.leases import Worker
@@ -156,3 +156,17 @@ def test_nothing_is_left_of_who_is_erased_while_an_issue_is_frozen(db: Database,
     with db.reading() as conn:
         frozen = conn.execute(select(schema.issues.c.frozen)).scalar_one()
         assert frozen == conn.execute(select(func.count()).select_from(deliveries)).scalar_one()
+
+
+def test_a_worker_that_writes_while_a_restored_backup_is_reconciled_is_waited_for(db: Database, turned: bool) -> None:
+    """Both take hold of the claims before the deliveries."""
+    issue_id, claim_id, row = _claimed(db)
+
+    def write(conn: Connection) -> Iterator[None]:
+        assert leases.renew(conn, [claim_id], NOW) == {claim_id}
+        yield
+        ledger.record(conn, claim_id, [_outcome(row, State.ACCEPTED if turned else State.UNCERTAIN)], NOW)
+
+    meet(db, write, lambda: db.run(restored.reconcile, 50, 500, NOW))
+    assert db.read(ledger.counts, issue_id)["accepted" if turned else "uncertain"] == 1
+    assert db.read(leases.open_claims) == []
