@@ -75,10 +75,13 @@ def cancel(ctx: click.Context, issue: str, yes: bool) -> None:
         what = "Cancel %(slug)s for good? Who has not been sent it yet will not get it; 'mailer pause' can be undone."
         confirm(Sentence(what, slug=slug))
     claim = HighWater(club.journal_folder).claim
-    count = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
-    if count is None:
+    done = control.cancel(club.db, slug, getpass.getuser(), club.clock(), claim)
+    if done is None:
         raise UsageError(_not_sent(slug))
-    talk(Sentence("%(slug)s is cancelled; %(readers)s will not get it", slug=slug, readers=readers(count)))
+    talk(Sentence("%(slug)s is cancelled; %(readers)s will not get it", slug=slug, readers=readers(done.readers)))
+    if done.under_way:
+        what = "%(readers)s under way: who is not sent it after all does not get it either"
+        talk(Sentence(what, readers=readers(done.under_way)))
     if control.may_be_published_again(club.db, slug):
         talk(Sentence("nobody was sent it: 'mailer publish' may send it anew"))
 

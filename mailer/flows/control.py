@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from mailer.errors import RestoredError, UsageError
@@ -11,6 +12,14 @@ from mailer.sentence import Sentence
 from mailer.store import issues, ledger, reports, restored
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """How many will not get a cancelled issue, and how many may: they were under way, and it may leave after all."""
+
+    readers: int
+    under_way: int
 
 
 def pause(db: Database, reference: str, actor: str, now: datetime) -> bool:
@@ -33,8 +42,8 @@ def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
         return True
 
 
-def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int = 0) -> int | None:
-    """Give up what waits of an issue: how many will not get it, None when it is not being sent.
+def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int = 0) -> Cancelled | None:
+    """Give up what waits of an issue; None when it is not being sent.
 
     Raises NotFound, and RestoredError where the database knows less than a host that has worked on `claim`: some of
     those it says wait may have it.
@@ -46,7 +55,8 @@ def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int =
         cause = "cancelled by the operator"
         if not issues.set_state(conn, issue.id, ("sending", "paused"), "cancelled", cause, actor, now):
             return None
-        return issues.cancel_waiting(conn, issue.id, now)
+        waiting = issues.cancel_waiting(conn, issue.id, now)
+        return Cancelled(waiting, ledger.counts(conn, issue.id)[State.ATTEMPTING])
 
 
 def retry(db: Database, reference: str, state: State, actor: str, now: datetime) -> int:

@@ -12,7 +12,7 @@ from mailer.flows import control, report
 from mailer.flows import subscribers as people
 from mailer.flows.leave import Leave
 from mailer.model.delivery import Phase, State
-from mailer.store import leases, ledger, suppressions
+from mailer.store import leases, ledger, running, suppressions
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
@@ -78,6 +78,18 @@ def test_what_was_uncertain_while_its_issue_was_paused_is_sent_again_by_its_poli
             with db.transaction() as conn:
                 conn.execute(update(deliveries).where(deliveries.c.state == "pending").values(state="uncertain"))
             after = "uncertain"
+
+
+def test_who_cancels_is_told_how_many_are_under_way(db: Database) -> None:
+    issue_id = _sent(db, State.ACCEPTED, State.DEFERRED, State.PENDING, State.PENDING)
+    with db.transaction() as conn:
+        claim_id = leases.open_claim(conn, WORKER, "", NOW, LEASE)
+        (row,) = claim(conn, claim_id, Sendable(issue_id), 1, NOW)
+    assert control.cancel(db, "214", "op", NOW) == control.Cancelled(readers=2, under_way=1)
+    assert control.cancel(db, "214", "op", NOW) is None
+    db.run(ledger.release, claim_id, [row.id], NOW)
+    db.run(running.finish_issues, NOW)
+    assert db.read(ledger.counts, issue_id)["cancelled"] == 3
 
 
 def test_an_issue_is_overdue_from_its_deadline_on(db: Database) -> None:
