@@ -277,7 +277,7 @@ def hold_editions(conn: Connection, delivery_ids: Sequence[int]) -> None:
     if conn.dialect.name == "postgresql":
         theirs = select(deliveries.c.issue_id).where(among(conn, delivery_ids))
         those = select(issues.c.id).where(issues.c.id.in_(theirs))
-        conn.execute(those.order_by(issues.c.send_at, issues.c.id).with_for_update(read=True))
+        conn.execute(those.order_by(issues.c.send_at, issues.c.id).with_for_update(key_share=True))
 
 
 def edition_now(counted: int = 0) -> ColumnElement[int]:

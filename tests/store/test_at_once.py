@@ -170,3 +170,29 @@ def test_a_worker_that_writes_while_a_restored_backup_is_reconciled_is_waited_fo
     meet(db, write, lambda: db.run(restored.reconcile, 50, 500, NOW))
     assert db.read(ledger.counts, issue_id)["accepted" if turned else "uncertain"] == 1
     assert db.read(leases.open_claims) == []
+
+
+def test_two_who_give_back_to_a_finished_issue_do_not_wait_for_each_other(db: Database, turned: bool) -> None:
+    with db.transaction() as conn:
+        for number in range(2):
+            reader(conn, f"r{number}@example.com")
+        issue_id, held = publish(conn), []
+        for _ in range(2):
+            claim_id = leases.open_claim(conn, WORKER, "", NOW, LEASE, "main")
+            held.append((claim_id, claim(conn, claim_id, Sendable(issue_id), 1, NOW)[0].id))
+        for claim_id, _ in held:
+            ledger.take_over(conn, claim_id, None, "lost", NOW)
+        running.finish_issues(conn, NOW)
+
+    def give_back(number: int) -> Step:
+        claim_id, delivery = held[number]
+        return lambda conn: ledger.release(conn, claim_id, [delivery], NOW)
+
+    def in_parts(conn: Connection) -> Iterator[None]:
+        issues.hold_editions(conn, [held[0][1]])
+        yield
+        give_back(0)(conn)
+
+    meet(db, in_parts, lambda: db.run(give_back(1)))
+    assert db.read(ledger.counts, issue_id)["pending"] == 2
+    assert db.read(issues.find, "214").state == "sending"

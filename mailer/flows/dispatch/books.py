@@ -210,6 +210,8 @@ class Books:
             now = self._set_clock(conn)
             ours = leases.renew(conn, batches, now + LEASE)
             new = {claim_id for claim_id, ended in outcomes.items() if ledger.record(conn, claim_id, ended, now)}
+            for claim_id, ids in returned.items():
+                ledger.release(conn, claim_id, ids, now)
             paused = {
                 issue_id: cause for issue_id, cause in page.pauses.items() if running.pause(conn, issue_id, cause, now)
             }
@@ -218,8 +220,6 @@ class Books:
                 before = running.paused(conn)
                 self._record_refusals(conn, refusals, now)  # too many of them pause an issue as well
                 paused |= {issue_id: why for issue_id, why in running.paused(conn).items() if issue_id not in before}
-            for claim_id, ids in returned.items():  # behind what may pause an issue: two who share one cannot both
-                ledger.release(conn, claim_id, ids, now)
             if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
                 ledger.repeat_uncertain(conn, now)
             leases.end_claims(conn, done, now)
