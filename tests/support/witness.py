@@ -179,9 +179,9 @@ class Witness:
         if self._knows_better(row, claim):
             row.claim = claim  # it was uncertain or to be sent again, and who held it knows better after all
             return
-        self._demand(
-            claim > max(row.attempts, default=0), f"{delivery}: claim {claim} is no greater than an earlier one"
-        )
+        latest = max(row.attempts, default=0)
+        unheard = self.restored_at >= 0 and latest > 0 and not row.attempts[latest].handed_over  # its commit's answer
+        self._demand(claim > latest or unheard, f"{delivery}: claim {claim} is no greater than an earlier one")
         (worker,) = raw.execute("SELECT worker FROM claims WHERE id = ?", (claim,)).fetchone()
         self._demand(worker == process.name, f"{delivery} was claimed by {process.name} for {worker}")
         if row.issue is not None:
