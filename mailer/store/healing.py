@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, select, update
+from sqlalchemy import Connection, Update, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.store.bulk import among
 from mailer.store.rendered import given, rendered
-from mailer.store.schema import Instant, bounces, deliveries, to_millis
+from mailer.store.schema import Instant, bounces, consents, deliveries, issues, returned_mails, to_millis
 
 
 def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bool:
@@ -33,11 +33,18 @@ def _heal(database: str) -> Update:
 
 
 def heal_heard_of(conn: Connection, delivery_ids: Sequence[int], now: datetime) -> None:
-    """Do so where the proof came first: a report, or a line of the relay's log, while the answer was still awaited."""
+    """Do so where the proof came first, while the answer was still awaited: a report, a line of the relay's log, a mail
+    that answers it, a reader who left by it."""
     if not delivery_ids:
         return
-    d, b = deliveries.c, bounces.c
-    heard = select(b.id).where(b.delivery_id == d.id, b.via != "smtp").exists()
+    d, b, r, c = deliveries.c, bounces.c, returned_mails.c, consents.c
+    slug = select(issues.c.slug).where(issues.c.id == d.issue_id).correlate(deliveries).scalar_subquery()
+    left = (c.subscriber_id == d.subscriber_id, c.action == "withdrawn", c.detail == slug)
+    heard = or_(
+        select(b.id).where(b.delivery_id == d.id, b.via != "smtp").correlate(deliveries).exists(),
+        select(r.id).where(r.delivery_id == d.id).correlate(deliveries).exists(),
+        select(c.id).where(*left).correlate(deliveries).exists(),
+    )
     conn.execute(
         update(deliveries)
         .where(among(conn, delivery_ids), d.state == State.UNCERTAIN, heard)

@@ -10,7 +10,19 @@ from support.cast import NOW, claim, later, new_edition, publish, reader
 from mailer.errors import StoreError
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.store import bounces, issues, leases, ledger, picking, reports, running, signups, suppressions
+from mailer.store import (
+    bounces,
+    consents,
+    issues,
+    leases,
+    ledger,
+    picking,
+    reports,
+    returned,
+    running,
+    signups,
+    suppressions,
+)
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
@@ -255,6 +267,30 @@ def test_what_came_back_before_a_delivery_was_uncertain_proves_it_too(
     else:
         _record(db, claim_id, [_outcome(rows[0], State.UNCERTAIN, text="no answer")])
     assert _states(db) == [state]
+
+
+@pytest.mark.parametrize(
+    ("how", "state"), [("link", "accepted"), ("mail", "accepted"), ("other issue", "uncertain"), ("", "uncertain")]
+)
+@pytest.mark.parametrize("died", [True, False])
+def test_who_left_by_a_message_before_it_was_uncertain_proves_it_too(
+    db: Database, how: str, state: str, died: bool
+) -> None:
+    issue_id = _publish(db, 2)
+    claim_id, (row, other) = _claim(db, issue_id)
+    with db.transaction() as conn:
+        if how == "mail":
+            mail = returned.keep(conn, b"unsubscribe", "lmtp", "", NOW)
+            assert mail is not None
+            returned.mark(conn, mail, returned.READ, row)
+        elif how:
+            by = "2026-05-21-214" if how == "link" else "2026-05-20-213"
+            consents.append(conn, 1, consents.Step("withdrawn", source="one-click", detail=by), NOW)
+    if died:
+        db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    else:
+        _record(db, claim_id, [_outcome(one, State.UNCERTAIN, text="no answer") for one in (row, other)])
+    assert _states(db) == [state, "uncertain"]
 
 
 def test_recording_the_same_outcome_twice_changes_nothing(db: Database) -> None:
