@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mailer import settings
 from mailer.errors import SettingsError
 from mailer.keys import new_key
 from mailer.settings import Settings
+from mailer.store.engine import Database
 from mailer.transport.base import Session
 from mailer.wiring import Club
 
@@ -45,6 +47,14 @@ async def test_a_relay_that_loses_commands_of_a_group_is_named_in_a_warning(
             await session.close()
     (line,) = caplog.messages
     assert line.startswith("post does not take commands in groups as it offers (503 5.5.1 Bad sequence)")
+
+
+def test_what_the_operator_does_is_done_by_the_clock_that_the_workers_go_by(tmp_path: Path, db: Database) -> None:
+    behind = datetime.now(UTC) - timedelta(hours=1)
+    here = Club(tmp_path, Settings(database={"url": db.engine.url.render_as_string(False)}), lambda: behind)
+    assert (here.now() == behind) is db.is_sqlite
+    assert abs(here.now() - db.read(lambda conn: db.now(conn) or behind)) < timedelta(minutes=1)
+    here.db.close()
 
 
 def test_every_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def resume(ctx: click.Context, issue: str) -> None:
     from mailer.flows import control
 
     club = open_club(ctx)
-    slug, now = published(club, issue), club.clock()
+    slug, now = published(club, issue), club.now()
     if not control.resume(club.db, slug, getpass.getuser(), now):
         raise UsageError(Sentence("%(slug)s is not paused; 'mailer status' shows its state", slug=slug))
     if control.is_overdue(club.db, slug, now):
@@ -105,7 +105,7 @@ def retry(ctx: click.Context, issue: str, which: str | None) -> None:
         raise UsageError(Sentence("say which: --failed or --uncertain"))
     club = open_club(ctx)
     slug = published(club, issue)
-    now = club.clock()
+    now = club.now()  # else who is uncertain might be cut off by a deadline that has passed
     count = control.retry(club.db, slug, State(which), getpass.getuser(), now)
     if not count:
         talk(Sentence("no reader of %(slug)s is %(state)s", slug=slug, state=Sentence(which)))

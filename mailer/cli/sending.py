@@ -231,8 +231,9 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
     talker = Talk(total)
     observer = Journal(metrics) if forever else talker
     if not forever:  # else a wait of an hour would look like a hang
-        for each in report.slowed(club.db, club.clock()):
-            talk(slowdown(each, club.clock()))
+        now = club.now()
+        for each in report.slowed(club.db, now):
+            talk(slowdown(each, now))
     elif not reach(club, observer):
         return Tally()
     dispatcher = club.dispatcher(Alerting(club, observer))
@@ -259,7 +260,7 @@ def say(club: Club, tally: Tally) -> None:
         if tally[state]
     )
     try:
-        now = club.db.read(club.db.now) or club.clock()
+        now = club.now()
     except AwayError as error:  # a worker that stays may be stopped while it waits for that
         talk(Sentence("%(done)s; %(why)s", done=done or Sentence("nothing was sent"), why=error.sentence))
         return

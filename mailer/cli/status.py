@@ -36,7 +36,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from mailer.store.leases import LOCK
 
     club = open_club(ctx)
-    now, zone = club.db.read(club.db.now) or club.clock(), club.settings.newsletter.zone  # the workers' clock
+    now, zone = club.now(), club.settings.newsletter.zone
     issues, workers = report.progress(club.db, now)
     locked = control.is_behind(club.db, HighWater(club.journal_folder).claim)
     workers = [worker for worker in workers if worker.name != LOCK]
