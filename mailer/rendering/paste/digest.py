@@ -26,6 +26,7 @@ from mailer.rendering.paste import (
     fields,
     foot,
     headings,
+    hooks,
     inline,
     kinds,
     labels,
@@ -135,7 +136,7 @@ class _Reader:
         self.notes: dict[str, Note] = {}
 
     def reading(self) -> Reading:
-        self.lines = asides.without(self.lines, self.report)
+        self.lines = hooks.without(asides.without(self.lines, self.report), self.report)
         self.lines = spoken.join(above.put_below(self.lines, self.report), self.report)
         self.notes = self._footnotes()
         self.lines = counters.pages_of_a_paper(self.lines, self.report)

@@ -81,7 +81,7 @@ DATELINE = 24  # columns of a place and day before a text
 # The number of an issue, as groups 1 (Chinese) or 2.
 EDITION = (
     r"[(（【\[]?(?:vol\.?\s*\d{1,4}\s*[,，·]\s*(?=no|issue|#))?"
-    r"(?:(?:20\d\d\s*年?\s*)?总?第\s*(\d{1,6})\s*(?:[期号班]|封信?)"
+    r"(?:(?:20\d\d\s*年?\s*)?(?:总第?|第)\s*(\d{1,6})\s*(?:[期号班]|封信?)"
     r"|(?:(?:issue )?no\.?|vol\.?|issue|#)\s*#?(\d{1,6})(?![\w%.]))[)）】\]]?"
 )
 _RULE = re.compile(f"(?:[^\\w🔟{links.LINK}-{links.LINK_END}]|_)+")

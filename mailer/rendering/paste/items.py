@@ -13,6 +13,7 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 from mailer.rendering.paste.shared import Gathered
+from mailer.sentence import Sentence
 
 _LABEL = re.compile(
     r"(?:【(?:导读|内容|摘要|正文|详情|简介|概要)】|(?:导读|内容|摘要|正文|详情|详细|简介|概要|summary|details)\s*[:：])\s*(?=\S)",
@@ -107,6 +108,10 @@ class Gatherer:
             url, item.source = url or item.source.url, None
         if not item.paragraphs and item.source is None:
             text = self._headline_source(item, text)
+        elif not item.paragraphs and item.below and (sentences := self._story(text)):
+            text, rest = sentences
+            item.paragraphs.append(rest)
+            self.report.add(item.line, "guess", "first sentence of a one-line item taken as its headline", text)
         else:
             below = tails.below_source(item.paragraphs, lenient=self.habits.lenient) if item.source is None else []
             del item.paragraphs[len(item.paragraphs) - len(below) :]
@@ -147,6 +152,11 @@ class Gatherer:
             return None
         self.report.add(line, "source", "who tells it left out of the text", text[: len(text) - len(told[1])].strip())
         return told
+
+    def _story(self, text: str) -> tuple[str, str] | None:
+        """Sentences above a source, as (the first, which is no question, the others)."""
+        told = None if links.LINK in text else grammar.several(text, 30)
+        return (told[1], told[2]) if told and told[1][-1] in ".。" else None
 
     def _wire(self, item: Gathered, name: str) -> None:
         """Take the agency that a headline or the first paragraph begins with as the source."""

@@ -43,7 +43,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(
-    r"\s*[,，|｜·(（-]?\s*(?:总?第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号班]|封信?)?[)）]?$", re.IGNORECASE
+    r"\s*[,，|｜·(（-]?\s*(?:总第?|第|#|no\.?|vol\.?|issue)\s*(\d{1,6})\s*(?:[期号班]|封信?)?[)）]?$", re.IGNORECASE
 )
 _FIELDS = re.compile(r"(?:[【\[][^【】\[\]]{2,8}[】\]]\s*){2,}(?=\S)")
 EDGE = ' \t-–—|｜丨·•,，:：/~#*"“”'

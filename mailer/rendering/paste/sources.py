@@ -15,10 +15,10 @@ LABELS = (
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕`][:：]?|\s+[-–—](?=\s))\s*"
+_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s))\s*"
 LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
-    rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔`]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
+    rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔〖`]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
     re.IGNORECASE,
 )
 # What a page tells behind its source: who wrote it, and when.
@@ -55,13 +55,13 @@ _VIA_FIRST = re.compile(r"^(?:via|source|from)[\s:：]+", re.IGNORECASE)
 _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息)|(?<=据)[\u3400-\u9fff]{3,9}$)(?:报道|消息)?[。]?"
 )
-_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})\s*[|｜丨]?")
+_SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})(?<![|｜丨])")  # between two a title stands
 _WHOLE_TEXT = re.compile(r"\W*(?:查看|阅读|点击)?(?:全文|原文|详情)\s*[(（]([^()（）]{2,30})[)）]")
 _LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(
     r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/|｜丨])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
 )
-_TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)(.{2,}?)(?:报道|消息)?")
+_TOLD_BY = re.compile(r"据(?!说|悉|了解|统计|介绍|称)[:：\s]*(.{2,}?)(?:报道|消息)?")
 _TITLED = re.compile(r"《([^《》]{2,40})》")
 _BYLINE = re.compile(
     r"\s*[,，/]?\s*(?:记者|作者|编辑|通讯员|(?<=\s)整理)\s*[:：|｜丨]?\s*\S{1,12}(?:\s+[\u3400-\u9fff]{2,6}(?:报道|电|讯|摄))?$"
