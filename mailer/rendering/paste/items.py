@@ -13,7 +13,6 @@ from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 from mailer.rendering.paste.shared import Gathered
-from mailer.sentence import Sentence
 
 _LABEL = re.compile(
     r"(?:【(?:导读|内容|摘要|正文|详情|简介|概要)】|(?:导读|内容|摘要|正文|详情|详细|简介|概要|summary|details)\s*[:：])\s*(?=\S)",
