@@ -37,6 +37,7 @@ _END_SAYS = re.compile(
 _END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`\s*({NAME})\s*`$", re.DOTALL)
 _END_CORNERS = re.compile(r"^(.*\S)\s+「([^「」]{2,24})」$", re.DOTALL)
+_END_TITLE = re.compile(r"^(.*[.!?。！？…”])\s*《([^《》]{2,24})》$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
 )
@@ -91,6 +92,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
         _END_SAYS,
         _END_CODE,
         _END_CORNERS,
+        _END_TITLE,
         _END_FIELD,
         _END_DASH,
         *([_END_VIA_BARE, _END_AT, _END_BAR] if lenient else ()),

@@ -238,6 +238,9 @@ def _headline_above(lines: list[Line], index: int, found: list[int]) -> int:
     alone = above == 0 or not lines[above - 1].text or above < index - 1
     head = not any(lines[i].text for i in range(above)) and dates.find(lines[above].text, dates.SOME_DAY)
     headline = shapes.is_headline(lines[above]) and not head  # the first line with the day in it is the digest's own
+    title = titles.heading(lines[above].text)
+    if title and title[1] and width(title[0]) <= WIDEST_TITLE:
+        return index  # a word or two, marked as titles are
     return above if headline and (not alone or width(lines[above].text) >= 24) else index
 
 
