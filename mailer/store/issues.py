@@ -224,11 +224,16 @@ def cancel_waiting(conn: Connection, issue_id: int, now: datetime) -> int:
 
 
 def retry(conn: Connection, issue_id: int, state: State, now: datetime) -> int:
-    """Put an issue's failed or uncertain deliveries back to pending and the issue back to sending; returns how many."""
+    """Put an issue's failed or uncertain deliveries back to pending and the issue back to sending; returns how many.
+
+    Who failed before a relay saw a word of his copy, because it could not be composed, gets the text as it is now.
+    """
+    conn.execute(select(issues.c.id).where(issues.c.id == issue_id).with_for_update(key_share=True))
+    back = {"state": State.PENDING, "due_at": now, "deferred_at": None, "changed_at": now, "cause": ""}
     changed = conn.execute(
         update(deliveries)
         .where(deliveries.c.issue_id == issue_id, deliveries.c.state == state)
-        .values(state=State.PENDING, due_at=now, deferred_at=None, changed_at=now, cause="")
+        .values(**back, edition_id=edition_now())
     ).rowcount
     if changed:
         conn.execute(

@@ -64,8 +64,9 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
             take_taken(conn, claim_id, accepted, now)
     for outcome in outcomes:
         if outcome.state is not State.ACCEPTED:
-            counts = outcome.state in {State.FAILED, State.UNCERTAIN} or (
-                outcome.state is State.DEFERRED and not outcome.throttled
+            counts = outcome.relay and (  # what could not be composed was not tried
+                outcome.state in {State.FAILED, State.UNCERTAIN}
+                or (outcome.state is State.DEFERRED and not outcome.throttled)
             )
             said = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
             values = {

@@ -593,6 +593,26 @@ def test_a_correction_reaches_also_who_was_claimed_meanwhile_and_given_back_unse
     }
 
 
+def test_who_could_not_be_composed_gets_the_corrected_text_when_he_is_tried_again(db: Database) -> None:
+    """That may be what it was corrected for; who was refused by a relay has seen the text as it was."""
+    issue_id = _publish(db, 2)
+    claim_id, (poison, refused) = _claim(db, issue_id)
+    _record(
+        db,
+        claim_id,
+        [
+            _outcome(poison, State.FAILED, relay="", phase=Phase.CONNECT, text="quarantined: a bad value"),
+            _outcome(refused, State.FAILED, phase=Phase.RCPT, code=550, text="no"),
+        ],
+    )
+    with db.transaction() as conn:
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
+    assert db.run(issues.retry, issue_id, State.FAILED, NOW) == 2
+    _, again = _claim(db, issue_id)
+    assert {row.id: row.edition_id for row in again} == {poison.id: edition, refused.id: refused.edition_id}
+
+
 def test_who_was_throttled_keeps_his_text_in_a_correction_though_it_cost_him_no_try(db: Database) -> None:
     """The relay may have seen all of it before it said so: every attempt sends the same bytes."""
     issue_id = _publish(db, 3)
