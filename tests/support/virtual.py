@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+EARLY_SECONDS = 1e-6  # at most, that a loop runs a timer before its moment
 ROUNDS = 100  # of cancelling what still waits when a play is over
 CURRENT: ContextVar[Process | None] = ContextVar("process", default=None)
 
@@ -56,7 +57,9 @@ class Process:
         loop.call_at(self.frozen_until, self._thaw, context=Context())
 
     def _thaw(self) -> None:
-        if not self.dead and asyncio.get_running_loop().time() >= self.frozen_until:
+        now = asyncio.get_running_loop().time()
+        if not self.dead and now >= self.frozen_until - EARLY_SECONDS:
+            self.frozen_until = min(self.frozen_until, now)
             self.give_back()
 
     def may_run(self, now: float, after: Callable[[], None]) -> bool:
