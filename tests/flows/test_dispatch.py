@@ -158,7 +158,8 @@ async def test_a_worker_that_stays_closes_connections_without_work_and_opens_the
         run = asyncio.create_task(dispatcher.run(forever=True))
         async with asyncio.timeout(20):
             await relay.until(lambda: len(relay.transactions) == stage.readers)
-            await relay.until(lambda: bool(relay.visits) and all("QUIT" in visit.commands for visit in relay.visits))
+            await relay.until(lambda: bool(relay.visits) and all(visit.closed.is_set() for visit in relay.visits))
+            assert any("QUIT" in visit.commands for visit in relay.visits)
             with stage.db.transaction() as conn:
                 post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: CONTENT)
             await relay.until(lambda: len(relay.transactions) == stage.readers + 1)
