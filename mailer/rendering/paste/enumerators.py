@@ -79,11 +79,14 @@ _PATTERNS = (
     ("lettered", re.compile(r"[A-Z](\d{1,2})\s*[.、:：)）]\s*(\S.*)")),
     (
         "no",
-        re.compile(r"(?:no\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、|｜丨·—–-]?\s+|\s*[.:：、]?$)(.*)", re.IGNORECASE),
+        re.compile(
+            r"(?:n[o0]\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、|｜丨·—–-]?\s+|\s*[.:：、]?(?:$|(?=[「『《“【])))(.*)",
+            re.IGNORECASE,
+        ),
     ),
     ("roman", re.compile(r"(?=[XVI])(X{0,3}(?:IX|IV|V?I{0,3}))[.、)）]\s+(\S.*)")),
-    ("roman", re.compile(r"([Ⅰ-Ⅻ])(?:\s*[.、)）:：·]\s*|\s+)(\S.*)")),
-    ("letter", re.compile(r"([A-Z])[.、)）]\s+(\S.*)")),
+    ("roman", re.compile(r"([Ⅰ-Ⅻ])(?:\s*[.．、)）:：·]\s*|\s+)(\S.*)")),
+    ("letter", re.compile(r"([A-Z])(?:[.、)）]\s+|[．、]\s*)(\S.*)")),
     ("small", re.compile(r"[(（]?([a-z])[.、)）]\s+(\S.*)")),
     ("bare", re.compile(r"(0\d|\d{1,2})(?:\s+|(?=[^\W\d_])(?=[\u3400-\u9fff]))(\S.*)")),
     ("lone", re.compile(r"(0?\d{1,2})()")),

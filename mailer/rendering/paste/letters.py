@@ -1,4 +1,4 @@
-"""Traditional characters of the words this grammar knows, read as the simplified ones."""
+"""Traditional characters of the words this grammar knows, read as the simplified ones; and signs in other widths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _SIMPLIFIED = (
     "报讯递简资周闻览来转处记编辑订阅请扫码群群员会联系系咨询点击链连结详网个无广赞赞声责权载礼号农历闰头条导读"
     "内续图单页视频识别长欢电话发邮间题协违约术业动态则节贰陆开关该领费参与价热国线这里里预标签监制审据过总写评论时"
 )
-_TABLE = str.maketrans(_TRADITIONAL + "﹑丶", _SIMPLIFIED + "、、")  # what stands for the comma behind numbers
+# What stands for the comma behind numbers, for a colon, for brackets.
+_TABLE = str.maketrans(_TRADITIONAL + "﹑丶﹕︰∶［］｛｝＜＞﹝﹞", _SIMPLIFIED + "、、：：：[]{}<>〔〕")
 
 
 def fold(text: str) -> str:

@@ -10,13 +10,19 @@ from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.links import LINK, LINK_END
 
 NAME = r"[^\s()（）【】\[\]。！？；;!?][^()（）【】\[\]。！？；;!?\n]{0,48}?"
+# What is told, where it comes from, and a particle: `消息来源于`, `内容摘编自`.
+_FROM_WHERE = r"(?:来源|[来源出]自|[摘转引译选][载录编发引]{0,2}自|[摘转][载录编发]于|稿源|[信讯息]源)(?:于|自|於)?"
+_WHAT = r"(?:本文|消息|信息|新闻|文章|资料|数据|原文|稿件|素材|内容|图文)"
 LABELS = (
-    r"(?:消息|信息|新闻|文章|资料|数据|原文|稿件)?(?:来源|[讯息]源|出处|[摘转引译][载录编发]?自|稿源|信源|来自|供稿|原载|首发|刊)(?:于|自|於)?"
+    rf"{_WHAT}?(?:{_FROM_WHERE}|(?:出处|供稿|原载|首发|刊)(?:于|自|於)?)"
     r"|来源\s*[/／|]?\s*sources?|sources?\s*[/／|]?\s*来源|sources?|src|via|文"
 )
 # A label with its sign, or without one where no name begins so.
-_SIGNED = rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s))\s*"
-LABELLED = rf"(?:{_SIGNED}|(?:来源|转自|摘自|来自|稿源)(?:于|自|於)?\s*|(?:sources?|via)\s+)"
+_SIGNED = (
+    rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s)|(?<=[源自处])(?:—{{1,2}}|–|--)"
+    r"|(?<=[源自处])(?=[{<《「][^{}<>《》「」]{2,40}[}>》」]\W*$))\s*"
+)
+LABELLED = rf"(?:{_SIGNED}|{_WHAT}?{_FROM_WHERE}\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
     rf"[^\w(（\[【〔「『《“\"]{{0,6}}[(（\[【〔〖`]?\s*{_SIGNED}(.+?)\s*[)）\]】]?[.。]?",
     re.IGNORECASE,
@@ -56,7 +62,12 @@ _SOURCE_SAYS = re.compile(
     r"(?:据(?!说|悉|了解|统计|介绍|称)|摘自|转自|来自)\s*(《[^《》]{2,30}》|[^\s，。；：,]{2,16}(?=报道|消息)|(?<=据)[\u3400-\u9fff]{3,9}$)(?:报道|消息)?[。]?"
 )
 _SOURCE_BAR = re.compile(rf"[|｜丨]\s*({NAME})(?<![|｜丨])")  # between two a title stands
-_WHOLE_TEXT = re.compile(r"\W*(?:查看|阅读|点击)?(?:全文|原文|详情)\s*[(（]([^()（）]{2,30})[)）]")
+_BRACKETS = " []［］【】〔〕{}｛｝<>＜＞()（）.。"
+_WHOLE_TEXT = re.compile(
+    r"\W*(?:(?:查看|阅读|点击)?(?:全文|原文|详情|更多)|(?:read|learn|see) (?:more|on)|more|(?:the )?full story|details)"
+    r"\s*[(（]([^()（）]{2,40})[)）]\s*[:：]?",
+    re.IGNORECASE,
+)
 _LONE_PARENTHESIS = re.compile(rf"[(（\[〔]\s*(?:{LABELLED})?({NAME})\s*[)）\]〕]", re.IGNORECASE)
 _REPORTER = re.compile(
     r"^(?:(?:(?:本报|本网|本刊)?记者|作者|编辑|通讯员)\s*[:：/]?|文\s*[:：/|｜丨])\s*[^\W\d]{2,4}(?:\s+|\s*[/／|｜丨·,，]\s*)(?:[\u3400-\u9fff]{2,4}报[导道][・·/／,，\s]+)?(?=\S)"
@@ -81,7 +92,9 @@ _OWN = re.compile(
     r"(?:本[报刊网站台]|我[报刊网台])(?:讯|消息|综合)?(?:\s*(?:记者|通讯员)\s*[\u3400-\u9fff]{2,4})?"
     r"|(?:见习|实习)?(?:记者|通讯员)(?:\s*[:：]?\s*[\u3400-\u9fff]{2,4})?"
 )
+_COUNTER = r"(?:(?:浏览|阅读|点击|评论|点赞|在看|转发|围观)[量数]?|热度|赞|views?|reads?)\s*[:：]?\s*\d[\d.,]*[万wk+]*"
 _WHEN = re.compile(
+    rf"(?:[\s·|｜,，]{{1,4}}{_COUNTER})+$|"
     r"\s*(?:(?<=\s)\d{1,2}:\d{2}|[·|｜]\s*\d+ min(?:ute)?s? read"
     r"|[·|｜]\s*(?:\d+\s*(?:小时|分钟|天|hours?|minutes?|days?|[hmd])\s*(?:前|ago)|昨天|今天|yesterday|today)"
     r"|[,，(（·•|｜]\s*(?:(?:updated|posted)\s+)?(?:\d{1,2} [A-Z][a-z]{2,8}\.?(?: 20\d\d)?|[A-Z][a-z]{2,8}\.? \d{1,2}"
@@ -169,7 +182,7 @@ def source_line(text: str) -> tuple[str, str] | None:
         _WHOLE_TEXT,
         _LONE_PARENTHESIS,
     ):
-        match = pattern.fullmatch(fold(plain.strip()))
+        match = pattern.fullmatch(fold(_before_address(plain, url) if pattern is _WHOLE_TEXT else plain.strip()))
         told = (match[1].replace(url, "") if url else match[1]) if match else ""
         told = told if pattern is _SOURCE_DASH else _WHEN.sub("", told)  # behind a dash stands who signs, and the day
         if _DATED.search(told) or grammar.is_edition(told):
@@ -180,7 +193,7 @@ def source_line(text: str) -> tuple[str, str] | None:
             and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1]) and not is_medium(match[1]))
         ):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
-            name = name if pattern is _SOURCE_VIA else name.strip(" []【】〔〕()（）.。")
+            name = name if pattern is _SOURCE_VIA else name.strip(_BRACKETS)
             name = name.replace(url, "").strip(" ,，:：-—|<>(（") if url else name
             name = without_label(name)
             name += "." if plain.strip().endswith(f"{name}.") and grammar.keeps_stop(f"{name}.") else ""
@@ -206,6 +219,10 @@ def source_line(text: str) -> tuple[str, str] | None:
         if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
             return match[1], url
     return None
+
+
+def _before_address(plain: str, url: str) -> str:
+    return plain.strip().removesuffix(url).strip()
 
 
 def is_pointer(text: str) -> bool:
@@ -262,6 +279,12 @@ def writers(text: str) -> list[str]:
 def without_label(name: str) -> str:
     """A name without the word that led to it behind a dash: `— via Dock Post`."""
     return _VIA_FIRST.sub("", name) or name
+
+
+def without_brackets(name: str) -> str:
+    """A name without the brackets around the whole of it."""
+    bare = re.fullmatch(r"《([^《》]+)》|「([^「」]+)」|[{｛]([^{}｛｝]+)[}｝]|[<＜]([^<>＜＞]+)[>＞]", name)
+    return next((part for part in bare.groups() if part), name) if bare else name
 
 
 def without_day(text: str) -> str:

@@ -22,7 +22,7 @@ _END_PARENTHESIS = re.compile(
 )
 _END_LABEL = re.compile(
     rf"^(.*(?:[.!?。！？…”\"』」)）\s～~]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*"
-    rf"(?:(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+)|[【\[〔](?:{LABELS})[】\]〕]\s*[:：]?\s*)({NAME})[.。；;]?$",
+    rf"(?:(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+|(?=[{{<《「]))|[【\[〔](?:{LABELS})[】\]〕]\s*[:：]?\s*)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(
@@ -36,7 +36,7 @@ _END_SAYS = re.compile(
 )
 _END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`\s*({NAME})\s*`$", re.DOTALL)
-_END_CORNERS = re.compile(r"^(.*\S)\s+「([^「」]{2,24})」$", re.DOTALL)
+_END_CORNERS = re.compile(r"^(.*(?:\S\s+|[。！？…]))「([^「」]{2,24})」$", re.DOTALL)
 _END_TITLE = re.compile(r"^(.*[.!?。！？…”])\s*《([^《》]{2,24})》$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL
@@ -102,7 +102,7 @@ def source_at_end(text: str, *, lenient: bool) -> tuple[str, str, str, str] | No
             continue  # a headline is longer than its source
         if match and width(match[2]) <= 40 and "://" not in match[2]:
             name = plain[match.start(2) : match.end(2)].strip().removeprefix("@")
-            name = re.sub(r"^《([^《》]+)》$", r"\1", sources.without_label(name))
+            name = sources.without_brackets(sources.without_label(name))
             if sources.is_name(name):
                 return links.cut(text, match[1]).rstrip(" |｜丨～~"), name, tail_url, name
     match = _END_PARENTHESIS.fullmatch(plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, grammar, leads, links, naming, sources, tails
@@ -22,6 +23,7 @@ SHORT = 16  # columns of a title that stands again in another language
 SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
+_ORNAMENTS = ("So", "Sm", "Sk", "Pd")  # kinds of signs
 _HAN_NUMBERS = "一二三四五六七八九十"
 _DECORATION = (
     "↓↑→←⬇⬆➡▲△■□〓▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
@@ -35,9 +37,9 @@ def heading(text: str) -> tuple[str, bool] | None:
     plain = _COUNT.sub("", links.strip(text)[0])
     numbered = next((mark for mark in enumerators.marks(plain) if mark.family in enumerators.SECTIONS), None)
     body = numbered.rest if numbered else plain
-    if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", body.strip(_DECORATION).strip()):
+    if re.fullmatch(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,5}", bare(body)):
         body = body.replace(" ", "")
-    title = _PICTOGRAPHS.sub("", body.strip(_DECORATION)).strip(_DECORATION)
+    title = bare(_PICTOGRAPHS.sub("", bare(body)))
     inner = next((mark for mark in enumerators.marks(title) if mark.family in enumerators.SECTIONS), None)
     if inner and inner.rest and not numbered and body.strip() != title:  # `【一、监管】`
         title = inner.rest
@@ -55,6 +57,12 @@ def heading(text: str) -> tuple[str, bool] | None:
     if tails.source_at_end(title if numbered and numbered.family == "part" else plain, lenient=True):
         return None
     return " ".join(title.split()), decorated
+
+
+def bare(text: str) -> str:
+    """A title without the ornaments at both its ends, whatever signs they are."""
+    kept = [i for i, sign in enumerate(text) if not (sign in _DECORATION or unicodedata.category(sign) in _ORNAMENTS)]
+    return text[kept[0] : kept[-1] + 1] if kept else ""
 
 
 def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
@@ -155,12 +163,15 @@ def _without_marks(lines: list[Line], candidates: dict[int, tuple[str, bool]]) -
     texts = {index: links.strip(lines[index].text)[0] for index in candidates}
     if len(texts) < 2:
         return candidates
-    bare = {index: _numbered(text, number) for number, (index, text) in enumerate(texts.items(), 1)}
-    if not all(bare.values()):
+    plain = {
+        index: _numbered(text, number) or _numbered(candidates[index][0], number)
+        for number, (index, text) in enumerate(texts.items(), 1)
+    }
+    if not all(plain.values()):
         signs = {match[0] if (match := _SIGNS.match(title)) else "" for title, _ in candidates.values()}
         sign = signs.pop() if len(signs) == 1 else ""
-        bare = {index: title.removeprefix(sign) for index, (title, _) in candidates.items()}
-    return {index: (bare[index], marked) for index, (_, marked) in candidates.items()}
+        plain = {index: title.removeprefix(sign) for index, (title, _) in candidates.items()}
+    return {index: (plain[index], marked) for index, (_, marked) in candidates.items()}
 
 
 def _numbered(text: str, number: int) -> str:
