@@ -96,3 +96,86 @@ def test_brackets_directly_behind_a_number_hold_the_headline() -> None:
     for number, headline in enumerate(["木船重新上漆", "渡口添了一班船", "灯塔换了新灯"], 1):
         text = text.replace(f"{number}. {headline}", f"No.{number}「{headline}」")
     assert [item.headline for item in read(text).items] == ["木船重新上漆", "渡口添了一班船", "灯塔换了新灯"]
+
+
+@pytest.mark.parametrize("mark", ["◇ ", "- ", "##"])
+def test_a_headline_behind_another_mark_below_a_source_begins_an_item(mark: str) -> None:
+    usual = "### " if mark == "##" else "◆ "
+    blocks = [
+        f"{usual}木船重新上漆\n匠人们干了整个冬天，用了四十桶桐油。\n（来源：渔港时报）",
+        f"{usual}渡口添了一班船\n末班船改到晚上九点开，周末再加一班。\n（来源：江口新闻）",
+        f"{'###' if mark == '##' else mark}灯塔换了新灯，省油一半\n光比从前远三里，灯油省下一半。\n（来源：灯下客）",
+        f"{usual}网兜涨价三毛\n麻线贵了，织工也少。\n（来源：渔港时报）",
+    ]
+    issue = read("码头早报 2026年5月21日\n\n" + "\n\n".join(blocks))
+    assert [item.headline for item in issue.items][2] == "灯塔换了新灯，省油一半"
+    assert sources(issue) == ["渔港时报", "江口新闻", "灯下客", "渔港时报"]
+
+
+def test_an_item_whose_number_was_left_out_stays_an_item() -> None:
+    text = WHARF.format("\n（渔港时报）", "\n（江口新闻）", "\n（灯下客）").replace("2. 渡口", "渡口")
+    more = "\n4. 网兜涨价三毛\n麻线贵了，织工也少。\n（渔港时报）\n\n5. 鱼市改到清早\n天热放不住。\n（江口新闻）\n"
+    assert [item.headline for item in read(text + more).items][:3] == ["木船重新上漆", "渡口添了一班船", "灯塔换了新灯"]
+
+
+def test_two_numbers_that_changed_places_are_two_items_where_they_stand() -> None:
+    items = "".join(
+        f"#{n} 第{n}号泊位开始夜间作业\n工人分两班，灯亮到天明。\n出处：渔港时报\n" for n in (1, 2, 4, 3, 5)
+    )
+    headlines = [item.headline for item in read(f"码头晨单 2026.05.21\n\n{items}").items]
+    assert headlines == [f"第{n}号泊位开始夜间作业" for n in (1, 2, 4, 3, 5)]
+
+
+def test_a_number_missing_in_one_section_only_ends_no_section() -> None:
+    numbers = ["1.1", "1.2", "2.1", "2.3", "3.1", "3.2", "3.3"]
+    text = "码头早报 2026年5月21日\n"
+    for number in numbers:
+        title = f"\n{number[0]} {'行情人物天气'[2 * int(number[0]) - 2 :][:2]}\n" if number[2] == "1" else ""
+        text += f"{title}{number} {number}号泊位开始夜间作业\n工人分两班，灯亮到天明。（渔港时报）\n"
+    assert [len(section.items) for section in read(text).sections] == [2, 2, 3]
+
+
+def test_tens_need_no_sign_where_no_number_has_one() -> None:
+    items = "".join(
+        f"\n{n:02}\n第{n}号泊位开始夜间作业\n工人分两班，灯亮到天明。\n（来源：渔港时报）\n" for n in range(1, 12)
+    )
+    assert len([*read(f"码头早报 2026年5月21日\n{items}").items]) == 11
+
+
+def test_an_aside_in_parentheses_is_no_source_where_all_others_stand_behind_a_stop() -> None:
+    text = WHARF.format("（渔港时报）", "（江口新闻）", "（灯下客）")
+    text += "\n4. 网兜涨价三毛\n麻线贵了，织工也少。（渔港时报）\n\n5. 夜航恢复\n船票十八元(儿童半价)\n"
+    assert sources(read(text)) == ["渔港时报", "江口新闻", "灯下客", "渔港时报", ""]
+
+
+def test_an_address_in_the_line_below_belongs_to_the_name_above_it() -> None:
+    form = "\n🗞 {0}\n🔗 https://{1}.example.com/a"
+    issue = read(
+        WHARF.format(*(form.format(name, at) for name, at in (("渔港时报", "y"), ("江口新闻", "j"), ("灯下客", "d"))))
+    )
+    assert [(item.source.name, item.source.url) for item in issue.items if item.source] == [
+        ("渔港时报", "https://y.example.com/a"),
+        ("江口新闻", "https://j.example.com/a"),
+        ("灯下客", "https://d.example.com/a"),
+    ]
+
+
+def test_titles_in_brackets_above_items_are_no_sources_of_the_items_above() -> None:
+    text = WHARF.format("", "", "").replace("\n\n", "\n")
+    for number, title in enumerate(["船", "渡口", "灯塔"], 1):
+        text = text.replace(f"{number}. ", f"【{title}】\n{number}. ")
+    issue = read(text)
+    assert [section.title for section in issue.sections] == ["船", "渡口", "灯塔"]
+    assert sources(issue) == ["", "", ""]
+
+
+def test_hours_and_counters_alone_below_a_headline_are_of_the_page() -> None:
+    names = {
+        1: "07:45 来源：渔港时报 浏览 12",
+        2: "07:30 浏览 2110",
+        3: "07:22 来源：江口新闻 浏览 41",
+        4: "07:10 来源：灯下客 浏览 9",
+    }
+    items = "".join(f"\n第{n}号泊位开始夜间作业\n{name}\n工人分两班，灯亮到天明。\n" for n, name in names.items())
+    issue = read(f"首页 > 早报\n码头早报（2026年5月21日）\n{items}")
+    assert sources(issue) == ["渔港时报", "", "江口新闻", "灯下客"]

@@ -48,6 +48,8 @@ def name_in_brackets(lines: list[Line], report: Report) -> list[Line]:
     begins = [enumerators.is_numbered(text) or enumerators.bullet(text) is not None for text in texts]
     marked = [i for i, line in enumerate(lines) if sources.is_marked_name(line.text)]
     marked = [i for i in marked if sources.source_line(lines[i].text) is None]
+    if marked and all(begins[i + 3] for i in marked) and marked[0] + 3 == begins.index(True):
+        return lines  # titles: each above an item, the first one above the first
     marked = [i for i in marked if texts[i + 1] or not begins[i + 3]]  # not a title above an item
     ends = [i for i in marked if texts[i] and texts[i + 1] and (not texts[i + 3] or begins[i + 3])]
     if len(ends) < LEAST or len(ends) * 5 < len(marked) * 4:

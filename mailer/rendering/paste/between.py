@@ -94,6 +94,13 @@ def _in_every_block(lines: list[Line], found: list[int]) -> bool:
     )
 
 
+def _without_counters(lines: list[Line], counters: set[int], report: Report) -> list[Line]:
+    """The lines without those below a headline that hold nothing but the hour and the page's counters."""
+    for index in sorted(counters):
+        report.drop(lines[index].number, "counters of the page dropped", lines[index].text)
+    return [line for index, line in enumerate(lines) if index not in counters]
+
+
 def by_counters(lines: list[Line], report: Report) -> list[Line]:
     """The lines with headlines above their day and counters (`昨天 18:20 阅读 3214 赞 57`) written as items."""
     filled = [i for i, line in enumerate(lines) if line.text]
@@ -105,7 +112,7 @@ def by_counters(lines: list[Line], report: Report) -> list[Line]:
     counters = {*found.values()}
     told = [i for i in filled if found and min(found) <= i <= max(counters)]
     if len(found) < LEAST or len(told) != 2 * len(found):
-        return lines
+        return _without_counters(lines, counters, report)
     report.add(lines[min(found)].number, "guess", "%(count)s lines above counters taken as items", count=len(found))
     written: list[Line] = []
     for index, line in enumerate(lines):

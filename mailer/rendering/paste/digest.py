@@ -177,7 +177,7 @@ class _Reader:
         end = sections.add(self.lines, found, ending.find(self.lines, found), self.report)
         editions.choose(self.lines, found, end, self.lang, self.report)
         if self.forward.subject:
-            sections.add_first(self.lines, found, self.report)
+            sections.add_first(self.lines, found, self.forward.subject, self.report)
         first = min([*found.starts, *found.titles])
         head = read_head(self.lines[:first], self.forward, self.today, self.report, list(found.starts.values()))
         signed = foot.read(head, self.lines[end:], self.today, self.report)

@@ -101,7 +101,7 @@ class _Ending:
         section = [start for start in starts if start > max(self.found.titles, default=-1)]
         if len(section) >= 3:  # what the last section has tells more than what the others have
             starts, below = section, (i for i in range(section[0], last) if i not in self.found.starts)
-        bare = len(starts) >= 3 and not any(self.lines[i].text for i in below)
+        bare = len(starts) >= 3 and not any(self.lines[i].text for i in below) and not self._ends_below(last, starts)
         behind = tails.stand_behind_headlines([*self.found.starts.values()])
         apart = last + 1 < len(self.lines) and not self.lines[last + 1].text
         return bare and (
@@ -110,6 +110,12 @@ class _Ending:
             or len(starts) > 4
             or tails.source_at_end(self.found.starts[last], lenient=False) is not None
         )
+
+    def _ends_below(self, last: int, starts: list[int]) -> bool:
+        """Whether the line directly below the last item names its source, where all others have theirs on one line."""
+        named = [tails.source_at_end(self.lines[i].text, lenient=True) is not None for i in starts]
+        below = self.lines[last + 1].text if last + 1 < len(self.lines) else ""
+        return all(named[:-1]) and not named[-1] and tails.source_at_end(below, lenient=False) is not None
 
     def _is_title_again(self, last: int, index: int) -> bool:
         """Whether a line below the last item looks as all titles do: one more section, in which no item is marked."""

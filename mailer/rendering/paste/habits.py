@@ -27,6 +27,7 @@ class Habits:
     """How the items of one digest are written."""
 
     lenient: bool = False  # sources stand in a closing parenthesis, so that one needs no stop before it
+    sure: frozenset[str] = frozenset()  # the sources behind a stop, where nearly all stand behind one
     in_headlines: bool = False  # headlines end in a name in parentheses: `1. Ferry sold (Dock Post)`
     behind: bool = False  # or in a name behind a bar or dash
     before: bool = False  # or begin with one
@@ -59,6 +60,7 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
     bare = [(tails.source_at_end(text, lenient=lenient) or (text,))[0] for text in texts]
     return Habits(
         lenient=lenient,
+        sure=_behind_stops(_last_lines(lines, found, borders)),
         in_headlines=_most(texts, lambda text: tails.source_at_end(text, lenient=True) is not None, share=0.6),
         behind=tails.stand_behind_headlines(texts),
         before=tails.stand_before_headlines(texts),
@@ -75,6 +77,13 @@ def of(lines: list[Line], found: Outline, borders: list[int]) -> Habits:
         timed=sum(_TIME.fullmatch(links.strip(text)[0]) is not None for text in texts) * 2 > len(texts),
         tags=_most(texts, lambda text: width((enumerators.bracketed(text) or (" " * 9,))[0]) <= 8),
     )
+
+
+def _behind_stops(texts: list[str]) -> frozenset[str]:
+    """The names that end texts behind a stop or label, where four of five that end any are such, and there are four."""
+    named = [tails.source_at_end(text, lenient=True) for text in texts]
+    sure = [found[1] for text in texts if (found := tails.source_at_end(text, lenient=False))]
+    return frozenset(sure) if len(sure) >= 4 and len(sure) * 5 >= sum(map(bool, named)) * 4 else frozenset()
 
 
 def parted_by_colon(text: str) -> tuple[str, str] | None:

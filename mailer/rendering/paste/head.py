@@ -17,6 +17,7 @@ from mailer.rendering.paste.masthead import EDGE, KIND, NUMBER, WORDS, Head, Mas
 from mailer.rendering.paste.report import Report
 
 _NAME_FIRST = re.compile(rf"([^:：;；、]{{2,40}}?)(?:\s*[:：|｜丨]\s*|\s+[–—-]+\s+)(.+)|(\S{{1,16}}(?:{KIND}))\s+(.+)")
+_LEADS_IN_PARENTHESES = re.compile(r"^([^()（）:：;；]{2,24})[(（]([^()（）]+[;；|｜、][^()（）]+)[)）]$")
 _ACCOUNT = re.compile(r"原创\s+(?:\S+\s+)?(\S{2,20})\s+(?=20\d\d[-/年])")
 # What a mail program writes before a subject.
 _TAG = re.compile(r"^\s*[【\[(（](?:外部(?:邮件)?|转发|external|ext|fwd?)[】\])）]\s*", re.IGNORECASE)
@@ -106,7 +107,7 @@ class _Reader:
     def subject(self, forward: Forward) -> None:
         head, subject = self.head, forward.subject
         line = Line(forward.subject_line, subject)
-        parts = re.split(r"([:：]\s*|\s+[-–—|]\s+|\s*——\s*|\s*[|｜丨]\s*)", subject, maxsplit=1)
+        parts = re.split(r"([:：]\s*|\s+[-–—|/]\s+|\s*——\s*|\s*[|｜丨]\s*)", subject, maxsplit=1)
         name, separator, rest = parts if len(parts) == 3 else (subject, "", "")
         if separator and (dated := dates.find(name, self.today)):
             behind = name[dated[3] :].strip(EDGE)
@@ -248,6 +249,7 @@ class _Reader:
         An introduction keeps the date where it stands within a sentence: as in the `whole` line.
         """
         head = self.head
+        text = _LEADS_IN_PARENTHESES.sub(r"\1：\2", text) if not head.newsletter else text
         first = _NAME_FIRST.fullmatch(text)
         if first and not leads.PREFIX.match(text):
             name, rest = (first[1], first[2]) if first[1] else (first[3], first[4])

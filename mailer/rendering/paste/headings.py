@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, numbers, shapes, tails, titles
+from mailer.rendering.paste import dates, enumerators, numbers, shapes, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -53,7 +53,8 @@ def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
     A source in brackets stands below; here one stands above the first item, too.
     """
     filled = [i for i, line in enumerate(lines) if line.text]
-    begins = {i for i in filled if _begins(lines[i].text)}
+    begins = {i for i in filled if _begins(lines[i].text) and not titles.is_date(lines[i].text)}
+    begins -= {i for i in filled[:1] if dates.find(lines[i].text, dates.SOME_DAY)}  # `* Name 2026-05-21`
     found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
     found = {i: name for i, name in found.items() if lines[i].text[0] == lines[min(found)].text[0]}  # of one kind
     below = dict(itertools.pairwise(filled))

@@ -20,7 +20,9 @@ FULL = 0.85  # of the widest line
 _END = re.compile(r"[.!?;:。！？；：…)）”\"』」】〕\]]$")
 
 # A name in brackets, a heading, a name behind dashes, a label.
-_OTHER = re.compile(r"[(（\[〔【].{1,40}[)）\]〕】]$|#|[—–-]|(?:source|via)\b|[^\s：:]{1,12}[：:]", re.IGNORECASE)
+_OTHER = re.compile(
+    r"[(（\[〔【].{1,40}[)）\]〕】]$|#|[—–-]|(?:source|via|read more|full story)\b|[^\s：:]{1,12}[：:]", re.IGNORECASE
+)
 
 
 def join(lines: list[Line], pasted: Mapping[int, str], report: Report) -> list[Line]:
@@ -29,7 +31,12 @@ def join(lines: list[Line], pasted: Mapping[int, str], report: Report) -> list[L
     first = next((i for i, line in enumerate(lines) if _begins(line.text)), len(lines))
     widths = [indent + width(line.text) for indent, line in zip(indents, lines, strict=True)]
     begun = [FIRST <= indent <= FURTHEST for indent in indents]
-    widest = max((w for w, one in zip(widths[first:], begun[first:], strict=True) if one), default=0)
+    worded = (
+        w
+        for w, one, line in zip(widths[first:], begun[first:], lines[first:], strict=True)
+        if one and "://" not in line.text
+    )
+    widest = max(worded, default=0)
     inside = [i for i in range(first + 1, len(lines)) if indents[i] == 0 and lines[i - 1].text]
     goes_on = [i for i in inside if begun[i - 1] and widths[i - 1] >= FULL * widest and not _begins(lines[i].text)]
     if len(goes_on) >= LEAST:
@@ -54,6 +61,14 @@ def _within_blocks(lines: list[Line], indents: list[int], widths: list[int], wid
         and widths[one] >= FULL * widest >= 30
         and not _begins(lines[two].text)
         and not tails.names_one(lines[one].text)
+    }
+    full |= {
+        two
+        for one, two in itertools.pairwise(range(first, len(lines)))
+        if bullet(lines[one].text)
+        and indents[one] < indents[two] == inner[0]
+        and widths[one] >= FULL * widest >= 30
+        and lines[two].text[0].islower()
     }
     within = {two for two in full if not _END.search(lines[two - 1].text)}
     return full if len(within) >= LEAST else within

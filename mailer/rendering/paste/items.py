@@ -254,6 +254,8 @@ class Gatherer:
             item.paragraphs.pop()
             return
         found = tails.source_known(last, lenient=self.habits.lenient)
+        if found and self.habits.sure and found[1] not in self.habits.sure:
+            found = tails.source_known(last, lenient=False)  # an aside, as all others stand behind a stop
         if found is None and len(item.paragraphs) == 1 and (alone := sources.source_line(last)):
             found = "", *alone, last
         if found:

@@ -8,7 +8,7 @@ from statistics import median
 
 from mailer.errors import SourceError
 from mailer.model.columns import width
-from mailer.rendering.paste import leads, sources
+from mailer.rendering.paste import leads, page_words, sources
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS, Head
 from mailer.rendering.paste.outline import Outline
@@ -100,6 +100,7 @@ _PROGRAMME = re.compile(
     r"^\W*(?:\d{1,2}[.、]\s*)?\d{1,2}[:：]\d{2}\s*(?:[—–~～至-]+\s*\d{1,2}[:：]\d{2})?\s+\S|会议议程|\bagenda\b",
     re.IGNORECASE,
 )
+_INTERVIEW = re.compile(r"^(?:\*\*)?(?:Q|A|问|答|记者问?|受访者)(?:\*\*)?\s*[:：]")
 _EXERCISES = re.compile(
     r"[(（]\s+[)）]|_{4,}|\(\d points?\)|^round \w+\b"
     r"|^A[.．、)]\s*\S.*\sB[.．、)]|\d\W*(?:下列|简述|试述|计算)|^[(（]?\d+分[)）]"
@@ -124,6 +125,7 @@ _SUMMED_UP = re.compile(
     r"(?:工作|年度|季度|学期|活动|项目|全年)\S{0,6}总结(?:[(（][^()（）]*[)）])?$|总结如下[:：。]?$"
 )
 _PUBLIC = re.compile(r"(?:公告|公示|通告|启事|公约)(?:[(（][^()（）]*[)）])?$")
+_ABOUT = re.compile(r"^关于.{2,40}的(?:通知|函|请示|批复|决定|意见|说明)(?:[(（][^()（）]*[)）])?$")
 _GUIDE = re.compile(
     r"(?:指南|攻略|教程|流程|须知|技巧|窍门|妙招|秘诀)(?:[(（][^()（）]*[)）])?$|\bhow to\b|\ba guide to\b"
     r"|\b(?:\d+|five|six|seven|ten) (?:\w+ )?(?:ways|tips|tricks|reasons|rules)\b",
@@ -139,6 +141,7 @@ _NOTES = re.compile(r"读书笔记|读后感|观后感|\bbook review\b", re.IGNO
 # What the first line of a text without any source may say that it is.
 _FIRST_LINES = (
     (Sentence("a public notice"), _PUBLIC),
+    (Sentence("a notice to staff"), _ABOUT),
     (Sentence("a guide"), _GUIDE),
     (Sentence("the account of a life"), _LIFE),
     (Sentence("notes on a book"), _NOTES),
@@ -170,6 +173,7 @@ _KINDS = (
     (Sentence("a list of vacancies"), _VACANCY, 3),
     (Sentence("a work report"), _WORK, 2),
     (Sentence("exercises"), _EXERCISES, 2),
+    (Sentence("an interview"), _INTERVIEW, 6),
     (Sentence("a plan of a journey"), _JOURNEY, 3),
     (Sentence("what a shop sells"), _PRODUCT, 3),
     (Sentence("a programme"), _PROGRAMME, 4),
@@ -184,7 +188,8 @@ _KINDS = (
 def other_kind(lines: Sequence[Line], sources: int) -> str:
     """What the lines are instead of a digest, in words; "" where nothing speaks for it, or more sources are named."""
     texts = [line.text for line in lines if line.text]
-    titled = _TITLES.search(texts[0]) if texts and width(texts[0]) <= 60 and not WORDS.search(texts[0]) else None
+    first = next((text for text in texts if not page_words.WHERE.fullmatch(text)), "")
+    titled = _TITLES.search(first) if width(first) <= 60 and not WORDS.search(first) else None
     if titled and titled.lastindex:
         return _TITLED[titled.lastindex - 1]
     for words, pattern, least in _KINDS:
@@ -239,6 +244,8 @@ def refuse_others(
     kind = other_kind(lines, named)
     headlines = [item.headline for item in items.values()]
     kind = kind or ("" if named else _unsourced(lines, head, [*items.values()]))
+    if not (named or head.worded) and found.family == "nth":
+        kind = Sentence("a speech")  # `First, ...`, as one counts in speaking
     if not named and sum(line.endswith(("?", "？")) for line in headlines) * 3 >= len(items) * 2 > 4:
         kind = Sentence("exercises")
     matched = sum(index is not None for index in leads.match(head.leads, headlines)) if head.leads else 0

@@ -20,7 +20,8 @@ _LABELLED = re.compile(
     r"[^\W\d][^\s\d:：|｜丨。！？]{0,7}(?: [a-z]+){0,3}\s*[:：|｜丨·・／/→⟶➜➤]\s*"  # a word and a sign
     r"|[\u3400-\u9fff]{2,6}\s+"  # a Chinese word and a blank
     r"|[A-Z][a-z'’]+(?: [a-z]+){1,3}\s+(?=[A-Z0-9])"  # "Read more at", then a name
-    r")|-\s+|(?:<-+|-+>|=+>|<=+)\s*|>{1,3}\s*"
+    r"|(?:From|[Bb]y|Via)\s+(?=[A-Z0-9\u3400-\u9fff])"
+    r")|-\s+|/{2,3}\s*|(?:<-+|-+>|=+>|<=+)\s*|>{1,3}\s*"
     r"|[^\w\s()（）\[\]【】「」『』《》〈〉“”\"'‘’`_*|｜丨—–-]\ufe0f?\s*)"  # a sign alone
     r"(?P<name>[^\W_].{0,40}?)(?P<behind>\s*[^\w\s()（）\"”’'」』》.。]*)(?:(?<=[A-Za-z])\.)?",
 )
@@ -116,7 +117,7 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
     found = []
     for index, line in enumerate(lines):
         plain = _without_address(line.text)
-        plain = sources.without_day(plain) if plain[:1] in "-–—" else plain
+        plain = sources.without_day(plain) if re.match(r"\W", plain) and width(plain) <= 60 else plain
         if index == 0 or not plain or not _is_last(lines, index) or grammar.is_rule(plain):
             continue
         whole = _LABELLED.fullmatch(plain) if width(plain) <= 60 else None
@@ -137,6 +138,8 @@ def _labelled_ends(lines: list[Line]) -> list[_End]:
             continue  # a sign before an address is before a headline, too
         if match and match["behind"].strip() and match["behind"].strip() == match["label"].strip():
             continue  # the same sign on both sides is a title's
+        if match and re.search(r"[?？]", match["behind"]):
+            continue  # a question
         if match and _is_name(match["name"], match["label"]):
             known = _is_known(line.text, match["label"])
             found.append(_End(index, before, match["label"], match["name"].strip(), known))
@@ -174,13 +177,16 @@ def _is_name(name: str, label: str) -> bool:
 
 
 def _is_last(lines: list[Line], index: int) -> bool:
-    """Whether a block ends here: at a blank line, the next item, a heading or a rule."""
+    """Whether a block ends here: at a blank line, the next item, a heading or a rule, or at an address above these."""
     below = lines[index + 1].text if index + 1 < len(lines) else ""
+    if sources.is_address(below) and not sources.is_address(lines[index].text):
+        return _is_last(lines, index + 1)
     return (
         not below
         or below.startswith("#")
         or grammar.is_rule(below)
         or grammar.is_foot_or_call(below)
+        or grammar.is_picture(below)
         or _BETWEEN_SIGNS.fullmatch(below) is not None
         or enumerators.is_numbered(below)
         or enumerators.bullet(below) is not None
@@ -204,6 +210,7 @@ def _is_label(lines: list[Line], group: list[_End]) -> bool:
         return False
     begun = (enumerators.is_numbered, enumerators.bullet)
     marked = [i for i, line in enumerate(lines) if i not in ends and not grammar.is_foot_or_call(line.text)]
+    marked = [i for i in marked if not sources.is_address(lines[i].text)]
     numbered = [i for i in marked if enumerators.is_numbered(lines[i].text)]
     if len(numbered) < LEAST:
         numbered = [i for i in marked if any(begins(lines[i].text) for begins in begun)]

@@ -26,7 +26,8 @@ _LABEL = re.compile(
 )
 _LABEL_FIRST = re.compile(r"\W*[\u3400-\u9fff]{2,6}[:：]\s*")  # a word of the digest's own before its leads
 # Weaker signs between leads: they are one only where what they part looks like leads.
-_WEAKER = (re.compile(r"\s*[|｜丨]\s*"), re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+|\s*／\s*"))
+_SIGN = re.compile(r"\s*[＊•・‣▪▫\u2190-\u2bff]\ufe0f?\s*")
+_WEAKER = (re.compile(r"\s*[|｜丨]\s*"), _SIGN, re.compile(r"\s*、\s*"), re.compile(r"\s+/\s+|\s*／\s*"))
 # Signs that headlines have themselves: they part leads only where every part matches a headline.
 _WEAKEST = (re.compile(r"(?<=[\u3400-\u9fff])/(?=[\u3400-\u9fff])"), re.compile(r"\s*，\s*|,\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"[a-z0-9À-ɏ]+")
@@ -67,6 +68,7 @@ def split(text: str, headlines: Sequence[str] = (), *, listed: bool = False) -> 
 
 def _parts(text: str, separator: re.Pattern[str]) -> list[str]:
     parts = (re.sub(r"(?:\.{2,}|…+|。)+$", "", part).strip() for part in separator.split(text))
+    parts = (re.sub(r"(?<=[\u3400-\u9fff]{2})等+$", "", part) for part in parts)
     bare = (re.sub(r"^(?:\d{1,2}[.、)]\s*|[-•·]\s*|(?:and|plus)\s+(?=\w))", "", part) for part in parts if part)
     return [re.sub(" {2,}", " ", part) for part in bare]
 
@@ -124,6 +126,8 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
             taken.add(index)
     if len(leads) <= MOST:
         _match_characters(leads, headlines, found, taken)
+        if len(leads) > 1 and any(index is not None for index in found):
+            _match_beginnings(leads, headlines, found, taken)
         _match_in_order(leads, known, found, taken)
     _match_texts(leads, bodies or [], found, taken)
     return found
@@ -151,6 +155,30 @@ def _match_characters(leads: list[str], headlines: list[str], found: list[int | 
         if best is not None and shares[best] >= IN_ORDER:
             found[number] = best
             taken.add(best)
+
+
+def _match_beginnings(leads: list[str], headlines: list[str], found: list[int | None], taken: set[int]) -> None:
+    """Match a lead to the one headline that shares three Chinese characters in a row with it, or begins as it does."""
+    for number, lead in enumerate(leads):
+        if found[number] is not None or len(headlines) > MOST_HEADLINES:
+            continue
+        first, rare = _beginning(lead), _rows(lead)
+        alike = [i for i, headline in enumerate(headlines) if first and _beginning(headline) == first]
+        alike = alike or [i for i, headline in enumerate(headlines) if rare & _rows(headline)]
+        others = sum(_beginning(other) == first for other in leads) if alike and first else 1
+        if len(alike) == 1 and others == 1 and alike[0] not in taken:
+            found[number] = alike[0]
+            taken.add(alike[0])
+
+
+def _beginning(text: str) -> str:
+    """The first two Chinese characters of a text, or its first word of some letters."""
+    match = re.match(r"\W*(?:([\u3400-\u9fff]{2})|([A-Za-z][\w-]{2,}))", text)
+    return (match[1] or match[2]).casefold() if match else ""
+
+
+def _rows(text: str) -> set[str]:
+    return {run[i : i + 3] for run in _HAN.findall(text[: 3 * LONGEST]) for i in range(len(run) - 2)}
 
 
 def _match_in_order(leads: list[str], known: list[set[str]], found: list[int | None], taken: set[int]) -> None:

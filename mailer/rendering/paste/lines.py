@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import chat, forwards, indents, levels, pages, quotes
 from mailer.rendering.paste.clipboard import NESTED, direct
-from mailer.rendering.paste.enumerators import bullet, is_numbered
+from mailer.rendering.paste.enumerators import SIGN, bullet, is_numbered
 from mailer.rendering.paste.forwards import Forward
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
@@ -43,6 +44,7 @@ _ADVERTISEMENT = re.compile(
     re.IGNORECASE,
 )
 MOST_OF_ADVERTISEMENT = 8  # lines
+SEVERAL = 3  # lines that one sign begins
 _URL = re.compile(
     rf"(?<![{LINK_URL}<])(?<!\]\()\b(?i:https?)://[^\s<>\"'“”‘’（）()，。；、！？】」』{LINK}-{LINK_END}]+(?:\([^\s()]*\))?"
 )
@@ -75,13 +77,20 @@ def tidy(lines: list[tuple[int, str]], report: Report, *, html: bool) -> tuple[l
     clean, forward = forwards.without_head(clean, report)
     clean = chat.without_speakers(_without_advertisements(chat.unquoted(clean, report), report), forward, report)
     clean = chat.without_name_above(clean, report)
-    clean = [line for line in clean if not chat.is_stamp(line, forward, report)]
+    signs = _signs_without_hours(clean)
+    clean = [line for line in clean if line.text[:1] in signs or not chat.is_stamp(line, forward, report)]
     clean = chat.without_clocks(chat.without_buttons(clean, report), forward, report)
     if not html:
         clean = levels.mark(clean, dict(lines), report)
         clean = unwrap(indents.join(clean, dict(lines), report), report, narrowest)
     clean = [replace(line, text=_mark_links(line, report)) for line in clean]
     return [_undecorated(line) for line in clean], forward
+
+
+def _signs_without_hours(lines: list[Line]) -> set[str]:
+    """The pictographs that begin several lines without an hour in them, and so no stamps of a chat."""
+    firsts = Counter(line.text[:1] for line in lines if not re.search(r"\d:\d", line.text))
+    return {sign for sign, count in firsts.items() if count >= SEVERAL and re.match(SIGN, sign)}
 
 
 def _clean(text: str, number: int, report: Report) -> str:
@@ -96,6 +105,8 @@ def _clean(text: str, number: int, report: Report) -> str:
     plain = _without_tags(re.sub(r"^\[ (.+) \]$", r"[\1]", plain), number, report)
     plain = re.sub(r"^\[[ xX✓√]?\]\s*(?=\S)", "", plain)  # of a list of tasks
     plain = re.sub(r"^((?:> ?)*)\[!\w+\][+-]?\s*", r"\1", plain)
+    plain = re.sub(r"^(#{2,6})(?=[\u3400-\u9fffA-Za-z“])(?!.*#$)", r"\1 ", plain)  # a heading without its blank
+    plain = re.sub(r"^\*(?=\d{1,2}[.、)] )(?!.*\*)", "", plain)  # a star that nothing closes
     coded = _NUMBER_CODE.sub(lambda match: f"{_NUMBERS.index(match[0].strip(': ')) + 1}. ", plain)
     bare = _VIDEO.sub("", _FOLDED.sub("", _EMOJI_CODE.sub("", _CALLED.sub("", coded))))
     if bare != plain:

@@ -126,6 +126,9 @@ class Masthead:
                 return text[fields.end() :]
             if pattern is _BRACKET and _NAME_LABEL.fullmatch(inside) and rest:
                 return rest
+            parts = leads.split(inside, self.headlines) if not rest.strip() else []
+            if len(parts) > 1 and any(index is not None for index in leads.match(parts, list(self.headlines))):
+                return inside
             if leads.is_label(inside):
                 return f"{inside.strip(':： ')}：{rest}"
             found = dates.find(inside, dates.SOME_DAY)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailer.model.columns import width
-from mailer.rendering.paste import entries, enumerators, grammar, leads, shapes, sources, tails, titles
+from mailer.rendering.paste import entries, enumerators, grammar, leads, shapes, tails, titles
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -85,6 +85,7 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
         for mark in enumerators.marks(line.text)
         if mark.family == family and mark.number <= 200 and not _SEVERAL.search(mark.rest)
     ]
+    found = _with_tens(lines, found) if family == "arabic" else found
     numbers = [mark.number for _, mark in found]
     if len(numbers) >= 4 and numbers == [n for n in range(1, len(numbers) // 2 + 1) for _ in "ab"]:
         return found  # each item twice, in two languages
@@ -93,8 +94,12 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
     later_so = Counter(zip(numbers, closed, strict=True))
     chain: list[tuple[int, enumerators.Mark]] = []
     said: set[str] = set()
-    expected = 1
+    expected, owed = 1, 0
     for at, (index, mark) in enumerate(found):
+        if mark.number == owed:
+            chain.append((index, mark))
+            owed = 0
+            continue
         later[mark.number] -= 1
         later_so[mark.number, closed[at]] -= 1
         number = mark.number
@@ -116,12 +121,33 @@ def _chain(lines: list[Line], family: str) -> list[tuple[int, enumerators.Mark]]
         elif chain and number == chain[-1][1].number:
             accept = not later[number] and width(mark.rest) <= 120 and bool(mark.rest)
         else:
-            accept = bool(chain) and expected < number <= expected + 2 and not later[expected] and bool(mark.rest)
+            gap = expected < number <= expected + 2 and not later[expected]
+            accept = bool(chain) and bool(mark.rest) and (gap or _is_due_no_more(numbers, at, expected))
         if accept:
+            owed = expected if number == expected + 1 and numbers[at + 1 : at + 2] == [expected] else 0
             chain.append((index, mark))
             said.add(_bare(mark.rest))
             expected = number + 1
     return chain
+
+
+def _with_tens(lines: list[Line], found: list[tuple[int, enumerators.Mark]]) -> list[tuple[int, enumerators.Mark]]:
+    """The numbers with those from 10 on that have no sign either, where `01` to `09` have none."""
+    bare = [re.match(r"0\d(?![.．、)）:：])", lines[index].text) is not None for index, _ in found]
+    if sum(bare) < 3:
+        return found
+    marked = ((i, mark) for i, line in enumerate(lines) for mark in enumerators.marks(line.text)[:1])
+    tens = [(i, mark) for i, mark in marked if mark.family in ("bare", "lone") and 10 <= mark.number <= 99]
+    return sorted([*found, *tens], key=lambda pair: pair[0])
+
+
+def _is_due_no_more(numbers: list[int], at: int, expected: int) -> bool:
+    """Whether the number is the next but one in a section, and the one before it comes only in others, or next."""
+    if numbers[at] != expected + 1:
+        return False
+    rest = numbers[at + 1 :]
+    inside = rest[: rest.index(1)] if 1 in rest else []
+    return (1 in rest and expected not in inside) or rest[:2] == [expected, expected + 2]
 
 
 def _begin_blocks(lines: list[Line], chain: list[tuple[int, enumerators.Mark]], last: int, behind: int) -> bool:
@@ -235,9 +261,7 @@ def hold_several(lines: list[Line], indices: list[int]) -> bool:
     """Whether most of these lines have several sources below them before the next: sections, not items."""
     counts = []
     for one, two in itertools.pairwise([*indices, len(lines)]):
-        texts = [lines[i].text for i in range(one + 1, two)]
-        ends = [text for text in texts if sources.source_line(text) or tails.source_at_end(text, lenient=False)]
-        counts.append(len(ends))
+        counts.append(len(tails.ends(lines, range(one + 1, two))))
     several = sum(count >= 2 for count in counts)
     return len(counts) >= 2 and (several * 2 > len(counts) or (several > 0 and sum(counts) * 2 >= len(counts) * 3))
 

@@ -12,6 +12,7 @@ from mailer.errors import SourceError
 from mailer.rendering.paste import (
     bullets,
     dates,
+    doubled,
     enumerators,
     grammar,
     leads,
@@ -33,6 +34,7 @@ UNNUMBERED = frozenset(
 )
 
 _WITHOUT_BULLETS = frozenset(("sources", "lines", "blocks"))
+_UNMARKED = frozenset(("sources", "lines", "blocks", "titled", "shape"))
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
 
@@ -93,8 +95,12 @@ def _find(lines: list[Line]) -> Outline | None:
         if not starts:
             continue
         if family in _WITHOUT_BULLETS:
-            starts = _without_bullets(starts)
+            starts = _without_marks(starts)
         outline = Outline(starts, titles.find(lines, starts, noted), family, noted)
+        others = {} if family in _UNMARKED else doubled.find(lines, starts, outline.titles)
+        outline.starts = dict(sorted({**starts, **others}.items()))
+        for index, text in others.items():
+            noted.add(lines[index].number, "guess", "taken as an item for its source; it has no mark", text)
         parted = _parted(lines, outline)
         if best is None or (parted >= best[0] + CLEARLY and _holds(lines, outline, best[1])):
             best = parted, outline
@@ -103,13 +109,22 @@ def _find(lines: list[Line]) -> Outline | None:
     return best[1] if best else None
 
 
-def _without_bullets(starts: dict[int, str]) -> dict[int, str]:
-    """The headlines without the one bullet that they all begin with."""
-    found = {index: enumerators.bullet(text) for index, text in starts.items()}
-    marks = {bullet[0] if bullet else "" for bullet in found.values()}
-    if len(marks) != 1 or "" in marks:
-        return starts
-    return {index: bullet[1] for index, bullet in found.items() if bullet}
+def _without_marks(starts: dict[int, str]) -> dict[int, str]:
+    """The headlines without the bullet or the number that most of them begin with, or another bullet instead."""
+    bullets_of = {index: enumerators.bullet(text) for index, text in starts.items()}
+    _, most = Counter(bullet[0] if bullet else "" for bullet in bullets_of.values()).most_common(1)[0]
+    marked = {index: bullet[1] for index, bullet in bullets_of.items() if bullet}
+    if most * 5 >= len(starts) * 3 and len(marked) >= most:
+        return {**starts, **marked}
+    sure = {i: enumerators.marks(text)[0] for i, text in starts.items() if enumerators.is_numbered(text)}
+    told = [mark.number for mark in sure.values()]
+    if (
+        len(sure) * 5 >= len(starts) * 3
+        and told == sorted({*told})
+        and len({mark.family for mark in sure.values()}) == 1
+    ):
+        return {**starts, **{index: mark.rest for index, mark in sure.items() if mark.rest}}
+    return starts
 
 
 def _without_head_and_foot(lines: list[Line], starts: dict[int, str]) -> dict[int, str]:
@@ -168,7 +183,7 @@ def _parted(lines: list[Line], outline: Outline) -> float:
     borders = sorted({*outline.starts, *outline.titles, *shown, len(lines)})
     below = range(max(outline.starts) + 1, len(lines))
     stop = next((i for i in below if grammar.is_call(lines[i].text) and not tails.names_one(lines[i].text)), len(lines))
-    ends = [i for i in range(min(outline.starts), stop) if tails.names_one(lines[i].text)]
+    ends = tails.ends(lines, range(min(outline.starts), stop))
     owners = Counter(bisect(borders, end) for end in ends)
     return len(owners) / len(ends) if ends else 1.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, enumerators, grammar, links, naming, shapes, titles
+from mailer.rendering.paste import dates, enumerators, grammar, links, naming, page_words, shapes, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.masthead import WORDS
@@ -43,6 +43,8 @@ def without_menus(lines: list[Line], report: Report) -> list[Line]:
 
 def is_menu(text: str) -> bool:
     """Whether a line holds only links of the page ("Subscribe | View in browser"), or a word each for three of them."""
+    if page_words.WHERE.fullmatch(text) and dates.find(text, dates.SOME_DAY) is None:
+        return True
     parts = re.split(r"\s*[|｜丨·]\s*", text)
     short = len(parts) >= LEAST and all(width(part) <= 8 and part.isalpha() for part in parts)
     return len(parts) >= 2 and all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+WHERE = re.compile(r"\S{1,16}(?: [>›»] \S{1,16})+")  # where a page or note is kept: `Notes > Work`
 FOOT = re.compile(
     r"^\W*(?:(?:未完)?待续|阅读(?=\s*(?:\d|[原全]文))|(?:分享|收藏)(?=\W|$|[到给至])|点[个一]?[“「]?在看|在看(?=\W|$|\d)|(?<![【\[])点赞(?=\W|$|\d)|赞(?:\s|$|\d)|喜欢此内容|阅读原文|继续滑动|预览时标签|微信扫一扫|关注该公众号"
     r"|(?:go deeper|(?:read|see|learn) (?:more|on|the (?:full|whole) (?:story|article|post))|(?:the )?full story"
@@ -29,7 +30,7 @@ FOOT = re.compile(
     r"|until (?:tomorrow|next \w+))\W*$|made with \W{1,4} by\b"
     r"|(?:today['’]s )?(?:quote|word|thought|joke)(?: of the (?:day|week)\b|\W*$)"
     r"|\S{0,16}聊天记录\W*$|(?:(?:监测|检索|搜索)?关键词|标签|keywords?|tags?)\s*[:：]"
-    r"|首页\s*[>»›/]|home\s*[>»›]|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
+    r"|首页\s*[>»›/]|home\s*(?:[>»›]|/(?= ))|(?:您?(?:当前|现在)的?)位置\s*[:：]|[上下]一[篇条期页](?=\W|$)"
     r"|(?:相关|参考)链接\s*[:：]?$|展开全文|转发\s*\d|(?:提交|汇报|整理|供稿|撰稿|审稿|发布)(?:人|者|时间)\s*[:：]"
     r"|(?:(?:managing |chief |duty )?editors?(?:-in-chief)?|proofread(?:er|ing))\s*[:：]"
     r"|links?\s*[:：]?$|(?:share|forward) (?:this|it)\b|love .{2,40}\? share"

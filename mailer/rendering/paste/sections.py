@@ -10,6 +10,7 @@ from mailer.model.columns import width
 from mailer.rendering.paste import entries, enumerators, grammar, leads, links, shapes, sources, tails, titles
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
+from mailer.rendering.paste.masthead import WORDS
 from mailer.rendering.paste.outline import UNNUMBERED, Outline
 from mailer.rendering.paste.report import Report
 
@@ -34,7 +35,7 @@ _TO_READERS = re.compile(r"\b(?:you|your|us|we|our)\b|[您你]|我们|我們|大
 _NOTHING = re.compile(r"(?:(?:none|nothing|nil|n/a)\b.{0,24}|[暂本][无期].{0,8}|无)[.。]?$", re.IGNORECASE)
 
 
-def add_first(lines: list[Line], outline: Outline, report: Report) -> None:
+def add_first(lines: list[Line], outline: Outline, subject: str, report: Report) -> None:
     """The title of the first section, which looks like the name of a digest: where the name is known otherwise."""
     first = min(outline.starts)
     above = next((at for at in range(first - 1, -1, -1) if lines[at].text), None)
@@ -42,7 +43,10 @@ def add_first(lines: list[Line], outline: Outline, report: Report) -> None:
         return
     look = _look(lines[above].text)
     found = titles.heading(lines[above].text)
-    if found and look and all(_look(lines[at].text) == look for at in outline.titles):
+    alike = all(_look(lines[at].text) == look for at in outline.titles)
+    plain = bool(outline.titles) and not titles.is_date(lines[above].text) and not WORDS.search(fold(lines[above].text))
+    named = leads.is_same(re.split(r"[:：|｜（(]|\s+[-–—]\s", subject)[0], lines[above].text)
+    if found and alike and (look or (plain and not named)):
         outline.titles[above] = found[0]
         outline.titles = dict(sorted(outline.titles.items()))
         report.found(lines[above].number, "section", "taken as a section title", found[0])

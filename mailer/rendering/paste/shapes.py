@@ -63,7 +63,7 @@ def without_source(lines: list[Line], blocks: int, ends: list[int]) -> list[int]
 
     So does the block below each.
     """
-    whole = list(blocks_of(lines))
+    whole = [block for block in blocks_of(lines) if not all(grammar.is_rule(lines[i].text) for i in block)]
     told = [block for block in whole if any(i in ends for i in block)]
     alike = [block for block in told if len(block) > 2 and is_headline(lines[block[0]])]
     if len(told) < LEAST or len(alike) < len(told) or len(told) < blocks:

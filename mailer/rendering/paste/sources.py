@@ -82,7 +82,7 @@ _WRITER = re.compile(
     r"(?:记者|作者|通讯员)\s*[:：/]?\s*([\u3400-\u9fff]{2,4})(?=\s*(?:[)）\]】/／|｜\d]|$))"
     r"|\b[Bb]y ((?:[A-Z][\w.'’-]+ ){1,2}[A-Z][\w'’-]+)(?=,| [|/–-])"
 )
-_GIVEN = re.compile(r"(?<=\S{2})\s*(?:供稿|提供|报送|上报|投稿|推送|推荐|(?<=\S{3})消息)$")
+_GIVEN = re.compile(r"(?<=\S{3})\s*(?:供稿|提供|报送|上报|投稿|推送|推荐)$")
 _DAY_FIRST = re.compile(
     r"^(?:(?:20\d\d[-/.年])?\d{1,2}[-/.月]\d{1,2}日?"
     r"|(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
@@ -103,7 +103,7 @@ _WHEN = re.compile(
     r"|\s+\d{1,2}[./-]\d{1,2}|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
 )
 NO_SOURCE = re.compile(
-    r"二维码|视频|待续|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|全文|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
+    r"二维码|本期|视频|待续|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|全文|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
     r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
     r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
@@ -191,6 +191,7 @@ def source_line(text: str) -> tuple[str, str] | None:
             match
             and width(told) <= 60
             and not (pattern is _LONE_PARENTHESIS and NO_SOURCE.match(match[1]) and not is_medium(match[1]))
+            and not (pattern is _LONE_PARENTHESIS and grammar.is_foot(match[1]))
         ):
             name = plain.strip()[match.start(1) : match.end(1)].strip()
             name = name if pattern is _SOURCE_VIA else name.strip(_BRACKETS)
@@ -215,6 +216,8 @@ def source_line(text: str) -> tuple[str, str] | None:
         return ("" if is_pointer(match[1]) else match[1]), url
     if url and plain.endswith(url) and _is_named_address(plain[: -len(url)].strip(" (")):
         return plain[: -len(url)].strip(" ,:：|｜>("), url
+    if url and text.endswith(LINK_END) and re.fullmatch(r"(?:from|by|via|in|at)(?: the)? ", text.split(LINK)[0], re.I):
+        return links.words(text), url
     for pattern in (_FROM, _MORE_AT) if url and plain.endswith(url) else ():
         if (match := pattern.fullmatch(plain[: -len(url)].strip())) and is_name(match[1]):
             return match[1], url

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mailer.model.columns import width
 from mailer.rendering.paste import grammar, links, sources
 from mailer.rendering.paste.letters import fold
+from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.links import LINK, LINK_END, LINK_URL
 from mailer.rendering.paste.sources import LABELLED, LABELS, NAME, NO_SOURCE
 
@@ -236,6 +237,12 @@ def bare_address_at_end(text: str) -> tuple[str, str] | None:
 
 def _known_shape(name: str) -> bool:
     return bool(re.match(r"[A-Z]|.*(?:报|网|社|周刊|日报|财经|新闻|科技|观察|评论)$", name))
+
+
+def ends(lines: Sequence[Line], indices: Iterable[int]) -> list[int]:
+    """Which lines name a source; an address directly below a name is the same one's."""
+    named = [i for i in indices if names_one(lines[i].text)]
+    return [i for i in named if not (sources.is_address(lines[i].text) and i - 1 in named)]
 
 
 def names_one(text: str) -> bool:

@@ -41,7 +41,8 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
     if texts >= 3 and texts * 5 >= len(alone) * 4:  # headline, source, text; one or another has no text
         what = "no numbers; %(count)s lines above a source taken as headlines"
         report.add(lines[between[0]].number, "guess", what, count=len(between))
-        return {index - 1: lines[index - 1].text for index in between}, "sources"
+        firsts = sorted({*(i - 1 for i in between), *shapes.without_source(lines, len(between), ends)})
+        return {index: lines[index].text for index in firsts}, "sources"
     blocks: list[list[int]] = []
     previous: int | None = None
     sections = _numbered_titles(lines)
@@ -50,7 +51,7 @@ def by_sources(lines: list[Line], report: Report) -> tuple[dict[int, str], str]:
         block = [i for i in above if _is_filled(lines[i].text) and not grammar.is_picture(lines[i].text)]
         titled = next((i for i in reversed(block) if i in sections), None)
         block = [i for i in block if titled is None or i > titled]
-        while len(block) > 1 and width(lines[block[0]].text) <= SHORT and _is_below_source(lines[block[0]].text):
+        while len(block) > 1 and _is_of_page(lines, block[0], previous is not None):
             block = block[1:]
         if previous is None and titled is None:  # the first block may begin with the head of the digest
             page = (
@@ -293,9 +294,11 @@ def _is_day(text: str) -> bool:
     return width(text) <= 40 and dates.find(text, dates.SOME_DAY) is not None
 
 
-def _is_below_source(text: str) -> bool:
-    """Whether a line belongs to the page, as "Read more" and tags below a source do."""
-    return grammar.is_foot(text) or grammar.is_tag(text)
+def _is_of_page(lines: list[Line], index: int, below: bool) -> bool:
+    """Whether a line belongs to the page: a few words or a tag below a source, or an advertisement of its own there."""
+    text = lines[index].text
+    alone = below and not lines[index - 1].text and not lines[index + 1].text
+    return (width(text) <= SHORT or alone) and (grammar.is_foot(text) or grammar.is_tag(text))
 
 
 def _is_filled(text: str) -> bool:
