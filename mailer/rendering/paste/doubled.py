@@ -6,7 +6,7 @@ import itertools
 from bisect import bisect
 
 from mailer.model.columns import width
-from mailer.rendering.paste import enumerators, grammar, shapes, tails
+from mailer.rendering.paste import enumerators, grammar, shapes, sources, tails
 from mailer.rendering.paste.line import Line
 
 LEAST = 2  # items with one source
@@ -17,6 +17,7 @@ def find(lines: list[Line], starts: dict[int, str], titles: dict[int, str]) -> d
     """Such headlines by their index, without their marks, where most items have one source."""
     borders = sorted([*starts, *titles, len(lines)])
     ends = {one: tails.ends(lines, range(one, borders[bisect(borders, one)])) for one in starts}
+    ends = {one: [i for i in found if not sources.is_address(lines[i].text)] for one, found in ends.items()}
     several = [found for found in ends.values() if len(found) > 1]
     if sum(len(found) == 1 for found in ends.values()) < max(LEAST, 2 * len(several)):
         return {}
@@ -26,7 +27,7 @@ def find(lines: list[Line], starts: dict[int, str], titles: dict[int, str]) -> d
         text = lines[at].text
         bullet = enumerators.bullet(text)
         told = (bullet is not None and at == below) or (below > at and shapes.is_headline(lines[at]))
-        if told and width(text) >= SHORTEST and not grammar.is_foot_or_call(text):
+        if told and width(text) >= SHORTEST and not (grammar.is_foot_or_call(text) or grammar.is_closing(text)):
             number = next((mark.rest for mark in enumerators.marks(text) if mark.rest), "")
             found[at] = (bullet[1] if bullet else number) or text
     return found
