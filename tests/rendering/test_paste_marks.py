@@ -47,6 +47,11 @@ def sources(issue: Issue) -> list[str]:
         "（消息来自{}）",
         "信源｛{}｝",
         "「{}」",
+        "『{}』",
+        "\n『{}』",
+        "\n原载《{}》",
+        "来源—{}",
+        "\n来源={}",
         "\n来源：{} 浏览 1203",
         "\n来源：{} 07:12",
         "\n来源：{} 阅读量 3.2万 评论 14",
@@ -75,7 +80,10 @@ def test_where_to_read_more_names_the_source_in_parentheses() -> None:
     ]
 
 
-@pytest.mark.parametrize("form", ["◤{}◢", "＜{}＞", "〓{}〓", "※{}※", "===={}====", "【0{n} {}】", "★★ {} ★★"])
+@pytest.mark.parametrize(
+    "form",
+    ["◤{}◢", "＜{}＞", "〓{}〓", "※{}※", "===={}====", "【0{n} {}】", "★★ {} ★★", "［{}］", "“{}”", "༺{}༻", "#{}#"],
+)
 def test_a_section_title_loses_its_ornaments_and_a_number_that_runs_on(form: str) -> None:
     above = {name: form.format(name, n=n) for n, name in enumerate(["行情", "人物"], 1)}
     text = WHARF.format("（来源：渔港时报）", "（来源：江口新闻）", "（来源：灯下客）")
@@ -83,7 +91,9 @@ def test_a_section_title_loses_its_ornaments_and_a_number_that_runs_on(form: str
     assert [(section.title, len(section.items)) for section in read(text).sections] == [("行情", 2), ("人物", 1)]
 
 
-@pytest.mark.parametrize("numbers", [("Ⅰ．", "Ⅱ．", "Ⅲ．"), ("A. ", "B．", "C. "), ("NO.1 ", "N0.2 ", "NO.3 ")])
+@pytest.mark.parametrize(
+    "numbers", [("Ⅰ．", "Ⅱ．", "Ⅲ．"), ("A. ", "B．", "C. "), ("NO.1 ", "N0.2 ", "NO.3 "), ("Ａ．", "Ｂ．", "Ｃ．")]
+)
 def test_numbers_are_read_in_any_width_and_spelling(numbers: tuple[str, ...]) -> None:
     text = WHARF.format("（来源：渔港时报）", "（来源：江口新闻）", "（来源：灯下客）")
     for number, written in enumerate(numbers, 1):
@@ -179,3 +189,15 @@ def test_hours_and_counters_alone_below_a_headline_are_of_the_page() -> None:
     items = "".join(f"\n第{n}号泊位开始夜间作业\n{name}\n工人分两班，灯亮到天明。\n" for n, name in names.items())
     issue = read(f"首页 > 早报\n码头早报（2026年5月21日）\n{items}")
     assert sources(issue) == ["渔港时报", "", "江口新闻", "灯下客"]
+
+
+def test_a_lead_means_the_headline_that_shares_a_rare_word_or_its_beginning_with_it() -> None:
+    text = WHARF.format("（来源：渔港时报）", "（来源：江口新闻）", "（来源：灯下客）")
+    head = "码头早报 2026年5月21日\n今晨：灯塔换新灯 ＊ 渡口末班到九点\n"
+    issue = read(text.replace("码头早报 2026年5月21日\n", head))
+    assert [item.headline for item in issue.items if item.lead is not None] == ["渡口添了一班船", "灯塔换了新灯"]
+
+
+def test_a_question_behind_a_letter_names_no_source() -> None:
+    text = WHARF.format("\nQ: 谁来付钱？", "\nQ: 几时开船？", "\nQ: 灯有多亮？")
+    assert sources(read(text)) == ["", "", ""]

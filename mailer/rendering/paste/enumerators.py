@@ -192,4 +192,6 @@ def _chinese(text: str) -> int:
     return digits.get(text, 0) if len(text) == 1 else 0
 
 
-_FULL_WIDTH = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF10, 0xFF1A)}
+_FULL_WIDTH = {
+    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B))
+}

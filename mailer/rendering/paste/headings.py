@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mailer.model.columns import width
 from mailer.rendering.paste import dates, enumerators, numbers, shapes, tails, titles
+from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
 
@@ -55,7 +56,7 @@ def _in_brackets(lines: list[Line], report: Report) -> list[Line]:
     filled = [i for i, line in enumerate(lines) if line.text]
     begins = {i for i in filled if _begins(lines[i].text) and not titles.is_date(lines[i].text)}
     begins -= {i for i in filled[:1] if dates.find(lines[i].text, dates.SOME_DAY)}  # `* Name 2026-05-21`
-    found = {i: match[1] for i in filled if (match := _BRACKETS.fullmatch(lines[i].text))}
+    found = {i: lines[i].text[1:-1] for i in filled if _BRACKETS.fullmatch(fold(lines[i].text))}
     found = {i: name for i, name in found.items() if lines[i].text[0] == lines[min(found)].text[0]}  # of one kind
     below = dict(itertools.pairwise(filled))
     if len(found) < LEAST or min(found) > min(begins, default=0) or any(below.get(i) not in begins for i in found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
 
 from mailer.model.columns import width
@@ -127,9 +127,11 @@ def match(leads: list[str], headlines: list[str], bodies: list[str] | None = Non
     if len(leads) <= MOST:
         _match_characters(leads, headlines, found, taken)
         if len(leads) > 1 and any(index is not None for index in found):
-            _match_beginnings(leads, headlines, found, taken)
+            _match_rows(leads, headlines, found, taken)
         _match_in_order(leads, known, found, taken)
     _match_texts(leads, bodies or [], found, taken)
+    if 1 < len(leads) <= MOST and any(index is not None for index in found):
+        _match_beginnings(leads, headlines, found, taken)
     return found
 
 
@@ -157,24 +159,38 @@ def _match_characters(leads: list[str], headlines: list[str], found: list[int | 
             taken.add(best)
 
 
+def _match_rows(leads: list[str], headlines: list[str], found: list[int | None], taken: set[int]) -> None:
+    """Match a lead to the one headline that shares three Chinese characters in a row with it."""
+    _match_only(leads, found, taken, [_rows(text) for text in headlines], _rows)
+
+
 def _match_beginnings(leads: list[str], headlines: list[str], found: list[int | None], taken: set[int]) -> None:
-    """Match a lead to the one headline that shares three Chinese characters in a row with it, or begins as it does."""
+    """Match a lead to the one headline that begins as it does, and as no other lead."""
+    firsts = Counter(word for lead in leads for word in _beginning(lead))
+    own = [lead if all(firsts[word] == 1 for word in _beginning(lead)) else "" for lead in leads]
+    _match_only(own, found, taken, [_beginning(text) for text in headlines], _beginning)
+
+
+def _match_only(
+    leads: list[str],
+    found: list[int | None],
+    taken: set[int],
+    known: list[set[str]],
+    parts: Callable[[str], set[str]],
+) -> None:
+    """Match each lead that is not yet to the only headline that shares a part with it."""
     for number, lead in enumerate(leads):
-        if found[number] is not None or len(headlines) > MOST_HEADLINES:
-            continue
-        first, rare = _beginning(lead), _rows(lead)
-        alike = [i for i, headline in enumerate(headlines) if first and _beginning(headline) == first]
-        alike = alike or [i for i, headline in enumerate(headlines) if rare & _rows(headline)]
-        others = sum(_beginning(other) == first for other in leads) if alike and first else 1
-        if len(alike) == 1 and others == 1 and alike[0] not in taken:
+        own = parts(lead) if found[number] is None else set()
+        alike = [index for index, other in enumerate(known[:MOST_HEADLINES]) if own & other]
+        if len(alike) == 1 and alike[0] not in taken:
             found[number] = alike[0]
             taken.add(alike[0])
 
 
-def _beginning(text: str) -> str:
-    """The first two Chinese characters of a text, or its first word of some letters."""
+def _beginning(text: str) -> set[str]:
+    """The first two Chinese characters of a text, or its first word of some letters; none where there is neither."""
     match = re.match(r"\W*(?:([\u3400-\u9fff]{2})|([A-Za-z][\w-]{2,}))", text)
-    return (match[1] or match[2]).casefold() if match else ""
+    return {(match[1] or match[2]).casefold()} if match else set()
 
 
 def _rows(text: str) -> set[str]:

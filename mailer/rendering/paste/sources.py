@@ -19,8 +19,8 @@ LABELS = (
 )
 # A label with its sign, or without one where no name begins so.
 _SIGNED = (
-    rf"(?:{LABELS})(?:\s*(?:[:：丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s)|(?<=[源自处])(?:—{{1,2}}|–|--)"
-    r"|(?<=[源自处])(?=[{<《「][^{}<>《》「」]{2,40}[}>》」]\W*$))\s*"
+    rf"(?:{LABELS})(?:\s*(?:[:：=＝丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s)|(?<=[源自处])(?:—{{1,2}}|–|--)"
+    r"|(?<=[源自处载刊])(?=[{<《「『][^{}<>《》「」『』]{2,40}[}>》」』]\W*$))\s*"
 )
 LABELLED = rf"(?:{_SIGNED}|{_WHAT}?{_FROM_WHERE}\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
@@ -108,7 +108,9 @@ NO_SOURCE = re.compile(
     r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"【[^【】]{2,30}】|_[^_]{2,40}_|/[^/\s][^/]{1,40}/")
+_MARKED = re.compile(
+    r"【[^【】]{2,30}】|「[^「」]{2,24}」|『[^『』]{2,24}』|`[^`]{2,24}`|_[^_]{2,40}_|/[^/\s][^/]{1,40}/"
+)
 _DATED = re.compile(
     r"20\d\d[-./年]\d|^(?:updated|posted)\b"
     r"|^\d{1,2}\s*月\s*\d{1,2}\s*[日号]$|\d{1,2}[./-]\d{1,2}[./-]20\d\d"
@@ -286,7 +288,9 @@ def without_label(name: str) -> str:
 
 def without_brackets(name: str) -> str:
     """A name without the brackets around the whole of it."""
-    bare = re.fullmatch(r"《([^《》]+)》|「([^「」]+)」|[{｛]([^{}｛｝]+)[}｝]|[<＜]([^<>＜＞]+)[>＞]", name)
+    bare = re.fullmatch(
+        r"《([^《》]+)》|「([^「」]+)」|『([^『』]+)』|[{｛]([^{}｛｝]+)[}｝]|[<＜]([^<>＜＞]+)[>＞]", name
+    )
     return next((part for part in bare.groups() if part), name) if bare else name
 
 

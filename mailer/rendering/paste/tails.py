@@ -23,7 +23,8 @@ _END_PARENTHESIS = re.compile(
 )
 _END_LABEL = re.compile(
     rf"^(.*(?:[.!?。！？…”\"』」)）\s～~]|\S(?=\s*[|｜丨])))\s*[|｜丨/／]?\s*"
-    rf"(?:(?:{LABELS})(?:\s*[:：丨|｜]\s*|\s+[-–—]\s+|(?=[{{<《「]))|[【\[〔](?:{LABELS})[】\]〕]\s*[:：]?\s*)({NAME})[.。；;]?$",
+    rf"(?:(?:{LABELS})(?:\s*[:：=＝丨|｜]\s*|\s+[-–—]\s+|(?<=[源自处])(?:—{{1,2}}|–|--)|(?=[{{<《「『]))"
+    rf"|[【\[〔](?:{LABELS})[】\]〕]\s*[:：]?\s*)({NAME})[.。；;]?$",
     re.IGNORECASE | re.DOTALL,
 )
 _END_VIA = re.compile(
@@ -37,7 +38,7 @@ _END_SAYS = re.compile(
 )
 _END_FIELD = re.compile(rf"^(.*\S)\s+(?:来源|出处)\s+({NAME})$", re.DOTALL)
 _END_CODE = re.compile(rf"^(.*[.!?。！？…”\"』」)）])\s*`\s*({NAME})\s*`$", re.DOTALL)
-_END_CORNERS = re.compile(r"^(.*(?:\S\s+|[。！？…]))「([^「」]{2,24})」$", re.DOTALL)
+_END_CORNERS = re.compile(r"^(.*(?:\S\s+|[。！？…]))[「『]([^「」『』]{2,24})[」』]$", re.DOTALL)
 _END_TITLE = re.compile(r"^(.*[.!?。！？…”])\s*《([^《》]{2,24})》$", re.DOTALL)
 _END_LINK = re.compile(
     rf"(.*[.!?。！？…”\"』」)）])\s*{LINK}([^{LINK_URL}]+){LINK_URL}([^{LINK_END}]+){LINK_END}[)）]?", re.DOTALL

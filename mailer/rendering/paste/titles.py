@@ -24,6 +24,7 @@ SEVERAL = 3  # lines in capitals that look alike
 _SEVERAL = re.compile(r"[\u3400-\u9fff](?:[\s，,]+|[:：]\s*)[\u3400-\u9fff]")  # phrases, or a label with a value
 _DAY_FIRST = re.compile(r"【(?:20\d\d年)?\d{1,2}月\d{1,2}日】")
 _ORNAMENTS = ("So", "Sm", "Sk", "Pd")  # kinds of signs
+_STOPS = ".,;:。，；：、！？!?…%％）)"
 _HAN_NUMBERS = "一二三四五六七八九十"
 _DECORATION = (
     "↓↑→←⬇⬆➡▲△■□〓▌▎▍▼▽◆◇●○▶►▸★☆※◎▪▫•·|｜丨#*=~—–-_─━【】[]〖〗「」『』<>《》 :：✦✨🔥📌📰🌍🌏🚀💡🔹🔸📱🛒💰🏠🎯📊"
@@ -62,7 +63,15 @@ def heading(text: str) -> tuple[str, bool] | None:
 def bare(text: str) -> str:
     """A title without the ornaments at both its ends, whatever signs they are."""
     kept = [i for i, sign in enumerate(text) if not (sign in _DECORATION or unicodedata.category(sign) in _ORNAMENTS)]
-    return text[kept[0] : kept[-1] + 1] if kept else ""
+    title = text[kept[0] : kept[-1] + 1] if kept else ""
+    if len(title) > 2 and _are_a_pair(title) and not {title[0], title[-1]} & {*title[1:-1]}:
+        return bare(title[1:-1])
+    return title
+
+
+def _are_a_pair(title: str) -> bool:
+    """Whether signs that only frame a title stand at both its ends: not the one that ends a question."""
+    return all(unicodedata.category(end)[0] == "P" for end in (title[0], title[-1])) and title[-1] not in _STOPS
 
 
 def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int, str]:
@@ -114,7 +123,8 @@ def find(lines: list[Line], starts: dict[int, str], report: Report) -> dict[int,
         only_line = before == above and re.search(r"[】\]][【\[]", lines[before].text) is not None
         if previous is None and (dated := dates.find(found[0], dates.SOME_DAY)) and (dated[1] or only_line):
             continue  # the day of the issue
-        if previous is None and re.fullmatch(r"#[^#]+#", lines[before].text):
+        topics = sum(re.fullmatch(r"#[^#]+#", line.text) is not None for line in lines)
+        if previous is None and topics == 1 and re.fullmatch(r"#[^#]+#", lines[before].text):
             continue  # a topic: the newsletter's name
         numbered = _LETTERED.match(lines[before].text) is not None or any(
             mark.family in enumerators.SECTIONS for mark in enumerators.marks(lines[before].text)
