@@ -240,10 +240,10 @@ class Apply:
             for application in unanswered:
                 applications.note(conn, application.id, "expired", now)
                 self._post(conn, "unanswered", application, now)
-            overdue = applications.overdue(conn, now - timedelta(days=review_days))
+            late = applications.overdue(conn, now - timedelta(days=review_days))
+            overdue = [each for each in late if applications.reminded(conn, each.id, now)]
             for application in overdue:
                 self._notify(conn, application, "review-reminder", now)
-                applications.reminded(conn, application.id, now)
             purged = applications.purge_unconfirmed(conn, now - timedelta(days=purge_days), now)
         return {"unanswered": len(unanswered), "reminded": len(overdue), "purged": purged}
 

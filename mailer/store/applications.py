@@ -133,9 +133,11 @@ def overdue(conn: Connection, before: datetime) -> list[Row[Any]]:
     return list(conn.execute(query.order_by(a.id).limit(200)))
 
 
-def reminded(conn: Connection, application_id: int, now: datetime) -> None:
-    """Remember that the reviewers were reminded."""
-    conn.execute(update(applications).where(applications.c.id == application_id).values(reminded_at=now))
+def reminded(conn: Connection, application_id: int, now: datetime) -> bool:
+    """Note that the reviewers are reminded; False where nobody waits any more, or another process has just done it."""
+    a = applications.c
+    overdue = (a.id == application_id, a.state == Standing.WAITING, a.reminded_at.is_(None))
+    return conn.execute(update(applications).where(*overdue).values(reminded_at=now)).rowcount == 1
 
 
 def unanswered(conn: Connection, before: datetime) -> list[Row[Any]]:

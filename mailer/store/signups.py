@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, Update, delete, func, literal, or_, select, update
 
 from mailer.model.delivery import State
 from mailer.model.signup import REFUSALS
 from mailer.model.subscriber import EDGES
 from mailer.model.subscriber import State as Standing
 from mailer.store import erasure
+from mailer.store.bulk import batch, one_of
 from mailer.store.mailed import mailed_to
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import (
@@ -152,18 +153,19 @@ def _reasons(database: str) -> Select[Any]:
 
 
 def expire(conn: Connection, before: datetime, now: datetime) -> int:
-    """Remove subscribers who never confirmed and were entered before a moment, with all they left; returns how many."""
+    """Remove subscribers who never confirmed and were entered before a moment, with all they left; returns how many.
+
+    Who does something at this moment is locked by it, and stays.
+    """
     s = subscribers.c
     last_request = (
         select(func.max(consents.c.at)).where(consents.c.subscriber_id == s.id).correlate(subscribers).scalar_subquery()
     )
-    stale = list(
-        conn.execute(
-            select(s.id).where(
-                s.state == "pending", s.created_at < before, func.coalesce(last_request, s.created_at) < before
-            )
-        ).scalars()
-    )
+    old = (s.state == "pending", s.created_at < before, func.coalesce(last_request, s.created_at) < before)
+    silent = select(s.id).where(*old).order_by(s.id)
+    locked = conn.execute(silent.with_for_update(skip_locked=True)).scalars().all()
+    his = one_of(conn.dialect.name, s.id, literal(batch(conn, locked), Text))
+    stale = conn.execute(silent.where(his)).scalars().all()  # his last request is seen now
     for subscriber_id in stale:
         erasure.empty_mail(conn, subscriber_id, now)
         his = mailed_to(conn.dialect.name, subscriber_id)  # without it every delivery there is would be looked at

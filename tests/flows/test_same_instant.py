@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -79,9 +79,12 @@ class Bob:
     def confirm_application(self) -> None:
         self.door.confirm(self.button, VISIT)
 
-    def apply_and_confirm(self) -> None:
+    def get_a_button(self) -> None:
         self.apply()
         self.button = self.letter("application-confirm").id
+
+    def apply_and_confirm(self) -> None:
+        self.get_a_button()
         self.confirm_application()
 
     def apply_without(self) -> None:
@@ -118,6 +121,15 @@ class Bob:
         table = read_table(io.BytesIO(f"email,consent_source,town\n{self.address},fair,Rome\n".encode()), "list.csv")
         layout = Layout(table.columns, renames={}, consent="", zone=UTC, now=NOW)
         Import(self.db, KEYRING, file="list.csv", clock=self.clock).run(windows(table.rows, layout))
+
+    def wait_a_month(self) -> None:
+        self.clock.now += timedelta(days=30)
+
+    def expire(self) -> None:
+        self.join.expire(purge_days=7, retention_days=999)
+
+    def remind(self) -> None:
+        self.door.expire(purge_days=7, review_days=2)
 
     def person(self) -> Any:
         with self.db.reading() as conn:
@@ -232,12 +244,8 @@ def test_nothing_is_left_of_who_is_erased_while_he_or_a_reviewer_does_something(
 
 @both_ways
 def test_nothing_is_left_of_who_is_erased_while_he_becomes_a_reader_by_applying(db: Database, turned: bool) -> None:
-    def apply(bob: Bob) -> None:
-        bob.apply()
-        bob.button = bob.letter("application-confirm").id
-
     first, second = (Bob.erase, Bob.confirm_application)[:: -1 if turned else 1]
-    meet(db, [apply], first, second, lambda bob: bob.traces() == [])
+    meet(db, [Bob.get_a_button], first, second, lambda bob: bob.traces() == [])
 
 
 @both_ways
@@ -254,19 +262,14 @@ def test_who_signs_up_while_a_list_brings_him_is_there_once_and_nobody_fails(db:
 
 
 def test_an_application_that_is_approved_is_not_replaced_by_a_newer_one(db: Database) -> None:
-    def apply_again(bob: Bob) -> None:
-        bob.apply()
-        bob.button = bob.letter("application-confirm").id
-
-    before = [Bob.apply_without, apply_again]
+    before = [Bob.apply_without, Bob.get_a_button]
     ends = (["confirmed", "approved"], ["confirmed", "reapplied"])
     meet(db, before, Bob.approve, Bob.confirm_application, lambda bob: bob.history() in ends)
 
 
 def test_two_buttons_of_one_person_do_not_wait_for_each_other_for_ever(db: Database) -> None:
     def get_two_letters(bob: Bob) -> None:
-        bob.apply()
-        bob.button = bob.letter("application-confirm").id
+        bob.get_a_button()
         bob.sign_up()
 
     meet(db, [get_two_letters], Bob.confirm, Bob.confirm_application, lambda bob: bob.person().state == "active")
@@ -274,3 +277,21 @@ def test_two_buttons_of_one_person_do_not_wait_for_each_other_for_ever(db: Datab
 
 def test_a_leaving_is_taken_back_once(db: Database) -> None:
     meet(db, [Bob.become_reader, Bob.depart], Bob.undo, Bob.undo, lambda bob: bob.steps().count("restored") == 1)
+
+
+@pytest.mark.parametrize("comes", [Bob.sign_up, Bob.confirm_application])
+@both_ways
+def test_who_comes_after_all_while_he_is_forgotten_is_there(db: Database, comes: Step, turned: bool) -> None:
+    first, second = (Bob.expire, comes)[:: -1 if turned else 1]
+    before = [Bob.sign_up, Bob.wait_a_month, Bob.get_a_button]
+    state = "pending" if comes is Bob.sign_up else "active"
+    meet(db, before, first, second, lambda bob: bob.person() is not None and bob.person().state == state)
+
+
+def test_reviewers_are_reminded_once_by_two_who_tidy(db: Database) -> None:
+    def once(bob: Bob) -> bool:
+        with db.reading() as conn:
+            query = select(letters.c.id).where(letters.c.kind == "review-reminder")
+            return len(conn.execute(query.where(letters.c.application_id == bob.applications[0])).all()) == 1
+
+    meet(db, [Bob.apply_and_confirm, Bob.wait_a_month], Bob.remind, Bob.remind, once)
