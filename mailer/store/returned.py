@@ -57,6 +57,13 @@ def unread(conn: Connection, limit: int = 100) -> Sequence[Row[Any]]:
     return conn.execute(select(returned_mails).where(r.state == RECEIVED).order_by(r.id).limit(limit)).all()
 
 
+def hold_unread(conn: Connection, mail_ids: Sequence[int]) -> set[int]:
+    """Which of these mails nobody has read by now; nobody else does before this transaction ends."""
+    r = returned_mails.c
+    mine = select(r.id).where(r.id.in_(mail_ids), r.state == RECEIVED).order_by(r.id)
+    return set(conn.execute(mine.with_for_update(key_share=True)).scalars())
+
+
 def last_id(conn: Connection) -> int:
     """The id of the mail kept last; 0 when there is none."""
     return conn.execute(select(func.max(returned_mails.c.id))).scalar() or 0

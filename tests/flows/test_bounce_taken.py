@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mailer.model.carriers import PROBES
 from mailer.model.delivery import State
 from mailer.model.tokens import Keyring, Purpose
 from mailer.store import returned, schema, suppressions
-from mailer.store.bounces import Bounce, Reader, append
+from mailer.store.bounces import Bounce, Delivery, Reader, append
 from mailer.store.engine import Database
 from mailer.store.schema import bounces, deliveries, returned_mails, subscribers
 
@@ -414,3 +415,25 @@ def test_a_replay_says_who_would_be_held_until_our_own_look_up_decides(db: Datab
     list(replay(db, NOW + timedelta(days=9), apply=True))
     with db.reading() as conn:
         assert conn.execute(select(schema.suppressions.c.state)).scalar_one() == "held"
+
+
+def test_a_kept_mail_that_two_read_at_once_is_handed_on_once(db: Database, dave: int) -> None:
+    """Both have found it unread; the second is only stopped where it begins to write."""
+    answer = b"From: Dave <dave@example.org>\r\nSubject: Re: issue 3\r\n\r\nThank you!\r\n"
+    handed_on: list[int] = []
+
+    def forward(conn: Connection, raw: bytes, answered: Delivery, now: datetime) -> bool:
+        handed_on.append(answered.id)
+        return True
+
+    class Slow(Database):
+        def transaction(self) -> AbstractContextManager[Connection]:
+            if not handed_on:
+                assert TakeIn(db, RING, lambda: NOW, forward=forward).read_kept() == {"forwarded": 1}
+            return super().transaction()
+
+    TakeIn(db, RING, lambda: NOW).keep([(answer, path_of(dave))], "lmtp")
+    slow = Slow(db.engine.url.render_as_string(hide_password=False))
+    assert TakeIn(slow, RING, lambda: NOW, forward=forward).read_kept() == {}
+    slow.close()
+    assert handed_on == [dave]
