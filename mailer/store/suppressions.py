@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    Update,
+    and_,
+    any_,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from mailer.model.signup import REFUSALS
-from mailer.store.bulk import batch, one_of
+from mailer.store.bulk import WAITS, batch, one_of
 from mailer.store.rendered import given, rendered
-from mailer.store.schema import Instant, suppressions, to_millis
+from mailer.store.schema import Instant, deliveries, issues, subscribers, suppressions, to_millis
 
 ACTIVE = "active"
 HELD = "held"  # stopped for now: the whole domain is failing, and a person decides
 LIFTED = "lifted"
 BY_HAND = "operator"  # the actor of an entry that one of the club's people made
+
+PUT_OFF = timedelta(seconds=1)  # longer than a claim takes to look
 
 Moment = datetime | ColumnElement[datetime]
 
@@ -88,7 +105,23 @@ def suppress(conn: Connection, entries: Iterable[Suppression], now: datetime) ->
     ]
     if stronger:
         conn.execute(update(suppressions).where(suppressions.c.id.in_(stronger)).values(state=ACTIVE))
+    if fresh and conn.dialect.name == "postgresql":
+        _put_off(conn).run(conn, keys=batch(conn, sorted({key for key, _ in wanted})), later=to_millis(now + PUT_OFF))
     return len(fresh)
+
+
+@rendered
+def _put_off(database: str) -> Update:
+    """Have what is due to these addresses wait a moment: who is claiming it has claimed it before they are suppressed.
+
+    A claim that looked before that skips what has just been put off, and the next one sees that they are suppressed.
+    """
+    d, s, later = deliveries.c, subscribers.c, given("later", Instant)
+    theirs = select(s.id).where(one_of(database, s.match_key, given("keys", Text)))
+    sending = select(issues.c.id).where(issues.c.state == "sending")
+    mail = or_(d.issue_id == any_(func.array(sending.scalar_subquery())), d.issue_id.is_(None))
+    due = (d.subscriber_id == any_(func.array(theirs.scalar_subquery())), mail, WAITS, d.due_at < later)
+    return update(deliveries).where(*due).values(due_at=later)
 
 
 def lift(conn: Connection, match_key: str, now: datetime, by: str, *, complaints: bool = False) -> int:

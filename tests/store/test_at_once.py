@@ -14,11 +14,12 @@ from mailer.flows.bounce import record_refusals
 from mailer.flows.dispatch.batch import Refusal
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State
-from mailer.store import erasure, issues, leases, ledger, restored, running, schema, subscribers
+from mailer.store import erasure, issues, leases, ledger, restored, running, schema, subscribers, suppressions
 from mailer.store.engine import Database
 from mailer.store.journal import Mark
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
+from mailer.store.outbox import post_letter
 from mailer.store.picking import Claimed
 from mailer.store.running import Sendable
 from mailer.store.schema import deliveries, metadata
@@ -196,3 +197,36 @@ def test_two_who_give_back_to_a_finished_issue_do_not_wait_for_each_other(db: Da
     meet(db, in_parts, lambda: db.run(give_back(1)))
     assert db.read(ledger.counts, issue_id)["pending"] == 2
     assert db.read(issues.find, "214").state == "sending"
+
+
+@pytest.mark.parametrize("of", ["an issue", "letters"])
+def test_who_is_suppressed_before_a_claim_has_him_is_not_sent_it(db: Database, of: str, turned: bool) -> None:
+    """Whoever commits first: a claim that holds him is waited for, and one that comes later sees it."""
+    with db.transaction() as conn:
+        alice = reader(conn, "alice@example.com")
+        issue_id = publish(conn) if of == "an issue" else None
+        if issue_id is None:
+            post_letter(conn, kind="k", address="a", now=NOW, compose=lambda number: b"", subscriber_id=alice)
+    entry = suppressions.Suppression("alice@example.com", "complaint")
+    taken: list[Claimed] = []
+
+    def take(conn: Connection) -> None:
+        number = leases.open_claim(conn, WORKER, "", NOW, LEASE, "main")
+        taken.extend(claim(conn, number, Sendable(issue_id), 9, NOW))
+
+    def begin(conn: Connection) -> Iterator[None]:
+        take(conn)
+        yield
+        assert suppressions.active(conn, "alice@example.com", NOW) is None  # not before this is committed
+
+    def suppress(conn: Connection) -> None:
+        suppressions.suppress(conn, [entry], NOW)
+
+    if turned:
+        meet(db, suppress, lambda: db.run(take))
+    else:
+        meet(db, begin, lambda: db.run(suppress))
+    assert len(taken) == (0 if turned else 1)
+    with db.transaction() as conn:
+        assert claim(conn, 9, Sendable(issue_id), 9, NOW + suppressions.PUT_OFF) == []
+    assert _state(db) == ("suppressed" if turned else "attempting")
