@@ -138,7 +138,7 @@ def _reconcile(club: Club) -> None:
     for slug, count in found.items():
         what = "%(slug)s: %(readers)s uncertain, because the backup does not tell whether they were sent it"
         talk(Sentence(what, slug=slug, readers=readers(count)))
-    missing = [slug for slug in mark.issues if not control.knows(club.db, slug)]
+    missing = [slug for slug in mark.issues if not control.knows(club.db, slug, mark.rows[slug])]
     for slug in missing:
         what = "%(slug)s was sent from here and is not in the database; publishing it again is refused"
         talk(Sentence(what, slug=slug))

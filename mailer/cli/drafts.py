@@ -190,7 +190,7 @@ def freeze(
     slug, mark = issues.slug_of(issue.date, issue.number), HighWater(club.journal_folder)
     if control.is_behind(club.db, mark.claim):
         raise RestoredError
-    if slug in mark.issues and not club.db.read(issues.exists, slug):
+    if slug in mark.issues and not control.knows(club.db, slug, mark.rows[slug]):
         what = (
             "issue %(issue)s was sent from here, and the database does not know it: a backup was restored. If you are"
             " sure that nobody got it, take %(slug)s out of %(file)s"

@@ -110,6 +110,6 @@ def may_be_published_again(db: Database, reference: str) -> bool:
     return db.read(lambda conn: issues.has_reached_nobody(conn, issues.find(conn, reference)))
 
 
-def knows(db: Database, slug: str) -> bool:
-    """Whether the database has an issue of this slug."""
-    return db.read(issues.exists, slug)
+def knows(db: Database, slug: str, row: int) -> bool:
+    """Whether the database has the issue of this slug that stood in a row, or one published anew since."""
+    return db.read(issues.exists, slug, row)

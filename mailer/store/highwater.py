@@ -27,13 +27,14 @@ class HighWater:
         self._folder = folder
         self.claim, self.delivery = 0, 0
         self.issues: list[str] = []
+        self.rows: dict[str, int] = {}  # of the issues: one that was given up and published anew has its slug, too
         self.look()
 
-    def raise_to(self, claim: int, delivery: int = 0, issue: str = "") -> None:
+    def raise_to(self, claim: int, delivery: int = 0, issue: str = "", row: int = 0) -> None:
         """Note a committed claim. Raises OSError when the file cannot be written."""
         older = self.look()
-        self._know(claim, delivery, [issue] if issue else [])
-        known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues}
+        self._know(claim, delivery, [issue] if issue else [], {issue: row})
+        known = {"claim": self.claim, "delivery": self.delivery, "issues": self.issues, "rows": self.rows}
         note = self._folder / f"high-water-{secrets.token_hex(8)}.json"
         draft = note.with_suffix(".new")
         try:
@@ -58,11 +59,13 @@ class HighWater:
             for text in texts:
                 try:
                     found = json.loads(text)
-                    self._know(int(found["claim"]), int(found["delivery"]), [str(one) for one in found["issues"]])
-                except (ValueError, KeyError, TypeError):
+                    rows = {str(slug): int(row) for slug, row in found.get("rows", {}).items()}
+                    self._know(int(found["claim"]), int(found["delivery"]), [str(one) for one in found["issues"]], rows)
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue
             return paths
 
-    def _know(self, claim: int, delivery: int, issues: list[str]) -> None:
+    def _know(self, claim: int, delivery: int, issues: list[str], rows: dict[str, int]) -> None:
         self.claim, self.delivery = max(self.claim, claim), max(self.delivery, delivery)
         self.issues = [*self.issues, *(one for one in issues if one not in self.issues)][-KEPT:]
+        self.rows = {slug: max(self.rows.get(slug, 0), rows.get(slug, 0)) for slug in self.issues}

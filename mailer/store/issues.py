@@ -102,9 +102,9 @@ def slug_of(day: date, number: int | None) -> str:
     return day.isoformat() + (f"-{number}" if number is not None else "")
 
 
-def exists(conn: Connection, slug: str) -> bool:
-    """Whether an issue of this slug is known."""
-    return conn.execute(select(issues.c.id).where(issues.c.slug == slug)).first() is not None
+def exists(conn: Connection, slug: str, row: int) -> bool:
+    """Whether an issue of this slug is known, in this row or a later one: who publishes anew takes the next."""
+    return conn.execute(select(issues.c.id).where(issues.c.slug == slug, issues.c.id >= row)).first() is not None
 
 
 def add_edition(conn: Connection, issue_id: int, edition: NewEdition, now: datetime) -> int:

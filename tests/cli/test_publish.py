@@ -14,6 +14,7 @@ from sqlalchemy import update
 from mailer.cli import main
 from mailer.model.delivery import State
 from mailer.store.engine import Database
+from mailer.store.highwater import HighWater
 from mailer.store.schema import deliveries
 
 ISSUE = Path(__file__).parents[2] / "examples" / "issue-en.md"
@@ -138,6 +139,24 @@ def test_an_issue_cancelled_before_anybody_was_sent_it_is_published_anew(club: P
     said = CliRunner().invoke(main, [*config, "status", "--json"]).output
     states = {issue["issue"]: (issue["state"], issue["frozen"]) for issue in json.loads(said)["issues"]}
     assert states == {"2026-05-21-86": ("sending", 2), "2026-05-21-86-cancelled-1": ("cancelled", 4)}
+
+
+def test_what_was_published_anew_after_a_backup_is_not_once_more_when_that_is_restored(club: Path) -> None:
+    """The database knows an issue of that number, cancelled; this host has sent another."""
+    config = ["--config", str(club / "mailer.toml")]
+    publish(club, "--at", "2999-01-01 08:00", "--yes")
+    CliRunner().invoke(main, [*config, "cancel", "86", "--yes"])
+    CliRunner().invoke(main, [*config, "db", "backup", str(club / "backup")])
+    journal = club / "journal"
+    assert publish(club, "--queue-only", "--yes").exit_code == 0
+    journal.mkdir(exist_ok=True)
+    HighWater(journal).raise_to(1, 8, "2026-05-21-86", 2)  # as the dispatcher does
+    for file in club.glob("subscribers.db*"):
+        file.unlink()
+    (club / "backup").rename(club / "subscribers.db")
+    assert CliRunner().invoke(main, [*config, "audit", "--reconcile"]).exit_code == 0
+    refused = publish(club, "--queue-only", "--yes")
+    assert (refused.exit_code, "was sent from here" in refused.stderr) == (1, True), refused.output
 
 
 def test_an_attribute_nobody_has_is_named(club: Path) -> None:

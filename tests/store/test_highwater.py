@@ -30,6 +30,13 @@ def test_it_never_goes_down_and_forgets_the_oldest_issues(tmp_path: Path) -> Non
     assert known.issues == [f"issue-{number}" for number in range(3, KEPT + 3)]
 
 
+def test_of_an_issue_that_was_published_anew_the_later_row_counts(tmp_path: Path) -> None:
+    (tmp_path / FILES.replace("*", "")).write_text('{"claim": 1, "delivery": 2, "issues": ["old"]}', encoding="utf-8")
+    HighWater(tmp_path).raise_to(7, 900, "anew", 8)
+    HighWater(tmp_path).raise_to(8, 900, "anew", 7)
+    assert HighWater(tmp_path).rows == {"old": 0, "anew": 8}
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"claim": "x"}', b"\xff\xfe", b"null"])
 def test_a_damaged_note_knows_nothing_and_does_not_hide_the_others(tmp_path: Path, damage: bytes) -> None:
     HighWater(tmp_path).raise_to(7)

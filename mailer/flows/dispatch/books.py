@@ -135,7 +135,7 @@ class Books:
                 picking.assign(conn, claim_id, rows, now)
                 compose = self._composer(conn, rows)
                 journal = Journal(self._folder, claim_id, [row.id for row in rows])
-            self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug)
+            self._high_water.raise_to(claim_id, max(row.id for row in rows), issue.slug, issue.id or 0)
         except (OSError, StoreError) as error:
             if journal is not None:
                 journal.close()  # if the commit came through after all, it shows that nothing was begun
