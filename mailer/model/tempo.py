@@ -36,7 +36,7 @@ class Tempo:
     def too_fast(self, seen: int, cause: str, now: float) -> Tempo:
         """After one more answer, when it took `seen` messages in the best second of late."""
         before, seen = self._grown(now), max(1, seen)
-        if before and now < self.at + UNDER_WAY_SECONDS:
+        if before and abs(now - self.at) < UNDER_WAY_SECONDS:  # a clock set back would else make all answers such
             return replace(self, rate=max(self.rate, seen))
         return Tempo(min(before * CUT, seen) if before else seen, now, self.answers + 1 if before else 1, cause)
 

@@ -34,6 +34,12 @@ def test_it_is_never_more_than_what_was_seen() -> None:
     assert Tempo(100, 1000.0, 2, SAID).too_fast(60, SAID, 1010.0).rate == 60
 
 
+def test_it_goes_on_learning_when_the_clock_is_set_back() -> None:
+    first = Tempo().too_fast(100, SAID, 5000.0)
+    assert first.too_fast(150, SAID, 4999.5).rate == 150  # of several workers, whose clocks differ a little
+    assert first.too_fast(150, SAID, 1400.0) == Tempo(100 * CUT, 1400.0, 2, SAID)
+
+
 def test_it_is_a_whole_number_unless_it_is_less_than_one() -> None:
     assert Tempo(4.4, 1000.0, 2).by(1000.0) == 4
     assert Tempo(0.6, 1000.0, 2).by(1000.0) == 0.6
