@@ -44,7 +44,7 @@ def admit(
     domain = mark(key, "domain", address.domain) if limits.counts_domain(address.domain) else ""
     total = mark(key, "total", "") if limits.total_hour else ""
     proof = mark(key, "proof", visit.proof) if visit.proof else ""
-    marks.lock(conn, letter)
+    marks.lock(conn, letter, proof)
     found = marks.counts(
         conn,
         [

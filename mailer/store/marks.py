@@ -14,10 +14,11 @@ from mailer.store.rendered import given, rendered
 from mailer.store.schema import Instant, rate_marks, to_millis
 
 
-def lock(conn: Connection, key: str) -> None:
-    """Let no other transaction count under `key` until this one ends (SQLite's write lock does that already)."""
+def lock(conn: Connection, *keys: str) -> None:
+    """Let no other transaction count under `keys` until this one ends (SQLite's write lock does that already)."""
     if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(crc32(key.encode()))))
+        numbers = sorted({crc32(key.encode()) for key in keys if key})  # in one order, so that nobody waits in a ring
+        conn.execute(select(*(func.pg_advisory_xact_lock(number) for number in numbers)))
 
 
 def counts(conn: Connection, wanted: Sequence[tuple[str, datetime]]) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -295,3 +296,23 @@ def test_reviewers_are_reminded_once_by_two_who_tidy(db: Database) -> None:
             return len(conn.execute(query.where(letters.c.application_id == bob.applications[0])).all()) == 1
 
     meet(db, [Bob.apply_and_confirm, Bob.wait_a_month], Bob.remind, Bob.remind, once)
+
+
+def test_a_proof_of_work_is_good_once_for_two_who_bring_it_at_once(db: Database) -> None:
+    hot = replace(LIMITS, total_hour=1)
+
+    def prove(name: str) -> Step:
+        def step(bob: Bob) -> None:
+            visit = replace(VISIT, proof=bob.word)
+            Join(db, LINKS, write, bob.clock, hot, b"k" * 32).subscribe(
+                parse(f"{name}-{bob.address}"), "", "yes", visit
+            )
+
+        return step
+
+    def once(bob: Bob) -> bool:
+        with db.reading() as conn:
+            query = select(deliveries.c.id).where(deliveries.c.address.endswith(f"-{bob.address}"))
+            return len(conn.execute(query).all()) == 1
+
+    meet(db, [Bob.sign_up], prove("a"), prove("b"), once)
