@@ -50,7 +50,7 @@ def ledger_microseconds(club: Club) -> float:
             journal.marks[position] = Mark.ACCEPTED
             outcomes.append(Outcome(row, State.ACCEPTED, now, "relay", Phase.DOT, 250, "2.0.0", REPLY, 3))
         with club.db.transaction() as conn:
-            leases.renew(conn, [claim_id], now + timedelta(seconds=120))
+            leases.renew(conn, worker.name, [claim_id], now + timedelta(seconds=120))
             ledger.record(conn, claim_id, outcomes, now)
             leases.end_claims(conn, [claim_id], now)
         journal.remove()

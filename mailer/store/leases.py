@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,10 +78,10 @@ def _open(database: str) -> Select[Any]:
     return select(*facts).where(c.ended_at.is_(None)).order_by(c.id)
 
 
-def renew(conn: Connection, claim_ids: Iterable[int], until: datetime) -> set[int]:
-    """Extend the leases of open claims; returns those still held. One that is missing was taken over."""
+def renew(conn: Connection, worker: str, claim_ids: Iterable[int], until: datetime) -> set[int]:
+    """Extend the leases of a worker's open claims; returns those still held. One that is missing was taken over."""
     wanted = batch(conn, list(claim_ids))
-    return {row[0] for row in _renew(conn).rows(conn, claims=wanted, until=to_millis(until))}
+    return {row[0] for row in _renew(conn).rows(conn, claims=wanted, worker=worker, until=to_millis(until))}
 
 
 @rendered
@@ -89,7 +89,16 @@ def _renew(database: str) -> ReturningUpdate[Any]:
     c = claims.c
     mine = one_of(database, c.id, given("claims", Text))
     until = given("until", Instant)
-    return update(claims).where(mine, c.ended_at.is_(None)).values(leased_until=until).returning(c.id)
+    still = (mine, c.worker == given("worker"), c.ended_at.is_(None))
+    return update(claims).where(*still).values(leased_until=until).returning(c.id)
+
+
+def of_others(conn: Connection, worker: str, claim_ids: Collection[int]) -> set[int]:
+    """Which of a worker's claims are others' by their numbers: after a backup was restored a number is given anew."""
+    if not claim_ids:
+        return set()
+    c = claims.c
+    return set(conn.execute(select(c.id).where(c.id.in_(claim_ids), c.worker != worker)).scalars())
 
 
 def latest_claim(conn: Connection) -> int:

@@ -8,23 +8,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 from support.cast import NOW, later, publish, reader
 from support.databases import meet
 
 from mailer.flows.dispatch import books as book_keeping
-from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal
+from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal, Work
 from mailer.flows.dispatch.books import HESITANT_SECONDS, Books
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
 from mailer.model.routing import ANYBODY, Route
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets, issues, running
+from mailer.store import budgets, issues, leases, running
 from mailer.store.budgets import PROVIDER, Slowdown
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
+from mailer.store.schema import claims, deliveries
 from mailer.store.schema import issues as issues_table
 from mailer.transport.lane import Lane
 
@@ -96,6 +97,24 @@ def _slow(db: Database, *domains: str) -> dict[str, int]:
     slowed = [Slowdown(PROVIDER + domain, 60, 300.0, "550 Connection frequency limited") for domain in domains]
     db.run(budgets.settle, {}, slowed, NOW)
     return db.run(budgets.allowance, "relay", (), later(seconds=301)).providers
+
+
+def test_a_claim_whose_number_is_anothers_by_now_is_left_to_him_but_for_whom_a_relay_took(
+    db: Database, books: Books
+) -> None:
+    """A backup was restored, and another host has claimed the same readers since, before this one noticed."""
+    batch = _batch(books, 3)
+    db.run(lambda conn: conn.execute(update(claims).values(worker="w2")))
+    page, (taken, later_on, given_back) = Page(), batch.deliveries
+    for row, state, reply in ((taken, State.ACCEPTED, TAKEN), (later_on, State.DEFERRED, LATER)):
+        outcome = Outcome(row, state, NOW, "relay", Phase.DOT, reply.code, due_at=NOW)
+        page.entries.append(Entry(batch, outcome, None))
+    page.released.append(Work(batch, 2, given_back))
+    assert books.write(page, {batch.id: batch}).held == set()
+    with db.reading() as conn:
+        query = select(deliveries.c.state).where(deliveries.c.claim_id == batch.id).order_by(deliveries.c.id)
+        assert list(conn.execute(query).scalars()) == ["accepted", "attempting", "attempting"]
+        assert [claim.worker for claim in leases.open_claims(conn)] == ["w2"]
 
 
 def test_of_slowed_providers_a_claim_takes_what_each_may_get_and_fills_up_with_others(

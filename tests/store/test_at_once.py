@@ -164,7 +164,7 @@ def test_a_worker_that_writes_while_a_restored_backup_is_reconciled_is_waited_fo
     issue_id, claim_id, row = _claimed(db)
 
     def write(conn: Connection) -> Iterator[None]:
-        assert leases.renew(conn, [claim_id], NOW) == {claim_id}
+        assert leases.renew(conn, "w1", [claim_id], NOW) == {claim_id}
         yield
         ledger.record(conn, claim_id, [_outcome(row, State.ACCEPTED if turned else State.UNCERTAIN)], NOW)
 

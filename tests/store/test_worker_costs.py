@@ -35,7 +35,7 @@ def _work(db: Database, issue_id: int) -> None:
             number = leases.open_claim(conn, WORKER, "", NOW, LEASE, "main")
             one, two, three, *_ = claim(conn, number, issue, 6, NOW)
         with db.transaction() as conn:
-            leases.renew(conn, [number], NOW + LEASE)
+            leases.renew(conn, "w1", [number], NOW + LEASE)
             ends = (one, State.ACCEPTED), (two, State.DEFERRED), (three, State.UNCERTAIN)
             ledger.record(conn, number, [Outcome(row, to, NOW, "main", Phase.DOT, due_at=NOW) for row, to in ends], NOW)
             budgets.settle(conn, {RELAY + "main": 3}, slowed, NOW)

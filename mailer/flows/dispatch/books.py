@@ -208,7 +208,11 @@ class Books:
         ]
         with self._db.transaction() as conn:
             now = self._set_clock(conn)
-            ours = leases.renew(conn, batches, now + LEASE)
+            ours = leases.renew(conn, self.worker.name, batches, now + LEASE)
+            for number in leases.of_others(conn, self.worker.name, batches.keys() - ours):
+                # What has the number now is not ours to give back or put off; who was taken has it all the same.
+                outcomes[number] = [one for one in outcomes.get(number, ()) if one.state is State.ACCEPTED]
+                returned.pop(number, None)
             new = {claim_id for claim_id, ended in outcomes.items() if ledger.record(conn, claim_id, ended, now)}
             for claim_id, ids in returned.items():
                 ledger.release(conn, claim_id, ids, now)
@@ -222,7 +226,7 @@ class Books:
                 paused |= {issue_id: why for issue_id, why in running.paused(conn).items() if issue_id not in before}
             if any(entry.outcome.state is State.UNCERTAIN for entry in page.entries):
                 ledger.repeat_uncertain(conn, now)
-            leases.end_claims(conn, done, now)
+            leases.end_claims(conn, [number for number in done if number in ours], now)
             self._metered.update(page.slowdowns)
             fresh = [entry.outcome for entry in page.entries if entry.batch.id in new]
             charges = self._charges(fresh)
