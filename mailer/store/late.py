@@ -37,7 +37,7 @@ def take_taken(conn: Connection, claim_id: int, delivery_ids: Sequence[int], now
     if open_still := [*waiting, *states[State.ATTEMPTING], *states[State.UNCERTAIN]]:
         _move(conn, open_still, state=State.ACCEPTED, claim_id=claim_id, changed_at=now, cause="")
     if set_aside := [*states[State.CANCELLED], *states[State.SUPPRESSED]]:
-        _move(conn, set_aside, cause=TOO_LATE)
+        _move(conn, set_aside, cause=TOO_LATE, tries=d.tries + 1)  # else his issue might be published anew
 
 
 def _move(conn: Connection, delivery_ids: Sequence[int], **values: Any) -> None:

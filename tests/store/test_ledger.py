@@ -241,6 +241,19 @@ def test_who_was_set_aside_before_his_answer_was_seen_stays_so_and_it_is_said_th
     ]
 
 
+def test_an_issue_that_a_reader_has_is_not_published_anew_although_a_backup_does_not_know_it(db: Database) -> None:
+    """It was restored while a relay's answer was awaited, and the issue cancelled before that was written."""
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).values(state=State.PENDING, claim_id=None))
+        issues.set_state(conn, issue_id, ("sending",), "cancelled", "", "op", NOW)
+        issues.cancel_waiting(conn, issue_id, NOW)
+    assert db.read(issues.has_reached_nobody, db.read(issues.by_id, issue_id))
+    _record(db, claim_id, [_outcome(rows[0], State.ACCEPTED, code=250)])
+    assert not db.read(issues.has_reached_nobody, db.read(issues.by_id, issue_id))
+
+
 def test_a_letter_whose_answer_was_seen_after_all_does_not_go_out_once_more(db: Database) -> None:
     with db.transaction() as conn:
         post_letter(conn, kind="confirm", address="bob@example.com", now=NOW, compose=lambda _: b"letter")
