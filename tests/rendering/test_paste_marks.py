@@ -201,3 +201,17 @@ def test_a_lead_means_the_headline_that_shares_a_rare_word_or_its_beginning_with
 def test_a_question_behind_a_letter_names_no_source() -> None:
     text = WHARF.format("\nQ: 谁来付钱？", "\nQ: 几时开船？", "\nQ: 灯有多亮？")
     assert sources(read(text)) == ["", "", ""]
+
+
+@pytest.mark.parametrize("mark", ["«{}» ", "No.{}、", "№{} ", "ⅠⅡⅢⅣ"])
+def test_numbers_between_signs_go_from_headlines_though_one_has_none(mark: str) -> None:
+    names = ["渔港时报", "江口新闻", "灯下客", "渔港时报"]
+    headlines = ["木船重新上漆", "渡口添了一班船", "灯塔换了新灯", "网兜涨价三毛"]
+    marks = [f"{mark[n]}．" if "Ⅰ" in mark else mark.format(n + 1) for n in range(4)]
+    marks[2] = ""
+    items = "".join(
+        f"{marks[n]}{headlines[n]}\n匠人们干了整个冬天，桐油用了四十桶。\n→ {names[n]}\n\n" for n in range(4)
+    )
+    issue = read(f"码头早报 2026年5月21日\n\n{items}")
+    assert [item.headline for item in issue.items] == headlines
+    assert sources(issue) == names

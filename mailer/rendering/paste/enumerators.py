@@ -80,7 +80,7 @@ _PATTERNS = (
     (
         "no",
         re.compile(
-            r"(?:n[o0]\.?|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、|｜丨·—–-]?\s+|\s*[.:：、]?(?:$|(?=[「『《“【])))(.*)",
+            r"(?:n[o0º]\.?|№|nr\.?|top|#)\s*(\d{1,3})(?:\s*[.:：、|｜丨·—–-]?\s+|\s*[:：、|｜丨]\s*(?=\S)|\s*[.:：、]?(?:$|(?=[「『《“【])))(.*)",
             re.IGNORECASE,
         ),
     ),
@@ -92,6 +92,7 @@ _PATTERNS = (
     ("lone", re.compile(r"(0?\d{1,2})()")),
     ("lone", re.compile(r"([一二三四五六七八九十]{1,2})()")),
 )
+_WIDE_LETTER = re.compile(r"[Ⅰ-Ⅻ]\s*[.．、)）:：·]\s*\S|[A-ZＡ-Ｚ][．、]\s*\S")  # which begins no sentence
 FLAG = r"[\U0001f1e6-\U0001f1ff]{2}"
 # A pictograph before a headline or title.
 SIGN = rf"(?:[\u2300-\u23ff\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|{FLAG})"
@@ -147,8 +148,8 @@ def marks(text: str) -> tuple[Mark, ...]:
 
 
 def is_numbered(text: str) -> bool:
-    """Whether a line surely begins with an enumerator: more than a number and a blank."""
-    return any(mark.family not in UNSURE for mark in marks(text))
+    """Whether a line surely begins with an enumerator: more than a number and a blank, or an initial and a point."""
+    return any(mark.family not in UNSURE for mark in marks(text)) or _WIDE_LETTER.match(text) is not None
 
 
 def bullet(text: str) -> tuple[str, str] | None:

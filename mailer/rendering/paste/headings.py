@@ -102,4 +102,7 @@ def _below_numbers(lines: list[Line], report: Report) -> list[Line]:
 
 
 def _begins(text: str) -> bool:
-    return enumerators.is_numbered(text) or (enumerators.bullet(text) or enumerators.bracketed(text)) is not None
+    headed = text.startswith("### ")
+    return (
+        headed or enumerators.is_numbered(text) or (enumerators.bullet(text) or enumerators.bracketed(text)) is not None
+    )

@@ -74,7 +74,7 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
     for group in groups.values():
         if not _is_label(lines, group):
             continue
-        for end in group:
+        for end in [*group, *_inside(lines, group)]:
             line = lines[end.index]
             url = links.strip(line.text)[1]
             name = f"{links.LINK}{end.name}{links.LINK_URL}{url}{links.LINK_END}" if url else end.name
@@ -86,6 +86,17 @@ def name_labelled(lines: list[Line], report: Report) -> list[Line]:
             told = "%(count)s items end in '%(label)s' and a name, the source"
         report.add(lines[group[0].index].number, "guess", told, label, count=len(group), label=label)
     return written
+
+
+def _inside(lines: list[Line], group: list[_End]) -> list[_End]:
+    """Lines of the same label and a name the others have, too, that do not end a block: the next item has no mark."""
+    label, ends, names = group[0].label, {end.index for end in group}, {end.name for end in group}
+    found = []
+    for index in range(group[0].index, len(lines)) if label.strip() else ():
+        plain = _without_address(lines[index].text)
+        if index not in ends and plain.startswith(label) and (name := plain.removeprefix(label).strip()) in names:
+            found.append(_End(index, "", label, name, False))
+    return found
 
 
 def _parted(lines: list[Line], report: Report) -> list[Line]:

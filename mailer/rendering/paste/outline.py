@@ -35,6 +35,7 @@ UNNUMBERED = frozenset(
 
 _WITHOUT_BULLETS = frozenset(("sources", "lines", "blocks"))
 _UNMARKED = frozenset(("sources", "lines", "blocks", "titled", "shape"))
+_SIGNED_NUMBER = re.compile(r"[^\w\s]?(\d{1,2})[^\w\s%％]\s*(\S.*)")  # `«1» ...`, `·1· ...`
 CLEARLY = 0.2  # how much more of the sources another way must part to be taken
 
 
@@ -115,15 +116,14 @@ def _without_marks(starts: dict[int, str]) -> dict[int, str]:
     _, most = Counter(bullet[0] if bullet else "" for bullet in bullets_of.values()).most_common(1)[0]
     marked = {index: bullet[1] for index, bullet in bullets_of.items() if bullet}
     if most * 5 >= len(starts) * 3 and len(marked) >= most:
-        return {**starts, **marked}
+        starts = {**starts, **marked}
     sure = {i: enumerators.marks(text)[0] for i, text in starts.items() if enumerators.is_numbered(text)}
-    told = [mark.number for mark in sure.values()]
-    if (
-        len(sure) * 5 >= len(starts) * 3
-        and told == sorted({*told})
-        and len({mark.family for mark in sure.values()}) == 1
-    ):
-        return {**starts, **{index: mark.rest for index, mark in sure.items() if mark.rest}}
+    counted = {i: (mark.number, mark.rest) for i, mark in sure.items() if mark.rest}
+    signed = {i: (int(match[1]), match[2]) for i, text in starts.items() if (match := _SIGNED_NUMBER.fullmatch(text))}
+    for numbered in (counted, signed):
+        told = [number for number, _ in numbered.values()]
+        if len(numbered) * 5 >= len(starts) * 3 and told == sorted({*told}):
+            return {**starts, **{index: rest for index, (_, rest) in numbered.items()}}
     return starts
 
 

@@ -20,7 +20,7 @@ LABELS = (
 # A label with its sign, or without one where no name begins so.
 _SIGNED = (
     rf"(?:{LABELS})(?:\s*(?:[:：=＝丨|｜/／@·・→⟶➜➤]|-?>)|[\]】〕〗`][:：]?|\s+[-–—](?=\s)|(?<=[源自处])(?:—{{1,2}}|–|--)"
-    r"|(?<=[源自处载刊])(?=[{<《「『][^{}<>《》「」『』]{2,40}[}>》」』]\W*$))\s*"
+    r"|(?<=[源自处载刊])(?=[{<《「『(（【\[][^{}<>《》「」『』()（）【】\[\]]{2,40}[}>》」』)）】\]]\W*$))\s*"
 )
 LABELLED = rf"(?:{_SIGNED}|{_WHAT}?{_FROM_WHERE}\s*|(?:sources?|via)\s+)"
 _SOURCE_LINE = re.compile(
