@@ -203,12 +203,13 @@ def test_a_question_behind_a_letter_names_no_source() -> None:
     assert sources(read(text)) == ["", "", ""]
 
 
+@pytest.mark.parametrize("instead", ["", "◇ "])
 @pytest.mark.parametrize("mark", ["«{}» ", "No.{}、", "№{} ", "ⅠⅡⅢⅣ"])
-def test_numbers_between_signs_go_from_headlines_though_one_has_none(mark: str) -> None:
+def test_numbers_between_signs_go_from_headlines_though_one_has_none(mark: str, instead: str) -> None:
     names = ["渔港时报", "江口新闻", "灯下客", "渔港时报"]
     headlines = ["木船重新上漆", "渡口添了一班船", "灯塔换了新灯", "网兜涨价三毛"]
     marks = [f"{mark[n]}．" if "Ⅰ" in mark else mark.format(n + 1) for n in range(4)]
-    marks[2] = ""
+    marks[2] = instead
     items = "".join(
         f"{marks[n]}{headlines[n]}\n匠人们干了整个冬天，桐油用了四十桶。\n→ {names[n]}\n\n" for n in range(4)
     )

@@ -123,7 +123,7 @@ def _without_marks(starts: dict[int, str]) -> dict[int, str]:
     for numbered in (counted, signed):
         told = [number for number, _ in numbered.values()]
         if len(numbered) * 5 >= len(starts) * 3 and told == sorted({*told}):
-            return {**starts, **{index: rest for index, (_, rest) in numbered.items()}}
+            return {**starts, **marked, **{index: rest for index, (_, rest) in numbered.items()}}
     return starts
 
 
