@@ -103,7 +103,7 @@ _WHEN = re.compile(
     r"|\s+\d{1,2}[./-]\d{1,2}|\s*[,，]\s*(?:pp?\.|page)\s*[A-Z]?\d{1,3}|\s*[,，]?\s*(?:第\s*)?[A-Z]?\d{1,2}\s*版)$"
 )
 NO_SOURCE = re.compile(
-    r"二维码|本期|视频|待续|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|全文|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
+    r"二维码|本期|视频|待续|不含|含|未|除|见|详|如|参|例|约|即|包括|其中|图|表|单位|注|编者|续|完|今[日天]完|全文|可|共|每|按|同比|环比|以|从|至|截至|不|有|已|年|"
     r"see |e\.g|i\.e|cf\.|about |more |up |down |not |no |if |or |and |the rest|incl|excl|page |p\. |fig|table|chart"
     r"|part |week |year |\d+[ -]?min|\d+ ?分钟",
     re.IGNORECASE,
