@@ -119,7 +119,7 @@ async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
 ) -> None:
     stage = Stage(db, tmp_path, readers=1200)
     disk = Disk(db)
-    gate = stall("dot")  # on every connection, or the others may be done before the disk is full
+    gate = stall("dot", delay=0.005)  # every connection, and slow ones: none is done before it is noticed
     async with Relay(gate) as relay:
         dispatcher = stage.dispatcher(relay)
         if table == "attempts":
