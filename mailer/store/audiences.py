@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Label, Select, case, func, insert, literal, or_, select, true, update
 
 from mailer.model.delivery import State
 from mailer.model.language_tag import primary
@@ -28,8 +28,8 @@ class Audience:
 
 def count(conn: Connection, segment: ColumnElement[bool] | None, now: datetime) -> Audience:
     """Count the readers an issue would go to now, and the others by the first reason that leaves them out."""
-    readers = conn.execute(select(func.count()).select_from(_readers(segment, now).subquery())).scalar_one()
-    return Audience(readers, _left_out(conn, readers, segment, now))
+    readers = select(func.count()).select_from(_readers(segment, now).subquery()).scalar_subquery()
+    return _counted(conn.execute(select(*_tally(readers, segment, now))).one())
 
 
 def spread(
@@ -47,26 +47,33 @@ def spread(
     return {language: readers.get(language, 0) for language in languages}
 
 
-def _left_out(conn: Connection, readers: int, segment: ColumnElement[bool] | None, now: datetime) -> dict[str, int]:
-    """Those who are not among the `readers`, by reason: each counted where an index leads to them, the rest is left."""
+def _tally(readers: ColumnElement[int], segment: ColumnElement[bool] | None, now: datetime) -> list[Label[int]]:
+    """The `readers`, and those who are none of them: each counted where an index leads to them, the rest is left."""
     s, suppressed = subscribers.c, suppressed_keys(now)
     active = Scanned(s.state) == Standing.ACTIVE
     paused = (s.paused_until > now, active)
+    everyone = literal(0) if segment is None else _count(s.state == Standing.ACTIVE)
     found = {
-        "unsubscribed": _count(conn, s.state == Standing.UNSUBSCRIBED),
-        "unconfirmed": _count(conn, s.state == Standing.PENDING),
-        "suppressed": _count(conn, s.match_key.in_(suppressed), active),
-        "paused": _count(conn, *paused) - _count(conn, *paused, s.match_key.in_(suppressed)),
+        "readers": readers,
+        "active": everyone,
+        "unsubscribed": _count(s.state == Standing.UNSUBSCRIBED),
+        "unconfirmed": _count(s.state == Standing.PENDING),
+        "suppressed": _count(s.match_key.in_(suppressed), active),
+        "paused": _count(*paused) - _count(*paused, s.match_key.in_(suppressed)),
     }
-    if segment is not None:
-        away = readers + found["suppressed"] + found["paused"]
-        found["not in the segment"] = _count(conn, s.state == Standing.ACTIVE) - away
-    return {reason: count for reason, count in sorted(found.items()) if count > 0}
+    return [count.label(name) for name, count in found.items()]
 
 
-def _count(conn: Connection, *those: ColumnElement[bool]) -> int:
-    number: int = conn.execute(select(func.count()).select_from(subscribers).where(*those)).scalar_one()
-    return number
+def _count(*those: ColumnElement[bool]) -> ColumnElement[int]:
+    return select(func.count()).select_from(subscribers).where(*those).scalar_subquery()
+
+
+def _counted(tally: Any) -> Audience:
+    """The audience of a tally, each other reader by the first reason that leaves him out."""
+    found = dict(tally._mapping)
+    readers, active = found.pop("readers"), found.pop("active")
+    found["not in the segment"] = active - readers - found["suppressed"] - found["paused"]
+    return Audience(readers, {reason: count for reason, count in sorted(found.items()) if count > 0})
 
 
 def gate(conn: Connection, *, erasing: bool = False) -> None:
@@ -90,43 +97,46 @@ def freeze(
 ) -> Audience:
     """Take the audience's snapshot: a pending delivery for every reader who may get the issue, in one statement.
 
+    PostgreSQL, where others write at the same time, counts those who are left out in the same one.
     `by_language` maps language tags to edition ids; each reader gets the edition of his language, else of the
     same primary language, else the default one.
     """
     s = subscribers.c
     gate(conn)
     make_room(conn, megabytes=4)
-    frozen = conn.execute(
-        insert(deliveries).from_select(
-            [
-                "issue_id",
-                "edition_id",
-                "subscriber_id",
-                "address",
-                "domain",
-                "name",
-                "attributes",
-                "state",
-                "due_at",
-                "changed_at",
-            ],
-            _readers(segment, now).with_only_columns(
-                literal(issue_id),
-                _edition_for(by_language, default_language),
-                s.id,
-                s.address,
-                s.domain,
-                s.name,
-                s.attributes,
-                literal(State.PENDING.value),
-                literal(due_at, Instant),
-                literal(now, Instant),
-            ),
-            include_defaults=False,
+    taken = insert(deliveries).from_select(
+        [
+            "issue_id",
+            "edition_id",
+            "subscriber_id",
+            "address",
+            "domain",
+            "name",
+            "attributes",
+            "state",
+            "due_at",
+            "changed_at",
+        ],
+        _readers(segment, now).with_only_columns(
+            literal(issue_id),
+            _edition_for(by_language, default_language),
+            s.id,
+            s.address,
+            s.domain,
+            s.name,
+            s.attributes,
+            literal(State.PENDING.value),
+            literal(due_at, Instant),
+            literal(now, Instant),
         ),
-        execution_options={"preserve_rowcount": True},
+        include_defaults=False,
     )
-    counted = Audience(frozen.rowcount, _left_out(conn, frozen.rowcount, segment, now))
+    if conn.dialect.name == "postgresql":
+        rows = taken.returning(literal(1)).cte("frozen")
+        frozen: ColumnElement[int] = select(func.count()).select_from(rows).scalar_subquery()
+    else:
+        frozen = literal(conn.execute(taken, execution_options={"preserve_rowcount": True}).rowcount)
+    counted = _counted(conn.execute(select(*_tally(frozen, segment, now))).one())
     conn.execute(update(issues).where(issues.c.id == issue_id).values(frozen=counted.readers))
     if counted.excluded:
         conn.execute(

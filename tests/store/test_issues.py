@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, event, func, select, update
 from support.cast import NOW, later, new_edition, new_issue, publish, publish_to, reader
 
 from mailer.errors import NotFound, PublishError
@@ -60,6 +60,34 @@ def test_a_segment_leaves_the_others_out_and_says_so(db: Database) -> None:
         reader(conn, "bob@example.com", language="en")
         _, audience = publish_to(conn, segment=subscribers.c.language == "zh")
     assert (audience.readers, audience.excluded) == (1, {"not in the segment": 1})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_those_left_out_are_counted_at_the_moment_of_the_audience(db: Database) -> None:
+    """After each statement of the freeze two readers come and one leaves: all are counted where they were."""
+    with db.transaction() as conn:
+        for number in range(9):
+            reader(conn, f"r{number}@example.com", language="zh")
+        reader(conn, "olga@example.com", language="en")
+
+    def come_and_leave(conn: Connection, *_: Any) -> None:
+        if not conn.get_execution_options().get("of the test"):
+            with db.engine.connect().execution_options(**{"of the test": True}) as other, other.begin():
+                for _ in range(2):
+                    here = other.execute(select(func.count()).select_from(subscribers)).scalar_one()
+                    reader(other, f"r{here}@example.com", language="zh")
+                zh = (subscribers.c.state == "active", subscribers.c.language == "zh")
+                first = select(func.min(subscribers.c.id)).where(*zh).scalar_subquery()
+                other.execute(update(subscribers).where(subscribers.c.id == first).values(state="unsubscribed"))
+
+    with db.transaction() as conn:
+        event.listen(db.engine, "after_cursor_execute", come_and_leave)
+        _, audience = publish_to(conn, segment=subscribers.c.language == "zh")
+        event.remove(db.engine, "after_cursor_execute", come_and_leave)
+    before = audience.readers - 9  # statements before the audience was taken
+    assert before > 0
+    assert audience.excluded == {"not in the segment": 1, "unsubscribed": before}
 
 
 def test_the_same_issue_under_another_file_name_is_refused(db: Database) -> None:
