@@ -12,7 +12,7 @@ MailerError                     one sentence for a person: what is wrong, where,
 ├── StoreError                  the database is locked, read-only or full, or not ours to use
 │   ├── AwayError               the database does not answer at this moment, and may do so later
 │   ├── SchemaError             the database is of another version (exit 2)
-│   └── RestoredError           the database is older than what was sent (exit 1)
+│   └── RestoredError           the database may be older than what was sent (exit 1)
 └── RelayError                  the relay cannot be used; carries phase and reply
 """
 
@@ -123,14 +123,14 @@ class ReplacedError(StoreError):
 
 
 class RestoredError(StoreError):
-    """The database does not know what this host has sent: it was restored from a backup."""
+    """The database was restored from a backup, and may not know all that was sent."""
 
     exit_code = 1
 
     def __init__(self) -> None:
         super().__init__(
             Sentence(
-                "the database is older than what this host has sent: a backup was restored. Nothing is sent until"
+                "a backup was restored, and the database may not know all that was sent. Nothing is sent until"
                 " 'mailer audit --reconcile' has named what may have gone out since"
             )
         )

@@ -44,14 +44,16 @@ def backup(ctx: click.Context, file: Path) -> None:
     """Write a copy of the database to FILE while it is in use.
 
     FILE must be new. Of SQLite it is a database to put in place of the old one; of PostgreSQL a dump for
-    pg_restore. Keep mailer.toml and mailer.key with it: without the key, links in mails already sent stop working.
+    pg_restore. Once restored, nothing is sent from it until 'mailer audit --reconcile'. Keep mailer.toml and
+    mailer.key with it: without the key, links in mails already sent stop working.
     """
     from mailer.cli.output import talk
     from mailer.store import copying
     from mailer.store.engine import Database
 
-    database = Database(open_club(ctx).database_url)
-    copying.backup(database, file)
+    club = open_club(ctx)
+    database = Database(club.database_url)
+    copying.backup(database, file, club.clock())
     database.close()
     talk(Sentence("wrote %(file)s (%(count)s bytes)", file=file, count=f"{file.stat().st_size:,}"))
 

@@ -7,23 +7,25 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
-from mailer.errors import StoreError, spoken
+from mailer.errors import RestoredError, StoreError, spoken
 from mailer.sentence import Sentence
-from mailer.store import migrate
+from mailer.store import leases, migrate
 from mailer.store.engine import Database
-from mailer.store.schema import metadata
+from mailer.store.schema import home, metadata
 
 _BATCH = 1000
 
 
-def backup(database: Database, file: Path) -> None:
+def backup(database: Database, file: Path, now: datetime) -> None:
     """Write a consistent copy of the database to a new file (mode 600), while others go on using it.
 
-    SQLite: a database file; PostgreSQL: pg_dump's custom format, for pg_restore. Raises StoreError.
+    SQLite: a database file, locked as a backup that was restored; PostgreSQL, where a dump that was restored is locked
+    by itself: pg_dump's custom format, for pg_restore. Raises StoreError.
     """
     if file.exists():
         raise StoreError(Sentence("is there already; name a new file"), where=str(file))
@@ -31,7 +33,7 @@ def backup(database: Database, file: Path) -> None:
     try:
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         if database.is_sqlite:
-            _backup_sqlite(str(database.engine.url.database), unfinished)
+            _backup_sqlite(str(database.engine.url.database), unfinished, now)
         else:
             _dump_postgres(database, unfinished)
         unfinished.rename(file)
@@ -41,10 +43,13 @@ def backup(database: Database, file: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _backup_sqlite(source: str, file: Path) -> None:
+def _backup_sqlite(source: str, file: Path, now: datetime) -> None:
     uri = f"{Path(source).absolute().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as live, contextlib.closing(sqlite3.connect(file)) as copy:
         live.backup(copy)
+    locked = Database(f"sqlite:///{file}")
+    locked.run(leases.lock, now)
+    locked.close()
 
 
 def _dump_postgres(database: Database, file: Path) -> None:
@@ -72,24 +77,27 @@ def copy(source: Database, target: Database) -> dict[str, int]:
     """Copy every row of every table into a target without rows, and return the rows copied by table.
 
     The target is set up first; its rows are one transaction, so that a copy is whole or not there, and every
-    count is compared before it is committed. Raises StoreError.
+    count is compared before it is committed. Raises StoreError, and RestoredError for a source that is locked.
     """
     migrate.require_current(source)
     migrate.upgrade(target)
     copied: dict[str, int] = {}
+    tables = [table for table in metadata.sorted_tables if table is not home]
     with source.reading() as here, target.transaction() as there:
-        for table in metadata.sorted_tables:
+        if leases.is_locked(here):
+            raise RestoredError
+        for table in tables:
             if there.execute(select(func.count()).select_from(table)).scalar_one():
                 what = "the target has rows in %(table)s already; copy into an empty database"
                 raise StoreError(Sentence(what, table=table.name))
-        for table in metadata.sorted_tables:
+        for table in tables:
             copied[table.name] = 0
             columns = [column for column in table.columns if column.computed is None]
             rows = here.execute(select(*columns).execution_options(yield_per=_BATCH)).mappings()
             for batch in rows.partitions():
                 there.execute(insert(table), [dict(row) for row in batch])
                 copied[table.name] += len(batch)
-        for table in metadata.sorted_tables:
+        for table in tables:
             wanted = here.execute(select(func.count()).select_from(table)).scalar_one()
             arrived = there.execute(select(func.count()).select_from(table)).scalar_one()
             if not wanted == arrived == copied[table.name]:

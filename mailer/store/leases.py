@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, Update, func, insert, select, update
+from sqlalchemy import CompoundSelect, Connection, Select, Text, Update, func, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailer.store.bulk import batch, one_of
+from mailer.store.home import elsewhere
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import Instant, claims, from_millis, to_millis
 
@@ -134,13 +135,15 @@ def _end(database: str) -> Update:
 
 
 def is_locked(conn: Connection) -> bool:
-    """Whether a worker found that a backup was restored, and nobody has reconciled since."""
+    """Whether the database says itself that it was restored from a backup, or a worker found it, and nobody has
+    reconciled since."""
     return bool(_locks(conn).rows(conn))
 
 
 @rendered
-def _locks(database: str) -> Select[Any]:
-    return select(claims.c.id).where(claims.c.ended_at.is_(None), claims.c.worker == LOCK).limit(1)
+def _locks(database: str) -> Select[Any] | CompoundSelect[Any]:
+    locks = select(claims.c.id).where(claims.c.ended_at.is_(None), claims.c.worker == LOCK)
+    return (locks if database == "sqlite" else locks.union_all(elsewhere())).limit(1)
 
 
 def lock(conn: Connection, now: datetime) -> None:

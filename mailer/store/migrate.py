@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mailer.store.engine import Database
 
-HEAD = "0005"  # the newest file in migrations/versions; a constant, so that starting up need not import alembic
+HEAD = "0006"  # the newest file in migrations/versions; a constant, so that starting up need not import alembic
 
 _TABLE = "alembic_version"
 _LOCK = 0x6D61696C  # "mail": the advisory lock of a PostgreSQL database being upgraded

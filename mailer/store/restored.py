@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from mailer.model.delivery import State
+from mailer.store.home import settle
 from mailer.store.leases import is_locked, latest_claim
 from mailer.store.ledger import repeat_uncertain
 from mailer.store.picking import WAITING
@@ -17,7 +18,7 @@ CAUSE = "the database was restored from a backup: whether this went out is not k
 
 
 def is_behind(conn: Connection, claim: int) -> bool:
-    """Whether the database knows less than a host that has worked on `claim`, or some worker found that it does."""
+    """Whether the database knows less than a host that has worked on `claim`, or may for all it says itself."""
     return latest_claim(conn) < claim or is_locked(conn)
 
 
@@ -62,6 +63,7 @@ def reconcile(
     conn.execute(update(deliveries).where(d.state == State.ATTEMPTING).values(**lost))
     repeat_uncertain(conn, now)
     _end_claims(conn, now)  # also those made meanwhile
+    settle(conn, anew=True)
     return found
 
 

@@ -414,6 +414,14 @@ log_places = Table(
 )
 
 
+home = Table(
+    "home",
+    metadata,
+    Column("id", BigId, primary_key=True),  # 1: there is one row, of PostgreSQL alone
+    Column("place", Text, nullable=False),
+)
+
+
 def complete(database: str) -> MetaData:
     """All tables, with what PostgreSQL has to be told besides: to name it loads its dialect, which takes a while."""
     if database == "postgresql":

@@ -262,10 +262,8 @@ def test_a_second_publisher_and_a_restored_backup_are_told_in_chinese() -> None:
     zh = translator("zh")
     what = Sentence("issue %(issue)s is being published by somebody else at this moment", issue="31")
     assert PublishError(what).said(zh) == "第 31 期正由别人发布"
-    assert (
-        RestoredError().said(zh).startswith("数据库比本机发出的邮件旧：恢复过备份。请先运行 mailer audit --reconcile，")
-    )
-    assert str(RestoredError()).startswith("the database is older than what this host has sent: ")
+    assert RestoredError().said(zh).startswith("恢复过备份，数据库可能缺少备份之后的发送记录。请先运行 ")
+    assert str(RestoredError()).startswith("a backup was restored, ")
 
 
 def test_who_is_asked_is_asked_in_chinese(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:

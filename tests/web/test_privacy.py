@@ -21,6 +21,7 @@ IMPERSONAL = {
     "claims",
     "editions",
     "exclusions",
+    "home",
     "images",
     "issues",
     "log_places",

@@ -68,7 +68,7 @@ def database(club: Club) -> Iterator[Finding]:
         yield Finding(
             Sentence("database"),
             "wrong",
-            Sentence("it is older than what was sent: a backup was restored"),
+            Sentence("a backup was restored: it may not know all that was sent"),
             Sentence("run 'mailer audit --reconcile'"),
         )
     if mode != "wal":

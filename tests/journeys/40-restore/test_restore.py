@@ -99,6 +99,19 @@ def test_an_issue_frozen_before_the_backup_and_sent_after_it_is_not_sent_again(c
     assert data(club, "audit", "one.md")["counts"]["uncertain"] == 2
 
 
+def test_a_machine_that_knows_of_nothing_sends_nothing_of_a_restored_backup(club: Path, relay: Relay) -> None:
+    mailer(club, "publish", "one.md", "--yes", "--queue-only")
+    mailer(club, "db", "backup", "backup.db")
+    mailer(club, "dispatch")
+    _restore(club)
+    shutil.rmtree(club / "journal")
+    assert "mailer audit --reconcile" in mailer(club, "dispatch", code=1).stderr
+    assert "mailer audit --reconcile" in mailer(club, "doctor", code=1).stdout
+    assert "2 readers uncertain" in mailer(club, "audit", "--reconcile").stderr
+    mailer(club, "dispatch")
+    assert relay.accepted == {"alice@example.com": 1}
+
+
 def test_reconciling_where_nothing_is_missing_changes_nothing(club: Path, relay: Relay) -> None:
     mailer(club, "publish", "one.md", "--yes")
     assert "nothing to reconcile" in mailer(club, "audit", "--reconcile").stderr
