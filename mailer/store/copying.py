@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -28,28 +29,55 @@ def backup(database: Database, file: Path, now: datetime) -> None:
     by itself: pg_dump's custom format, for pg_restore. Raises StoreError.
     """
     if file.exists():
-        raise StoreError(Sentence("is there already; name a new file"), where=str(file))
-    unfinished = file.with_name(file.name + ".part")
+        raise _is_there(file)
+    unfinished = None
     try:
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        number, name = tempfile.mkstemp(prefix=f"{file.name[:100]}.", suffix=".part", dir=file.parent)
+        os.close(number)
+        unfinished = Path(name)
         if database.is_sqlite:
             _backup_sqlite(str(database.engine.url.database), unfinished, now)
         else:
             _dump_postgres(database, unfinished)
-        unfinished.rename(file)
+        _give_name(unfinished, file)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(Sentence("the backup failed: %(why)s", why=spoken(error)), where=str(file)) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
+
+
+def _is_there(file: Path) -> StoreError:
+    return StoreError(Sentence("is there already; name a new file"), where=str(file))
+
+
+def _give_name(unfinished: Path, file: Path) -> None:
+    """Let it be `file`, lastingly, and not in place of another that came to be there meanwhile."""
+    _sync(unfinished)
+    try:
+        os.link(unfinished, file)
+    except FileExistsError:
+        raise _is_there(file) from None
+    except OSError:  # a disk that knows no links
+        unfinished.rename(file)
+    with contextlib.suppress(OSError):  # nor to wait for a folder
+        _sync(file.parent)
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _backup_sqlite(source: str, file: Path, now: datetime) -> None:
     uri = f"{Path(source).absolute().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as live, contextlib.closing(sqlite3.connect(file)) as copy:
         live.backup(copy)
-    locked = Database(f"sqlite:///{file}")
-    locked.run(leases.lock, now)
-    locked.close()
+    with contextlib.closing(Database(f"sqlite:///{file}")) as locked:
+        locked.run(leases.lock, now)
 
 
 def _dump_postgres(database: Database, file: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 import stat
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -106,6 +109,66 @@ def test_a_database_that_is_locked_is_copied_nowhere(club_db: Database, empty_db
     club_db.run(leases.lock, NOW)
     with pytest.raises(RestoredError):
         copying.copy(club_db, empty_db)
+
+
+@pytest.mark.parametrize("of", ["sqlite", "postgresql"])
+def test_of_two_backups_to_one_file_at_once_the_first_to_end_is_kept_whole(
+    of: str, club_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, step = tmp_path / "copy", "_backup_sqlite" if of == "sqlite" else "_dump_postgres"
+    database = club_db if of == "sqlite" else Database("postgresql://nobody@localhost/none")
+    write, begun = (getattr(copying, step) if of == "sqlite" else _dump), []
+
+    def meet(source: Any, unfinished: Path, *rest: Any) -> None:
+        begun.append(unfinished)
+        if len(begun) == 1:
+            copying.backup(database, file, NOW)
+            begun.append(file.stat().st_ino)
+        write(source, unfinished, *rest)
+
+    monkeypatch.setattr(copying, step, meet)
+    with pytest.raises(StoreError, match="there already"):
+        copying.backup(database, file, NOW)
+    assert file.stat().st_ino == begun[-1]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not list(tmp_path.glob("copy?*"))
+
+
+def _dump(source: Any, unfinished: Path) -> None:
+    unfinished.write_bytes(b"PGDMP")
+
+
+def test_a_backup_that_is_interrupted_leaves_nothing_behind(
+    club_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leases, "lock", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        copying.backup(club_db, tmp_path / "copy", NOW)
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_backup_does_not_mind_what_a_killed_one_left_behind(club_db: Database, tmp_path: Path) -> None:
+    for name in ("copy.part", "copy.part-wal"):
+        (tmp_path / name).write_text("half done")
+    copying.backup(club_db, tmp_path / "copy", NOW)
+    copy = Database(f"sqlite:///{tmp_path / 'copy'}")
+    assert copy.read(leases.is_locked)
+    copy.close()
+    assert (tmp_path / "copy.part").read_text() == "half done"
+
+
+def test_a_disk_without_links_takes_a_backup_too(
+    club_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    copying.backup(club_db, tmp_path / "copy", NOW)
+    assert [found.name for found in tmp_path.glob("copy*")] == ["copy"]
 
 
 @pytest.mark.postgres
