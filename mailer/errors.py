@@ -11,6 +11,7 @@ MailerError                     one sentence for a person: what is wrong, where,
 ├── NotFound                    no such issue, subscriber, application (exit 2)
 ├── StoreError                  the database is locked, read-only or full, or not ours to use
 │   ├── AwayError               the database does not answer at this moment, and may do so later
+│   │   └── DeadlockError       it ended a transaction so that another could go on
 │   ├── SchemaError             the database is of another version (exit 2)
 │   └── RestoredError           the database may be older than what was sent (exit 1)
 └── RelayError                  the relay cannot be used; carries phase and reply
@@ -109,6 +110,10 @@ class StoreError(MailerError):
 
 class AwayError(StoreError):
     """The database does not answer at this moment; who waits may find it there again."""
+
+
+class DeadlockError(AwayError):
+    """The database ended a transaction so that another could go on; done again, it comes after that one."""
 
 
 class SchemaError(StoreError):

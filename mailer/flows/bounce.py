@@ -25,7 +25,7 @@ from mailer.store import bounces, consents, ledger, returned, signups
 from mailer.store.bounces import NOBODY, Bounce, Delivery, Reader
 from mailer.store.breaker import Breakers as Breakers
 from mailer.store.consents import Step
-from mailer.store.engine import Database
+from mailer.store.engine import Database, undeterred
 from mailer.store.healing import heal
 from mailer.store.verdicts import record
 from mailer.store.watch import Watch as Watch
@@ -123,6 +123,7 @@ class TakeIn:
         with self.db.transaction() as conn:
             returned.keep_all(conn, mails, via, self.clock())
 
+    @undeterred
     def take(self, raw: bytes, via: str, envelope_to: str = "") -> Taken:
         """Keep and read one mail in one transaction. Raises StoreError; then nothing was taken."""
         reading = read_mail(raw)
@@ -135,6 +136,7 @@ class TakeIn:
                 return Taken("repeat", reading, found, sentence=Sentence("the very same mail was taken before"))
             return self._read(conn, mail_id, raw, reading, via, envelope_to, now)
 
+    @undeterred
     def read_kept(self, limit: int = 50) -> Counter[str]:
         """Read mails that were only kept so far; returns how many by state, and how many were beyond our bounds."""
         rows = self.db.read(returned.unread, limit)

@@ -10,7 +10,7 @@ from mailer.errors import RestoredError, UsageError
 from mailer.model.delivery import State
 from mailer.sentence import Sentence
 from mailer.store import issues, ledger, reports, restored
-from mailer.store.engine import Database
+from mailer.store.engine import Database, undeterred
 from mailer.store.issues import KnownIssue
 
 
@@ -29,6 +29,7 @@ def pause(db: Database, reference: str, actor: str, now: datetime) -> bool:
         return issues.set_state(conn, issue.id, ("sending",), "paused", "paused by the operator", actor, now)
 
 
+@undeterred
 def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
     """Go on with a paused issue; False when it is not paused. Raises NotFound.
 
@@ -42,6 +43,7 @@ def resume(db: Database, reference: str, actor: str, now: datetime) -> bool:
         return True
 
 
+@undeterred
 def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int = 0) -> Cancelled | None:
     """Give up what waits of an issue; None when it is not being sent.
 
@@ -59,6 +61,7 @@ def cancel(db: Database, reference: str, actor: str, now: datetime, claim: int =
         return Cancelled(waiting, ledger.counts(conn, issue.id)[State.ATTEMPTING])
 
 
+@undeterred
 def retry(db: Database, reference: str, state: State, actor: str, now: datetime) -> int:
     """Put an issue's failed or uncertain deliveries back to pending; returns how many.
 
@@ -86,6 +89,7 @@ def find(db: Database, reference: str) -> KnownIssue:
     return db.read(issues.find, reference)
 
 
+@undeterred
 def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()) -> dict[str, int]:
     """Let a database restored from a backup send again: how many became uncertain, by slug.
 

@@ -17,7 +17,7 @@ from mailer.rendering.outgoing import Frozen, compose_issue
 from mailer.sentence import Sentence
 from mailer.store import archive, audiences, images, issues, ledger, restored
 from mailer.store.audiences import Audience
-from mailer.store.engine import Database
+from mailer.store.engine import Database, undeterred
 from mailer.store.issues import NewEdition, NewIssue
 from mailer.store.outbox import post_letter
 
@@ -45,6 +45,7 @@ def spread(
     return db.read(audiences.spread, languages, default_language, segment, now)
 
 
+@undeterred
 def publish(
     db: Database,
     issue: NewIssue,
@@ -124,6 +125,7 @@ class Corrected:
     under_way: int
 
 
+@undeterred
 def correct(
     db: Database, identity: str, editions: Sequence[NewEdition], actor: str, now: datetime, claim: int = 0
 ) -> Corrected:

@@ -35,6 +35,13 @@ class LogTally:
     healed: int = 0
     new: int = 0
 
+    def add(self, other: LogTally) -> None:
+        """Count what another tells, too."""
+        for status, count in other.seen.items():
+            self.seen[status] = self.seen.get(status, 0) + count
+        self.healed += other.healed
+        self.new += other.new
+
 
 def take_file(db: Database, keyring: Keyring, path: Path, now: datetime, max_age: timedelta = MAX_AGE) -> LogTally:
     """Take what is new in a log file since it was read last, also when it was rotated meanwhile. Raises OSError."""
@@ -71,11 +78,24 @@ def take_log(
     """
     tally, breakers, watch = LogTally(), Breakers(), Watch()
     for batch in _batches(lines, 200):
-        with db.transaction() as conn:
-            rows = [row for line in batch if (row := _take_line(conn, keyring, line, now, max_age, tally))]
-            tally.new += len(record(conn, rows, now, breakers, watch))
+        tally.add(db.run(_take_batch, keyring, batch, now, max_age, breakers, watch))
     if watch.owed:
         db.run(watch.catch_up, now)
+    return tally
+
+
+def _take_batch(
+    conn: Connection,
+    keyring: Keyring,
+    batch: Iterable[Line],
+    now: datetime,
+    max_age: timedelta,
+    breakers: Breakers,
+    watch: Watch,
+) -> LogTally:
+    tally = LogTally()
+    rows = [row for line in batch if (row := _take_line(conn, keyring, line, now, max_age, tally))]
+    tally.new = len(record(conn, rows, now, breakers, watch))
     return tally
 
 

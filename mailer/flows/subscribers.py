@@ -17,7 +17,7 @@ from mailer.model.subscriber import State, Subscriber, fault_in_text, tag_name, 
 from mailer.model.tokens import Keyring
 from mailer.sentence import Sentence, word
 from mailer.store import applications, consents, erasure, history, roster, signups, subscribers
-from mailer.store.engine import Database
+from mailer.store.engine import Database, undeterred
 
 PAGE = 2000
 
@@ -90,6 +90,7 @@ def _add(conn: Connection, keyring: Keyring, entry: Entry, actor: str, now: date
     return Added(subscriber_id, True)
 
 
+@undeterred
 def remove(db: Database, text: str, *, actor: str, now: datetime) -> bool:
     """Unsubscribe one reader at the operator's hand; False when he had left before. Raises NotFound."""
     with db.transaction() as conn:
@@ -100,6 +101,7 @@ def remove(db: Database, text: str, *, actor: str, now: datetime) -> bool:
     return moved
 
 
+@undeterred
 def tag(db: Database, text: str, *, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
     """Give one reader tags and take others; returns those he has then. Raises NotFound, UsageError."""
     new = _tags(add)
@@ -122,6 +124,7 @@ def show(db: Database, text: str) -> tuple[Subscriber | None, dict[str, list[dic
     return found, kept
 
 
+@undeterred
 def erase(db: Database, keyring: Keyring, text: str, *, actor: str, now: datetime) -> bool:
     """Forget one person, reader or applicant; only counts, states and a keyed tombstone stay.
 

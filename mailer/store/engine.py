@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
-from mailer.errors import AwayError, ReplacedError, SettingsError, StoreError
+from mailer.errors import AwayError, DeadlockError, ReplacedError, SettingsError, StoreError
 from mailer.sentence import Sentence, clauses
 from mailer.store.packing import packed
 
@@ -28,6 +28,7 @@ T = TypeVar("T")
 READ_ONLY = "mailer_read_only"
 SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # of PostgreSQL: else each statement has a moment of its own
 ASK_SECONDS = 0.005  # between two questions whether SQLite is free
+TRIES = 5
 
 
 def _to_json(value: Any) -> str:
@@ -38,6 +39,22 @@ def _to_json(value: Any) -> str:
 
 def _from_json(text: str) -> Any:
     return {} if text == "{}" else json.loads(text)  # most readers have no attributes
+
+
+def undeterred(step: Callable[P, T]) -> Callable[P, T]:
+    """Have a step that writes be done again, a few times, when PostgreSQL ended its transaction for another's sake.
+
+    Two who wait for each other may meet wherever both write several rows, in an order that people decide.
+    """
+
+    @wraps(step)
+    def done(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(TRIES - 1):
+            with suppress(DeadlockError):
+                return step(*args, **kwargs)
+        return step(*args, **kwargs)
+
+    return done
 
 
 class Database:
@@ -99,6 +116,7 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @undeterred
     def run(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `step(connection, ...)` in one writing transaction; made for `asyncio.to_thread`."""
         with self.transaction() as connection:
@@ -109,6 +127,7 @@ class Database:
         with self.reading() as connection:
             return step(connection, *args, **kwargs)
 
+    @undeterred
     def insist(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a step that writes; once more where somebody else has just added the row it adds, and is found then."""
         try:
@@ -300,12 +319,15 @@ def _translated() -> Iterator[None]:
     except exc.DatabaseError as error:
         if "no such table" in str(error.orig):
             raise StoreError(Sentence("the database has not been set up; run 'mailer db upgrade'")) from error
+        if getattr(error.orig, "sqlstate", "") in _FOR_ANOTHER:
+            raise DeadlockError(_not_now(Sentence("others write the same at this moment: try again"))) from error
         kind = AwayError if _may_pass(error) else StoreError
         raise kind(_not_now(_first_line(error.orig))) from error
     except exc.InterfaceError as error:
         raise StoreError(_not_now(_first_line(error.orig))) from error
 
 
+_FOR_ANOTHER = ("40P01", "40001")  # a deadlock, two who cannot come one after the other
 _SETTINGS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
 
 

@@ -1,14 +1,17 @@
 """The operator's hand on a send, and what the reports say of it, on both databases."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, select, update
-from support.cast import NOW, claim, later, publish, reader
+from support.cast import NOW, claim, later, new_edition, publish, reader
+from support.databases import meet
 
 from mailer.errors import UsageError
 from mailer.flows import control, report
+from mailer.flows import publish as republish
 from mailer.flows import subscribers as people
 from mailer.flows.leave import Leave
 from mailer.model.delivery import Phase, State
@@ -169,3 +172,31 @@ def test_what_was_due_by_the_workers_clock_may_have_been_sent_though_this_hosts_
         reader(conn, "alice@example.com")
         publish(conn, send_at=now - timedelta(minutes=1))
     assert control.reconcile(db, 50, 500, now - timedelta(hours=1)) == {"2026-05-21-214": 1}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("command", ["cancel", "retry", "correct"])
+def test_a_command_that_meets_readers_who_are_suppressed_in_another_order_is_done_all_the_same(
+    db: Database, command: str
+) -> None:
+    """Each waits for the other, PostgreSQL ends the command, and it is done again."""
+    with db.transaction() as conn:
+        for name in ("alice", "bob"):
+            reader(conn, f"{name}@example.com")
+        publish(conn)
+
+    def suppress(conn: Connection) -> Iterator[None]:
+        for address in ("bob@example.com", "alice@example.com"):
+            suppressions.suppress(conn, [Suppression(address, "complaint")], NOW)
+            yield
+
+    def act() -> None:
+        if command == "cancel":
+            assert control.cancel(db, "214", "op", NOW) == control.Cancelled(2, 0)
+        elif command == "retry":
+            assert control.retry(db, "214", State.PENDING, "op", NOW) == 2
+        else:
+            assert republish.correct(db, "214", [new_edition()], "op", NOW).readers == 2
+
+    meet(db, suppress, act)

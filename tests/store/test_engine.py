@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 from support.cast import reader
 
-from mailer.errors import SettingsError, StoreError
-from mailer.store.engine import Database
+from mailer.errors import DeadlockError, SettingsError, StoreError
+from mailer.store.engine import TRIES, Database
 from mailer.store.schema import subscribers
 
 ON_POSTGRES = pytest.mark.parametrize("db_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
@@ -177,6 +177,27 @@ def test_a_server_that_is_not_there_is_named() -> None:
 def test_a_url_that_means_nothing_is_a_mistake_in_the_settings(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
         Database(url)
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+@pytest.mark.parametrize("times", [1, TRIES])
+def test_what_was_ended_for_anothers_sake_is_done_again_but_not_for_ever(db: Database, code: str, times: int) -> None:
+    tried: list[str] = []
+
+    def step(conn: Connection) -> str:
+        _change(conn)
+        tried.append("once more")
+        if len(tried) <= times:
+            conn.execute(text(f"DO $$ BEGIN RAISE 'deadlock detected' USING ERRCODE = '{code}'; END $$"))
+        return "done"
+
+    if times < TRIES:
+        assert db.run(step) == "done"
+    else:
+        with pytest.raises(DeadlockError, match="others write the same at this moment: try again"):
+            db.run(step)
+    assert len(tried) == min(times + 1, TRIES)
 
 
 def test_what_fails_half_way_leaves_nothing_behind(db: Database) -> None:

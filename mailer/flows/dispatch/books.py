@@ -24,7 +24,7 @@ from mailer.sentence import Sentence
 from mailer.store import budgets, leases, ledger, picking, roll, running
 from mailer.store import journal as journals
 from mailer.store.budgets import NO_WISH, PROVIDER, RELAY, Allowance, Wish
-from mailer.store.engine import Database
+from mailer.store.engine import Database, undeterred
 from mailer.store.highwater import HighWater
 from mailer.store.holdings import held
 from mailer.store.journal import Journal, Mark
@@ -104,6 +104,7 @@ class Books:
 
     # --- claiming --------------------------------------------------------------------------------------------
 
+    @undeterred
     def claim(self, lane: Lane, limit: int, way: Route, wish: Wish = NO_WISH) -> tuple[Batch | None, Allowance]:
         """Up to `limit` due deliveries for a lane, and what its budgets allow.
 
@@ -191,6 +192,7 @@ class Books:
 
     # --- recording -------------------------------------------------------------------------------------------
 
+    @undeterred
     def write(self, page: Page, batches: Mapping[int, Batch]) -> Written:
         """Commit a page, extend the leases of our claims and end those that have nothing open any more."""
         outcomes: dict[int, list[Outcome]] = {}
@@ -292,6 +294,7 @@ class Books:
         path = Path(claim.journal) / f"{claim.id}.journal"
         return path if (claim.host, claim.boot) == (self.worker.host, self.worker.boot) and path.exists() else None
 
+    @undeterred
     def _settle(self, claim: OpenClaim, journal: Path | None, now: datetime) -> Inherited | None:
         """Take over a dead worker's claim; None when somebody else did."""
         marks = journals.read(journal, claim.id) if journal else None
