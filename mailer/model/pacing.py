@@ -36,6 +36,7 @@ INCREASE = 0.001  # of the learned rate, every minute without a throttle answer
 AGAIN_WITHIN = 300.0
 FORGOTTEN_AFTER = 1800.0
 LONGEST_PAUSE = 3600.0
+SET_BACK = 1.0  # seconds of the future that are not yet a clock that was set back
 
 
 def group_of(domain: str) -> str:
@@ -87,9 +88,10 @@ def divide(
 
     Every part is given out by its holder before another gets it, so that they never exceed the `whole`: a worker
     whose part shrinks first uses less, then, when no more than that is counted any longer (`using`), gives up the
-    rest. A part is kept while its worker is `busy`, and a little longer.
+    rest. A part is kept while its worker is `busy`, and a little longer, also where the clock was set back since.
     """
-    known = {part.worker: part for part in parts if part.until > now or part.worker in busy}
+    kept = (replace(part, until=min(part.until, now + PART_SECONDS)) for part in parts)
+    known = {part.worker: part for part in kept if part.until > now or part.worker in busy}
     mine = known.pop(worker).share if worker in known else 0
     names = sorted([*known, worker])
     fair = whole // len(names) + (names.index(worker) < whole % len(names))
@@ -141,6 +143,15 @@ class Budget:
     blocked_until: float = 0.0
     strikes: int = 0
     cause: str = ""
+
+    def by_clock(self, now: float) -> Budget:
+        """The same where the clock was set back since: what was sent was sent by now, and a pause begins now."""
+        known = self
+        if self.usage and self.usage[-1][0] > now + SET_BACK:
+            known = replace(known, usage=tuple((min(moment, now), count) for moment, count in self.usage))
+        if self.slowed_at > now + SET_BACK:
+            known = replace(known, slowed_at=now, blocked_until=now + self.blocked_until - self.slowed_at)
+        return known
 
     def learned(self, now: float) -> float:
         """The learned rate by now, a little more every minute; 0 when there is none or it is forgotten."""

@@ -22,6 +22,10 @@ class Tempo:
     answers: int = 0
     cause: str = ""
 
+    def by_clock(self, now: float) -> Tempo:
+        """The same where the clock was set back since: the last answer came by now."""
+        return replace(self, at=now) if self.at > now + UNDER_WAY_SECONDS else self
+
     def by(self, now: float) -> float:
         """The rate by now, a whole number from one on: a fraction would let each worker have one more now and then."""
         rate = self._grown(now)

@@ -78,14 +78,14 @@ def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datet
         conn.execute(insert_new(conn, budgets, "key").values(key=needed))
     rows = conn.execute(_rows().with_for_update()).all()
     learned, part = 0.0, None
+    known = _by_clock(conn, rows, moment)
     for row in rows:
         if row.key == second:
-            learned = _tempo(row).by(moment)
+            learned = _tempo(row).by_clock(moment).by(moment)
             if whole := min(filter(None, (wish.per_second, learned)), default=0.0):
                 part = _divide(conn, row, wish, second_window(whole).limit, moment)
     if part == 0:
         return Allowance(part=0, learned=learned, wait=1.0)
-    known = {row.key: _budget(row) for row in rows if not row.key.startswith(SECOND)}
     slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
     own = known.get(key, Budget())
     if not quotas and not own.is_slowed(moment) and not slowed:
@@ -98,6 +98,26 @@ def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datet
     waits = [own.wait(quotas, moment), *(each.wait((), moment) for each in slowed.values())]
     wait = min(filter(None, waits), default=0.0)
     return Allowance(own.allowance(quotas, over_relay, moment), part, learned, providers, wait)
+
+
+def _by_clock(conn: Connection, rows: Sequence[Any], moment: float) -> dict[str, Budget]:
+    """The budgets of relays and providers by key; what the clock was set back behind is written down by it, or it
+    would begin again each time."""
+    known = {}
+    for row in rows:
+        values: dict[str, Any] = {}
+        if row.key.startswith(SECOND):
+            tempo = _tempo(row)
+            if (now := tempo.by_clock(moment)) is not tempo:
+                values = {"slowed_at": _instant(now.at)}
+        else:
+            budget = _budget(row)
+            known[row.key] = budget.by_clock(moment)
+            if known[row.key] is not budget:
+                values = _values(known[row.key])
+        if values:
+            conn.execute(update(budgets).where(budgets.c.key == row.key).values(**values))
+    return known
 
 
 def _divide(conn: Connection, row: Any, wish: Wish, whole: int, moment: float) -> int:
@@ -153,7 +173,7 @@ def settle(
         conn.execute(insert_new(conn, budgets, "key").values(key=key))
     concerned = sorted({*sent, *by_key})
     for row in conn.execute(_rows().where(budgets.c.key.in_(concerned)).with_for_update()).all():
-        budget = _budget(row).charged(sent.get(row.key, 0), moment, taken.get(row.key, 0))
+        budget = _budget(row).by_clock(moment).charged(sent.get(row.key, 0), moment, taken.get(row.key, 0))
         if row.key in by_key:
             why = by_key[row.key]
             lately = max(why.taken, _accepted_lately(conn, row.key, now))
@@ -166,7 +186,7 @@ def too_fast(conn: Connection, relay: str, cause: str, now: datetime) -> None:
     key, moment = SECOND + relay, now.timestamp()
     conn.execute(insert_new(conn, budgets, "key").values(key=key))
     row = conn.execute(_rows().where(budgets.c.key == key).with_for_update()).one()
-    after = _tempo(row).too_fast(best_second(_accepted_at(conn, relay, now)), cause, moment)
+    after = _tempo(row).by_clock(moment).too_fast(best_second(_accepted_at(conn, relay, now)), cause, moment)
     values = {"rate": after.rate, "slowed_at": _instant(after.at), "strikes": after.answers, "cause": after.cause}
     conn.execute(update(budgets).where(budgets.c.key == key).values(values))
 
@@ -210,26 +230,30 @@ def slowed(conn: Connection, now: datetime) -> list[Slowed]:
     for row in conn.execute(_rows()):
         name = row.key.partition(":")[2]
         if row.key.startswith(SECOND):
-            if rate := _tempo(row).by(moment):
+            if rate := _tempo(row).by_clock(moment).by(moment):
                 found.append(Slowed(name, 0.0, rate, "second", row.cause))
-        elif (budget := _budget(row)).is_slowed(moment):
+        elif (budget := _budget(row).by_clock(moment)).is_slowed(moment):
             found.append(Slowed(name, budget.blocked_until, budget.learned(moment), "minute", budget.cause))
     return found
 
 
 def _tempo(row: Any) -> Tempo:
-    return Tempo(row.rate, row.slowed_at.timestamp() if row.slowed_at else 0.0, row.strikes, row.cause)
+    return Tempo(row.rate, _seconds(row.slowed_at), row.strikes, row.cause)
 
 
 def _budget(row: Any) -> Budget:
     return Budget(
         usage=tuple((moment, count) for moment, count in row.usage),
         rate=row.rate,
-        slowed_at=row.slowed_at.timestamp() if row.slowed_at else 0.0,
-        blocked_until=row.blocked_until.timestamp() if row.blocked_until else 0.0,
+        slowed_at=_seconds(row.slowed_at),
+        blocked_until=_seconds(row.blocked_until),
         strikes=row.strikes,
         cause=row.cause,
     )
+
+
+def _seconds(at: datetime | None) -> float:
+    return at.timestamp() if at else 0.0
 
 
 def _values(budget: Budget) -> dict[str, Any]:

@@ -94,6 +94,13 @@ def _renew(database: str) -> ReturningUpdate[Any]:
     return update(claims).where(*still).values(leased_until=until).returning(c.id)
 
 
+def shorten(conn: Connection, until: datetime) -> None:
+    """Let no open claim be leased longer than `until`: where the clock was set back since, some would be."""
+    c = claims.c
+    those = (c.ended_at.is_(None), c.worker != LOCK, c.leased_until > until)
+    conn.execute(update(claims).where(*those).values(leased_until=until))
+
+
 def of_others(conn: Connection, worker: str, claim_ids: Collection[int]) -> set[int]:
     """Which of a worker's claims are others' by their numbers: after a backup was restored a number is given anew."""
     if not claim_ids:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Window
 from mailer.model.routing import ANYBODY, Route
 from mailer.rendering.outgoing import Outgoing
-from mailer.store import budgets, issues, leases, running
+from mailer.store import budgets, issues, leases, ledger, running
 from mailer.store.budgets import PROVIDER, Slowdown
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
@@ -259,3 +260,24 @@ def test_who_claims_and_who_stops_an_issue_at_the_same_moment_do_not_wait_for_ea
     lane = Lane(SimpleNamespace(name="relay"), 1, str, quotas=PLENTY)  # type: ignore[arg-type]
     meet(db, stop, lambda: books.claim(lane, 3, ANYBODY))
     assert db.read(issues.find, "214").state == what.partition(" ")[0]
+
+
+def test_after_a_clock_was_set_back_a_lost_workers_claim_is_kept_no_longer_than_a_lease(
+    db: Database, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine was started anew, with its clock a day behind: nobody can look whether the worker lives."""
+    lost = _batch(books, 3)
+    db.run(lambda conn: conn.execute(update(claims).values(boot="before")))
+    back = timedelta(days=-1, seconds=301)
+    for seconds, settled in ((0, 0), (119, 0), (121, 1)):
+        at = NOW + back + timedelta(seconds=seconds)
+        monkeypatch.setattr(books, "_clock", lambda at=at: at)
+        assert len(books.inherit([])) == settled
+    assert db.read(ledger.counts, 1)["uncertain"] == len(lost.deliveries)
+
+
+def test_no_lease_shortens_the_lock_of_a_restored_backup(db: Database, books: Books) -> None:
+    db.run(leases.lock, NOW)
+    books.inherit([])
+    (lock,) = db.read(leases.open_claims)
+    assert lock.leased_until > later(days=365)

@@ -1,6 +1,6 @@
 """Budgets in the database: shared by all workers, kept over restarts, given back when not used."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -237,3 +237,63 @@ def test_people_see_what_is_slowed_and_why_until_it_is_forgotten(db: Database) -
     assert _left(db, 10, ()) == 0
     assert db.read(budgets.slowed, later(hours=2)) == []
     assert _left(db, 7200, ()) is None
+
+
+# --- a clock that was set back by a day
+
+
+def _yesterday(seconds: float = 0) -> datetime:
+    return later(days=-1, seconds=seconds)
+
+
+@pytest.mark.parametrize("name", ["qq.com", "main"])
+def test_after_a_clock_was_set_back_a_pause_is_no_longer_than_it_would_be_from_now(db: Database, name: str) -> None:
+    key = (PROVIDER if name == "qq.com" else RELAY) + name
+    db.run(budgets.settle, {}, [Slowdown(key, 60, 300.0, "550 Connection frequency limited")], NOW)
+
+    def left(seconds: float) -> int | None:
+        may = db.run(budgets.allowance, "main", (), _yesterday(seconds))
+        return may.providers.get("qq.com") if name == "qq.com" else may.relay
+
+    (seen,) = db.read(budgets.slowed, _yesterday())
+    assert seen.until == _yesterday(300).timestamp()
+    assert left(0) == 0
+    assert left(299) == 0
+    assert left(301) == 24
+    db.run(budgets.settle, {}, [Slowdown(key, 60, 300.0, "550 Connection frequency limited")], _yesterday(302))
+    assert left(900) == 0
+    assert left(903) == 12  # again within five minutes: twice as long, half as many
+    assert left(7200) is None
+
+
+def test_an_answer_after_a_clock_was_set_back_begins_a_pause_by_that_clock(db: Database) -> None:
+    why = Slowdown(RELAY + "main", 60, 300.0, "454 Throttling failure")
+    db.run(budgets.settle, {}, [why], NOW)
+    db.run(budgets.settle, {}, [why], _yesterday())
+    assert _left_yesterday(db, 299, ()) == 0
+    assert _left_yesterday(db, 301, ()) == 24
+
+
+def test_after_a_clock_was_set_back_what_was_sent_counts_as_sent_now(db: Database, issue_id: int) -> None:
+    assert _left(db) == 10
+    claim_id, rows = _claim(db, issue_id, 10)
+    _record(db, claim_id, rows, 0)
+    assert _left_yesterday(db, 0) == _left_yesterday(db, 59) == 0
+    assert _left_yesterday(db, 61) == 5  # the hour's limit now
+    assert _left_yesterday(db, 3660) == 10
+
+
+def test_after_a_clock_was_set_back_a_dead_workers_part_is_free_as_soon_as_ever(db: Database) -> None:
+    assert db.run(budgets.allowance, "main", (), NOW, Wish("w1", 10, 0)).part == 10
+    for seconds, part in ((0, 0), (9.9, 0), (10.1, 10)):
+        assert db.run(budgets.allowance, "main", (), _yesterday(seconds), Wish("w2", 10, 0)).part == part
+
+
+def test_after_a_clock_was_set_back_a_learned_limit_by_the_second_is_forgotten_in_time(db: Database) -> None:
+    db.run(budgets.too_fast, "main", "454 Maximum sending rate exceeded", NOW)
+    for seconds, part in ((0, 1), (1799, 19), (1801, None)):
+        assert db.run(budgets.allowance, "main", (), _yesterday(seconds), Wish("w1", 0, 0)).part == part
+
+
+def _left_yesterday(db: Database, seconds: float, quotas: tuple[Window, ...] = QUOTAS) -> int | None:
+    return db.run(budgets.allowance, "main", quotas, _yesterday(seconds)).relay

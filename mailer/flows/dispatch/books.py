@@ -36,6 +36,7 @@ from mailer.transport.lane import Lane
 
 LEASE = timedelta(seconds=120)
 BEGUN = (Mark.HANDED_OVER, Mark.ACCEPTED, Mark.ANSWERED)  # what a relay has seen
+SET_BACK = timedelta(seconds=1)  # nobody's lease ends so much later than the longest, unless the clock was set back
 HESITANT_SECONDS = 600.0  # for so long a domain counts as one that makes people wait
 
 Compose = Callable[[Claimed], Outgoing]
@@ -287,6 +288,8 @@ class Books:
             journal = self._journal_here(claim)
             if _is_orphaned(claim, journal, now) and (one := self._settle(claim, journal, now)):
                 settled.append(one)
+        if any(claim.leased_until > now + LEASE + SET_BACK for claim in claims):
+            self._db.run(leases.shorten, now + LEASE)
         return settled
 
     def _journal_here(self, claim: OpenClaim) -> Path | None:
