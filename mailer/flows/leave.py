@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailer.mail.address import Address, masked
-from mailer.model.delivery import State
 from mailer.model.letter import Links, WriteLetter
 from mailer.model.signup import Answer, Limits, Visit, truncated
 from mailer.model.subscriber import Subscriber
@@ -18,7 +17,7 @@ from mailer.store import admission, consents, signups, subscribers, suppressions
 from mailer.store.consents import Step
 from mailer.store.engine import Database
 from mailer.store.evidence import note_reading
-from mailer.store.healing import heal
+from mailer.store.healing import PROVABLE, heal
 from mailer.store.outbox import post_letter
 
 PAUSE = timedelta(days=30)
@@ -66,7 +65,7 @@ class Leave:
         if subscriber_id is None:
             return False
         now = self.clock()
-        if state == State.UNCERTAIN:
+        if state in PROVABLE:
             heal(conn, delivery_id, "an unsubscribe", now)
         if signups.depart(conn, subscriber_id, now):
             by = {"source": source, "client": truncated(client), "user_agent": user_agent[:200]}

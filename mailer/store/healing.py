@@ -1,16 +1,25 @@
-"""Evidence that an uncertain delivery did arrive: contract C7, in one place."""
+"""Evidence that a delivery did arrive although nobody saw the answer: contract C7, in one place.
+
+What comes while the answer is still awaited stands as the cause of what is under way until there is one: where none
+comes it is a proof, and nothing tells that a reader opened a link where one does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Update, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailer.model.delivery import State
 from mailer.store.bulk import among
 from mailer.store.rendered import given, rendered
 from mailer.store.schema import Instant, bounces, consents, deliveries, issues, returned_mails, to_millis
+
+PROVABLE = (State.UNCERTAIN, State.ATTEMPTING)
+_PROVED = "proved by "
 
 
 def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bool:
@@ -18,23 +27,43 @@ def heal(conn: Connection, delivery_id: int, evidence: str, now: datetime) -> bo
 
     `evidence` says in a few words what proved it: a bounce, a complaint, a click, an unsubscribe, a relay's log.
     """
-    proof = f"proved by {evidence}"[:500]
-    return _heal(conn).run(conn, this=delivery_id, now=to_millis(now), proof=proof).rowcount == 1
+    proof = f"{_PROVED}{evidence}"[:500]
+    rows = _heal(conn).rows(conn, this=delivery_id, now=to_millis(now), proof=proof)
+    return [row.state for row in rows] == [State.ACCEPTED]
 
 
 @rendered
-def _heal(database: str) -> Update:
+def _heal(database: str) -> ReturningUpdate[Any]:
+    d, now = deliveries.c, given("now", Instant)
+    uncertain = d.state == State.UNCERTAIN.value
+    healed = {
+        "state": case((uncertain, State.ACCEPTED.value), else_=d.state),
+        "changed_at": case((uncertain, now), else_=d.changed_at),
+    }
+    this = (d.id == given("this"), d.state.in_(PROVABLE))
+    return update(deliveries).where(*this).values(**healed, cause=given("proof")).returning(d.state)
+
+
+def unless_proved(cause: str | ColumnElement[str]) -> dict[str, Any]:
+    """What becomes of deliveries under way whose answer nobody will see: uncertain, but for those proved meanwhile."""
+    state = case((_proved(), State.ACCEPTED.value), else_=State.UNCERTAIN.value)
+    return {"state": state, "cause": case((_proved(), deliveries.c.cause), else_=cause)}
+
+
+def _proved() -> ColumnElement[bool]:
+    return deliveries.c.cause.startswith(_PROVED)
+
+
+def accept_proved(conn: Connection, now: datetime) -> None:
+    """Accept all that is under way and was proved meanwhile; nobody will see an answer to any of it."""
     d = deliveries.c
-    return (
-        update(deliveries)
-        .where(d.id == given("this"), d.state == State.UNCERTAIN)
-        .values(state=State.ACCEPTED, changed_at=given("now", Instant), cause=given("proof"))
-    )
+    those = (d.state == State.ATTEMPTING, _proved())
+    conn.execute(update(deliveries).where(*those).values(state=State.ACCEPTED, changed_at=now, tries=d.tries + 1))
 
 
 def heal_heard_of(conn: Connection, delivery_ids: Sequence[int], now: datetime) -> None:
-    """Do so where the proof came first, while the answer was still awaited: a report, a line of the relay's log, a mail
-    that answers it, a reader who left by it."""
+    """Do so where an earlier copy was proved, and this is another: by a report, a line of the relay's log, a mail that
+    answers it, a reader who left by it."""
     if not delivery_ids:
         return
     d, b, r, c = deliveries.c, bounces.c, returned_mails.c, consents.c
@@ -52,7 +81,7 @@ def heal_heard_of(conn: Connection, delivery_ids: Sequence[int], now: datetime) 
     )
 
 
-def is_uncertain(conn: Connection, delivery_id: int) -> bool:
+def is_provable(conn: Connection, delivery_id: int) -> bool:
     """Whether there is anything to prove: reading costs less than writing where links are followed all day."""
     state = conn.execute(select(deliveries.c.state).where(deliveries.c.id == delivery_id)).scalar()
-    return bool(state == State.UNCERTAIN)
+    return state in PROVABLE

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Text, Update, case, func, inse
 
 from mailer.model.delivery import Phase, State
 from mailer.store.bulk import among, append, batch, one_of
-from mailer.store.healing import heal_heard_of
+from mailer.store.healing import heal_heard_of, unless_proved
 from mailer.store.holdings import held
 from mailer.store.issues import edition_now, hold_editions
 from mailer.store.journal import Mark
@@ -75,6 +75,8 @@ def record(conn: Connection, claim_id: int, outcomes: Sequence[Outcome], now: da
                 "cause": said,
                 "tries": d.tries + (1 if counts else 0),
             }
+            if outcome.state is State.UNCERTAIN:
+                values |= unless_proved(said)
             if outcome.due_at is not None:
                 values["due_at"] = outcome.due_at
             if outcome.state is State.DEFERRED:
@@ -212,10 +214,11 @@ def _settle(
     if not ids:
         return
     d = deliveries.c
+    after = {"state": state, "cause": ""} if state is State.ACCEPTED else unless_proved(cause)
     conn.execute(
         update(deliveries)
         .where(among(conn, ids), d.claim_id == claim_id, d.state == State.ATTEMPTING)
-        .values(state=state, changed_at=now, cause="" if state is State.ACCEPTED else cause, tries=d.tries + 1)
+        .values(**after, changed_at=now, tries=d.tries + 1)
     )
     row = {
         "claim_id": claim_id,

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from mailer.model.delivery import State
+from mailer.store.healing import accept_proved
 from mailer.store.home import settle
 from mailer.store.leases import is_locked, latest_claim
 from mailer.store.ledger import repeat_uncertain
@@ -49,6 +50,7 @@ def reconcile(
         )
         _count_from(conn, "deliveries", delivery)
     d = deliveries.c
+    accept_proved(conn, now)
     begun = select(d.issue_id).where(d.claim_id.is_not(None), d.issue_id.is_not(None)).distinct()
     maybe = or_(issues.c.id.in_(begun), issues.c.send_at <= now, issues.c.slug.in_(sent))
     lost = {"state": State.UNCERTAIN, "changed_at": now, "cause": CAUSE, "tries": d.tries + 1}  # no correction for them

@@ -24,7 +24,7 @@ from mailer.rendering.translation import choose, direction, own_names, translato
 from mailer.sentence import Sentence
 from mailer.settings import JoinSettings
 from mailer.store import returned
-from mailer.store.healing import heal, is_uncertain
+from mailer.store.healing import heal, is_provable
 from mailer.web.threads import Threads
 from mailer.wiring import Club
 
@@ -93,7 +93,7 @@ class Parts:
 
     def _arrived(self, delivery: int) -> None:
         with suppress(MailerError, SQLAlchemyError):  # the page says so itself, or the next link does
-            if self.db.read(is_uncertain, delivery):
+            if self.db.read(is_provable, delivery):
                 self.db.run(heal, delivery, "a link that was followed", self.clock())
 
     def language(self, request: Request, readers: str = "") -> str:
