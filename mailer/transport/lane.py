@@ -53,6 +53,8 @@ class Lane:
     wake_at: int = 0  # so many ready, and the dispatcher is to look
     claim_at: float = 0.0  # not before, because nothing was to be had
     within_limits: bool = True
+    idle: bool = False  # its last claim found nobody to send to
+    stuck: bool = False  # nobody comes for its work
     learned: float = 0.0  # messages a second that it takes at most, by its own answers; 0 where none said so
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0

@@ -363,6 +363,25 @@ def test_what_waited_long_for_its_connection_is_claimed_anew(tmp_path: Path, ope
     line.play(scene)
 
 
+def test_what_waits_for_a_silent_relay_goes_back_while_it_is_still_being_opened(tmp_path: Path) -> None:
+    line = Line(tmp_path, per_second=10.0)
+    line.opening = 30.0
+
+    async def scene() -> None:
+        numbers = line.give(line.batch(1))
+        await asyncio.sleep(1.9)
+        assert line.back == []
+        await asyncio.sleep(0.2)
+        assert (line.back, line.connections[0].may_be_cancelled) == (numbers, True)
+        await asyncio.sleep(28.0)
+        assert (len(line.opened), line.connections[0].may_be_cancelled) == (1, False)
+        others = line.give(line.batch(1))
+        await asyncio.sleep(1.0)
+        assert (list(line.states), line.back) == (others, numbers)
+
+    line.play(scene)
+
+
 def test_a_relay_that_refuses_the_connection_sends_all_work_back(tmp_path: Path) -> None:
     line = Line(tmp_path)
     line.refuses = RelayError("nobody answers", phase="connect")

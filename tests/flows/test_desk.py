@@ -222,6 +222,29 @@ def test_a_relay_that_is_up_and_has_limits_left_is_able(table: Table) -> None:
     assert table.desk.able() == {}
 
 
+def test_whose_work_nobody_comes_for_is_left_out_until_somebody_comes(table: Table) -> None:
+    table.lane.ready.extend(old := table.work("a.example", claimed_at=990.0))
+    table.desk.give_back_stuck()
+    assert table.desk.page.released == []
+    table.now += 0.1
+    table.desk.give_back_stuck()
+    assert (table.desk.page.released, table.desk.able()) == (old, {})
+    assert not table.desk.has_room(table.lane)
+    assert not table.desk.changed.is_set()
+    assert table.desk.take(table.lane, table.now) is None
+    assert table.desk.changed.is_set()
+    assert table.desk.has_room(table.lane)
+
+
+@pytest.mark.parametrize(("weight", "heeded"), [(1, {"main": 1}), (0, {"main": 0, "other": 1})])
+def test_who_found_nobody_to_send_to_is_heeded_by_a_spare_alone(
+    table: Table, weight: int, heeded: dict[str, int]
+) -> None:
+    table.lane.weight, table.lane.idle = weight, True
+    table.other.within_limits = table.other.idle = True
+    assert table.desk.sharing(table.lane) == heeded
+
+
 def test_a_connection_that_stands_closes_the_breaker_and_clears_what_is_wrong(table: Table) -> None:
     table.desk.not_opened(table.lane, RelayError("nobody answers", phase="connect"))
     assert str(table.lane.trouble) == "nobody answers"

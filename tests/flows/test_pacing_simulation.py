@@ -1,9 +1,12 @@
 """Pacing as a whole: no limit is ever exceeded, and a send takes at most a tenth longer than it must."""
 
+import asyncio
+from collections import Counter
+
 import pytest
 from sqlalchemy import select
 from support import virtual
-from support.pacing_world import MakeWorld, Provider
+from support.pacing_world import MakeWorld, PacedWorld, Provider
 
 from mailer.flows.dispatch import dispatcher
 from mailer.mail.reply import Reply
@@ -11,6 +14,10 @@ from mailer.store.schema import claims
 
 MINUTE, HOUR = 60.0, 3600.0
 NEAR_BEST = 1.1
+
+
+def _within(world: PacedWorld, seconds: float) -> float:
+    return virtual.run(asyncio.wait_for(world.play(), seconds))
 
 
 def _best(readers: int, limits: dict[float, int]) -> float:
@@ -125,6 +132,50 @@ def test_what_a_relay_takes_first_goes_over_the_others_while_it_is_away(make_wor
     main = world.relay("main")
     virtual.run(world.play())
     assert (main.taken["qq.com"], china.taken["qq.com"]) == ((30, 0) if away else (0, 30))
+
+
+@pytest.mark.parametrize("readers", [{"example.com": 300}, {"example.com": 300, "qq.com": 30}], ids=["none", "few"])
+def test_a_relay_waits_for_no_share_of_one_that_has_nobody_to_send_to(
+    make_world: MakeWorld, readers: dict[str, int]
+) -> None:
+    world = make_world(readers)
+    world.relay("main", weight=3)
+    china = world.relay("china", weight=1, domains=frozenset({"qq.com"}))
+    assert _within(world, 300) < 10
+    assert china.taken == Counter({"qq.com": readers["qq.com"]} if len(readers) > 1 else {})
+
+
+@pytest.mark.parametrize("weight", [1, 3])
+def test_a_relay_that_takes_connections_and_says_nothing_holds_nobody_up(make_world: MakeWorld, weight: int) -> None:
+    world = make_world({"example.com": 600})
+    world.relay("main", weight=weight)
+    silent = world.relay("silent", weight=1, silent=300.0)
+    assert _within(world, 1000) < 30
+    assert silent.taken.total() == 0
+
+
+@pytest.mark.parametrize("routed", ["main", "spare"])
+def test_a_relay_leaves_nobody_to_a_spare_whatever_domains_are_whose(make_world: MakeWorld, routed: str) -> None:
+    world = make_world({"example.com": 60, "qq.com": 60})
+    for name, weight in (("main", 1), ("spare", 0)):
+        world.relay(name, weight=weight, domains=frozenset({"qq.com"} if name == routed else ()))
+    assert _within(world, 300) < 10
+    assert world.relays[1][0].taken.total() == 0
+
+
+def test_who_sends_letters_only_has_no_part_of_a_limit_that_an_issue_has_need_of(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 600})
+    world.relay(limits={1.0: 10})
+
+    async def play() -> float:
+        clerk = world.dispatcher("letters-1", letters_only=True)
+        letters = asyncio.create_task(clerk.run(forever=True))
+        took = await world.play()
+        clerk.stop()
+        await letters
+        return took
+
+    assert virtual.run(play()) <= NEAR_BEST * 60
 
 
 @pytest.mark.parametrize("limits", [{HOUR: 200}, {HOUR: 100, 24 * HOUR: 150}], ids=["hour", "day"])

@@ -86,13 +86,17 @@ class Provider:
 
 @dataclass
 class PacedRelay:
-    """A relay with limits: `limits` are what it really allows, `down` says when it cannot be reached."""
+    """A relay with limits: `limits` are what it really allows, `down` says when it cannot be reached.
+
+    One that is `silent` takes connections and says nothing for so many seconds.
+    """
 
     name: str
     world: PacedWorld
     limits: list[Sliding] = field(default_factory=list)
     latency: float = 0.03
     down: Callable[[float], bool] = lambda now: False
+    silent: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)  # by recipient domain
     exceeded: int = 0
     sessions: int = 0  # open now
@@ -102,6 +106,9 @@ class PacedRelay:
         await asyncio.sleep(min(self.latency, 1.0))
         if self.down(self.world.now):
             raise RelayError("connection refused", phase="connect")
+        if self.silent:
+            await asyncio.sleep(self.silent)
+            raise RelayError("no answer in time", phase="greeting")
         self.sessions += 1
         return PacedSession(self)
 

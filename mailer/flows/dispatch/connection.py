@@ -47,11 +47,12 @@ class Connection:
         self._prompt = False
         self._held: Prepared | None = None  # under way, and not yet handed over
         self._announced: Prepared | None = None
+        self._opening = False
 
     @property
     def may_be_cancelled(self) -> bool:
         """Whether no message is under way that was handed over."""
-        return self._held is not None
+        return self._opening or self._held is not None
 
     async def run(self) -> None:
         """Send until the desk's `ended`."""
@@ -130,13 +131,19 @@ class Connection:
 
     async def _carry(self, prepared: Prepared) -> None:
         announced, self._announced, self._held = prepared is self._announced, None, prepared
-        session, started = self._session or await self._open(), self._now()
+        session, started = self._session or await self._open_in_time(), self._now()
+        if self._held is not prepared:  # it went back meanwhile
+            return
         if session is None or (not announced and self._is_stale(prepared.work, started)):  # opening took long
-            self._lane.not_sent()
-            self.give_back()
+            self._take_back()
         else:
             await self._send(session, prepared, announced, started)
             self._sent += 1
+
+    def _take_back(self) -> None:
+        """What had its place in the pace is not begun after all."""
+        self._lane.not_sent()
+        self.give_back()
 
     async def _send(self, session: Session, prepared: Prepared, announced: bool, started: float) -> None:
         work = prepared.work
@@ -181,6 +188,16 @@ class Connection:
         return now - work.batch.claimed_at > 2 * CLAIM_SECONDS
 
     # --- the session -----------------------------------------------------------------------------------------
+
+    async def _open_in_time(self) -> Session | None:
+        """Open a session, and give back meanwhile what waits for it too long: another relay may have it."""
+        timer = asyncio.get_running_loop().call_later(2 * CLAIM_SECONDS, self._take_back)
+        self._opening = True
+        try:
+            return await self._open()
+        finally:
+            self._opening = False
+            timer.cancel()
 
     async def _open(self) -> Session | None:
         """While no connection stands one goes first, and the others do not try what it was refused."""

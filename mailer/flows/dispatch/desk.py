@@ -21,6 +21,7 @@ from mailer.store.picking import Claimed
 from mailer.transport.lane import Lane
 
 CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
+STUCK_SECONDS = 10.0  # a relay for whose work nobody has come by then is left out until somebody comes
 AHEAD_SECONDS = 0.35  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
 UNANSWERED = 5  # messages a relay takes in a row without an answer, and an issue is paused: uncertain is final
@@ -100,15 +101,27 @@ class Desk:
     def has_room(self, lane: Lane) -> bool:
         """Whether more should be claimed for a lane now."""
         now = self.monotonic()
-        return now >= lane.claim_at and lane.is_up(now) and len(lane.ready) <= lane.low_water(AHEAD_SECONDS, MAX_CLAIM)
+        may = now >= lane.claim_at and lane.is_up(now) and not lane.stuck
+        return may and len(lane.ready) <= lane.low_water(AHEAD_SECONDS, MAX_CLAIM)
 
     def able(self) -> dict[str, int]:
-        """The relays that could send now, with their weights: they can be reached, and their limits leave something."""
+        """The relays that could send now, with their weights: they can be reached and do send, and their limits leave
+        something."""
         now = self.monotonic()
-        return {lane.name: lane.weight for lane in self.lanes if lane.within_limits and lane.is_up(now)}
+        able = (lane for lane in self.lanes if lane.within_limits and lane.is_up(now) and not lane.stuck)
+        return {lane.name: lane.weight for lane in able}
+
+    def sharing(self, lane: Lane) -> dict[str, int]:
+        """Those of the able whose shares a lane has to heed: who finds nobody to send to is waited for by none, and a
+        spare has to be needed by all."""
+        idle = {each.name for each in self.lanes if each.idle and each is not lane and lane.weight}
+        return {name: weight for name, weight in self.able().items() if name not in idle}
 
     def take(self, lane: Lane, now: float) -> Work | None:
         """The next of a lane's ready work that was claimed within the last second; older work goes back."""
+        if lane.stuck:
+            lane.stuck = False
+            self.changed.set()
         while lane.ready:
             work: Work = lane.ready.popleft()
             if len(lane.ready) == lane.wake_at:
@@ -128,6 +141,13 @@ class Desk:
         lane.ready.clear()
         for work in waiting:
             (self.page.released if chosen(work.row) else lane.ready).append(work)
+
+    def give_back_stuck(self) -> None:
+        """Give back what nobody comes for: where all connections wait for a silent relay, another one may have it."""
+        for lane in self.lanes:
+            if lane.ready and self.monotonic() - lane.ready[0].batch.claimed_at > STUCK_SECONDS:
+                lane.stuck = True
+                self.give_back_ready(lane)
 
     def give_back_waiting(self, lane: Lane) -> None:
         """Give back what is ready of a lane and has to wait: its issue is to pause, its relay is away or slowed, or the

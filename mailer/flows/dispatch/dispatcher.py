@@ -181,10 +181,11 @@ class Dispatcher:
             if due:
                 for lane in self._lanes:
                     lane.measure(now - last_flush)
+                self._desk.give_back_stuck()
                 last_flush = now
             await self._sign_in()
             for lane in self._lanes:
-                if self._desk.has_room(lane) and self._shares.may(lane.name, self._desk.able()):
+                if self._desk.has_room(lane) and self._shares.may(lane.name, self._desk.sharing(lane)):
                     claimed = await self._claim(lane) or claimed
             if now - last_recovery >= LEASE.total_seconds() / 4:
                 await self._inherit()
@@ -261,6 +262,7 @@ class Dispatcher:
         if lane.part == 0:
             self._desk.give_back_ready(lane)
         lane.within_limits = allowance.relay != 0 and allowance.part != 0
+        lane.idle = batch is None and lane.within_limits
         if batch is None:
             wait = POLL_SECONDS if lane.within_limits else min(max(allowance.wait, FLUSH_SECONDS), LIMIT_SECONDS)
             lane.claim_at = self._monotonic() + wait
@@ -280,8 +282,10 @@ class Dispatcher:
         return Wish(self._books.worker.name, lane.per_second, using)
 
     def _route(self, lane: Lane) -> Route:
+        """Whom a lane takes; a relay with a weight leaves nobody to a spare."""
         now = self._monotonic()
-        return route(lane.domains, [each.domains for each in self._lanes if each.is_up(now)])
+        beside = [each for each in self._lanes if each.is_up(now) and (each.weight or not lane.weight)]
+        return route(lane.domains, [each.domains for each in beside])
 
     async def _inherit(self) -> None:
         for claim in await self._persist(self._books.inherit, self._batches):
