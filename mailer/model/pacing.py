@@ -109,13 +109,18 @@ def used(usage: Usage, window: Window, now: float) -> int:
 
 
 def charge(usage: Usage, count: int, now: float) -> Usage:
-    """The usage with `count` more messages, answered by now.
+    """The usage with `count` more messages, answered by now."""
+    return gathered((*usage, (now, count)), now)
+
+
+def gathered(counts: Iterable[tuple[float, int]], now: float) -> Usage:
+    """The usage of so many messages, answered by each of these moments.
 
     The older an entry, the coarser the slot it shares with its neighbours; a slot counts as its end, so nothing
     is forgotten early. Slots are powers of two and nest, so the error does not grow.
     """
     slots: dict[float, int] = {}
-    for moment, number in (*usage, (now, count)):
+    for moment, number in counts:
         age = now - moment
         if age < LONGEST * (1 + 1 / PRECISION):
             slot = _slot_end(moment, age)

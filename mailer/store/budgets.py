@@ -15,10 +15,21 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
 
 from mailer.model.delivery import State
-from mailer.model.pacing import Budget, Part, Slowed, Window, divide, domains_of, group_of, second_window
+from mailer.model.pacing import (
+    LONGEST,
+    Budget,
+    Part,
+    Slowed,
+    Window,
+    divide,
+    domains_of,
+    gathered,
+    group_of,
+    second_window,
+)
 from mailer.model.tempo import SEEN_SECONDS, Tempo, best_second
 from mailer.store.breaker import first_since
 from mailer.store.bulk import among
@@ -36,7 +47,8 @@ class Allowance:
     """How many messages may be claimed now: over the relay, and of each slowed provider; None: no limit.
 
     `wait` is in how many seconds more may be, at the earliest, when nothing changes. `part` is how much the worker
-    may use of the relay's limit by the second; `learned` is that limit by the relay's own answers, or 0.
+    may use of the relay's limit by the second; `learned` is that limit by the relay's own answers, or 0. `kept`:
+    what is sent over the relay is counted, whoever sends it.
     """
 
     relay: int | None = None
@@ -44,6 +56,7 @@ class Allowance:
     learned: float = 0.0
     providers: Mapping[str, int] = field(default_factory=dict)
     wait: float = 0.0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datet
     """
     key, second, moment = RELAY + relay, SECOND + relay, now.timestamp()
     for needed in [key] * bool(quotas) + [second] * bool(wish.per_second):
-        conn.execute(insert_new(conn, budgets, "key").values(key=needed))
+        _make(conn, needed, now)
     rows = conn.execute(_rows().with_for_update()).all()
     learned, part = 0.0, None
     known = _by_clock(conn, rows, moment)
@@ -85,11 +98,11 @@ def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datet
             if whole := min(filter(None, (wish.per_second, learned)), default=0.0):
                 part = _divide(conn, row, wish, second_window(whole).limit, moment)
     if part == 0:
-        return Allowance(part=0, learned=learned, wait=1.0)
+        return Allowance(part=0, learned=learned, wait=1.0, kept=key in known)
     slowed = {name: each for name, each in known.items() if each.is_slowed(moment) and name.startswith(PROVIDER)}
     own = known.get(key, Budget())
     if not quotas and not own.is_slowed(moment) and not slowed:
-        return Allowance(part=part, learned=learned)
+        return Allowance(part=part, learned=learned, kept=key in known)
     over_relay, of_group = _held(conn, relay)
     providers = {
         name.removeprefix(PROVIDER): each.allowance((), of_group.get(name.removeprefix(PROVIDER), 0), moment) or 0
@@ -97,7 +110,24 @@ def allowance(conn: Connection, relay: str, quotas: Sequence[Window], now: datet
     }
     waits = [own.wait(quotas, moment), *(each.wait((), moment) for each in slowed.values())]
     wait = min(filter(None, waits), default=0.0)
-    return Allowance(own.allowance(quotas, over_relay, moment), part, learned, providers, wait)
+    return Allowance(own.allowance(quotas, over_relay, moment), part, learned, providers, wait, key in known)
+
+
+def _make(conn: Connection, key: str, now: datetime) -> bool:
+    """Begin a budget, where there is none yet; a relay's knows what was sent over it before anybody limited it.
+
+    Whether what is recorded by now is in it.
+    """
+    made = conn.execute(insert_new(conn, budgets, "key").values(key=key).returning(budgets.c.key)).first()
+    if made is None or not key.startswith(RELAY):
+        return False
+    a, since = attempts.c, now - timedelta(seconds=LONGEST)
+    first = first_since(conn, since, conn.execute(select(func.max(a.id))).scalar() or 0)
+    second = (type_coerce(a.at, BigInteger) // 1000).label("second")
+    slots = select(second, func.count()).where(a.id > first, a.relay == key.removeprefix(RELAY)).group_by("second")
+    usage = gathered(((at + 1.0, count) for at, count in conn.execute(slots)), now.timestamp())
+    conn.execute(update(budgets).where(budgets.c.key == key).values(usage=usage))
+    return True
 
 
 def _by_clock(conn: Connection, rows: Sequence[Any], moment: float) -> dict[str, Budget]:
@@ -123,7 +153,8 @@ def _by_clock(conn: Connection, rows: Sequence[Any], moment: float) -> dict[str,
 def _divide(conn: Connection, row: Any, wish: Wish, whole: int, moment: float) -> int:
     """This worker's part of a relay's limit by the second, kept in the relay's row as (worker, share, until)."""
     parts = [Part(*part) for part in row.usage]
-    busy = set(conn.execute(select(claims.c.worker).where(claims.c.ended_at.is_(None)).distinct()).scalars())
+    over_it = (claims.c.ended_at.is_(None), claims.c.relay == row.key.removeprefix(SECOND))
+    busy = set(conn.execute(select(claims.c.worker).where(*over_it).distinct()).scalars())
     after, share = divide(parts, whole, wish.worker, wish.using, busy, moment)
     usage = [(part.worker, part.share, part.until) for part in after]
     conn.execute(update(budgets).where(budgets.c.key == row.key).values(usage=usage))
@@ -169,11 +200,11 @@ def settle(
     """
     moment = now.timestamp()
     by_key = {each.key: each for each in slowdowns}
-    for key in sorted(by_key):
-        conn.execute(insert_new(conn, budgets, "key").values(key=key))
+    new = {key for key in sorted(by_key) if _make(conn, key, now)}
     concerned = sorted({*sent, *by_key})
     for row in conn.execute(_rows().where(budgets.c.key.in_(concerned)).with_for_update()).all():
-        budget = _budget(row).by_clock(moment).charged(sent.get(row.key, 0), moment, taken.get(row.key, 0))
+        more = 0 if row.key in new else sent.get(row.key, 0)
+        budget = _budget(row).by_clock(moment).charged(more, moment, taken.get(row.key, 0))
         if row.key in by_key:
             why = by_key[row.key]
             lately = max(why.taken, _accepted_lately(conn, row.key, now))

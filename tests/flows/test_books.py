@@ -26,6 +26,7 @@ from mailer.store.budgets import PROVIDER, Slowdown
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
+from mailer.store.schema import budgets as budgets_table
 from mailer.store.schema import claims, deliveries
 from mailer.store.schema import issues as issues_table
 from mailer.transport.lane import Lane
@@ -199,9 +200,19 @@ def test_what_was_taken_while_a_provider_paused_is_known_to_be_possible(db: Data
     assert seen.rate == 36
 
 
-def test_where_nothing_is_limited_nothing_is_charged(db: Database, books: Books) -> None:
+def test_where_nothing_is_limited_nothing_is_charged_and_a_limit_counts_it_all_the_same(
+    db: Database, books: Books
+) -> None:
     _answered(books, [_batch(books, 6)], TAKEN)
-    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 1000
+    with db.reading() as conn:
+        assert conn.execute(select(budgets_table.c.key)).all() == []
+    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 994
+
+
+def test_a_worker_that_knows_of_no_limit_charges_one_that_others_have(db: Database, books: Books) -> None:
+    assert db.run(budgets.allowance, "relay", PLENTY, NOW).relay == 1000
+    _answered(books, [_batch(books, 6)], TAKEN)
+    assert db.run(budgets.allowance, "relay", PLENTY, later(seconds=302)).relay == 994
 
 
 def test_a_claim_renewed_at_the_moment_somebody_takes_over_stays_its_workers(

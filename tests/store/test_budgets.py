@@ -297,3 +297,39 @@ def test_after_a_clock_was_set_back_a_learned_limit_by_the_second_is_forgotten_i
 
 def _left_yesterday(db: Database, seconds: float, quotas: tuple[Window, ...] = QUOTAS) -> int | None:
     return db.run(budgets.allowance, "main", quotas, _yesterday(seconds)).relay
+
+
+def test_a_part_is_kept_for_who_sends_over_this_relay_and_not_for_who_sends_over_another(db: Database) -> None:
+    def part(worker: str, seconds: float) -> int | None:
+        return db.run(budgets.allowance, "main", (), later(seconds=seconds), Wish(worker, 1, 0)).part
+
+    assert part("w1", 0) == 1
+    with db.transaction() as conn:
+        elsewhere = leases.open_claim(conn, Worker("w1", "host", 1, "boot"), "", NOW, timedelta(hours=1), "second")
+    assert part("w2", 9) == 0
+    assert part("w2", 20) == 1
+    with db.transaction() as conn:
+        leases.end_claims(conn, [elsewhere], NOW)
+        leases.open_claim(conn, Worker("w2", "host", 2, "boot"), "", NOW, timedelta(hours=1), "main")
+    assert part("w1", 60) == 0
+
+
+def test_a_limit_that_is_set_in_the_middle_of_a_send_counts_what_went_out_before(db: Database, issue_id: int) -> None:
+    claim_id, rows = _claim(db, issue_id, 12)
+    now = later(seconds=5)
+    db.run(ledger.record, claim_id, [Outcome(row, State.ACCEPTED, now, "main", Phase.DOT, 250) for row in rows], now)
+    assert _left(db, 10) == 0
+    assert _left(db, 70) == 3
+    assert _left(db, 3700) == 10
+    assert db.run(budgets.allowance, "second", QUOTAS, later(seconds=10)).relay == 10
+
+
+def test_a_limit_that_is_set_after_a_throttle_answer_counts_every_message_once(db: Database, issue_id: int) -> None:
+    claim_id, rows = _claim(db, issue_id, 8)
+    now = later(seconds=5)
+    with db.transaction() as conn:
+        outcomes = [Outcome(row, State.ACCEPTED, now, "main", Phase.DOT, 250) for row in rows]
+        ledger.record(conn, claim_id, outcomes, now)
+        budgets.settle(conn, {RELAY + "main": 8}, [Slowdown(RELAY + "main", 8, 60.0, "454 quota")], now)
+    assert db.run(budgets.allowance, "main", (), later(seconds=6)).kept
+    assert _left(db, 2500) == 15 - 8

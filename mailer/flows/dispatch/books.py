@@ -122,6 +122,8 @@ class Books:
             with self._db.transaction() as conn:
                 now = self._set_clock(conn)
                 self._require_newest(conn)
+                if self._letters_only and not _is_due(running.next_letter_due(conn), now):
+                    return None, self._without(conn, lane, now)
                 sendable = running.sendable(conn, now)  # first: everybody locks issues, then deliveries, then budgets
                 self.overdue |= running.expire_overdue(conn, now)
                 allowance = budgets.allowance(conn, lane.name, lane.quotas, now, wish)
@@ -151,6 +153,13 @@ class Books:
             compose = self._sign(compose, rows)
         lease_ends = started + LEASE.total_seconds()
         return Batch(claim_id, rows, compose, journal, started, lease_ends, len(rows), issue.deadline), allowance
+
+    def _without(self, conn: Connection, lane: Lane, now: datetime) -> Allowance:
+        """Who sends letters only, and has none, gives up its part of a limit by the second: issues have need of it."""
+        if lane.part and not lane.ready and not lane.counted(self._monotonic()):
+            budgets.leave(conn, self.worker.name, now)
+            return Allowance(learned=lane.learned)
+        return Allowance(part=lane.part, learned=lane.learned)
 
     def _require_newest(self, conn: Connection) -> None:
         """Raise RestoredError when the database knows less than was known here, or somebody else has found so."""
@@ -188,7 +197,7 @@ class Books:
 
     def _meter(self, lane: Lane, allowance: Allowance) -> None:
         self._metered.update(PROVIDER + group for group in allowance.providers)
-        if allowance.relay is not None:
+        if allowance.kept:
             self._metered.add(RELAY + lane.name)
 
     # --- recording -------------------------------------------------------------------------------------------
@@ -326,6 +335,10 @@ class Books:
         if shared is not None:
             self._ahead = shared - self._clock()
         return self.now()
+
+
+def _is_due(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
 
 
 def _is_orphaned(claim: OpenClaim, journal: Path | None, now: datetime) -> bool:
