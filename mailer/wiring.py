@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mailer.mail.dkim import Signer
     from mailer.model.issue import Issue
     from mailer.model.letter import WriteLetter
+    from mailer.model.pacing import Account, Window
     from mailer.rendering.edition import Edition
     from mailer.rendering.examine import Examined
     from mailer.rendering.facts import ClubFacts
@@ -294,14 +295,17 @@ class Club:
 
     # --- sending
 
-    @property
-    def pace(self) -> float:
-        """The most messages a second that all relays together allow; 0 where none sets a limit."""
-        paces = []
+    def accounts(self) -> list[Account]:
+        """What the relays let us send, and what was sent over them."""
+        from mailer.model import pacing
+        from mailer.store import budgets
+
+        sent = self.db.read(budgets.sent)
+        found = []
         for relay in self.settings.relays or (self.settings.relay,):
-            limits = (relay.per_second, relay.per_minute / 60, relay.per_hour / 3600, relay.per_day / 86400)
-            paces.append(min((limit for limit in limits if limit), default=0.0))
-        return sum(paces) if all(paces) else 0.0
+            second = (pacing.second_window(relay.per_second),) if relay.per_second else ()
+            found.append(pacing.Account(relay.name, (*second, *_quotas(relay)), sent.get(relay.name, ())))
+        return found
 
     def lanes(self) -> list[Lane]:
         """The relays mail may go over: [[relays]] where there are any, else [relay]."""
@@ -314,7 +318,7 @@ class Club:
         return [self._lane(relay) for relay in chosen]
 
     def _lane(self, relay: RelaySettings) -> Lane:
-        from mailer.model import pacing, routing
+        from mailer.model import routing
         from mailer.transport import url
         from mailer.transport.lane import Lane
         from mailer.transport.smtp import SmtpRelay
@@ -334,7 +338,7 @@ class Club:
             return_path=(lambda token: sender) if fixed else (lambda token: f"b+{token}@{domain}"),
             per_second=relay.per_second,
             messages_per_connection=relay.messages_per_connection,
-            quotas=pacing.windows(per_minute=relay.per_minute, per_hour=relay.per_hour, per_day=relay.per_day),
+            quotas=_quotas(relay),
             weight=relay.weight,
             domains=routing.with_providers(relay.domains),
         )
@@ -399,6 +403,12 @@ class Club:
         from mailer.flows import bounce
 
         return partial(bounce.record_refusals, breakers=bounce.Breakers(), watch=bounce.Watch())
+
+
+def _quotas(relay: RelaySettings) -> tuple[Window, ...]:
+    from mailer.model import pacing
+
+    return pacing.windows(per_minute=relay.per_minute, per_hour=relay.per_hour, per_day=relay.per_day)
 
 
 def _tell_of_lockstep(relay: str, cause: str) -> None:

@@ -65,6 +65,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
                 "excluded": found.excluded,
                 "balanced": found.balanced,
                 "finished": found.finished,
+                "causes": [dict(zip(("state", "cause", "count"), row, strict=True)) for row in found.causes],
                 "uncertain": [
                     {
                         "address": one.address,
@@ -91,6 +92,8 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
             show(Sentence("Not accepted"))
             causes = [(Sentence(state), told(cause), count) for state, cause, count in found.causes]
             table((Sentence("state"), Sentence("cause"), Sentence("readers")), causes)
+            if found.unexplained:
+                show(Sentence("and %(readers)s for other reasons", readers=readers(found.unexplained)))
         if found.uncertain:
             click.echo()
             show(Sentence("Uncertain: handed over, answer never seen"))
@@ -104,7 +107,7 @@ def audit(ctx: click.Context, issue: str | None, as_json: bool, csv_file: Path |
     if not found.balanced:
         what = "the counts do not add up: stop sending, keep the database as it is, and report this as a bug"
         talk(Sentence(what))
-    elif found.uncertain and not found.issue.is_overdue(club.clock()):
+    elif found.uncertain and not found.issue.is_overdue(club.now()):
         what = "%(readers)s uncertain: 'mailer retry %(slug)s --uncertain' may give them a second copy"
         talk(Sentence(what, readers=readers(len(found.uncertain)), slug=found.issue.slug))
     elif not found.finished:

@@ -90,14 +90,16 @@ def _dry_run(
     from mailer.cli import drafts
     from mailer.cli.output import at, print_json, readers, said, show, span
     from mailer.flows import publish as flow
+    from mailer.model.pacing import seconds_for
 
     audience = flow.preview(club.db, segment, now)
     languages = [edition.language for edition in draft.editions]
     spread = flow.spread(club.db, languages, club.settings.newsletter.language, segment, now)
     untranslated = drafts.without_edition(club, languages, segment, now)
-    pace = club.pace
     send_at, stop_at = times
-    seconds = audience.readers / pace if pace else None
+    accounts = club.accounts()
+    limited = all(account.windows for account in accounts)
+    seconds = seconds_for(audience.readers, accounts, send_at.timestamp()) if limited else None
     end = send_at + timedelta(seconds=seconds) if seconds is not None else None
     if as_json:
         print_json(
@@ -154,10 +156,10 @@ def _until(club: Club, times: Times, number: int, now: datetime) -> Iterator[Sen
     if stop is None:
         return
     yield Sentence("nothing of it leaves after %(time)s", time=at(stop, club.settings.newsletter.zone, now))
-    late = number - int((stop - start).total_seconds() * club.pace)
-    if club.pace and late > 0:
+    room = sum(account.room(start.timestamp(), (stop - start).total_seconds()) for account in club.accounts())
+    if (late := number - room) > 0:
         what = "at the relay's pace %(readers)s would not get it by then; give a later --deadline"
-        yield Sentence(what, readers=readers(late))
+        yield Sentence(what, readers=readers(int(late)))
 
 
 def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:

@@ -67,12 +67,13 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
     )
     number, answer, domain = Sentence("readers"), Sentence("answer"), Sentence("domain")
     count, kind, reason = Sentence("count"), Sentence("kind"), Sentence("reason")
+    causes = [(Sentence(state), told(cause), count) for state, cause, count in audit.causes]
     for title, header, rows in (
         (Sentence("Left out"), (reason, number), [(Sentence(why), count) for why, count in audit.excluded.items()]),
         (
             Sentence("Not accepted"),
             (Sentence("state"), Sentence("cause"), number),
-            [(Sentence(state), told(cause), count) for state, cause, count in audit.causes],
+            causes,
         ),
         (
             Sentence("Bounces"),
@@ -88,8 +89,10 @@ def report(ctx: click.Context, issue: str, as_json: bool) -> None:
             click.echo()
             show(title)
             table(header, rows)
+            if rows is causes and audit.unexplained:
+                show(Sentence("and %(readers)s for other reasons", readers=readers(audit.unexplained)))
     click.echo()
     left = Sentence("%(count)s left the list by a link of this issue", count=found.left)
-    show(left if found.left else Sentence("nobody left the list"))
+    show(left if found.left else Sentence("nobody left the list by a link of this issue"))
     if not audit.finished:
         talk(Sentence("not finished yet: 'mailer status' shows what is waited for"))

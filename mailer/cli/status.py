@@ -23,21 +23,24 @@ if TYPE_CHECKING:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show what is being sent, how fast and by whom.
 
-    The newest ten issues, the workers that hold claims, and what is waited for.
+    The newest ten issues, all that have not ended, the workers that hold claims, and what is waited for.
     """
     import socket
     from dataclasses import asdict
+    from datetime import UTC, datetime
 
-    from mailer.cli.output import clock_behind, print_json, readers, slowdown, span, table, talk
+    from mailer.cli.output import at, clock_behind, print_json, readers, slowdown, span, table, talk
     from mailer.flows import control, report
     from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
     from mailer.store.journal import boot_id
-    from mailer.store.leases import LOCK
+    from mailer.store.leases import CLERK, LOCK
 
     club = open_club(ctx)
     now, zone = club.now(), club.settings.newsletter.zone
-    issues, workers = report.progress(club.db, now)
+    accounts = club.accounts()
+    issues, workers = report.progress(club.db, now, accounts)
+    used_up = {account.name: until for account in accounts if (until := account.used_up_until(now.timestamp()))}
     locked = control.is_behind(club.db, HighWater(club.journal_folder).claim)
     workers = [worker for worker in workers if worker.name != LOCK]
     slowed = report.slowed(club.db, now)
@@ -45,7 +48,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
     lost = report.lost(club.db, host, boot_id())
     there = {one.name: one for one in report.present(club.db, host, now)}
     waiting = [one for one in there.values() if one.name not in {worker.name for worker in workers}]
-    at_work = [worker for worker in workers if worker.name not in lost and worker.leased_until > now]
+    able = [worker for worker in workers if worker.name not in lost and worker.leased_until > now]
+    at_work = [worker for worker in able if not worker.name.startswith(CLERK)]  # who sends letters sends no issue
     number = len(at_work) + len(waiting)
     if as_json:
         print_json(
@@ -71,6 +75,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                 ],
                 "locked": locked,
                 "slowed": [asdict(each) for each in slowed],
+                "used_up": {name: datetime.fromtimestamp(until, UTC) for name, until in used_up.items()},
             }
         )
         return
@@ -109,6 +114,9 @@ def status(ctx: click.Context, as_json: bool) -> None:
             talk(line)
     for each in slowed:
         talk(slowdown(each, now))
+    for name, until in used_up.items():
+        what = "%(name)s has used up what its limits allow; the next may leave at %(time)s"
+        talk(Sentence(what, name=name, time=at(datetime.fromtimestamp(until, UTC), zone, now)))
     for worker in workers:
         left = (worker.leased_until - now).total_seconds()
         values = {"worker": worker.name, "host": worker.host, "pid": worker.pid, "readers": readers(worker.holds)}

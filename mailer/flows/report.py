@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 from mailer.errors import NotFound
 from mailer.mail.wire import WirePieces
 from mailer.model.delivery import UNFINISHED, State
-from mailer.model.pacing import Slowed
+from mailer.model.pacing import Account, Slowed, seconds_for
 from mailer.model.tokens import Keyring
 from mailer.rendering.message import Program
 from mailer.rendering.outgoing import Frozen, Outgoing, compose_issue
@@ -24,7 +24,7 @@ from mailer.sentence import Sentence
 from mailer.store import budgets, issues, journal, leases, ledger, reports, roll, running
 from mailer.store.engine import Database
 from mailer.store.issues import KnownIssue
-from mailer.store.reports import Holder, Uncertain
+from mailer.store.reports import EXPLAINED, Holder, Uncertain
 from mailer.store.roll import Present
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Audit:
     def balanced(self) -> bool:
         """Whether every frozen reader stands in exactly one state."""
         return self.issue.frozen == sum(self.counts.values())
+
+    @property
+    def unexplained(self) -> int:
+        """How many readers have not got it for other reasons than those named."""
+        return sum(self.counts[state] for state in EXPLAINED) - sum(count for _, _, count in self.causes)
 
     @property
     def finished(self) -> bool:
@@ -152,7 +157,10 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, sign
         issue = issues.find(conn, reference)
         row = reports.delivery_of(conn, issue.id, match_key)
         if row is None:
-            what = "this address was not in the audience of %(slug)s; 'mailer subscribers show' tells why"
+            what = (
+                "nobody of this address was in the audience of %(slug)s, or he was erased since; 'mailer subscribers"
+                " show' tells what is known of him"
+            )
             raise NotFound(Sentence(what, slug=issue.slug))
         edition = Frozen(Program.from_bytes(row.program), row.key_id)
         (tokens,) = edition.signed(keyring, [row.id])
@@ -167,10 +175,15 @@ def receipt(db: Database, keyring: Keyring, reference: str, match_key: str, sign
         )
 
 
-def progress(db: Database, now: datetime, limit: int = 10) -> tuple[list[Progress], list[Holder]]:
-    """The newest issues with their rates, and the workers that hold claims at this moment."""
+def progress(
+    db: Database, now: datetime, accounts: Sequence[Account] = (), limit: int = 10
+) -> tuple[list[Progress], list[Holder]]:
+    """The newest issues, and all that have not ended, with their rates, and the workers that hold claims now.
+
+    `accounts` are the relays they go over: nobody is through before their limits allow it.
+    """
     with db.reading() as conn:
-        found = [_progress(conn, issue, now) for issue in issues.latest(conn, limit)]
+        found = [_progress(conn, issue, accounts, now) for issue in issues.shown(conn, limit)]
         return found, reports.workers_now(conn)
 
 
@@ -221,7 +234,7 @@ def slowed(db: Database, now: datetime) -> list[Slowed]:
     return db.read(budgets.slowed, now)
 
 
-def _progress(conn: Connection, issue: KnownIssue, now: datetime) -> Progress:
+def _progress(conn: Connection, issue: KnownIssue, accounts: Sequence[Account], now: datetime) -> Progress:
     counts = ledger.counts(conn, issue.id)
     if issue.state != "sending":
         return Progress(issue, counts, 0.0, None, None)
@@ -231,6 +244,9 @@ def _progress(conn: Connection, issue: KnownIssue, now: datetime) -> Progress:
         since = first
     rate = accepted / max(1.0, (now - since).total_seconds())
     waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
-    finish_at = now + timedelta(seconds=waiting / rate) if rate and waiting else None
+    seconds = waiting / rate if rate else 0.0
+    if accounts and (rate or all(account.used_up_until(now.timestamp()) for account in accounts)):
+        seconds = max(seconds, seconds_for(waiting, accounts, now.timestamp()))
+    finish_at = now + timedelta(seconds=seconds) if seconds else None
     next_try = reports.next_try(conn, issue.id) if counts[State.DEFERRED] else None
     return Progress(issue, counts, rate, finish_at, next_try)

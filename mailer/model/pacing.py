@@ -27,6 +27,7 @@ _GROUP = {domain: group for group, domains in PROVIDERS.items() for domain in do
 PRECISION = 64  # a sent message is remembered for at most a 64th longer than it need be
 FINEST = 0.25
 LONGEST = 86400.0
+SHORTEST_QUOTA = 60.0
 
 LEARNED_WINDOW = 20.0  # a learned rate is spread over windows of this length, so that it comes evenly
 UNEVEN = 1.15  # so much more than its share may come in one of them, else what is under way would cost the rate
@@ -238,6 +239,48 @@ class Slowed:
     rate: float
     unit: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a relay lets us send, the second's limit among it, and what was sent over it."""
+
+    name: str
+    windows: tuple[Window, ...]
+    usage: Usage = ()
+
+    def room(self, now: float, seconds: float = 0.0) -> float:
+        """How many messages may begin from now on within so many seconds."""
+        return min((self._room(window, now, now + seconds) for window in self.windows), default=math.inf)
+
+    def _room(self, window: Window, now: float, until: float) -> int:
+        counted = [moment for moment, _ in self.usage if moment > now - window.seconds]
+        whole = 1 + math.floor((until - min(counted, default=now)) / window.seconds)
+        return max(0, window.limit * whole - used(self.usage, window, now))
+
+    def used_up_until(self, now: float) -> float:
+        """When the next message may begin, where one of the longer limits lets none now; else 0."""
+        quotas = [window for window in self.windows if window.seconds >= SHORTEST_QUOTA]
+        wait = Budget(self.usage).wait(quotas, now)
+        return now + wait if wait else 0.0
+
+
+def seconds_for(number: int, accounts: Sequence[Account], now: float) -> float:
+    """How long so many messages take at the least over these relays, by their limits alone, to a second."""
+
+    def enough(seconds: float) -> bool:
+        return sum(account.room(now, seconds) for account in accounts) >= number
+
+    if enough(0.0):
+        return 0.0
+    late = 1.0
+    while not enough(late):
+        late *= 2
+    early = late / 2
+    while late - early > 1.0:
+        middle = (early + late) / 2
+        early, late = (early, middle) if enough(middle) else (middle, late)
+    return late
 
 
 class Pulse:

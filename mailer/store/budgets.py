@@ -23,6 +23,7 @@ from mailer.model.pacing import (
     Budget,
     Part,
     Slowed,
+    Usage,
     Window,
     divide,
     domains_of,
@@ -253,6 +254,12 @@ def _accepted_lately(conn: Connection, key: str, now: datetime) -> int:
         .select_from(attempts.join(deliveries, deliveries.c.id == attempts.c.delivery_id))
         .where(attempts.c.id > first, attempts.c.state == State.ACCEPTED, concerned)
     ).scalar_one()
+
+
+def sent(conn: Connection) -> dict[str, Usage]:
+    """What was sent over each relay that has, or had, a limit, by name."""
+    rows = conn.execute(_rows().where(budgets.c.key.startswith(RELAY)))
+    return {row.key.removeprefix(RELAY): _budget(row).usage for row in rows}
 
 
 def slowed(conn: Connection, now: datetime) -> list[Slowed]:

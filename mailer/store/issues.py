@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mailer.errors import NotFound, PublishedBefore, PublishError
@@ -197,6 +197,13 @@ def latest(conn: Connection, limit: int) -> list[KnownIssue]:
     return [KnownIssue(*row) for row in conn.execute(select(*_KNOWN).order_by(issues.c.id.desc()).limit(limit))]
 
 
+def shown(conn: Connection, limit: int) -> list[KnownIssue]:
+    """The newest issues, and all that have not ended, newest first."""
+    newest = select(issues.c.id).order_by(issues.c.id.desc()).limit(limit)
+    wanted = or_(issues.c.id.in_(newest), issues.c.state.in_(("sending", "paused")))
+    return [KnownIssue(*row) for row in conn.execute(select(*_KNOWN).where(wanted).order_by(issues.c.id.desc()))]
+
+
 def set_state(
     conn: Connection, issue_id: int, before: Sequence[str], after: str, cause: str, actor: str, now: datetime
 ) -> bool:
@@ -239,7 +246,7 @@ def retry(conn: Connection, issue_id: int, state: State, now: datetime) -> int:
         conn.execute(
             update(issues)
             .where(issues.c.id == issue_id, issues.c.state.in_(("sending", "finished", "cancelled")))
-            .values(state="sending", finished_at=None)
+            .values(state="sending", state_cause="", finished_at=None)
         )
     return changed
 

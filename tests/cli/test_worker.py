@@ -300,3 +300,14 @@ def test_a_worker_goes_on_when_the_database_comes_and_ends_when_it_knows_no_such
         with _listening(elsewhere, f"{folder}/.s.PGSQL.5432"):
             assert worker.wait(30) == 2
         assert 'database "nowhere" does not exist; is the name in [database] url right?' in worker.stderr.read()
+
+
+def test_a_relay_whose_limit_is_used_up_is_named_with_when_it_goes_on(
+    scheduled: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_RELAY__URL", relay.url)
+    monkeypatch.setenv("MAILER_RELAY__PER_HOUR", "1")
+    assert data(scheduled, "status")["used_up"] == {}
+    mailer(scheduled, "publish", "one.md", "--test", "ed@example.com")
+    assert "relay has used up what its limits allow; the next may leave at" in mailer(scheduled, "status").stderr
+    assert list(data(scheduled, "status")["used_up"]) == ["relay"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Text, cast, select, update
 from support.cast import NOW, claim, later, new_edition, publish, reader
 from support.databases import meet
 
@@ -15,6 +15,7 @@ from mailer.flows import publish as republish
 from mailer.flows import subscribers as people
 from mailer.flows.leave import Leave
 from mailer.model.delivery import Phase, State
+from mailer.model.pacing import Account, Window
 from mailer.store import leases, ledger, running, suppressions
 from mailer.store.engine import Database
 from mailer.store.leases import Worker
@@ -122,6 +123,44 @@ def test_the_rate_is_that_of_the_last_minute_or_since_the_send_goes_on(db: Datab
     assert rates == [report.ENOUGH, report.ENOUGH / 5, report.ENOUGH / 59, 0]
     (entry,), _ = report.progress(db, later(seconds=5))
     assert entry.finish_at == later(seconds=5 + 10)
+
+
+def test_nobody_is_said_to_be_through_before_the_limits_of_the_relays_allow_it(db: Database) -> None:
+    _sent(db, *[State.ACCEPTED] * report.ENOUGH, *[State.PENDING] * 20)
+    full = Account("main", (Window(report.ENOUGH, 3600.0),), ((NOW.timestamp(), report.ENOUGH),))
+    (entry,), _ = report.progress(db, later(seconds=5), [full])
+    assert entry.finish_at is not None
+    assert abs(entry.finish_at - later(hours=2)) <= timedelta(seconds=1)
+    (entry,), _ = report.progress(db, later(minutes=30), [full])  # nothing leaves, and it is known when it goes on
+    assert entry.finish_at is not None
+    assert abs(entry.finish_at - later(hours=2)) <= timedelta(seconds=1)
+
+
+def test_what_has_not_ended_is_shown_however_many_issues_came_after_it(db: Database) -> None:
+    with db.transaction() as conn:
+        reader(conn, "alice@example.com")
+        for number in range(5):
+            publish(conn, str(number))
+        conn.execute(update(issues).where(issues.c.identity != "1").values(state="finished"))
+    shown = [entry.issue.identity for entry in report.progress(db, NOW, limit=2)[0]]
+    assert shown == ["4", "3", "1"]
+
+
+def test_an_issue_that_is_sent_again_is_not_said_to_be_cancelled(db: Database) -> None:
+    _sent(db, State.FAILED, State.PENDING)
+    control.cancel(db, "214", "op", NOW)
+    assert control.retry(db, "214", State.FAILED, "op", NOW) == 1
+    issue = control.find(db, "214")
+    assert (issue.state, issue.state_cause) == ("sending", "")
+
+
+def test_how_many_have_not_got_it_for_reasons_that_are_not_named_is_known(db: Database) -> None:
+    issue_id = _sent(db, *[State.FAILED] * 12, State.ACCEPTED)
+    with db.transaction() as conn:
+        conn.execute(update(deliveries).values(cause=cast(deliveries.c.id, Text)))
+    audit = report.audit(db, "214")
+    assert (len(audit.causes), audit.unexplained) == (10, 2)
+    assert db.read(ledger.counts, issue_id)["failed"] == 12
 
 
 def test_a_few_messages_in_a_minute_are_not_taken_for_a_send_that_has_just_begun(db: Database) -> None:

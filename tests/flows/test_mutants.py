@@ -65,7 +65,7 @@ MUTANTS = {
         "flows/dispatch/connection.py", "self._desk.now() >= batch.deadline", "False", 100
     ),
     "a message sent long after its claim": Mutant(
-        "flows/dispatch/connection.py", "not announced and self._is_stale(prepared.work, started)", "False"
+        "flows/dispatch/connection.py", "call_later(left, self._take_back)", "call_later(left, bool)"
     ),
     "a restored backup that forgets what was due": Mutant(
         "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 193

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.model import pacing
-from mailer.model.pacing import Budget, Pulse, Window, charge, divide, group_of, used
+from mailer.model.pacing import Account, Budget, Pulse, Window, charge, divide, group_of, seconds_for, used
 
 MINUTE = Window(60, 60.0)
 
@@ -304,3 +304,24 @@ def test_the_parts_never_exceed_the_whole_whoever_asks_when(asking: list[tuple[s
         counted[worker] = limit[worker] if drained else max(counted[worker], limit[worker])
         assert sum(part.share for part in parts) <= whole
         assert all(max(limit[part.worker], counted[part.worker]) <= part.share for part in parts if part.until > now)
+
+
+def test_what_may_leave_by_when_follows_from_the_limits_and_from_what_was_sent() -> None:
+    hour = Account("main", (Window(5, 1.0), Window(300, 3600.0)))
+    assert (hour.room(0.0), hour.room(0.0, 59.9), hour.room(0.0, 3599.9), hour.room(0.0, 3600.0)) == (5, 300, 300, 600)
+    used_up = Account("main", (Window(300, 3600.0),), ((1000.0, 200), (1500.0, 100)))
+    assert (used_up.room(2000.0), used_up.room(2000.0, 2600.0)) == (0, 300)
+    assert used_up.used_up_until(2000.0) == 4600.0
+    assert used_up.used_up_until(4600.0) == 0.0
+    assert Account("free", ()).room(0.0) == float("inf")
+
+
+def test_a_send_takes_the_whole_windows_that_must_pass_before_its_last_message() -> None:
+    day = Account("main", (Window(1000, 86400.0),))
+    assert seconds_for(900, [day], 0.0) == 0
+    assert seconds_for(1001, [day], 0.0) == 86400
+    assert abs(seconds_for(900, [Account("main", (Window(10, 1.0),))], 0.0) - 89) <= 1
+    assert abs(seconds_for(900, [Account("a", (Window(60, 60.0),)), Account("b", (Window(30, 60.0),))], 0.0) - 540) <= 1
+    assert seconds_for(10**6, [day, Account("free", ())], 0.0) == 0
+    sent = Account("main", (Window(300, 3600.0),), ((1000.0, 300),))
+    assert abs(seconds_for(600, [sent], 1120.0) - (2 * 3600 - 120)) <= 1

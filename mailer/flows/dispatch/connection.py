@@ -15,6 +15,7 @@ from mailer.store.journal import Mark
 from mailer.transport.base import Envelope, Message, Session
 from mailer.transport.lane import Lane
 
+STALE_SECONDS = 2 * CLAIM_SECONDS
 IDLE_SECONDS = 10.0  # after which a session without work is closed
 FIRST_SECONDS = 2.0  # at most, that the others wait for the first connection to a relay
 PROMPT_SECONDS = 0.5  # a relay that takes longer for a message is told of one at a time: who leaves is obeyed in time
@@ -131,10 +132,10 @@ class Connection:
 
     async def _carry(self, prepared: Prepared) -> None:
         announced, self._announced, self._held = prepared is self._announced, None, prepared
-        session, started = self._session or await self._open_in_time(), self._now()
+        session, started = self._session or await self._open_in_time(prepared.work), self._now()
         if self._held is not prepared:  # it went back meanwhile
             return
-        if session is None or (not announced and self._is_stale(prepared.work, started)):  # opening took long
+        if session is None:
             self._take_back()
         else:
             await self._send(session, prepared, announced, started)
@@ -185,13 +186,14 @@ class Connection:
 
     def _is_stale(self, work: Work, now: float) -> bool:
         """Whether it was claimed so long ago that somebody who has left since would wonder."""
-        return now - work.batch.claimed_at > 2 * CLAIM_SECONDS
+        return now - work.batch.claimed_at > STALE_SECONDS
 
     # --- the session -----------------------------------------------------------------------------------------
 
-    async def _open_in_time(self) -> Session | None:
+    async def _open_in_time(self, work: Work) -> Session | None:
         """Open a session, and give back meanwhile what waits for it too long: another relay may have it."""
-        timer = asyncio.get_running_loop().call_later(2 * CLAIM_SECONDS, self._take_back)
+        left = work.batch.claimed_at + STALE_SECONDS - self._now()
+        timer = asyncio.get_running_loop().call_later(left, self._take_back)
         self._opening = True
         try:
             return await self._open()

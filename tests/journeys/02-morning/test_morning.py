@@ -73,7 +73,7 @@ def test_a_morning_is_told_in_chinese_where_the_terminal_is(
         "已定稿，发给 4 位读者",
         "已暂停",
         "继续发送",
-        "没有人退订",
+        "没有人通过这一期的链接退订",
         "已更正",
     ):
         assert words in told
