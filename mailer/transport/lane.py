@@ -77,7 +77,7 @@ class Lane:
 
     def wait(self, now: float) -> float:
         """Seconds until the pace allows the next message."""
-        if not self._is_paced:
+        if not self.whole:
             return 0.0
         window, counted = self._window, self.counted(now)
         if not window.limit:
@@ -94,10 +94,6 @@ class Lane:
     def whole(self) -> float:
         """How many messages a second all workers may send over it; 0 where there is no limit."""
         return min(filter(None, (self.per_second, self.learned)), default=0.0)
-
-    @property
-    def _is_paced(self) -> bool:
-        return bool(self.per_second or self.learned)
 
     @property
     def _window(self) -> Window:
@@ -119,7 +115,7 @@ class Lane:
 
     def counted(self, now: float) -> int:
         """How many messages the relay may count at this moment in its window of a second; 0 where it has none."""
-        if not self._is_paced:
+        if not self.whole:
             return 0
         while self._answered and self._answered[0] <= now - self._window.seconds - MARGIN_SECONDS:
             self._answered.popleft()
@@ -127,18 +123,18 @@ class Lane:
 
     def is_free(self, now: float) -> bool:
         """Whether a message may begin now, with nobody waiting for a place before it."""
-        return not (self._is_paced and self.turn.locked()) and not self.wait(now)
+        return not (self.whole and self.turn.locked()) and not self.wait(now)
 
     def take(self, now: float) -> None:
         """Use the place in the pace that has come; `answered` or `not_sent` ends it."""
         self._begun += 1
-        if self._is_paced and self._rate:
+        if self.whole and self._rate:
             self._next_slot = max(now, self._next_slot + 0.5 / self._rate) + 0.5 / self._rate
 
     def answered(self, now: float) -> None:
         """A message that had taken its place was sent, or tried."""
         self._begun -= 1
-        if self._is_paced:
+        if self.whole:
             self._answered.append(now)
 
     def not_sent(self) -> None:
@@ -161,7 +157,7 @@ class Lane:
     def most(self, seconds: float, limit: int) -> int:
         """How many messages to claim at once: what the lane can send in `seconds`, at most `limit`."""
         wanted = min(max(self._pace * seconds, self.connections, 2 * self._claimed), limit)
-        return max(1, int(min(wanted, self._rate * seconds) if self._is_paced else wanted))
+        return max(1, int(min(wanted, self._rate * seconds) if self.whole else wanted))
 
     def low_water(self, seconds: float, limit: int) -> int:
         """So much ready, and more is to be claimed: half of what is sent in `seconds`, or of the last claim.
