@@ -111,3 +111,32 @@ def test_a_day_without_a_year_is_of_the_year_in_which_it_was_sent() -> None:
     stamped = "Mo 2019-12-31 08:02:11\nPier News 1 January\n1. Boats sold\nThey were slow. (Pier Post)\n"
     stamped += "2. Gulls counted\nThere were many. (Dale Echo)\n"
     assert read(stamped).issue.date == date(2020, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "（下转第3版）",
+        "（上接头版）",
+        "（转A3）",
+        "（续三版）",
+        "（接第 12 版）",
+        "(continued on page 4)",
+        "(see p. 12)",
+        "(from A1)",
+    ],
+)
+def test_where_a_text_goes_on_is_of_the_printed_page(line: str) -> None:
+    reading = read(ENDS.format("(", ")").replace("all winter.\n", f"all winter.\n{line}\n"))
+    assert f"number of a page dropped: {line}" in [str(repair) for repair in reading.repairs]
+    assert sources(reading.issue) == ["Pier Post", "Quay Times", "Dale Echo"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("（转自灯下客）", "灯下客"), ("（转载自灯下客）", "灯下客"), ("（转自晚报）", "晚报"), ("(from Bob)", "Bob")],
+)
+def test_who_wrote_it_first_is_no_number_of_a_page(line: str, name: str) -> None:
+    first, _, rest = ENDS.partition("{0}Pier Post{1}")
+    reading = read(f"{first}{line}{rest}".format("(", ")"))
+    assert sources(reading.issue) == [name, "Quay Times", "Dale Echo"]

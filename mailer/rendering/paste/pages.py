@@ -18,7 +18,8 @@ _PAGE = re.compile(
     r"\s*(?:第\s*\d{1,3}\s*页\s*[,，/]?\s*共\s*\d{1,3}\s*页|\bpage \d{1,3} of \d{1,3})\s*$"
     r"|^(?:[-–—]+\s*\d{1,3}\s*[-–—]+|第\s*\d{1,3}\s*页)$"
     r"|(?<=\w)\s*[·・|｜—-]\s*第\s*\d{1,3}\s*[页版]$|(?<=\w)\s+第\s*\d{1,3}\s*页$"
-    r"|^[(（]\s*(?:下转|上接|转|续|接|continued (?:on|from)|see|from)\s*(?:第|p\.?|page)?\s*\w{1,4}\s*[版页]?\s*[)）]$",
+    r"|^[(（]\s*(?:下转|上接|continued (?:on|from))\s*(?:第|p\.?|page)?\s*\w{1,4}\s*[版页]?\s*[)）]$"
+    r"|^[(（]\s*(?:转|续|接|see|from)\s*(?:第|p\.?|page)?\s*[A-Z]?(?:\d{1,3}|[一二三四五六七八九十]{1,3})\s*[版页]?\s*[)）]$",
     re.IGNORECASE,
 )
 LEAST = 2  # entries of contents, words of a row of buttons
