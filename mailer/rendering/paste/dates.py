@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from mailer.rendering.paste import han
 from mailer.rendering.paste.letters import fold
 
 SOME_DAY = date(2000, 1, 1)  # to look for a day, whichever it is
@@ -53,7 +54,6 @@ _FORMS = [
 LONGEST = timedelta(days=31)  # that an issue covers
 AHEAD = timedelta(days=60)  # nobody writes the news of a day much later
 _FULL_WIDTH = {0xFF10 + value: str(value) for value in range(10)} | {0xFF0D: "-", 0xFF0E: ".", 0xFF0F: "/"}
-_DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
 
 
 def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
@@ -67,10 +67,10 @@ def find(text: str, today: date) -> tuple[date, bool, int, int] | None:
                 _number(groups.get("y"))
                 or _short(groups.get("yy"))
                 or _republican(groups.get("roc"))
-                or _year(groups.get("cy"))
+                or han.figures(groups.get("cy") or "")
             )
-            month = _number(groups.get("m")) or _chinese(groups.get("cm")) or _month(groups.get("name"))
-            day = _number(groups.get("d")) or _chinese(groups.get("cd"))
+            month = _number(groups.get("m")) or han.number(groups.get("cm") or "") or _month(groups.get("name"))
+            day = _number(groups.get("d")) or han.number(groups.get("cd") or "")
             found = _date(year, month, day, today)
             if groups.get("yy") and (other := _year_first(match[0], today)):
                 found = min(found or other, other, key=lambda one: abs(one - today))
@@ -133,14 +133,3 @@ def _republican(year: str | None) -> int:
 
 def _month(name: str | None) -> int:
     return _MONTHS.index(name[:3].lower()) + 1 if name else 0
-
-
-def _year(text: str | None) -> int:
-    return int("".join(str(_DIGITS.get(character, 0)) for character in text)) if text else 0
-
-
-def _chinese(text: str | None) -> int:
-    if not text:
-        return 0
-    tens, ten, ones = text.replace("廿", "二十").replace("卅", "三十").rpartition("十")
-    return (_DIGITS.get(tens, 1) * 10 if ten else 0) + (_DIGITS.get(ones, 0) if ones else 0)

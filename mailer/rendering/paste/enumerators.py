@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mailer.rendering.paste import han
 from mailer.rendering.paste.letters import fold
 
 
@@ -181,16 +182,12 @@ def _spelled(word: str) -> int:
 def _chinese(text: str) -> int:
     if text.isdecimal():
         return int(text)
-    digits = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}
     text = text.replace("参", "叁")
     if "A" <= text <= "Z":
         return ord(text) - ord("A") + 1
     if text in _FORMAL or text in _STEMS:
         return (_FORMAL if text in _FORMAL else _STEMS).index(text) + 1
-    tens, ten, ones = text.rpartition("十")
-    if ten:
-        return digits.get(tens, 1) * 10 + digits.get(ones, 0)
-    return digits.get(text, 0) if len(text) == 1 else 0
+    return han.number(text)
 
 
 _FULL_WIDTH = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mailer.model.columns import width
-from mailer.rendering.paste import dates, grammar, leads
+from mailer.rendering.paste import dates, grammar, han, leads
 from mailer.rendering.paste.letters import fold
 from mailer.rendering.paste.line import Line
 from mailer.rendering.paste.report import Report
@@ -92,17 +92,7 @@ _HAN_EDITION = re.compile(r"(?<=第)\s*([一二三四五六七八九十百千零
 
 def with_figures(text: str) -> str:
     """A line of the head with the issue's number in figures: `第一百二十期` as `第120期`."""
-    return _HAN_EDITION.sub(lambda match: str(_value(match[1])), text)
-
-
-def _value(han: str) -> int:
-    total, digit = 0, 0
-    for character in han:
-        if place := {"十": 10, "百": 100, "千": 1000}.get(character, 0):
-            total, digit = total + (digit or 1) * place, 0
-        else:
-            digit = digit * 10 + "〇一二三四五六七八九".find(character.replace("零", "〇"))
-    return total + digit
+    return _HAN_EDITION.sub(lambda match: str(han.number(match[1]) or han.figures(match[1]) or match[1]), text)
 
 
 @dataclass(slots=True)
