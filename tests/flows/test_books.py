@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from support.cast import NOW, later, publish, reader
 from support.databases import meet
 
+from mailer.errors import DeadlockError
 from mailer.flows.dispatch import books as book_keeping
 from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal, Work
 from mailer.flows.dispatch.books import HESITANT_SECONDS, Books
@@ -292,3 +293,19 @@ def test_no_lease_shortens_the_lock_of_a_restored_backup(db: Database, books: Bo
     books.inherit([])
     (lock,) = db.read(leases.open_claims)
     assert lock.leased_until > later(days=365)
+
+
+def test_what_the_database_ended_for_anothers_sake_is_written_again_and_nobody_is_told(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, tries, real = _batch(books, 3), [], ledger.record
+
+    def ended_once(*arguments: Any) -> bool:
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise DeadlockError("deadlock detected")
+        return real(*arguments)
+
+    monkeypatch.setattr(ledger, "record", ended_once)
+    _answered(books, [batch], TAKEN)
+    assert books._db.read(ledger.counts, 1)["accepted"] == 3
