@@ -37,11 +37,14 @@ FILES = (
     "mailer/store/picking.py",
     "mailer/store/running.py",
     "mailer/store/ledger.py",
+    "mailer/store/late.py",
     "mailer/store/holdings.py",
+    "mailer/store/highwater.py",
     "mailer/store/journal.py",
     "mailer/store/budgets.py",
     "mailer/model/delivery.py",
     "mailer/model/pacing.py",
+    "mailer/model/tempo.py",
     "mailer/transport/lane.py",
     "mailer/transport/pipelining.py",
     "mailer/transport/protocol.py",
@@ -52,10 +55,10 @@ SESSION = ("pipelining", "protocol", "replies", "session")  # what a transaction
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "30")  # none takes that
 SQLITE = "not postgresql"
 ROOMS = (
-    *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "throttle", "routing")),
+    *(f"tests/model/test_{name}.py" for name in ("delivery", "pacing", "tempo", "throttle", "routing")),
     *(f"tests/transport/test_{name}.py" for name in ("lane", "pace")),
-    *(f"tests/store/test_{name}.py" for name in ("ledger", "holdings", "budgets", "journal", "restored", "issues")),
-    "tests/store/test_worker_costs.py",
+    *(f"tests/store/test_{name}.py" for name in ("ledger", "at_once", "holdings", "budgets", "journal", "issues")),
+    *(f"tests/store/test_{name}.py" for name in ("highwater", "restored", "worker_costs")),
     *(f"tests/flows/test_{name}.py" for name in ("outcome", "control", "desk", "connection", "books")),
 )
 QUICK = f"{SQLITE} and (promptness or restarts or greylisting_costs or is_away or together and 1)"  # of the pace
