@@ -12,7 +12,7 @@ OURSELVES := $(INSTALL) --no-deps --no-build-isolation -e .
 COMPILE := $(BIN)/python -m compileall -q mailer tests/support
 EXPORT := export --frozen --no-emit-project --no-header --no-annotate -q
 
-BENCHMARKS := compose dispatch web $(if $(MAILER_BOUNCE_CORPUS),bounces)
+BENCHMARKS := compose dispatch killed web $(if $(MAILER_BOUNCE_CORPUS),bounces)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types contracts docs bench bench-peers mutants render-report lock migration clean

@@ -31,6 +31,7 @@ from sending.peers import (
     EMAIL_MESSAGE,
     FETCHED,
     FINISHED,
+    LISTMONK,
     NODEMAILER,
     NODEMAILER_DKIM,
     SMTPPOOL,
@@ -87,7 +88,7 @@ class Stage:
     def __init__(self, folder: Path, options: argparse.Namespace, postgres_url: str) -> None:
         self.folder, self.options, self._url = folder, options, postgres_url
         wanted = list(FETCHED) if options.peers == "all" else options.peers.split(",")
-        self.peers = Peers(options.installed or folder / "peers", wanted)
+        self.peers = Peers(options.installed or folder / "peers", wanted, postgres_url)
         self.ways = dict(MAIN)
         if postgres_url:
             self.ways[POSTGRES] = Way(POSTGRES, PROGRAM, club=POSTGRES)
@@ -145,7 +146,7 @@ class Stage:
         if self.options.fast:
             names = (LIMIT,) * bool(self.options.limit)
             ways = [Way(LIMIT, (self.options.limit,)) for _ in names]
-            ways += pick(every, SOURCE, PRODUCT, NODEMAILER, SMTPPOOL)
+            ways += pick(every, SOURCE, PRODUCT, NODEMAILER, SMTPPOOL, LISTMONK)
             yield Scene(OtherSink(self.options.fast), ways, count)
         yield Scene(OwnSink(tls=self._tls), pick(every, PRODUCT, FINISHED), count)
         yield Scene(OwnSink(refuse=REFUSED), pick(every, PRODUCT, LOCKSTEP), count, once=True)
@@ -190,6 +191,7 @@ def targets(runner: Runner, options: argparse.Namespace) -> Iterator[Target]:
         (SMTP_SINK, PRODUCT, SOURCE, 1.0),
         (SMTP_SINK, LOCKSTEP, SOURCE, 0.7),
         (SMTP_SINK, PRODUCT, SMTPPOOL, 2.5),
+        (SMTP_SINK, POSTGRES, LISTMONK, 2.5),
         (SMTP_SINK, PRODUCT, NODEMAILER, 8),
         (SMTP_SINK, PRODUCT, DJANGO, 10),
         (SMTP_SINK, PRODUCT, EMAIL_MESSAGE, 20),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 BUSY = 300  # seconds that a run of half a minute may take where other tests keep the machine busy
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "dispatch.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 pytestmark = pytest.mark.timeout(BUSY + 30)
 
@@ -19,11 +19,15 @@ pytestmark = pytest.mark.timeout(BUSY + 30)
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Any]:
     """One quick run; it fails by itself when a message is lost, doubled or sent to somebody else."""
-    command = [sys.executable, str(PROGRAM), "--quick", "--rounds", "1", "--messages", "2000", "--json"]
+    found: dict[str, Any] = run("dispatch.py", "--quick", "--rounds", "1", "--messages", "2000")
+    return found
+
+
+def run(program: str, *options: str) -> Any:
+    command = [sys.executable, str(BENCHMARKS / program), *options, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUSY)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 def target(figures: dict[str, Any], start: str) -> float:
@@ -49,3 +53,10 @@ def test_every_message_reads_as_if_rendered_for_its_reader_alone(figures: dict[s
 
 def test_memory_does_not_grow_with_the_readers(figures: dict[str, Any]) -> None:
     assert target(figures, "peak RSS") < 20
+
+
+def test_a_killed_send_loses_and_doubles_nobody_and_names_whom_it_does_not_know_of() -> None:
+    (left,) = run("killed.py", "--readers", "600", "--kills", "1")
+    assert (left["lost"], left["twice"], left["readers"]) == (0, 0, 600)
+    assert left["once"] + left["never"] == 600
+    assert left["never"] <= left["doubtful"] <= 10

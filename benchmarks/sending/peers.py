@@ -6,6 +6,7 @@ Versions are pinned; nothing that comes with a package is run when it is install
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -27,14 +28,17 @@ EMAIL_MESSAGE, FINISHED, STDLIB = (
 )
 NODEMAILER, NODEMAILER_ONE, NODEMAILER_DKIM = "nodemailer pool 10", "nodemailer pool 1", "nodemailer pool 10, DKIM"
 SMTPPOOL, DJANGO = "smtppool v2 + html/template", "Django EmailMultiAlternatives"
-FETCHED = {"nodemailer": "10.6.0", "smtppool": "v2.1.0", "django": "5.2.19"}
+LISTMONK = "listmonk, PostgreSQL"
+# listmonk's is the newest that the Go proxy has
+FETCHED = {"nodemailer": "10.6.0", "smtppool": "v2.1.0", "listmonk": "v1.1.0", "django": "5.2.19"}
 
 
 @dataclass(frozen=True)
 class Way:
     """How to send: a program that is given its task as a file; `share` is how many times fewer messages it sends.
 
-    `club` is the product's club, "" for a peer; `relay` are settings of the relay, `dkim` whether messages are signed.
+    `club` is the product's club, "" for a peer; `relay` are settings of the relay, `dkim` whether messages are signed,
+    `extra` is more for the task.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Way:
     connections: int = CONNECTIONS
     relay: dict[str, Any] = field(default_factory=dict)
     dkim: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def python_way(name: str) -> Way:
@@ -54,11 +59,13 @@ def python_way(name: str) -> Way:
 class Peers:
     """The ways that can be had: `ways` by name, and in `absent` why there is no other.
 
-    `wanted` are keys of FETCHED to be fetched into `folder` where they are not there already.
+    `wanted` are keys of FETCHED to be fetched into `folder` where they are not there already; `postgres_url` is for
+    those that need a database.
     """
 
-    def __init__(self, folder: Path, wanted: Sequence[str]) -> None:
+    def __init__(self, folder: Path, wanted: Sequence[str], postgres_url: str = "") -> None:
         self._folder = folder
+        self._url = postgres_url
         self.ways: dict[str, Way] = {}
         self.absent: dict[str, str] = {}
         if shutil.which("smtp-source"):
@@ -71,6 +78,7 @@ class Peers:
             "django": self._django,
             "nodemailer": self._nodemailer,
             "smtppool": self._smtppool,
+            "listmonk": self._listmonk,
         }
         for name, look in find.items():
             try:
@@ -114,7 +122,7 @@ class Peers:
     def _smtppool(self, fetch: bool) -> str:
         program, build = self._folder / "go" / "smtppool", self._folder / "go"
         if not program.exists():
-            go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+            go = _go()
             if not go:
                 return "go is not on the PATH"
             if not fetch:
@@ -126,6 +134,37 @@ class Peers:
             _run([go, "build", "-o", str(program), "."], build)
         self.ways[SMTPPOOL] = Way(SMTPPOOL, (str(program),), SLOW // 4)
         return ""
+
+    def _listmonk(self, fetch: bool) -> str:
+        """Built in a copy of its sources, which it reads its pages and statements from; its front end is not needed."""
+        build, module = self._folder / "listmonk", f"github.com/knadh/listmonk@{FETCHED['listmonk']}"
+        program = build / "listmonk"
+        if not self._url:
+            return "there is no PostgreSQL"
+        if not program.exists():
+            go = _go()
+            if not go:
+                return "go is not on the PATH"
+            if not fetch:
+                return "not built (--peers listmonk)"
+            self._folder.mkdir(parents=True, exist_ok=True)
+            told = subprocess.run(
+                [go, "mod", "download", "-json", module], stdout=subprocess.PIPE, check=True, timeout=180
+            )
+            shutil.copytree(json.loads(told.stdout)["Dir"], build, copy_function=shutil.copyfile)
+            for folder, _, _ in os.walk(build):
+                Path(folder).chmod(0o755)
+            (build / "frontend" / "dist" / "frontend").mkdir(parents=True)
+            (build / "frontend" / "dist" / "favicon.png").touch()
+            (build / "frontend" / "dist" / "frontend" / "index.html").touch()
+            _run([go, "build", "-mod=mod", "-o", str(program), "./cmd"], build)
+        extra = {"program": str(program), "database_url": self._url, "version": FETCHED["listmonk"]}
+        self.ways[LISTMONK] = Way(LISTMONK, (sys.executable, str(HERE / "listmonk.py")), SLOW // 16, extra=extra)
+        return ""
+
+
+def _go() -> str | None:
+    return shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
 
 
 def _run(command: list[str], folder: Path | None = None) -> None:

@@ -20,7 +20,8 @@ from mailer.rendering.edition import SAMPLE
 from mailer.rendering.message import Personal, Program
 from mailer.wiring import Club
 from sending.club import write_issue
-from sending.peers import FINISHED, SMTPPOOL, Way
+from sending.listmonk import CAMPAIGN, uuid_of
+from sending.peers import FINISHED, LISTMONK, SMTPPOOL, Way
 from sending.runs import Runner
 from sending.sink import refuses
 from sending.sinks import Server, kept
@@ -109,6 +110,8 @@ def _of_product(club: Club, number: int) -> list[Letter]:
 def _of_peer(runner: Runner, way: Way) -> list[Letter]:
     task: Task = {"text": runner.marked[0], "html": runner.marked[1], "names": NAMES}
     letters = [letter(task, number) for number in range(1, COUNT + 1)]
+    if way.name == LISTMONK:
+        return [_of_listmonk(one, number) for number, one in enumerate(letters, 1)]
     if way.name != FINISHED:
         return letters
     same = letter(task, 0)
@@ -116,6 +119,15 @@ def _of_peer(runner: Runner, way: Way) -> list[Letter]:
         same._replace(recipient=one.recipient, return_path=f"b+{number}@example.org", name=name_of(0, NAMES))
         for number, one in enumerate(letters, 1)
     ]
+
+
+def _of_listmonk(one: Letter, number: int) -> Letter:
+    """What listmonk can say of it: one return path for all, no name in To, its own link to leave."""
+    token, reader = f"{number:026d}", uuid_of(number)
+    headers = {"List-Unsubscribe": f"<http://127.0.0.1:8080/subscription/{CAMPAIGN}/{reader}>"}
+    headers["List-Unsubscribe-Post"] = one.headers["List-Unsubscribe-Post"]
+    text, page = one.text.replace(token, reader), one.html.replace(token, reader)
+    return Letter(parseaddr(SENDER)[1], one.recipient, "", headers, text, page)
 
 
 def _unbroken(page: str) -> str:
@@ -175,6 +187,6 @@ def _alike(written: str, way: Way) -> str:
     plain = written.replace("\r\n", "\n")
     if way.club:
         return plain
-    if way.name == SMTPPOOL:
+    if way.name in {SMTPPOOL, LISTMONK}:
         plain = html.unescape(_COMMENT.sub("", plain))
     return plain.rstrip("\n")

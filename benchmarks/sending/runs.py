@@ -47,11 +47,10 @@ class Runner:
     def send(self, way: Way, sink: Server, count: int) -> None:
         """One round of a way, in a process of its own. Raises SystemExit when mail was lost, doubled or swapped."""
         sink.report()
-        started = time.perf_counter()
         special = {SOURCE: self._source, LIMIT: self._limit}.get(way.name)
         row = special(way, sink.port, count) if special else self.child(way, sink, count)
         counts = sink.report()
-        row["sink_share"] = counts.cpu / (time.perf_counter() - started)
+        row["sink_share"] = counts.cpu / row["wall_s"]
         if not special:
             verify(way.name, sink, counts, count)
         if sink.rtt and counts.messages != UNCOUNTED:
@@ -64,6 +63,7 @@ class Runner:
         task: dict[str, Any] = {"port": sink.port, "count": count, "connections": way.connections, "names": list(names)}
         task |= {"text": self.marked[0], "html": self.marked[1], "marked": MARKED, "token": TOKEN}
         task |= {"sender": SENDER, "subject": SUBJECT, "dkim": asdict(self.signing) if way.dkim else None}
+        task |= way.extra
         task["ca_file"] = str(sink.certificates or "")
         if way.club:
             club = self.club(way, sink, count)
