@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlalchemy import make_url
-from support import network, postgres
+from support import edges, network, postgres
 from support.databases import Reused, Temporary
 
 from mailer.store import migrate
@@ -78,6 +78,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("sqlite") / "template.db"
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
+    edges.guard(database)
     database.close()
     return file
 
@@ -97,6 +98,7 @@ def _postgres_template(postgres_url: str) -> Iterator[str]:
     with Temporary(postgres_url) as url:
         database = Database(url)
         migrate.upgrade(database)
+        edges.guard(database)
         database.close()
         yield str(make_url(url).database)
 

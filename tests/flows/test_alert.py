@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
+from support import edges
 
 from mailer.flows.alert import Alerts
 from mailer.model.signup import mark
@@ -129,7 +130,7 @@ def test_a_send_that_is_repaired_and_ends_again_is_told_again(desk: Desk) -> Non
     desk.now += timedelta(minutes=5)
     with desk.db.transaction() as conn:
         issue_store.retry(conn, issue_id, "failed", desk.now)
-        conn.execute(update(deliveries).where(deliveries.c.state == "pending").values(state="accepted"))
+        edges.set_up(conn, deliveries.c.state == "pending", state="accepted")
     desk.finish()
     desk.alerts.look()
     assert desk.kinds() == ["send-finished", "send-finished"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, insert, select
+from support import edges
 
 from mailer.flows.bounce import Breakers, record_refusals
 from mailer.mail.reply import Reply
@@ -140,11 +141,8 @@ def test_a_domain_whose_readers_are_unknown_now_and_then_keeps_its_breaker_close
 
 
 def test_evidence_turns_uncertain_into_accepted_and_nothing_else(db: Database, dave: Sent) -> None:
-    def stand(conn: Connection, state: State) -> None:
-        conn.execute(deliveries.update().values(state=state))
-
-    db.run(stand, State.UNCERTAIN)
+    db.run(edges.set_up, state=State.UNCERTAIN)
     assert db.run(heal, dave.id, "a bounce", NOW)
     assert not db.run(heal, dave.id, "a bounce", NOW)
-    db.run(stand, State.FAILED)
+    db.run(edges.set_up, state=State.FAILED)
     assert not db.run(heal, dave.id, "a bounce", NOW)

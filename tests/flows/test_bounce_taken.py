@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
+from support import edges
 
 from mailer.errors import DeadlockError
 from mailer.flows import relay_log as flow
@@ -310,7 +311,7 @@ def test_a_copy_that_the_relay_sent_to_somebody_else_says_nothing_of_the_reader(
 
 def test_a_line_of_the_relays_log_proves_an_uncertain_delivery(db: Database, dave: int) -> None:
     with db.transaction() as conn:
-        conn.execute(update(deliveries).values(state="uncertain"))
+        edges.set_up(conn, state="uncertain")
     assert log(db, dave, "sent", "2.0.0", "250 2.0.0 OK") == "{'sent': 1} 1 1"
     assert not stopped(db)
 

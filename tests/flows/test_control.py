@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, Text, cast, select, update
+from support import edges
 from support.cast import NOW, claim, later, new_edition, publish, reader
 from support.databases import meet
 
@@ -80,7 +81,7 @@ def test_what_was_uncertain_while_its_issue_was_paused_is_sent_again_by_its_poli
         assert db.read(ledger.counts, issue_id)[after] == 1
         if time == 0:  # once, and never more
             with db.transaction() as conn:
-                conn.execute(update(deliveries).where(deliveries.c.state == "pending").values(state="uncertain"))
+                edges.set_up(conn, deliveries.c.state == "pending", state="uncertain")
             after = "uncertain"
 
 
@@ -194,7 +195,9 @@ def test_a_report_is_of_one_moment(db: Database, monkeypatch: pytest.MonkeyPatch
     span = report.reports.span
 
     def meanwhile(conn: Connection, issue_id: int) -> object:
-        db.run(lambda other: other.execute(update(deliveries).values(state="accepted")))
+        with db.transaction() as other:
+            for state in ("pending", "attempting", "accepted"):
+                other.execute(update(deliveries).where(deliveries.c.state != "accepted").values(state=state))
         return span(conn, issue_id)
 
     monkeypatch.setattr(report.reports, "span", meanwhile)

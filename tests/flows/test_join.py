@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
+from support import edges
 from support.databases import waits_for_a_lock
 
 from mailer.flows.apply import Apply, Form
@@ -246,7 +247,7 @@ def test_an_unsubscribe_proves_that_an_uncertain_copy_arrived(db: Database, join
     join.subscribe(parse("bob@example.com"), "", "", VISIT)
     letter = outbox(db)[0].id
     with db.transaction() as conn:
-        conn.execute(update(deliveries).where(deliveries.c.id == letter).values(state="uncertain"))
+        edges.set_up(conn, deliveries.c.id == letter, state="uncertain")
     Leave(db, clock).leave(letter, "one-click")
     with db.reading() as conn:
         row = conn.execute(select(deliveries.c.state, deliveries.c.cause).where(deliveries.c.id == letter)).one()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from support import cast
+from support import cast, edges
 
 from mailer.flows.bounce import Watch, record_refusals
 from mailer.mail.reply import Reply
@@ -48,14 +48,14 @@ class Send:
                 domain = "example.com" if number < 10 else "example.org"
                 cast.reader(conn, f"reader{number}@{domain}")
             self.issue_id = cast.publish(conn)
-            conn.execute(update(deliveries).values(state=State.ACCEPTED))
+            edges.set_up(conn, state=State.ACCEPTED)
 
     def refuse(self, numbers: Iterable[int], reply: Reply = UNKNOWN, seconds: float = 0) -> None:
         with self.db.transaction() as conn:
             rows = conn.execute(select(deliveries).order_by(deliveries.c.id)).all()
             chosen = [rows[number] for number in numbers]
             ids = [row.id for row in chosen]
-            conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state=State.FAILED))
+            edges.set_up(conn, deliveries.c.id.in_(ids), state=State.FAILED)
             refusals = [Refusal(row, reply) for row in chosen]
             now = cast.later(seconds=seconds)
             record_refusals(conn, refusals, now, watch=self.watch)
@@ -85,7 +85,7 @@ def test_a_refusal_that_a_later_try_made_good_does_not_count(db: Database) -> No
     send = Send(db, count=200)
     send.refuse(range(10, 19), UNKNOWN)
     with db.transaction() as conn:
-        conn.execute(update(deliveries).values(state=State.ACCEPTED))
+        edges.set_up(conn, state=State.ACCEPTED)
     send.refuse(range(30, 33), seconds=6)
     assert send.state() == ("sending", "")
 

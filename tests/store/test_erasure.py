@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, insert, select
+from support import edges
 from support.cast import NOW, claim, later, reader
 
 from mailer.flows.bounce import record_refusals
@@ -135,7 +136,7 @@ def test_what_is_said_of_a_reader_erased_while_his_letter_is_sent_is_not_kept(db
 def test_a_letter_to_an_erased_applicant_is_set_aside_and_emptied(db: Database, state: State) -> None:
     application_id, delivery_id = _applicant(db)
     with db.transaction() as conn:
-        conn.execute(update(deliveries).values(state=state))
+        edges.set_up(conn, state=state)
     _add(db, reviews, application_id=application_id, at=NOW, reviewer="rev", action="ask", note="dave said so")
     _attempt(db, delivery_id)
     _bounce(db, delivery_id, None)

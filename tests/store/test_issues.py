@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, func, select, update
+from support import edges
 from support.cast import NOW, later, new_edition, new_issue, publish, publish_to, reader
 
 from mailer.errors import NotFound, PublishError
@@ -135,7 +136,7 @@ def test_an_issue_that_a_relay_may_have_seen_is_not_published_anew(db: Database,
         issue_id = publish(conn)
         issues.set_state(conn, issue_id, ("sending",), "cancelled", "", "op", NOW)
         issues.cancel_waiting(conn, issue_id, NOW)
-        conn.execute(deliveries.update().where(deliveries.c.address == "bob@example.com").values(had))
+        edges.set_up(conn, deliveries.c.address == "bob@example.com", **had)
     with pytest.raises(PublishError, match="published before"):
         db.run(issues.add, new_issue(), NOW)
 
@@ -159,9 +160,7 @@ def test_a_correction_reaches_only_readers_not_yet_attempted(db: Database) -> No
         for name in ("alice", "bob"):
             reader(conn, f"{name}@example.com")
         issue_id = publish(conn)
-        conn.execute(
-            deliveries.update().where(deliveries.c.address == "alice@example.com").values(state=State.ACCEPTED, tries=1)
-        )
+        edges.set_up(conn, deliveries.c.address == "alice@example.com", state=State.ACCEPTED, tries=1)
         corrected = issues.add_edition(conn, issue_id, new_edition(program=b"corrected"), NOW)
         assert issues.correct(conn, issue_id, {"en": corrected}, NOW) == 1
         got = conn.execute(select(deliveries.c.address).where(deliveries.c.edition_id == corrected)).scalars().all()

@@ -124,19 +124,35 @@ def test_a_worker_that_comes_back_gives_back_what_it_had_not_begun(db: Database,
 @pytest.mark.parametrize("issue", ["sending", "finished"])
 def test_a_no_seen_after_all_is_no_answer_that_nobody_saw(db: Database, state: State, issue: str) -> None:
     """A worker stood still before the relay had the message, and others called that uncertain."""
-    issue_id = _publish(db, 2)
-    claim_id, rows = _claim(db, issue_id)
+    issue_id = _publish(db, 3)
+    claim_id, rows = _claim(db, issue_id, 2)
     db.run(ledger.take_over, claim_id, None, "lost", NOW)
     with db.transaction() as conn:
         conn.execute(update(issues_table).values(state=issue))
     late = _outcome(rows[0], state, due_at=later(minutes=5), code=450, text="later", phase=Phase.RCPT)
     for _ in range(2):
         _record(db, claim_id, [late])
-        assert _states(db) == [state, "uncertain"]
+        assert _states(db) == [state, "uncertain", "pending"]
     assert [one.delivery_id for one in db.read(reports.uncertain, issue_id)] == [rows[1].id]
     assert db.read(issues.find, "214").state == ("sending" if state is not State.FAILED else issue)
     _record(db, claim_id, [_outcome(rows[1], State.UNCERTAIN, text="no answer")])
-    assert _states(db) == [state, "uncertain"]
+    assert _states(db) == [state, "uncertain", "pending"]
+
+
+def test_who_was_tried_before_keeps_his_text_when_a_worker_comes_back_and_gives_him_back(db: Database) -> None:
+    """Others called it uncertain, which counts as a try; the one before that was a real one."""
+    issue_id = _publish(db, 1)
+    claim_id, rows = _claim(db, issue_id)
+    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=NOW, code=450)])
+    claim_id, rows = _claim(db, issue_id)
+    db.run(ledger.take_over, claim_id, None, "lost", NOW)
+    with db.transaction() as conn:
+        edition = issues.add_edition(conn, issue_id, new_edition(), NOW)
+        assert issues.correct(conn, issue_id, {"en": edition}, NOW) == 0
+    db.run(ledger.release, claim_id, [rows[0].id], NOW)
+    with db.reading() as conn:
+        facts = conn.execute(select(deliveries.c.state, deliveries.c.tries, deliveries.c.edition_id)).one()
+    assert tuple(facts) == ("pending", 1, rows[0].edition_id)
 
 
 def test_what_others_called_uncertain_and_the_worker_does_too_is_named_once(db: Database) -> None:
