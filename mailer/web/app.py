@@ -34,6 +34,7 @@ ANSWER_AFTER = timedelta(milliseconds=120)
 
 TIDY_SECONDS = 3600.0
 WATCH_SECONDS = 60.0
+CLERK_SECONDS = 60.0  # at most, that letters are sent from here before the watch goes on
 
 log = logging.getLogger(__name__)
 
@@ -132,12 +133,22 @@ async def _watch(made: Parts, club: Club) -> None:
                 await made.read(club.ping)
             if await made.read(club.alerts.unheard):
                 log.warning("nobody sends: the letters that wait are sent from here, the issues are not")
-                sent = await club.dispatcher(letters_only=True).run()
-                if sent.error:
-                    log.warning("the letters could not be sent, either: %s", sent.error)
+                await _send_letters(club)
         except (MailerError, SQLAlchemyError) as error:
             log.warning("could not look for alerts, will try again in a minute: %s", type(error).__name__)
         await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _send_letters(club: Club) -> None:
+    """Send the letters that wait, for a while: where the relay's limits are used up, the watch goes on meanwhile."""
+    clerk = club.dispatcher(letters_only=True)
+    enough = asyncio.get_running_loop().call_later(CLERK_SECONDS, clerk.stop)
+    try:
+        sent = await clerk.run()
+    finally:
+        enough.cancel()
+    if sent.error:
+        log.warning("the letters could not be sent, either: %s", sent.error)
 
 
 async def home(request: Request) -> Response:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from support.relay import Relay, stall
 
-from mailer.store import leases, running
+from mailer.model.pacing import Window
+from mailer.store import budgets, leases, running
 from mailer.store.leases import CLERK, Worker
 from mailer.web import app
 
@@ -61,6 +62,30 @@ async def test_that_nobody_sends_is_told_over_the_relay_by_the_pages_themselves(
             leaving.let_go()
         assert relay.accepted == {"ops@example.org": 1}
     assert town.delivery_state(waits) == "pending"
+
+
+async def test_the_watch_goes_on_while_the_limits_keep_the_letter_that_nobody_sends(
+    town_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(app, "CLERK_SECONDS", 0.5)
+    town = town_with(alerts={"to": ("ops@example.org",)}, relay={"url": "smtp://127.0.0.1:9", "per_day": 1})
+    with town.db.transaction() as conn:
+        budgets.allowance(conn, "relay", (Window(1, 86400.0),), town.clock())
+        budgets.settle(conn, {budgets.RELAY + "relay": 1}, (), town.clock())
+    town.deliver(town.add_reader(), town.add_issue(), "pending")
+    town.clock.forward(minutes=16)
+    asked, loop, again = [], asyncio.get_running_loop(), asyncio.Event()
+
+    def unheard() -> bool:
+        asked.append(town.club.alerts.look())
+        if len(asked) > 1:
+            loop.call_soon_threadsafe(again.set)
+        return True
+
+    monkeypatch.setattr(town.club.alerts.__class__, "unheard", lambda self: unheard())
+    async with town.app.router.lifespan_context(town.app):
+        await asyncio.wait_for(again.wait(), 30)
 
 
 def test_the_pages_do_not_send_for_a_worker_that_is_there(town_with: Any) -> None:
