@@ -64,14 +64,23 @@ def backup(ctx: click.Context, file: Path) -> None:
 def copy(ctx: click.Context, url: str) -> None:
     """Copy everything into the empty database at URL, such as postgresql://mailer@localhost/mailer.
 
-    Stop every worker and 'mailer serve' first. All rows are counted on both sides; afterwards put URL into
-    mailer.toml. A password belongs into the file that PGPASSFILE names, not into URL.
+    Stop every worker and 'mailer serve' first: while a worker is there it is refused. All rows are counted on both
+    sides; afterwards put URL into mailer.toml. A password belongs into the file that PGPASSFILE names, not into URL.
     """
+    import socket
+
     from mailer.cli.output import rows, talk
+    from mailer.errors import UsageError
+    from mailer.flows import report
     from mailer.store import copying
     from mailer.store.engine import Database
+    from mailer.store.journal import boot_id
 
-    club, target = open_club(ctx), Database(url)
+    club = open_club(ctx)
+    if workers := report.at_work(club.db, socket.gethostname(), boot_id(), club.now()):
+        what = "stop every worker first, or what they send is missing in the copy: %(workers)s"
+        raise UsageError(Sentence(what, workers=", ".join(workers)))
+    target = Database(url)
     copied = copying.copy(club.db, target)
     target.close()
     what = "copied %(rows)s in %(tables)s tables; every count agrees"
