@@ -119,7 +119,7 @@ def times(club: Club, at_text: str | None, deadline: str | None, now: datetime) 
         raise UsageError(Sentence("--at %(time)s is past", time=at_text))
     if deadline is not None:
         stop_at = _moment(club, deadline, send_at)
-        if stop_at <= send_at:
+        if stop_at.astimezone(UTC) <= send_at.astimezone(UTC):  # by one clock, also where it is set back between them
             raise UsageError(Sentence("--deadline %(time)s is before the send starts", time=deadline))
         return send_at, stop_at
     if at_text is None:

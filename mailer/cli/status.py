@@ -10,7 +10,7 @@ from mailer.cli import open_club
 from mailer.sentence import Sentence, how_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -29,9 +29,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from mailer.cli.output import at, clock_behind, print_json, readers, slowdown, span, table, talk
+    from mailer.cli.output import at, clock_behind, print_json, readers, slowdown, span, talk
     from mailer.flows import control, report
-    from mailer.model.delivery import State
     from mailer.store.highwater import HighWater
     from mailer.store.journal import boot_id
     from mailer.store.leases import CLERK, LOCK
@@ -43,7 +42,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     used_up = {account.name: until for account in accounts if (until := account.used_up_until(now.timestamp()))}
     locked = control.is_behind(club.db, HighWater(club.journal_folder).claim)
     workers = [worker for worker in workers if worker.name != LOCK]
-    slowed = report.slowed(club.db, now)
+    slowed, letters = report.slowed(club.db, now), report.letters_waiting(club.db)
     host = socket.gethostname()
     lost = report.lost(club.db, host, boot_id())
     there = {one.name: one for one in report.present(club.db, host, now)}
@@ -73,6 +72,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
                     *(asdict(worker) | {"lost": worker.name in lost} for worker in workers),
                     *(asdict(one) | {"leased_until": None, "holds": 0, "lost": False} for one in waiting),
                 ],
+                "letters_waiting": letters,
                 "locked": locked,
                 "slowed": [asdict(each) for each in slowed],
                 "used_up": {name: datetime.fromtimestamp(until, UTC) for name, until in used_up.items()},
@@ -81,34 +81,10 @@ def status(ctx: click.Context, as_json: bool) -> None:
         return
     if not issues:
         talk(Sentence("nothing has been published yet; 'mailer publish ISSUE' does"))
-        return
-    table(
-        (
-            Sentence("issue"),
-            Sentence("state"),
-            Sentence("readers"),
-            Sentence("accepted"),
-            Sentence("waiting"),
-            Sentence("deferred"),
-            Sentence("failed"),
-            Sentence("uncertain"),
-            Sentence("rate"),
-        ),
-        (
-            (
-                entry.issue.slug,
-                Sentence(entry.issue.state),
-                f"{entry.issue.frozen:,}",
-                f"{entry.counts[State.ACCEPTED]:,}",
-                f"{entry.counts[State.PENDING] + entry.counts[State.ATTEMPTING]:,}",
-                f"{entry.counts[State.DEFERRED]:,}",
-                f"{entry.counts[State.FAILED]:,}",
-                f"{entry.counts[State.UNCERTAIN]:,}",
-                f"{entry.per_second:.1f}/s" if entry.per_second else "",
-            )
-            for entry in issues
-        ),
-    )
+    else:
+        _table(issues)
+    if letters:
+        talk(how_many(letters, "1 letter waits to be sent", "%(count)s letters wait to be sent"))
     for entry in issues:
         for line in _of_issue(entry, number, zone, now):
             talk(line)
@@ -149,6 +125,39 @@ def status(ctx: click.Context, as_json: bool) -> None:
     elif due and not number:
         later = Sentence("nobody is working; a 'mailer dispatch --forever' must be running then")
         talk(later if due > now else Sentence("nobody is working; run 'mailer dispatch'"))
+
+
+def _table(issues: Iterable[Progress]) -> None:
+    from mailer.cli.output import table
+    from mailer.model.delivery import State
+
+    table(
+        (
+            Sentence("issue"),
+            Sentence("state"),
+            Sentence("readers"),
+            Sentence("accepted"),
+            Sentence("waiting"),
+            Sentence("deferred"),
+            Sentence("failed"),
+            Sentence("uncertain"),
+            Sentence("rate"),
+        ),
+        (
+            (
+                entry.issue.slug,
+                Sentence(entry.issue.state),
+                f"{entry.issue.frozen:,}",
+                f"{entry.counts[State.ACCEPTED]:,}",
+                f"{entry.counts[State.PENDING] + entry.counts[State.ATTEMPTING]:,}",
+                f"{entry.counts[State.DEFERRED]:,}",
+                f"{entry.counts[State.FAILED]:,}",
+                f"{entry.counts[State.UNCERTAIN]:,}",
+                f"{entry.per_second:.1f}/s" if entry.per_second else "",
+            )
+            for entry in issues
+        ),
+    )
 
 
 def _of_issue(entry: Progress, workers: int, zone: ZoneInfo, now: datetime) -> Iterator[Sentence]:

@@ -197,6 +197,20 @@ def lost(db: Database, host: str, boot: str) -> set[str]:
     return found
 
 
+def at_work(db: Database, host: str, boot: str, now: datetime) -> list[str]:
+    """The workers that send, or may at any moment, by name."""
+    gone, there = lost(db, host, boot), present(db, host, now)
+    with db.reading() as conn:
+        holders = reports.workers_now(conn)
+    able = {one.name for one in holders if one.name not in gone and one.leased_until > now}
+    return sorted((able | {one.name for one in there}) - {leases.LOCK})
+
+
+def letters_waiting(db: Database) -> int:
+    """How many letters wait to be sent."""
+    return db.read(reports.letters_waiting)
+
+
 def present(db: Database, host: str, now: datetime) -> list[Present]:
     """The workers that are there, whether or not they hold claims; on this host only processes that still run."""
     return [one for one in db.read(roll.present, now) if one.host != host or _runs(one.pid)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, not_, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailer.model.delivery import State
@@ -48,6 +48,11 @@ def unless_proved(cause: str | ColumnElement[str]) -> dict[str, Any]:
     """What becomes of deliveries under way whose answer nobody will see: uncertain, but for those proved meanwhile."""
     state = case((_proved(), State.ACCEPTED.value), else_=State.UNCERTAIN.value)
     return {"state": state, "cause": case((_proved(), deliveries.c.cause), else_=cause)}
+
+
+def answered() -> ColumnElement[bool]:
+    """Whether a relay's yes was read of what is accepted; of what was proved the moment is that of the proof."""
+    return not_(_proved())
 
 
 def _proved() -> ColumnElement[bool]:

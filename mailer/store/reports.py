@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, Row, func, or_, select
 from mailer.model.bounce import BOUNCED, Kind
 from mailer.model.delivery import State
 from mailer.store.bulk import WAITS
+from mailer.store.healing import answered
 from mailer.store.holdings import under_way
 from mailer.store.schema import (
     attempts,
@@ -157,10 +158,10 @@ def bounces_by_day(conn: Connection, issue_id: int) -> list[tuple[datetime, str]
 
 
 def span(conn: Connection, issue_id: int) -> tuple[datetime | None, datetime | None]:
-    """When the first and the last delivery of an issue were accepted."""
+    """When a relay accepted the first and the last delivery of an issue, as far as its answers were read."""
     row = conn.execute(
         select(func.min(deliveries.c.changed_at), func.max(deliveries.c.changed_at)).where(
-            deliveries.c.issue_id == issue_id, deliveries.c.state == State.ACCEPTED
+            deliveries.c.issue_id == issue_id, deliveries.c.state == State.ACCEPTED, answered()
         )
     ).one()
     return row[0], row[1]
@@ -254,10 +255,15 @@ def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> tuple[i
     d = deliveries.c
     number, first = conn.execute(
         select(func.count(), func.min(d.changed_at)).where(
-            d.issue_id == issue_id, d.state == State.ACCEPTED, d.changed_at >= moment
+            d.issue_id == issue_id, d.state == State.ACCEPTED, d.changed_at >= moment, answered()
         )
     ).one()
     return number, first
+
+
+def letters_waiting(conn: Connection) -> int:
+    """How many letters wait to be sent."""
+    return conn.execute(select(func.count()).where(deliveries.c.issue_id.is_(None), WAITS)).scalar_one()
 
 
 def left_out(conn: Connection, issue_id: int, now: datetime) -> int:

@@ -259,6 +259,14 @@ def test_a_deadline_before_the_relay_can_be_through_is_said(club: Path, monkeypa
     assert "would not get it by then" not in _told(club, *times, "2999-01-01 10:00")
 
 
+def test_a_deadline_before_the_start_is_refused_in_the_hour_that_comes_twice(
+    club: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_NEWSLETTER__TIMEZONE", "Europe/Berlin")
+    told = _told(club, "--at", "2040-10-28 02:30+01:00", "--deadline", "2040-10-28 02:45+02:00")
+    assert "--deadline 2040-10-28 02:45+02:00 is before the send starts" in told
+
+
 def test_an_hour_that_the_clocks_skip_is_shown_as_the_hour_it_is(club: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILER_NEWSLETTER__TIMEZONE", "Europe/Berlin")
     assert "start at 2040-03-25 03:30 Europe/Berlin" in _told(club, "--at", "2040-03-25 02:30")

@@ -17,8 +17,9 @@ from mailer.flows import subscribers as people
 from mailer.flows.leave import Leave
 from mailer.model.delivery import Phase, State
 from mailer.model.pacing import Account, Window
-from mailer.store import leases, ledger, running, suppressions
+from mailer.store import leases, ledger, reports, running, suppressions
 from mailer.store.engine import Database
+from mailer.store.healing import heal
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.outbox import post_letter
@@ -124,6 +125,17 @@ def test_the_rate_is_that_of_the_last_minute_or_since_the_send_goes_on(db: Datab
     assert rates == [report.ENOUGH, report.ENOUGH / 5, report.ENOUGH / 59, 0]
     (entry,), _ = report.progress(db, later(seconds=5))
     assert entry.finish_at == later(seconds=5 + 10)
+
+
+def test_what_was_proved_days_later_was_not_accepted_then_and_makes_no_pace(db: Database) -> None:
+    issue_id = _sent(db, State.ACCEPTED, State.UNCERTAIN, State.PENDING)
+    with db.transaction() as conn:
+        (proved,) = conn.execute(select(deliveries.c.id).where(deliveries.c.state == State.UNCERTAIN)).scalars()
+        assert heal(conn, proved, "a click", later(days=2))
+    found = report.report(db, "214", ZoneInfo("UTC"))
+    assert (found.audit.counts["accepted"], found.first_accepted, found.last_accepted) == (2, NOW, NOW)
+    with db.reading() as conn:
+        assert reports.accepted_since(conn, issue_id, later(days=1)) == (0, None)
 
 
 def test_nobody_is_said_to_be_through_before_the_limits_of_the_relays_allow_it(db: Database) -> None:
