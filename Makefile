@@ -48,8 +48,9 @@ docs: .stamp/dev  ## write docs/settings.md and docs/cli.md anew from the progra
 bench: .stamp/dev  ## run the benchmarks, one after the other (three minutes)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-bench-peers: .stamp/dev  ## measure sending beside nodemailer, Django and a Go pool too, fetched into a folder that is thrown away
+bench-peers: .stamp/dev  ## measure sending, and what a kill leaves, beside nodemailer, Django, listmonk and its Go pool too, fetched into a folder that is thrown away
 	$(BIN)/python benchmarks/dispatch.py --peers all --rounds 3
+	$(BIN)/python benchmarks/killed.py --peers listmonk
 
 mutants: .stamp/dev  ## change the delivery path's lines one by one and see whether the tests notice (ARGS="--sample 150")
 	$(BIN)/python tools/mutate.py $(or $(ARGS),--sample 150)
