@@ -12,13 +12,14 @@ from mailer.cli import open_club
 from mailer.sentence import Sentence, how_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
 
     from mailer.cli.drafts import Draft
     from mailer.flows.publish import Published
+    from mailer.model.pacing import Account
     from mailer.store.audiences import Audience
     from mailer.wiring import Club
 
@@ -99,7 +100,8 @@ def _dry_run(
     send_at, stop_at = times
     accounts = club.accounts()
     limited = all(account.windows for account in accounts)
-    seconds = seconds_for(audience.readers, accounts, send_at.timestamp()) if limited else None
+    number = audience.readers + _ahead(club, accounts, times, 0, now)
+    seconds = seconds_for(number, accounts, send_at.timestamp()) if limited else None
     end = send_at + timedelta(seconds=seconds) if seconds is not None else None
     if as_json:
         print_json(
@@ -135,7 +137,7 @@ def _dry_run(
     else:
         what = "it would be finished at %(time)s, after %(span)s at the relay's pace"
         show(Sentence(what, time=at(end, zone, now), span=span(seconds)))
-    for line in _until(club, times, audience.readers, now):
+    for line in _until(club, times, audience.readers, 0, now):
         show(line)
 
 
@@ -148,7 +150,7 @@ def _left_out(audience: Audience, untranslated: Mapping[str, int]) -> Iterator[S
         yield Sentence("%(count)s left out: %(reason)s", count=f"{count:,}", reason=Sentence(reason))
 
 
-def _until(club: Club, times: Times, number: int, now: datetime) -> Iterator[Sentence]:
+def _until(club: Club, times: Times, number: int, issue_id: int, now: datetime) -> Iterator[Sentence]:
     """Until when it may leave, and how many cannot get it by then at the relay's pace."""
     from mailer.cli.output import at, readers
 
@@ -156,10 +158,21 @@ def _until(club: Club, times: Times, number: int, now: datetime) -> Iterator[Sen
     if stop is None:
         return
     yield Sentence("nothing of it leaves after %(time)s", time=at(stop, club.settings.newsletter.zone, now))
-    room = sum(account.room(start.timestamp(), (stop - start).total_seconds()) for account in club.accounts())
-    if (late := number - room) > 0:
+    accounts = club.accounts()
+    room = sum(account.room(start.timestamp(), (stop - start).total_seconds()) for account in accounts)
+    if (late := min(number, number + _ahead(club, accounts, times, issue_id, now) - room)) > 0:
         what = "at the relay's pace %(readers)s would not get it by then; give a later --deadline"
         yield Sentence(what, readers=readers(int(late)))
+
+
+def _ahead(club: Club, accounts: Sequence[Account], times: Times, issue_id: int, now: datetime) -> int:
+    """How many readers of other issues still go before this one when it starts, at the relays' pace."""
+    from mailer.store import running
+
+    start, stop = times
+    by_then = sum(account.room(now.timestamp(), max(0.0, (start - now).total_seconds())) for account in accounts)
+    waiting = club.db.read(running.ahead, issue_id, start, stop)
+    return int(max(0.0, waiting - (by_then if start > now else 0.0)))
 
 
 def _ask(club: Club, draft: Draft, segment: ColumnElement[bool] | None, now: datetime) -> None:
@@ -186,7 +199,7 @@ def _send(club: Club, published: Published, times: Times, queue_only: bool, as_j
     number = published.audience.readers
     talk(Sentence("%(slug)s is frozen for %(readers)s", slug=published.slug, readers=readers(number)))
     code, (send_at, _) = 0, times
-    for line in _until(club, times, number, club.clock()):
+    for line in _until(club, times, number, published.issue_id, club.clock()):
         talk(line)
     if send_at > club.clock():
         when = at(send_at, club.settings.newsletter.zone, club.clock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, not_, or_, select, true, update
@@ -27,9 +28,21 @@ OVERDUE = "the issue's deadline has passed"  # the cause of whom it cut off
 
 
 def sendable(conn: Connection, now: datetime) -> list[Sendable]:
-    """Letters first, then the issues being sent whose time has come, oldest first."""
-    rows = _sendable(conn).rows(conn, now=to_millis(now))
+    """Letters first, then the issues being sent whose time has come: whose deadline comes first, then the oldest.
+
+    Else a small issue of the morning would be cut off behind a large one that may take as long as it likes.
+    """
+    rows = sorted(_sendable(conn).rows(conn, now=to_millis(now)), key=lambda row: row[2] or inf)
     return [LETTERS, *(Sendable(number, slug, end and from_millis(end)) for number, slug, end in rows)]
+
+
+def ahead(conn: Connection, issue_id: int, send_at: datetime, deadline: datetime | None) -> int:
+    """How many readers of other issues are sent theirs before an issue; `issue_id` 0 for one not published yet."""
+    before = [issues.c.state == "sending", issues.c.send_at <= send_at, issues.c.id != issue_id]
+    if deadline is not None:
+        before.append(issues.c.deadline <= deadline)
+    theirs = select(issues.c.id).where(*before)
+    return conn.execute(select(func.count()).where(deliveries.c.issue_id.in_(theirs), WAITS)).scalar_one()
 
 
 @rendered
@@ -37,7 +50,7 @@ def _sendable(database: str) -> Select[Any]:
     return (
         select(issues.c.id, issues.c.slug, issues.c.deadline)
         .where(issues.c.state == "sending", issues.c.send_at <= given("now", Instant))
-        .order_by(issues.c.send_at, issues.c.id)
+        .order_by(issues.c.send_at, issues.c.id)  # as everybody locks them
         .with_for_update(read=True)  # an operator's pause waits for the claim, so that no intent comes after it
     )
 

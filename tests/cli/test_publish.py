@@ -259,6 +259,20 @@ def test_a_deadline_before_the_relay_can_be_through_is_said(club: Path, monkeypa
     assert "would not get it by then" not in _told(club, *times, "2999-01-01 10:00")
 
 
+def test_who_waits_for_another_issue_that_goes_first_is_counted_where_it_is_told_when_one_is_through(
+    club: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_RELAY__PER_HOUR", "4")
+    assert "after 0 s at the relay's pace" in _told(club)
+    other = club / "other.md"
+    other.write_text(ISSUE.read_text(encoding="utf-8").replace("number: 86", "number: 87"), encoding="utf-8")
+    done = CliRunner().invoke(
+        main, ["--config", str(club / "mailer.toml"), "publish", str(other), "--queue-only", "--yes"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "after 60 min at the relay's pace" in _told(club)
+
+
 def test_a_deadline_before_the_start_is_refused_in_the_hour_that_comes_twice(
     club: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

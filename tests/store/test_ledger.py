@@ -754,6 +754,22 @@ def test_the_attempts_log_has_the_relays_words(db: Database) -> None:
     assert causes == [("451 4.7.1 later", 1), ("died", 1)]
 
 
+def test_an_issue_that_has_to_be_out_by_noon_goes_before_a_larger_one_that_has_not(db: Database) -> None:
+    with db.transaction() as conn:
+        for number in range(3):
+            reader(conn, f"r{number}@example.com")
+        large = publish(conn, "1", send_at=NOW)
+        evening = publish(conn, "2", send_at=later(minutes=1), deadline=later(hours=12))
+        noon = publish(conn, "3", send_at=later(minutes=2), deadline=later(hours=4))
+        alike = publish(conn, "4", send_at=later(minutes=3))
+        publish(conn, "5", send_at=later(hours=1), deadline=later(hours=2))
+        order = [one.id for one in running.sendable(conn, later(minutes=5))]
+        assert order == [None, noon, evening, large, alike]
+        assert running.ahead(conn, alike, later(minutes=5), None) == 9
+        assert running.ahead(conn, 0, later(minutes=5), later(hours=4)) == 3
+        assert running.ahead(conn, noon, later(minutes=5), later(hours=4)) == 0
+
+
 def test_next_due_is_the_soonest_of_letters_and_running_issues(db: Database) -> None:
     issue_id = _publish(db, 1, send_at=later(hours=1))
     assert db.read(running.next_due) == later(hours=1)
