@@ -155,8 +155,7 @@ class TakeIn:
 
     def catch_up(self) -> None:
         """Judge the issues nobody has looked at since their last report; at the end of a run."""
-        if self.watch.owed:
-            self.db.run(self.watch.catch_up, self.clock())
+        self.watch.catch_up(self.db, self.clock())
 
     def _read(
         self,

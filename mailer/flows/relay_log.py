@@ -79,8 +79,7 @@ def take_log(
     tally, breakers, watch = LogTally(), Breakers(), Watch()
     for batch in _batches(lines, 200):
         tally.add(db.run(_take_batch, keyring, batch, now, max_age, breakers, watch))
-    if watch.owed:
-        db.run(watch.catch_up, now)
+    watch.catch_up(db, now)
     return tally
 
 

@@ -28,6 +28,7 @@ from mailer.model.thresholds import (
 )
 from mailer.store import bounces as log
 from mailer.store import budgets, issues
+from mailer.store.engine import Database
 from mailer.store.schema import bounces, deliveries, events
 
 RECHECK = timedelta(seconds=5)
@@ -59,10 +60,11 @@ class Watch:
             else:
                 self.owed.add(issue_id)
 
-    def catch_up(self, conn: Connection, now: datetime) -> None:
-        """Judge the issues that were passed over: nothing more comes for now."""
+    def catch_up(self, db: Database, now: datetime) -> None:
+        """Judge the issues that were passed over: nothing more comes for now. Each is owed until that is committed."""
         for issue_id in sorted(self.owed):
-            self._look(conn, issue_id, now)
+            db.run(_look, issue_id, now)
+            self.owed.discard(issue_id)
 
     def _look(self, conn: Connection, issue_id: int, now: datetime) -> None:
         self.looked[issue_id] = now

@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import select, update
 from support import cast, edges
 
+from mailer.errors import DeadlockError
 from mailer.flows.bounce import Watch, record_refusals
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
+from mailer.sentence import Sentence
 from mailer.store import issues
+from mailer.store import watch as watch_module
 from mailer.store.bounces import Bounce, Reader
 from mailer.store.breaker import Breakers
 from mailer.store.engine import Database
@@ -189,8 +192,26 @@ def test_what_came_within_five_seconds_is_looked_at_when_no_more_comes(db: Datab
     send.refuse([10])
     send.refuse(range(11, 25), seconds=1)
     assert send.state()[0] == "sending"
-    db.run(send.watch.catch_up, cast.later(seconds=2))
+    send.watch.catch_up(db, cast.later(seconds=2))
     assert send.state()[0] == "paused"
+
+
+def test_a_last_look_that_was_not_committed_is_looked_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL may end it for another's sake, and then it is done again."""
+    send, look, tries = Send(db, count=200), watch_module._look, []
+    send.refuse([10])
+    send.refuse(range(11, 25), seconds=1)
+
+    def ended(*of: Any) -> None:
+        look(*of)
+        tries.append(of)
+        if len(tries) == 1:
+            raise DeadlockError(Sentence("others write the same"))
+
+    monkeypatch.setattr(watch_module, "_look", ended)
+    send.watch.catch_up(db, cast.later(seconds=2))
+    assert send.state()[0] == "paused"
+    assert not send.watch.owed
 
 
 def test_what_was_passed_over_is_looked_at_when_something_comes_for_another_issue(db: Database) -> None:

@@ -52,7 +52,8 @@ def test_it_is_forgotten_after_half_an_hour_and_learned_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moments", "best"), [([], 0), ([5.0], 1), ([0.0, 0.5, 1.0], 2), ([0.0, 0.1, 0.9, 1.05, 3.0], 3)]
+    ("moments", "best"),
+    [([], 0), ([5.0], 1), ([0.0, 0.5, 1.0], 2), ([0.0, 0.1, 0.9, 1.05, 3.0], 3), ([0.0, 0.6, 1.1, 1.2, 1.3], 4)],
 )
 def test_the_best_second_begins_and_ends_anywhere(moments: list[float], best: int) -> None:
     assert best_second(moments) == best
