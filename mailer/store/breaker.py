@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, event, func, select
 
 from mailer.model.bounce import Family
 from mailer.model.delivery import State
@@ -70,7 +71,12 @@ class Breakers:
             if _old(self.held.get(domain), now, RECOUNT):
                 suppressions.hold_domain(conn, domain, now - HOUR)
                 self.held[domain] = now
+                event.listen(conn, "rollback", partial(self._not_held, domain), once=True)
         return found
+
+    def _not_held(self, domain: str, conn: Connection) -> None:
+        """What is not committed after all is to be held again."""
+        self.held.pop(domain, None)
 
     def _open(self, suspects: Iterable[str]) -> set[str]:
         return {domain for domain in suspects if breaker_opens(self._hour_of(domain))}

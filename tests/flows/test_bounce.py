@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -129,6 +130,19 @@ def test_many_unknown_readers_of_one_domain_at_once_are_held_not_suppressed(db: 
     lifted = db.run(suppressions.lift_domain, "example.org", NOW - timedelta(hours=1), NOW, NOW, "operator")
     assert lifted == 20
     assert not is_suppressed(db, "reader0@example.org")
+
+
+def test_what_a_breaker_holds_is_held_although_that_was_not_committed_the_first_time(db: Database) -> None:
+    breakers = Breakers()
+    with db.transaction() as conn:
+        sent = [reader(conn, f"reader{number}@example.org") for number in range(60)]
+    for each in sent[:20]:
+        refusals = [Refusal(each, Reply(550, ("5.1.1 no such user",)))]
+        with suppress(StopIteration), db.transaction() as conn:
+            record_refusals(conn, refusals, NOW, breakers)
+            raise StopIteration
+        db.run(record_refusals, refusals, NOW, breakers)
+    assert [row.state for row in db.read(suppressions.entries)] == [suppressions.HELD] * 20
 
 
 def test_a_domain_whose_readers_are_unknown_now_and_then_keeps_its_breaker_closed(db: Database) -> None:
