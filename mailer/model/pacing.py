@@ -8,6 +8,7 @@ own ever holds more than the limit. Moments are seconds since 1970.
 from __future__ import annotations
 
 import math
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -287,16 +288,14 @@ class Pulse:
     """How many messages each relay took for each domain in the last minute, as this process saw it."""
 
     def __init__(self) -> None:
-        self._slots: dict[int, dict[tuple[str, str], int]] = {}
+        self._slots: deque[tuple[int, Counter[tuple[str, str]]]] = deque(maxlen=6)  # of ten seconds each
 
     def beat(self, relay: str, domain: str, now: float) -> None:
         """One more was taken."""
-        slot = self._slots.get(int(now / 10))
-        if slot is None:
-            oldest = int(now / 10) - 6
-            self._slots = {number: counts for number, counts in self._slots.items() if number > oldest}
-            slot = self._slots[int(now / 10)] = {}
-        slot[relay, domain] = slot.get((relay, domain), 0) + 1
+        number = int(now / 10)
+        if not self._slots or self._slots[-1][0] != number:
+            self._slots.append((number, Counter()))
+        self._slots[-1][1][relay, domain] += 1
 
     def taken_by(self, relay: str, now: float) -> int:
         """How many a relay took in the last minute."""
@@ -308,5 +307,5 @@ class Pulse:
 
     def _taken(self, counts: Callable[[str, str], bool], now: float) -> int:
         oldest = int(now / 10) - 6
-        recent = [slot for number, slot in self._slots.items() if number > oldest]
+        recent = [slot for number, slot in self._slots if number > oldest]
         return sum(count for slot in recent for one, count in slot.items() if counts(*one))
