@@ -26,7 +26,7 @@ demo: .stamp/runtime  ## set everything up and run the whole journey on this mac
 
 test: .stamp/dev  ## set everything up and run all tests (PYTEST_ARGS="-k word" for some)
 	@$(COMPILE)
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: lint types contracts  ## lint, types, contracts between the rooms, docs
 	$(BIN)/python tools/docs.py --check
