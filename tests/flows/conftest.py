@@ -7,14 +7,17 @@ import pytest
 from support.pacing_world import MakeWorld, PacedWorld
 from support.stage import Stage
 
+from mailer.flows.dispatch import dispatcher
 from mailer.store.engine import Database
 from mailer.transport import lane as lanes
 
 
 @pytest.fixture
 def short_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relay that failed is asked again soon."""
-    monkeypatch.setattr(lanes, "BREAKER_SECONDS", (0.02, 0.05, 0.1))
+    """A relay that failed is asked again soon, and so is who had nothing to send; answers are not gathered for long."""
+    monkeypatch.setattr(lanes, "BREAKER_SECONDS", (0.02, 0.05, 0.1, 0.5))
+    for name, seconds in {"FLUSH_SECONDS": 0.03, "POLL_SECONDS": 0.05, "LIMIT_SECONDS": 0.2}.items():
+        monkeypatch.setattr(dispatcher, name, seconds)
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ class Disk:
 async def test_what_the_database_has_no_room_for_is_not_sent_and_nobody_is_lost(
     db: Database, tmp_path: Path, table: str, code: str
 ) -> None:
-    stage = Stage(db, tmp_path, readers=1200)
+    stage = Stage(db, tmp_path, readers=400)
     disk = Disk(db)
     gate = stall("dot", delay=0.005)  # every connection, and slow ones: none is done before it is noticed
     async with Relay(gate) as relay:
