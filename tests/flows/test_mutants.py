@@ -33,19 +33,19 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 6),
-    "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 144),
+    "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 153),
     "no fence in the ledger": Mutant(
         "store/ledger.py",
         ".where(d.id == outcome.delivery.id, d.claim_id == claim_id, d.state == State.ATTEMPTING)",
         ".where(d.id == outcome.delivery.id)",
-        14,
+        55,
     ),
     "uncertain retried": Mutant("store/ledger.py", "or_(d.letter_id.is_not(None), d.issue_id.in_(chosen)), ", "", 1),
     "time-out without abort": Mutant(
         "transport/protocol.py",
         "        self._transport.abort()\n        if self._timer",
         "        if self._timer",
-        40,
+        46,
     ),
     "no unsubscribe re-check": Mutant(
         "store/picking.py",
@@ -62,10 +62,10 @@ MUTANTS = {
         717,
     ),
     "a message sent after the deadline because the relay was slow": Mutant(
-        "flows/dispatch/connection.py", "self._desk.now() >= batch.deadline", "False", 100
+        "flows/dispatch/connection.py", "self._desk.now() >= batch.deadline", "False", 117
     ),
     "a message sent long after its claim": Mutant(
-        "flows/dispatch/connection.py", "call_later(left, self._take_back)", "call_later(left, bool)"
+        "flows/dispatch/connection.py", "call_later(left, self._take_back)", "call_later(left, bool)", 49
     ),
     "a restored backup that forgets what was due": Mutant(
         "store/restored.py", ", issues.c.send_at <= now, issues.c.slug.in_(sent))", ")", 193
@@ -74,7 +74,7 @@ MUTANTS = {
         "store/restored.py", ", issues.c.slug.in_(sent))", ")", 268
     ),
     "a correction that passes over who was claimed": Mutant(
-        "store/ledger.py", '{"edition_id": edition_now()}', "{}", 20
+        "store/ledger.py", '{"edition_id": edition_now()}', "{}", 28
     ),
 }
 
