@@ -1019,7 +1019,7 @@ async def test_a_slow_relay_is_told_of_one_message_at_a_time(stage: Stage, monke
 async def test_a_message_that_waited_long_behind_another_is_withdrawn_and_sent_anew(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CLAIM_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "STALE_SECONDS", 0.2)
     async with Relay(late("dot", 0.4, skip=4, times=1)) as relay:
         await stage.send(relay, connections=1)
         stage.agree(relay)
