@@ -369,6 +369,11 @@ class Club:
         """Where this host's workers keep their journals."""
         return self.folder / JOURNAL_FOLDER
 
+    @property
+    def place(self) -> str:
+        """Where this is: the machine, and the folder that the journals are in."""
+        return f"{socket.gethostname()}:{self.journal_folder.resolve()}"
+
     def dispatcher(self, observer: Observer | None = None, *, letters_only: bool = False) -> Dispatcher:
         """A worker over all relays, with a name of its own."""
         from mailer.flows.compose import Composer

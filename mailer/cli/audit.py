@@ -137,11 +137,13 @@ def _reconcile(club: Club) -> None:
     if mark.claim and not control.is_behind(club.db, mark.claim):
         talk(Sentence("nothing to reconcile: the database knows all that was sent from this host"))
         return
-    found = control.reconcile(club.db, mark.claim, mark.delivery, club.clock(), sent=mark.issues)
+    missing = [slug for slug in mark.issues if not control.knows(club.db, slug, mark.rows[slug])]
+    found = control.reconcile(
+        club.db, mark.claim, mark.delivery, club.clock(), sent=mark.issues, missing=missing, place=club.place
+    )
     for slug, count in found.items():
         what = "%(slug)s: %(readers)s uncertain, because the backup does not tell whether they were sent it"
         talk(Sentence(what, slug=slug, readers=readers(count)))
-    missing = [slug for slug in mark.issues if not control.knows(club.db, slug, mark.rows[slug])]
     for slug in missing:
         what = "%(slug)s was sent from here and is not in the database; publishing it again is refused"
         talk(Sentence(what, slug=slug))

@@ -196,6 +196,12 @@ def freeze(
             " sure that nobody got it, take %(slug)s out of %(file)s"
         )
         raise PublishError(Sentence(what, issue=issue.identity, slug=slug, file=club.journal_folder / FILES))
+    if places := control.lost_elsewhere(club.db, slug, club.place):
+        what = (
+            "issue %(issue)s was sent from %(place)s, and the database does not know it: a backup was restored. If you"
+            " are sure that nobody got it, take %(slug)s out of %(files)s there, and publish it there"
+        )
+        raise PublishError(Sentence(what, issue=issue.identity, place=places[0], slug=slug, files=FILES))
     new = NewIssue(
         newsletter=club.settings.newsletter.name,
         identity=issue.identity,

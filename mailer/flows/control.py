@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -90,13 +90,30 @@ def find(db: Database, reference: str) -> KnownIssue:
 
 
 @undeterred
-def reconcile(db: Database, claim: int, delivery: int, now: datetime, *, sent: Collection[str] = ()) -> dict[str, int]:
+def reconcile(
+    db: Database,
+    claim: int,
+    delivery: int,
+    now: datetime,
+    *,
+    sent: Collection[str] = (),
+    missing: Iterable[str] = (),
+    place: str = "",
+) -> dict[str, int]:
     """Let a database restored from a backup send again: how many became uncertain, by slug.
 
-    What was due by either clock, this host's or the database's, may have been sent.
+    What was due by either clock, this host's or the database's, may have been sent. Of what left from this `place`
+    and is `missing` in the database the other hosts hear by it.
     """
     with db.transaction() as conn:
+        restored.note_lost(conn, missing, place, now)
         return restored.reconcile(conn, claim, delivery, max(now, db.now(conn) or now), sent=sent)
+
+
+def lost_elsewhere(db: Database, slug: str, place: str) -> list[str]:
+    """From where an issue was sent that a restored backup did not know; nothing where that was here."""
+    places = db.read(restored.lost_from, slug)
+    return [] if place in places else places
 
 
 def is_overdue(db: Database, reference: str, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, or_, select, update
@@ -13,9 +13,10 @@ from mailer.store.home import settle
 from mailer.store.leases import is_locked, latest_claim
 from mailer.store.ledger import repeat_uncertain
 from mailer.store.picking import WAITING
-from mailer.store.schema import claims, deliveries, issues
+from mailer.store.schema import claims, deliveries, events, issues
 
 CAUSE = "the database was restored from a backup: whether this went out is not known"
+LOST = "lost"  # the kind of event
 
 
 def is_behind(conn: Connection, claim: int) -> bool:
@@ -67,6 +68,20 @@ def reconcile(
     _end_claims(conn, now)  # also those made meanwhile
     settle(conn, anew=True)
     return found
+
+
+def note_lost(conn: Connection, slugs: Iterable[str], place: str, now: datetime) -> None:
+    """Have every host know of issues that were sent from `place` and are not in the database."""
+    for slug in slugs:
+        if place not in lost_from(conn, slug):
+            conn.execute(insert(events).values(at=now, kind=LOST, actor=place, detail={"slug": slug}))
+
+
+def lost_from(conn: Connection, slug: str) -> list[str]:
+    """Where an issue was sent from that was not in the database when a backup had been restored."""
+    e = events.c
+    noted = conn.execute(select(e.actor, e.detail).where(e.kind == LOST).order_by(e.id))
+    return [place for place, detail in noted if detail["slug"] == slug]
 
 
 def _end_claims(conn: Connection, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -157,6 +158,26 @@ def test_what_was_published_anew_after_a_backup_is_not_once_more_when_that_is_re
     assert CliRunner().invoke(main, [*config, "audit", "--reconcile"]).exit_code == 0
     refused = publish(club, "--queue-only", "--yes")
     assert (refused.exit_code, "was sent from here" in refused.stderr) == (1, True), refused.output
+
+
+def test_what_another_host_sent_after_a_backup_is_published_once_more_from_nowhere(club: Path, tmp_path: Path) -> None:
+    """The second host did nothing: that the first one has sent it stands in the database it reconciled."""
+    config = ["--config", str(club / "mailer.toml")]
+    journal = club / "journal"
+    journal.mkdir(exist_ok=True)
+    HighWater(journal).raise_to(9, 80, "2026-05-21-86", 1)  # as the dispatcher does; the database knows nothing of it
+    assert CliRunner().invoke(main, [*config, "audit", "--reconcile"]).exit_code == 0
+    journal.rename(tmp_path / "of the first")
+    journal.symlink_to(tmp_path / "of the second")
+    (tmp_path / "of the second").mkdir()
+    refused = publish(club, "--queue-only", "--yes")
+    assert (refused.exit_code, f"was sent from {socket.gethostname()}:{journal}," in refused.stderr) == (1, True)
+    journal.unlink()
+    (tmp_path / "of the first").rename(journal)
+    assert "was sent from here" in publish(club, "--queue-only", "--yes").stderr
+    for file in journal.glob("high-water*.json"):
+        file.write_text(file.read_text(encoding="utf-8").replace("2026-05-21-86", "2026-05-21-85"), encoding="utf-8")
+    assert publish(club, "--queue-only", "--yes").exit_code == 0
 
 
 def test_an_attribute_nobody_has_is_named(club: Path) -> None:
