@@ -59,7 +59,8 @@ class Alerts:
         issue = issues.by_id(conn, one.issue_id)
         counts = ledger.counts(conn, one.issue_id)
         late = running.cut_off(conn, one.issue_id) > 0
-        well = one.what == "finished" and not late and not counts[State.UNCERTAIN] and not counts[State.CANCELLED]
+        whole = not late and not counts[State.UNCERTAIN] and not counts[State.CANCELLED]
+        well = one.what == "finished" and whole and counts[State.ACCEPTED] > counts[State.FAILED]
         alerts.note(conn, one, now)
         say = translator(self.language)
         causes = [told(cause).said(say) for cause in one.cause.split("\n")]

@@ -105,6 +105,14 @@ def test_the_end_of_a_send_is_told_once_with_the_figures(desk: Desk) -> None:
     assert (values["frozen"], values["counts"]["accepted"], values["counts"]["failed"]) == (3, 2, 1)
 
 
+@pytest.mark.parametrize("states", [("failed",), ("suppressed", "suppressed"), ("accepted", "failed")])
+def test_a_send_that_most_did_not_get_did_not_end_well(desk: Desk, states: tuple[str, ...]) -> None:
+    desk.publish(*states)
+    desk.finish()
+    assert desk.alerts.look() is False
+    assert desk.written[0][3]["well"] is False
+
+
 def test_a_send_with_uncertain_deliveries_did_not_end_well(desk: Desk) -> None:
     desk.publish("accepted", "uncertain")
     desk.finish()
