@@ -147,11 +147,14 @@ def test_a_relay_waits_for_no_share_of_one_that_has_nobody_to_send_to(
     assert china.taken == Counter({"qq.com": readers["qq.com"]} if len(readers) > 1 else {})
 
 
+@pytest.mark.parametrize("domains", [frozenset(), frozenset({"example.com"})])
 @pytest.mark.parametrize("weight", [1, 3])
-def test_a_relay_that_takes_connections_and_says_nothing_holds_nobody_up(make_world: MakeWorld, weight: int) -> None:
+def test_a_relay_that_takes_connections_and_says_nothing_holds_nobody_up(
+    make_world: MakeWorld, weight: int, domains: frozenset[str]
+) -> None:
     world = make_world({"example.com": 600})
     world.relay("main", weight=weight)
-    silent = world.relay("silent", weight=1, silent=300.0)
+    silent = world.relay("silent", weight=1, silent=300.0, domains=domains)
     assert _within(world, 1000) < 30
     assert silent.taken.total() == 0
 

@@ -282,9 +282,10 @@ class Dispatcher:
         return Wish(self._books.worker.name, lane.per_second, using)
 
     def _route(self, lane: Lane) -> Route:
-        """Whom a lane takes; a relay with a weight leaves nobody to a spare."""
+        """Whom a lane takes; nobody is left to a relay that is silent, nor by one with a weight to a spare."""
         now = self._monotonic()
-        beside = [each for each in self._lanes if each.is_up(now) and (each.weight or not lane.weight)]
+        up = [each for each in self._lanes if each.is_up(now) and not each.stuck]
+        beside = [each for each in up if each.weight or not lane.weight]
         return route(lane.domains, [each.domains for each in beside])
 
     async def _inherit(self) -> None:
