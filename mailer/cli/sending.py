@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from mailer.flows import report
 from mailer.flows.dispatch import Observer, Tally
 from mailer.flows.dispatch.dispatcher import TELL_AGAIN_SECONDS
 from mailer.model.causes import told
-from mailer.model.delivery import State
+from mailer.model.delivery import UNFINISHED, State
 from mailer.sentence import Sentence
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Talk(Observer):
         self._bar = None
 
     def outcome(self, outcome: Outcome, worker: Worker) -> None:
+        if outcome.state in UNFINISHED or outcome.delivery.issue_id is None:  # who is tried again counts once
+            return
         self._done += 1
         if self._bar is not None:
             self._bar.update(self._task, advance=1, rate=f"{self._bar.tasks[0].speed or 0:.0f}/s")
@@ -254,19 +256,19 @@ def send(club: Club, *, total: int = 0, forever: bool = False, metrics: str | No
 
 def say(club: Club, tally: Tally) -> None:
     """The closing lines on stderr: what was done, and when the next delivery is due."""
-    done = said(Sentence(", ")).join(
-        said(Sentence("%(count)s %(state)s", count=f"{tally[state]:,}", state=Sentence(state.value)))
-        for state in State
-        if tally[state]
-    )
+    became = {state: count for state, count in tally.states.items() if count and state not in UNFINISHED}
     try:
         now = club.now()
+        if tally[State.DEFERRED]:  # some of them may have had it since
+            became[State.DEFERRED] = report.deferred(club.db)
     except AwayError as error:  # a worker that stays may be stopped while it waits for that
-        talk(Sentence("%(done)s; %(why)s", done=done or Sentence("nothing was sent"), why=error.sentence))
+        what = "%(done)s; %(why)s"
+        talk(Sentence(what, done=_counted(became) or Sentence("nothing was sent"), why=error.sentence))
         return
+    done = _counted(became)
     due, zone = tally.next_due, club.settings.newsletter.zone
     if done or not (tally.error or due or tally.overdue):
-        talk(done or Sentence("nothing was due"))
+        talk(done or (Sentence("nothing was sent") if tally[State.PENDING] else Sentence("nothing was due")))
     for slug in [] if done else report.paused(club.db):
         talk(Sentence("%(slug)s is paused; 'mailer resume %(slug)s' goes on", slug=slug))
     if tally.error:
@@ -278,6 +280,15 @@ def say(club: Club, tally: Tally) -> None:
             talk(clock_behind(last, zone, now))
         what = "the next delivery is due at %(time)s; run 'mailer dispatch' then, or keep 'mailer dispatch --forever'"
         talk(Sentence(what, time=at(due, zone, now)))
+
+
+def _counted(became: Mapping[State, int]) -> str:
+    """How many readers stand where, in the order of the states."""
+    return said(Sentence(", ")).join(
+        said(Sentence("%(count)s %(state)s", count=f"{became[state]:,}", state=Sentence(state.value)))
+        for state in State
+        if became.get(state)
+    )
 
 
 def exit_code(tally: Tally) -> int:

@@ -206,6 +206,11 @@ def at_work(db: Database, host: str, boot: str, now: datetime) -> list[str]:
     return sorted((able | {one.name for one in there}) - {leases.LOCK})
 
 
+def deferred(db: Database) -> int:
+    """How many are to be tried again, of all issues and letters."""
+    return db.read(reports.deferred)
+
+
 def letters_waiting(db: Database) -> int:
     """How many letters wait to be sent."""
     return db.read(reports.letters_waiting)

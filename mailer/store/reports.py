@@ -261,6 +261,11 @@ def accepted_since(conn: Connection, issue_id: int, moment: datetime) -> tuple[i
     return number, first
 
 
+def deferred(conn: Connection) -> int:
+    """How many deliveries are to be tried again."""
+    return conn.execute(select(func.count()).where(WAITS, deliveries.c.state == State.DEFERRED)).scalar_one()
+
+
 def letters_waiting(conn: Connection) -> int:
     """How many letters wait to be sent."""
     return conn.execute(select(func.count()).where(deliveries.c.issue_id.is_(None), WAITS)).scalar_one()

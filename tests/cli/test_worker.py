@@ -311,3 +311,23 @@ def test_a_relay_whose_limit_is_used_up_is_named_with_when_it_goes_on(
     mailer(scheduled, "publish", "one.md", "--test", "ed@example.com")
     assert "relay has used up what its limits allow; the next may leave at" in mailer(scheduled, "status").stderr
     assert list(data(scheduled, "status")["used_up"]) == ["relay"]
+
+
+@pytest.mark.parametrize("said", ["421 4.7.0 Enough for now", "450 4.2.0 Later"])
+def test_who_was_tried_twice_is_counted_once_in_the_closing_line(tmp_path: Path, said: str) -> None:
+    mailer(tmp_path, "init", "club")
+    club = tmp_path / "club"
+    for number in range(6):
+        mailer(club, "subscribers", "add", f"r{number}@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    away = {"MAILER_RELAY__CONNECTIONS": "1", "MAILER_SENDING__BACKOFF_MINUTES": "[0.01]"}
+    rule = refuse("rcpt", said, times=1)
+    hangs_up = said.startswith("421")
+    with Relay(*[] if hangs_up else [rule], max_messages=2 if hangs_up else 99).in_thread() as relay:
+        mailer(club, "publish", "one.md", "--yes", "--queue-only")
+        lines = mailer(club, "dispatch", MAILER_RELAY__URL=relay.url, **away).stderr.splitlines()
+    assert lines[0] == ("6 accepted" if hangs_up else "1 deferred, 5 accepted")
+    with Relay().in_thread() as relay:
+        time.sleep(0.7)
+        lines = mailer(club, "dispatch", MAILER_RELAY__URL=relay.url, **away).stderr.splitlines()
+    assert lines == (["nothing was due"] if hangs_up else ["1 accepted"])
