@@ -88,7 +88,7 @@ class Lane:
             return until_slot
         if over >= len(self._answered):
             return max(until_slot, LOOK_AGAIN_SECONDS)
-        return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now)
+        return max(until_slot, self._answered[over] + window.seconds + MARGIN_SECONDS - now, NO_WAIT_SECONDS)
 
     @property
     def whole(self) -> float:
