@@ -27,6 +27,7 @@ _FAILED = {
     Phase.TLS: Sentence("%(name)s (%(url)s) offers no trustworthy TLS: %(reason)s"),
     Phase.AUTH: Sentence("%(name)s (%(url)s) does not let us log in: %(reason)s"),
 }
+_UNKNOWN_COMMAND = (500, 502)
 
 
 class SmtpRelay:
@@ -141,7 +142,7 @@ class _Opening:
             raise
         self._transport = client.transport
         self.phase = Phase.GREETING
-        await client.ehlo()
+        await self._greet()
         if self._url.security is Security.STARTTLS:
             self.phase = Phase.TLS
             if not client.supports_extension("starttls"):
@@ -156,6 +157,15 @@ class _Opening:
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
         wire = Wire(cast(asyncio.Transport, client.transport))
         return SmtpSession(wire, client.esmtp_extensions, self._timeouts, pipelining)
+
+    async def _greet(self) -> None:
+        """EHLO, or HELO where the relay does not know that (RFC 5321 section 3.2); then it offers nothing."""
+        try:
+            await self._client.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code not in _UNKNOWN_COMMAND:
+                raise
+            await self._client.helo()
 
     async def _log_in(self) -> None:
         """Try one mechanism once: a wrong password tried three ways locks accounts."""

@@ -171,6 +171,19 @@ async def test_421_while_opening_keeps_the_code(starttls: Way, authority: Author
         assert not error.permanent
 
 
+@pytest.mark.parametrize("reply", ["500 5.5.1 What?", "502 5.5.1 Not implemented"])
+async def test_a_relay_that_does_not_know_ehlo_is_greeted_as_of_old(plain: Way, reply: str) -> None:
+    async with plain.relay(refuse("ehlo", reply, times=1)) as relay, plain.session(relay) as session:
+        assert judge(await session.send(to(), nothing)).state is State.ACCEPTED
+        assert [command.split()[0] for command in relay.visits[0].commands[:3]] == ["EHLO", "HELO", "MAIL"]
+
+
+async def test_a_relay_that_does_not_know_ehlo_gets_no_password(starttls: Way, authority: Authority) -> None:
+    async with starttls.relay(refuse("ehlo", "502 5.5.1 Not implemented", times=1), users=USERS) as relay:
+        error = await failure(with_password(starttls, relay, authority))
+        assert (error.phase, error.permanent) == (Phase.TLS, True)
+
+
 @pytest.mark.parametrize("at", ["connect", "ehlo"])
 async def test_a_dripping_relay_is_understood(plain: Way, at: str) -> None:
     async with plain.relay(drip(at)) as relay, plain.session(relay) as session:
