@@ -46,6 +46,7 @@ class Line:
         self.heard: list[tuple[int, float]] = []  # each message that was handed over, and when
         self.told: list[int] = []  # each that was announced
         self.lane = Lane(self, connections, lambda token: token, **lane)
+        self.others: list[Lane] = []  # of other relays
         self._folder = folder
         self._worked = 0
 
@@ -56,6 +57,12 @@ class Line:
             raise self.refuses
         self.opened.append(Session(self))
         return self.opened[-1]
+
+    def beside(self) -> Lane:
+        """Another relay's lane."""
+        other = Line(self._folder)
+        other.name = "other"
+        return other.lane
 
     def batch(self, count: int, **facts: Any) -> Batch:
         """A claim made now."""
@@ -91,7 +98,7 @@ class Line:
 
         async def whole() -> None:
             self.desk = Desk(
-                lanes=[self.lane],
+                lanes=[self.lane, *self.others],
                 worker=Worker("w", "here", 1, "boot"),
                 retry=Retry(),
                 observer=Observer(),
@@ -378,6 +385,72 @@ def test_what_waits_for_a_silent_relay_goes_back_while_it_is_still_being_opened(
         others = line.give(line.batch(1))
         await asyncio.sleep(1.0)
         assert (list(line.states), line.back) == (others, numbers)
+
+    line.play(scene)
+
+
+def test_whom_a_relay_is_silent_about_another_one_has_after_ten_seconds_once(tmp_path: Path) -> None:
+    line = Line(tmp_path, per_second=10.0)
+    line.takes = 60.0
+    line.others = [line.beside()]
+
+    async def scene() -> None:
+        (connection,) = line.connections
+        line.give(batch := line.batch(1))
+        await asyncio.sleep(9.9)
+        connection.give_up_waiting()
+        assert (line.back, line.lane.stuck) == ([], False)
+        await asyncio.sleep(0.2)
+        connection.give_up_waiting()
+        assert (line.back, line.lane.stuck, connection.may_be_cancelled) == ([100], True, True)
+        connection.give_up_waiting()
+        await asyncio.sleep(60.0)
+        assert (line.heard, line.states, len(line.back)) == ([], {}, 1)
+        line.give(Batch(2, batch.deliveries, batch.compose, batch.journal, line.now, line.now + 120, 1))
+        await asyncio.sleep(20.0)
+        connection.give_up_waiting()
+        assert len(line.back) == 1  # two slow relays would pass it to each other for ever
+        await asyncio.sleep(41.0)
+        assert list(line.states) == [100]
+
+    line.play(scene)
+
+
+def test_a_silent_relay_that_is_the_only_one_is_waited_for(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    line.takes = 60.0
+
+    async def scene() -> None:
+        numbers = line.give(line.batch(1))
+        await asyncio.sleep(20.0)
+        line.connections[0].give_up_waiting()
+        await asyncio.sleep(50.0)
+        assert (line.back, list(line.states)) == ([], numbers)
+
+    line.play(scene)
+
+
+def test_what_was_announced_behind_a_message_without_an_answer_goes_back_and_that_one_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path)
+    line.others = [line.beside()]
+
+    async def scene() -> None:
+        first = line.give(line.batch(1))
+        await asyncio.sleep(1.0)
+        line.dawdles = 60.0
+        handed, announced = line.give(line.batch(2))
+        await asyncio.sleep(11.0)
+        (connection,) = line.connections
+        connection.give_up_waiting()
+        assert (line.back, connection.may_be_cancelled) == ([announced], False)
+        await asyncio.sleep(60.0)
+        assert (list(line.states), len(line.opened)) == ([*first, handed], 1)
+        last = line.give(line.batch(1))
+        line.dawdles = 0.0
+        await asyncio.sleep(1.0)
+        assert (list(line.states), len(line.opened)) == ([*first, handed, *last], 2)
 
     line.play(scene)
 

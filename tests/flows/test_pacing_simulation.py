@@ -159,6 +159,17 @@ def test_a_relay_that_takes_connections_and_says_nothing_holds_nobody_up(
     assert silent.taken.total() == 0
 
 
+@pytest.mark.parametrize("domains", [frozenset(), frozenset({"qq.com"})])
+def test_a_relay_that_falls_silent_in_the_middle_holds_nobody_up(
+    make_world: MakeWorld, domains: frozenset[str]
+) -> None:
+    world = make_world({"example.com": 300, "qq.com": 300})
+    world.relay("main", latency=0.5)
+    silent = world.relay("silent", latency=0.5, domains=domains, mute=lambda now: now > 5.0)
+    assert _within(world, 1000) < 50
+    assert silent.taken.total() > 50
+
+
 @pytest.mark.parametrize("routed", ["main", "spare"])
 def test_a_relay_leaves_nobody_to_a_spare_whatever_domains_are_whose(make_world: MakeWorld, routed: str) -> None:
     world = make_world({"example.com": 60, "qq.com": 60})

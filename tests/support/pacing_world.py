@@ -88,7 +88,8 @@ class Provider:
 class PacedRelay:
     """A relay with limits: `limits` are what it really allows, `down` says when it cannot be reached.
 
-    One that is `silent` takes connections and says nothing for so many seconds.
+    One that is `silent` takes connections and says nothing for so many seconds; one that falls `mute` says nothing any
+    more to MAIL for five minutes.
     """
 
     name: str
@@ -97,6 +98,7 @@ class PacedRelay:
     latency: float = 0.03
     down: Callable[[float], bool] = lambda now: False
     silent: float = 0.0
+    mute: Callable[[float], bool] = lambda now: False
     taken: Counter[str] = field(default_factory=Counter)  # by recipient domain
     exceeded: int = 0
     sessions: int = 0  # open now
@@ -134,6 +136,10 @@ class PacedSession:
         if relay.down(world.now):
             self.usable = False
             return Result(Phase.MAIL, cause="connection lost")
+        if relay.mute(world.now):
+            await asyncio.sleep(300.0)
+            self.usable = False
+            return Result(Phase.MAIL, cause="no answer in time")
         relay.begun_at = world.now
         took = world.random.uniform(0.2, 1.0) * relay.latency
         counted = world.random.uniform(0.0, took)

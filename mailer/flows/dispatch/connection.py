@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Work
-from mailer.flows.dispatch.desk import CLAIM_SECONDS, Desk
+from mailer.flows.dispatch.desk import CLAIM_SECONDS, STUCK_SECONDS, Desk
 from mailer.model.delivery import Phase, Result
 from mailer.model.throttle import is_enough, throttle_of
 from mailer.store.journal import Mark
@@ -49,11 +49,14 @@ class Connection:
         self._held: Prepared | None = None  # under way, and not yet handed over
         self._announced: Prepared | None = None
         self._opening = False
+        self._since = 0.0  # when the message under way was begun
+        self._handed_over = False  # that message
+        self._withdrawn = False  # what the session waits for: it is of no more use when it has heard
 
     @property
     def may_be_cancelled(self) -> bool:
         """Whether no message is under way that was handed over."""
-        return self._opening or self._held is not None
+        return self._opening or self._held is not None or (self._withdrawn and not self._handed_over)
 
     async def run(self) -> None:
         """Send until the desk's `ended`."""
@@ -70,7 +73,7 @@ class Connection:
             if prepared is not None:
                 await self._carry(prepared)
             session = self._session
-            usable = session is not None and session.usable
+            usable = session is not None and session.usable and not self._withdrawn
             if not usable:
                 self.give_back()
             if session and (prepared is None or not usable or self._sent >= lane.messages_per_connection):
@@ -87,6 +90,18 @@ class Connection:
             self._lane.not_sent()
             self._desk.give_back(self._announced.work)
         self._held = self._announced = None
+
+    def give_up_waiting(self) -> None:
+        """Give back what the relay has not let us hand over for ten seconds, where another one may have it."""
+        if self._opening or self._withdrawn or self._now() - self._since <= STUCK_SECONDS:
+            return
+        waiting = self._held or self._announced
+        if waiting is not None and self._desk.moves(self._lane, waiting.work):
+            self._withdrawn = True
+            if self._held is None:
+                self.give_back()
+            else:
+                self._take_back()
 
     # --- work ------------------------------------------------------------------------------------------------
 
@@ -132,7 +147,9 @@ class Connection:
 
     async def _carry(self, prepared: Prepared) -> None:
         announced, self._announced, self._held = prepared is self._announced, None, prepared
-        session, started = self._session or await self._open_in_time(prepared.work), self._now()
+        self._withdrawn = self._handed_over = False
+        session = self._session or await self._open_in_time(prepared.work)
+        started = self._since = self._now()
         if self._held is not prepared:  # it went back meanwhile
             return
         if session is None:
@@ -152,18 +169,21 @@ class Connection:
 
         def handing_over() -> None:
             now = self._now()
-            if batch.lost or now >= batch.lease_ends or (announced and self._is_stale(work, now)):
+            if self._withdrawn or batch.lost or now >= batch.lease_ends or (announced and self._is_stale(work, now)):
                 raise Withdrawn
             if batch.deadline is not None and self._desk.now() >= batch.deadline:
                 raise Withdrawn
             work.mark(Mark.HANDED_OVER)
-            self._held = None
+            self._held, self._handed_over = None, True
 
         try:
             result = await session.send(prepared.message, handing_over, self._following)
         except Withdrawn:
-            self._lane.answered(self._now())
+            if not self._withdrawn:
+                self._lane.answered(self._now())
             return  # the session is not usable any more
+        if self._withdrawn and not self._handed_over:
+            return
         self._held, now = None, self._now()
         if not result.accepted:
             result = self._over_this_connection(result)

@@ -95,6 +95,7 @@ class Desk:
         self.now = now
         self._read, self._read_at = now(), monotonic()
         self._pulse = Pulse()
+        self._moved: set[int] = set()  # deliveries that a relay was silent about
 
     # --- work ------------------------------------------------------------------------------------------------
 
@@ -148,6 +149,16 @@ class Desk:
             if lane.ready and self.monotonic() - lane.ready[0].batch.claimed_at > STUCK_SECONDS:
                 lane.stuck = True
                 self.give_back_ready(lane)
+
+    def moves(self, lane: Lane, work: Work) -> bool:
+        """Whether another relay is to have what this one is silent about: once, or two slow ones would pass it to each
+        other for ever. The silent one is left out until somebody comes for its work."""
+        if work.row.id in self._moved or not any(name != lane.name for name in self.able()):
+            return False
+        self._moved.add(work.row.id)
+        lane.stuck = True
+        lane.arrived.set()
+        return True
 
     def give_back_waiting(self, lane: Lane) -> None:
         """Give back what is ready of a lane and has to wait: its issue is to pause, its relay is away or slowed, or the
@@ -241,6 +252,7 @@ class Desk:
         self._enter(lane, work, quarantined(work.row, error, self.now()), None)
 
     def _enter(self, lane: Lane, work: Work, outcome: Outcome, refusal: Refusal | None) -> None:
+        self._moved.discard(work.row.id)
         self.page.entries.append(Entry(work.batch, outcome, refusal))
         lane.recorded += 1
         self.tally.states[outcome.state] += 1

@@ -182,6 +182,8 @@ class Dispatcher:
                 for lane in self._lanes:
                     lane.measure(now - last_flush)
                 self._desk.give_back_stuck()
+                for connection in self._connections.values():
+                    connection.give_up_waiting()
                 last_flush = now
             await self._sign_in()
             for lane in self._lanes:
