@@ -255,7 +255,7 @@ def slowed(db: Database, now: datetime) -> list[Slowed]:
 
 def _progress(conn: Connection, issue: KnownIssue, accounts: Sequence[Account], now: datetime) -> Progress:
     counts = ledger.counts(conn, issue.id)
-    if issue.state != "sending":
+    if issue.state != "sending" or issue.send_at > now:
         return Progress(issue, counts, 0.0, None, None)
     since = max(issue.send_at, issue.frozen_at, now - RATE_OVER)
     accepted, first = reports.accepted_since(conn, issue.id, since)
@@ -265,7 +265,8 @@ def _progress(conn: Connection, issue: KnownIssue, accounts: Sequence[Account], 
     waiting = counts[State.PENDING] + counts[State.ATTEMPTING]
     seconds = waiting / rate if rate else 0.0
     if accounts and (rate or all(account.used_up_until(now.timestamp()) for account in accounts)):
-        seconds = max(seconds, seconds_for(waiting, accounts, now.timestamp()))
+        before = 0 if rate else running.ahead(conn, issue.id, issue.send_at, issue.deadline)
+        seconds = max(seconds, seconds_for(before + waiting, accounts, now.timestamp()) if waiting else 0.0)
     finish_at = now + timedelta(seconds=seconds) if seconds else None
     next_try = reports.next_try(conn, issue.id) if counts[State.DEFERRED] else None
     return Progress(issue, counts, rate, finish_at, next_try)

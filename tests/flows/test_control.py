@@ -149,6 +149,22 @@ def test_nobody_is_said_to_be_through_before_the_limits_of_the_relays_allow_it(d
     assert abs(entry.finish_at - later(hours=2)) <= timedelta(seconds=1)
 
 
+def test_an_issue_that_waits_for_another_is_not_through_before_that_one(db: Database) -> None:
+    with db.transaction() as conn:
+        for number in range(10):
+            reader(conn, f"r{number}@example.com")
+        publish(conn, "1", send_at=NOW)
+        publish(conn, "2", send_at=later(seconds=1))
+        publish(conn, "3", send_at=later(hours=5))
+    full = Account("main", (Window(10, 3600.0),), ((NOW.timestamp(), 10),))
+    third, second, first = report.progress(db, later(seconds=5), [full])[0]
+    assert first.finish_at is not None
+    assert second.finish_at is not None
+    assert abs(first.finish_at - later(hours=1)) <= timedelta(seconds=1)
+    assert abs(second.finish_at - later(hours=2)) <= timedelta(seconds=1)
+    assert third.finish_at is None  # it has not begun
+
+
 def test_what_has_not_ended_is_shown_however_many_issues_came_after_it(db: Database) -> None:
     with db.transaction() as conn:
         reader(conn, "alice@example.com")
