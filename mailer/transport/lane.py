@@ -73,6 +73,11 @@ class Lane:
         """How people call the relay."""
         return self.relay.name
 
+    @property
+    def obstacle(self) -> str:
+        """What keeps it from sending, "" where nothing does."""
+        return str(self.trouble or (f"{self.name} takes connections and says nothing" if self.stuck else ""))
+
     # --- the pace
 
     def wait(self, now: float) -> float:

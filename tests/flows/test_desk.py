@@ -236,6 +236,24 @@ def test_whose_work_nobody_comes_for_is_left_out_until_somebody_comes(table: Tab
     assert table.desk.has_room(table.lane)
 
 
+def test_a_relay_whose_pace_is_slower_than_ten_seconds_a_message_is_not_silent(table: Table) -> None:
+    table.lane.per_second = 0.05
+    table.lane.take(table.now)
+    table.lane.answered(table.now)
+    table.lane.ready.extend(table.work("a.example"))
+    table.now += 10.1
+    table.desk.give_back_stuck()
+    assert (table.desk.page.released, table.lane.stuck) == ([], False)
+
+
+def test_a_relay_that_says_nothing_is_told_of(table: Table) -> None:
+    assert table.lane.obstacle == ""
+    table.lane.stuck = True
+    assert table.lane.obstacle == "main takes connections and says nothing"
+    table.lane.failed(table.now, DOWN)
+    assert table.lane.obstacle == str(DOWN)
+
+
 @pytest.mark.parametrize(("weight", "heeded"), [(1, {"main": 1}), (0, {"main": 0, "other": 1})])
 def test_who_found_nobody_to_send_to_is_heeded_by_a_spare_alone(
     table: Table, weight: int, heeded: dict[str, int]

@@ -145,8 +145,9 @@ class Desk:
 
     def give_back_stuck(self) -> None:
         """Give back what nobody comes for: where all connections wait for a silent relay, another one may have it."""
+        now = self.monotonic()
         for lane in self.lanes:
-            if lane.ready and self.monotonic() - lane.ready[0].batch.claimed_at > STUCK_SECONDS:
+            if lane.ready and now - lane.ready[0].batch.claimed_at > STUCK_SECONDS and not lane.wait(now):
                 lane.stuck = True
                 self.give_back_ready(lane)
 

@@ -199,7 +199,7 @@ class Dispatcher:
 
     async def _sign_in(self) -> None:
         """Have `mailer status` know that this worker is there, and at once when a relay goes away or comes back."""
-        now, trouble = self._monotonic(), "; ".join(str(lane.trouble) for lane in self._lanes if lane.trouble)
+        now, trouble = self._monotonic(), "; ".join(lane.obstacle for lane in self._lanes if lane.obstacle)
         if now >= self._sign_in_at or (self._signed_in is not None and self._signed_in != trouble):
             self._signed_in, self._sign_in_at = trouble, now + SIGN_IN_SECONDS
             await self._persist(self._books.sign_in, trouble)
