@@ -20,6 +20,7 @@ NO_PART_SECONDS = 0.5  # when other workers have all of the limit
 LOOK_AGAIN_SECONDS = 0.01  # when every place in the second is under way
 NO_WAIT_SECONDS = 1e-6  # less than a clock can show
 LEAST_PACE = 1.0  # messages a second; slower, and what was known is forgotten
+REST_SECONDS = 30.0  # where another relay can send, after one has taken nobody
 HOLD_SECONDS = 1.0  # when the relay takes no more in this second
 MARGIN_SECONDS = 0.002  # clocks and windows of the other side are not ours to the millisecond
 
@@ -59,6 +60,8 @@ class Lane:
     part: int | None = None  # of the limit by the second, this worker's; None: all of it
     recorded: int = 0
     unheard: int = 0  # messages it took in a row without an answer
+    not_taken: int = 0  # messages in a row whose sender it would not take for now
+    rests_until: float = -inf
     _pace: float = 0.0
     _claimed: int = 0  # by the last claim, while no pace is known
     _next_slot: float = 0.0
@@ -190,8 +193,8 @@ class Lane:
         return now >= self.retry_at
 
     def is_up(self, now: float) -> bool:
-        """Whether work can be sent: a connection stands, or one may be tried."""
-        return self.sessions > 0 or self.is_open(now)
+        """Whether work can be sent: a connection stands, or one may be tried, and it does not rest."""
+        return now >= self.rests_until and (self.sessions > 0 or self.is_open(now))
 
     @property
     def is_hopeless(self) -> bool:

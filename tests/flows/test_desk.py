@@ -12,7 +12,7 @@ from support.cast import NOW
 
 from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Batch, Work
-from mailer.flows.dispatch.desk import UNANSWERED, Desk, Observer
+from mailer.flows.dispatch.desk import NOT_TAKEN, UNANSWERED, Desk, Observer
 from mailer.flows.dispatch.outcome import Retry
 from mailer.mail.reply import Reply
 from mailer.model.delivery import Phase, Result, State
@@ -21,7 +21,7 @@ from mailer.store.journal import Journal, Mark, read
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.picking import Claimed
-from mailer.transport.lane import Lane
+from mailer.transport.lane import REST_SECONDS, Lane
 from mailer.transport.smtp import SmtpRelay
 from mailer.transport.url import parse
 
@@ -244,6 +244,32 @@ def test_a_relay_whose_pace_is_slower_than_ten_seconds_a_message_is_not_silent(t
     table.now += 10.1
     table.desk.give_back_stuck()
     assert (table.desk.page.released, table.lane.stuck) == ([], False)
+
+
+@pytest.mark.parametrize("phase", [Phase.MAIL, Phase.RCPT])
+def test_a_relay_that_takes_nobody_rests_where_another_one_can_send(table: Table, phase: Phase) -> None:
+    refused = Result(phase, Reply(451, ("4.3.2 Not at night",)))
+    table.other.within_limits = True
+    rows = table.work(*["a.example"] * (2 * NOT_TAKEN))
+    table.lane.ready.extend(rows[NOT_TAKEN:])
+    for work in rows[: NOT_TAKEN - 1]:
+        table.answer(work, refused)
+    table.answer(rows[0], TAKEN)
+    for work in rows[: NOT_TAKEN - 1]:
+        table.answer(work, refused)
+    assert table.desk.able() == {"main": 1, "other": 1}
+    table.answer(rows[NOT_TAKEN - 1], refused)
+    rests = phase is Phase.MAIL
+    assert table.desk.able() == ({"other": 1} if rests else {"main": 1, "other": 1})
+    assert len(table.desk.page.released) == (NOT_TAKEN if rests else 0)
+    table.now += REST_SECONDS
+    assert table.desk.able() == {"main": 1, "other": 1}
+
+
+def test_the_last_relay_that_can_send_does_not_rest(table: Table) -> None:
+    for work in table.work(*["a.example"] * NOT_TAKEN):
+        table.answer(work, Result(Phase.MAIL, Reply(451, ("4.3.2 Not at night",))))
+    assert table.desk.able() == {"main": 1}
 
 
 def test_a_relay_that_says_nothing_is_told_of(table: Table) -> None:

@@ -170,6 +170,14 @@ def test_a_relay_that_falls_silent_in_the_middle_holds_nobody_up(
     assert silent.taken.total() > 50
 
 
+def test_a_relay_that_takes_nobody_for_a_while_is_left_to_rest_and_used_again(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": 1500})
+    world.relay("main", latency=0.5)
+    closed = world.relay("closed", latency=0.5, closed=lambda now: now < 20.0)
+    assert _within(world, 1000) < 50
+    assert closed.taken.total() > 200
+
+
 @pytest.mark.parametrize("routed", ["main", "spare"])
 def test_a_relay_leaves_nobody_to_a_spare_whatever_domains_are_whose(make_world: MakeWorld, routed: str) -> None:
     world = make_world({"example.com": 60, "qq.com": 60})

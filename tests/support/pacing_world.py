@@ -99,6 +99,7 @@ class PacedRelay:
     down: Callable[[float], bool] = lambda now: False
     silent: float = 0.0
     mute: Callable[[float], bool] = lambda now: False
+    closed: Callable[[float], bool] = lambda now: False  # whether it says 451 to MAIL
     taken: Counter[str] = field(default_factory=Counter)  # by recipient domain
     exceeded: int = 0
     sessions: int = 0  # open now
@@ -140,6 +141,9 @@ class PacedSession:
             await asyncio.sleep(300.0)
             self.usable = False
             return Result(Phase.MAIL, cause="no answer in time")
+        if relay.closed(world.now):
+            await asyncio.sleep(0.01)
+            return Result(Phase.MAIL, Reply(451, ("4.3.2 Not at night",)))
         relay.begun_at = world.now
         took = world.random.uniform(0.2, 1.0) * relay.latency
         counted = world.random.uniform(0.0, took)

@@ -10,7 +10,7 @@ from datetime import datetime
 from mailer.errors import RelayError, StoreError
 from mailer.flows.dispatch.batch import Entry, Page, Refusal, Work
 from mailer.flows.dispatch.outcome import Retry, conclude, quarantined, taken
-from mailer.model.delivery import Result, State
+from mailer.model.delivery import Phase, Result, State
 from mailer.model.pacing import Pulse, group_of
 from mailer.model.throttle import Throttle
 from mailer.store.budgets import PROVIDER, RELAY, Slowdown
@@ -18,12 +18,13 @@ from mailer.store.journal import Mark
 from mailer.store.leases import Worker
 from mailer.store.ledger import Outcome
 from mailer.store.picking import Claimed
-from mailer.transport.lane import Lane
+from mailer.transport.lane import REST_SECONDS, Lane
 
 CLAIM_SECONDS = 1.0  # what was claimed longer ago goes back unsent, so that leaving is obeyed within this time
 STUCK_SECONDS = 10.0  # a relay for whose work nobody has come by then is left out until somebody comes
 AHEAD_SECONDS = 0.35  # what a claim covers; it comes when half of the last is left, so nearly all leaves in time
 MAX_CLAIM = 1000  # a claim costs some statements, however many it is of
+NOT_TAKEN = 5  # senders a relay refuses for now, in a row: it means all, and another one has its work meanwhile
 UNANSWERED = 5  # messages a relay takes in a row without an answer, and an issue is paused: uncertain is final
 
 
@@ -213,7 +214,7 @@ class Desk:
     def _accepted(self, lane: Lane, work: Work, result: Result, now: float, millis: int) -> None:
         work.mark(Mark.ACCEPTED)
         self._enter(lane, work, taken(work.row, lane.name, result, self._moment(now), millis), None)
-        lane.unheard = 0
+        lane.unheard = lane.not_taken = 0
         self._pulse.beat(lane.name, work.row.domain, now)
         if self.page.slowdowns:
             for key in (RELAY + lane.name, PROVIDER + group_of(work.row.domain)):
@@ -239,6 +240,8 @@ class Desk:
             self._hold_pace(lane, ending.throttle, str(result.reply), now)
         elif ending.throttle:
             self._slow_down(lane, ending.throttle, str(result.reply), now)
+        elif state is State.DEFERRED and result.phase is Phase.MAIL:
+            self._not_taken(lane, elsewhere, now)
         pause = ending.pause
         if result.reply is not None:
             lane.unheard = 0
@@ -246,6 +249,14 @@ class Desk:
             pause = f"{lane.name} took {unheard} messages in a row without an answer"
         if pause and work.row.issue_id is not None:
             self._pause(work.row.issue_id, pause)
+
+    def _not_taken(self, lane: Lane, elsewhere: bool, now: float) -> None:
+        """A relay that takes nobody would soon have refused all readers, who then wait: it is faster than who sends."""
+        lane.not_taken += 1
+        if elsewhere and lane.not_taken >= NOT_TAKEN:
+            lane.not_taken, lane.rests_until = 0, now + REST_SECONDS
+            self.give_back_ready(lane)
+            self.changed.set()
 
     def not_composed(self, lane: Lane, work: Work, error: Exception) -> None:
         """Whatever one reader's values break must not stop the others. No relay has seen anything of it."""
