@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from mailer.model.delivery import State
 from mailer.store.bulk import among
@@ -58,8 +58,8 @@ def take_back_uncertain(conn: Connection, claim_id: int, delivery_id: int) -> bo
 
 
 def _uncounted() -> ColumnElement[int]:
-    """The tries without the one that was counted when somebody took over."""
-    return case((deliveries.c.tries > 0, deliveries.c.tries - 1), else_=0)
+    """The tries without the one that was counted when he became uncertain."""
+    return deliveries.c.tries - 1
 
 
 def go_on(conn: Connection, delivery_ids: Sequence[int]) -> None:

@@ -139,11 +139,16 @@ def test_a_no_seen_after_all_is_no_answer_that_nobody_saw(db: Database, state: S
     assert _states(db) == [state, "uncertain", "pending"]
 
 
-def test_who_was_tried_before_keeps_his_text_when_a_worker_comes_back_and_gives_him_back(db: Database) -> None:
+@pytest.mark.parametrize("before", [State.DEFERRED, State.FAILED, State.UNCERTAIN])
+def test_who_was_tried_before_keeps_his_text_when_a_worker_comes_back_and_gives_him_back(
+    db: Database, before: State
+) -> None:
     """Others called it uncertain, which counts as a try; the one before that was a real one."""
     issue_id = _publish(db, 1)
     claim_id, rows = _claim(db, issue_id)
-    _record(db, claim_id, [_outcome(rows[0], State.DEFERRED, due_at=NOW, code=450)])
+    _record(db, claim_id, [_outcome(rows[0], before, due_at=NOW, code=450)])
+    if before is not State.DEFERRED:
+        db.run(issues.retry, issue_id, before, NOW)
     claim_id, rows = _claim(db, issue_id)
     db.run(ledger.take_over, claim_id, None, "lost", NOW)
     with db.transaction() as conn:
