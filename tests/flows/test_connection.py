@@ -14,7 +14,7 @@ from support.cast import NOW
 
 from mailer.errors import RelayError
 from mailer.flows.dispatch.batch import Batch, Work
-from mailer.flows.dispatch.connection import Connection
+from mailer.flows.dispatch.connection import IDLE_SECONDS, Connection
 from mailer.flows.dispatch.desk import Desk, Observer
 from mailer.flows.dispatch.outcome import Retry
 from mailer.mail.reply import Reply
@@ -355,6 +355,25 @@ def test_a_connection_the_relay_closed_while_it_was_idle_is_not_used(tmp_path: P
 
     line.play(scene)
     assert [session.count for session in line.opened] == [1, 1]
+
+
+def test_a_session_without_work_is_closed_though_a_connection_that_never_had_any_waits_before_it(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, connections=3)
+
+    async def scene() -> None:
+        line.give(line.batch(1))
+        await asyncio.sleep(9.0)
+        assert not line.opened[0].closed
+        await asyncio.sleep(3 * IDLE_SECONDS)
+        assert line.opened[0].closed
+        line.give(line.batch(1))
+        await asyncio.sleep(0.5)
+        assert list(line.states.values()) == [State.ACCEPTED] * 2
+
+    line.play(scene)
+    assert len(line.opened) == 2
 
 
 @pytest.mark.parametrize(("opening", "sent"), [(1.9, True), (2.1, False)])

@@ -32,7 +32,7 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 6),
+    "no intent recorded": Mutant("flows/dispatch/*.py", "work.mark(Mark.HANDED_OVER)", "pass", 19),
     "no fence at the hand-over": Mutant("flows/dispatch/*.py", "batch.lost or now >= batch.lease_ends or ", "", 153),
     "no fence in the ledger": Mutant(
         "store/ledger.py",

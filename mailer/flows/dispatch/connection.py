@@ -67,7 +67,7 @@ class Connection:
                 continue
             prepared = self._announced
             if prepared is None:
-                prepared = await self._next(IDLE_SECONDS if self._session else None)
+                prepared = await self._next()
                 if self._session is not None and not self._session.usable:  # the relay closed it while it was idle
                     await self._close(self._session)
             if prepared is not None:
@@ -105,8 +105,11 @@ class Connection:
 
     # --- work ------------------------------------------------------------------------------------------------
 
-    async def _next(self, patience: float | None) -> Prepared | None:
-        """The next message to send, when the lane's pace allows; None after `patience` seconds or at the end."""
+    async def _next(self) -> Prepared | None:
+        """The next message to send, when the lane's pace allows; None at the end, or when there was none for a while.
+
+        Who has no session lets the others wait by turns, too: theirs are to be closed.
+        """
         lane, ended = self._lane, self._desk.ended
         async with lane.turn:
             while (wait := lane.wait(self._now())) > 0 and not ended.is_set():
@@ -116,7 +119,7 @@ class Connection:
                     return prepared
                 lane.arrived.clear()
                 try:
-                    await asyncio.wait_for(lane.arrived.wait(), patience)
+                    await asyncio.wait_for(lane.arrived.wait(), IDLE_SECONDS)
                 except TimeoutError:
                     return None
         return None
