@@ -191,7 +191,6 @@ def targets(runner: Runner, options: argparse.Namespace) -> Iterator[Target]:
         (SMTP_SINK, PRODUCT, SOURCE, 1.0),
         (SMTP_SINK, LOCKSTEP, SOURCE, 0.7),
         (SMTP_SINK, PRODUCT, SMTPPOOL, 2.5),
-        (SMTP_SINK, POSTGRES, LISTMONK, 2.5),
         (SMTP_SINK, PRODUCT, NODEMAILER, 8),
         (SMTP_SINK, PRODUCT, DJANGO, 10),
         (SMTP_SINK, PRODUCT, EMAIL_MESSAGE, 20),

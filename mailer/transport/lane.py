@@ -101,7 +101,9 @@ class Lane:
     @property
     def whole(self) -> float:
         """How many messages a second all workers may send over it; 0 where there is no limit."""
-        return min(filter(None, (self.per_second, self.learned)), default=0.0)
+        if self.per_second and self.learned:
+            return min(self.per_second, self.learned)
+        return self.per_second or self.learned
 
     @property
     def _window(self) -> Window:
