@@ -8,7 +8,6 @@ the reader's UUID into its links; a reader's UUID here ends with his number.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from sqlalchemy import URL, make_url
 
 sys.path[0] = str(Path(__file__).parents[1])
 
-from sending.task import Task, address, measure, name_of  # noqa: E402 - found by the path above
+from sending.task import Task, address, cpu_of, measure, name_of, peak_rss  # noqa: E402 - found by the path above
 
 DATABASE = "mailer_bench_listmonk"
 CAMPAIGN = "11111111-1111-4111-8111-111111111111"
@@ -72,10 +71,8 @@ class Listmonk:
             self.port = probe.getsockname()[1]
         url = self._server
         values = {"port": self.port, "host": _host(url), "db_port": url.port or 5432, "database": DATABASE}
-        values |= {
-            "user": url.username or "postgres",
-            "password": url.password or "none",
-        }  # its driver misreads an empty one
+        values["user"] = url.username or "postgres"
+        values["password"] = url.password or "none"  # its driver misreads an empty one
         self._config.write_text(CONFIG.format(**values), encoding="utf-8")
         self._start("--install", "--yes").wait(60)
         with self.database() as db:
@@ -184,16 +181,10 @@ def _wait(is_so: Any, otherwise: str) -> Any:
     return found
 
 
-def spent(process: subprocess.Popen[bytes]) -> float:
-    """CPU seconds a running process has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def settled(process: subprocess.Popen[bytes]) -> float:
     """CPU seconds of a process, once it has used none for a while: what it had queued is sent then."""
     before = -1.0
-    while (now := spent(process)) > before:
+    while (now := cpu_of(process.pid)) > before:
         before = now
         time.sleep(0.5)
     return now
@@ -202,12 +193,11 @@ def settled(process: subprocess.Popen[bytes]) -> float:
 def send(task: Task) -> Task:
     """A campaign from its start to where listmonk calls it finished, when less than thirty messages are under way."""
     with Listmonk(task) as installation, installation.running() as process:
-        start = spent(process)
+        start = cpu_of(process.pid)
         installation.begin()
         told = installation.until_finished()
         used = settled(process)
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        memory = peak_rss(process.pid)
     took = {"wall_s": told["seconds"], "cpu_s": used - start, "start_cpu_s": start}
     return took | {"rss_mb": memory, "version": task["version"]}
 

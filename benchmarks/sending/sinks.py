@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from sending.sink import Counts
+from sending.task import cpu_of
 
 OWN, SMTP_SINK = "own sink", "smtp-sink"
 UNCOUNTED = -1  # `Counts.messages` of a sink that does not count
@@ -117,8 +118,7 @@ class OtherSink(Server):
         raise SystemExit(f"{self._program} does not start")
 
     def report(self) -> Counts:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        used = cpu_of(self._process.pid)
         before, self._used = self._used, used
         return Counts(messages=UNCOUNTED, cpu=used - before)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import resource
 import sys
 import time
@@ -64,9 +65,15 @@ def cpu() -> float:
     return sum(part.ru_utime + part.ru_stime for part in used)
 
 
-def peak_rss() -> float:
-    """MB this process has held at most. Its rusage would tell the starter's, if that was larger."""
-    status = Path("/proc/self/status")
+def cpu_of(pid: int) -> float:
+    """CPU seconds that another process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_rss(pid: int | str = "self") -> float:
+    """MB this process, or another, has held at most. Its rusage would tell the starter's, if that was larger."""
+    status = Path(f"/proc/{pid}/status")
     if status.exists():
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

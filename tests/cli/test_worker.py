@@ -37,6 +37,16 @@ def relay() -> Iterator[Relay]:
         yield running
 
 
+def _new_club(folder: Path, *readers: str) -> Path:
+    """The folder of a club with these readers of example.com and an issue, one.md."""
+    mailer(folder, "init", "club")
+    club = folder / "club"
+    for name in readers:
+        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
+    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    return club
+
+
 def _wait_for(port: int, wanted: str) -> None:
     """Read the metrics page until it holds `wanted`; fails after a while."""
     give_up = time.monotonic() + 30
@@ -51,12 +61,8 @@ def _wait_for(port: int, wanted: str) -> None:
 
 
 def test_a_worker_sends_counts_logs_and_drains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
-    mailer(tmp_path, "init", "club")
-    club = tmp_path / "club"
+    club = _new_club(tmp_path, "alice", "dave")
     monkeypatch.setenv("MAILER_RELAY__URL", relay.url)
-    for name in ("alice", "dave"):
-        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
     mailer(club, "publish", "one.md", "--yes", "--queue-only")
     with bind("127.0.0.1:0") as free:
         port = free.getsockname()[1]
@@ -87,10 +93,7 @@ def _status(club: Path, wanted: str) -> str:
 @pytest.fixture
 def scheduled(tmp_path: Path) -> Path:
     """A club with an issue that is due in a few hundred years."""
-    mailer(tmp_path, "init", "club")
-    club = tmp_path / "club"
-    mailer(club, "subscribers", "add", "alice@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    club = _new_club(tmp_path, "alice")
     mailer(club, "publish", "one.md", "--yes", "--at", "2999-01-01 08:00")
     return club
 
@@ -140,11 +143,7 @@ def test_why_a_worker_cannot_send_is_said(scheduled: Path, monkeypatch: pytest.M
 
 
 def test_who_waits_for_a_later_try_is_not_said_to_be_through_now(tmp_path: Path, relay: Relay) -> None:
-    mailer(tmp_path, "init", "club")
-    club = tmp_path / "club"
-    for number in range(3):
-        mailer(club, "subscribers", "add", f"r{number}@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    club = _new_club(tmp_path, *(f"r{number}" for number in range(3)))
     with Relay(refuse("rcpt", "450 4.2.0 Greylisted", recipient="r1@*")).in_thread() as slow:
         mailer(club, "publish", "one.md", "--yes", MAILER_RELAY__URL=slow.url)
     said = mailer(club, "status").stderr
@@ -176,11 +175,7 @@ def test_a_clock_that_was_set_back_is_told_where_somebody_waits_for_it(scheduled
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_worker_goes_on_when_what_it_says_cannot_be_written(tmp_path: Path, relay: Relay) -> None:
-    mailer(tmp_path, "init", "club")
-    club = tmp_path / "club"
-    for name in ("alice", "bob"):
-        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    club = _new_club(tmp_path, "alice", "bob")
     mailer(club, "publish", "one.md", "--yes", "--queue-only")
     with open("/dev/full", "w", encoding="utf-8") as full:
         command = [sys.executable, "-m", "mailer", "dispatch"]
@@ -197,11 +192,7 @@ def test_counters_are_for_a_worker_that_stays(tmp_path: Path) -> None:
 def test_the_status_leaves_nobody_out_who_did_not_get_the_issue_or_may_not_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    club = tmp_path / "club"
-    mailer(tmp_path, "init", "club")
-    for name in ("alice", "carol", "dave"):
-        mailer(club, "subscribers", "add", f"{name}@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    club = _new_club(tmp_path, "alice", "carol", "dave")
     mailer(club, "publish", "one.md", "--yes", "--queue-only")
     mailer(club, "subscribers", "remove", "carol@example.com")
     with Relay(hang_up("dot", recipient="dave@*")).in_thread() as relay:
@@ -315,11 +306,7 @@ def test_a_relay_whose_limit_is_used_up_is_named_with_when_it_goes_on(
 
 @pytest.mark.parametrize("said", ["421 4.7.0 Enough for now", "450 4.2.0 Later"])
 def test_who_was_tried_twice_is_counted_once_in_the_closing_line(tmp_path: Path, said: str) -> None:
-    mailer(tmp_path, "init", "club")
-    club = tmp_path / "club"
-    for number in range(6):
-        mailer(club, "subscribers", "add", f"r{number}@example.com", "--consent", "paper")
-    (club / "one.md").write_text(ISSUE, encoding="utf-8")
+    club = _new_club(tmp_path, *(f"r{number}" for number in range(6)))
     away = {"MAILER_RELAY__CONNECTIONS": "1", "MAILER_SENDING__BACKOFF_MINUTES": "[0.01]"}
     rule = refuse("rcpt", said, times=1)
     hangs_up = said.startswith("421")

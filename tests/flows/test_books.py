@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 from support.cast import NOW, later, publish, reader
-from support.databases import meet
+from support.databases import ended_once, meet
 
-from mailer.errors import DeadlockError
 from mailer.flows.dispatch import books as book_keeping
 from mailer.flows.dispatch.batch import Batch, Entry, Page, Refusal, Work
 from mailer.flows.dispatch.books import HESITANT_SECONDS, Books
@@ -298,14 +297,7 @@ def test_no_lease_shortens_the_lock_of_a_restored_backup(db: Database, books: Bo
 def test_what_the_database_ended_for_anothers_sake_is_written_again_and_nobody_is_told(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch, tries, real = _batch(books, 3), [], ledger.record
-
-    def ended_once(*arguments: Any) -> bool:
-        tries.append(arguments)
-        if len(tries) == 1:
-            raise DeadlockError("deadlock detected")
-        return real(*arguments)
-
-    monkeypatch.setattr(ledger, "record", ended_once)
+    batch = _batch(books, 3)
+    monkeypatch.setattr(ledger, "record", ended_once(ledger.record))
     _answered(books, [batch], TAKEN)
     assert books._db.read(ledger.counts, 1)["accepted"] == 3

@@ -6,13 +6,12 @@ import json
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 from support import edges
+from support.databases import ended_once
 
-from mailer.errors import DeadlockError
 from mailer.flows import relay_log as flow
 from mailer.flows.bounce import TakeIn
 from mailer.flows.probe import Probe, came_back
@@ -287,15 +286,7 @@ def test_the_relays_log_tells_what_the_receiver_said(db: Database, dave: int) ->
 def test_what_the_relays_log_tells_is_counted_once_where_the_database_ended_the_first_try(
     db: Database, dave: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, tries = flow.record, []
-
-    def ended_once(*arguments: Any) -> Any:
-        tries.append(arguments)
-        if len(tries) == 1:
-            raise DeadlockError("deadlock detected")
-        return real(*arguments)
-
-    monkeypatch.setattr(flow, "record", ended_once)
+    monkeypatch.setattr(flow, "record", ended_once(flow.record))
     assert log(db, dave, "bounced", "5.1.1", "550 5.1.1 no such user") == "{'bounced': 1} 1 0"
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from support import cast, edges
+from support.databases import ended_once
 
-from mailer.errors import DeadlockError
 from mailer.flows.bounce import Watch, record_refusals
 from mailer.mail.reply import Reply
 from mailer.model.bounce import Diagnosis, Kind
 from mailer.model.delivery import Phase, State
-from mailer.sentence import Sentence
 from mailer.store import issues
 from mailer.store import watch as watch_module
 from mailer.store.bounces import Bounce, Reader
@@ -198,17 +197,10 @@ def test_what_came_within_five_seconds_is_looked_at_when_no_more_comes(db: Datab
 
 def test_a_last_look_that_was_not_committed_is_looked_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL may end it for another's sake, and then it is done again."""
-    send, look, tries = Send(db, count=200), watch_module._look, []
+    send = Send(db, count=200)
     send.refuse([10])
     send.refuse(range(11, 25), seconds=1)
-
-    def ended(*of: Any) -> None:
-        look(*of)
-        tries.append(of)
-        if len(tries) == 1:
-            raise DeadlockError(Sentence("others write the same"))
-
-    monkeypatch.setattr(watch_module, "_look", ended)
+    monkeypatch.setattr(watch_module, "_look", ended_once(watch_module._look))
     send.watch.catch_up(db, cast.later(seconds=2))
     assert send.state()[0] == "paused"
     assert not send.watch.owed

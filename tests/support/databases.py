@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from mailer.errors import DeadlockError
+from mailer.sentence import Sentence
 from mailer.store.engine import Database
 
 _SHAPE = """
@@ -139,3 +141,18 @@ def meet(db: Database, first: Callable[[Connection], object], second: Callable[[
     other.join()
     for failure in failures:
         raise failure
+
+
+def ended_once(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The same step, but the first time PostgreSQL ends its transaction for another's sake."""
+    ended = False
+
+    def done(*arguments: Any) -> Any:
+        nonlocal ended
+        found = step(*arguments)
+        if not ended:
+            ended = True
+            raise DeadlockError(Sentence("others write the same"))
+        return found
+
+    return done
